@@ -1,0 +1,75 @@
+"""Studies of deep metric learning, every component a plugin.
+
+All that a plugin may import stands here, and in `dmlcore.neighbors` for exact ranking and clustering.
+Importing it loads neither torch nor any plugin.
+"""
+
+from dmlcore.components import (
+    BackboneConfig,
+    DatasetConfig,
+    EvaluatorConfig,
+    LossConfig,
+    MetricWarning,
+    MinerConfig,
+    ObserverConfig,
+    SamplerConfig,
+    option,
+)
+from dmlcore.errors import (
+    DataError,
+    DmlcoreError,
+    PluginError,
+    StudyError,
+    TrainingError,
+    UnknownComponentError,
+)
+from dmlcore.hookspecs import hookimpl
+from dmlcore.images import ImageFiles, read_rgb
+from dmlcore.values import (
+    BackboneContext,
+    Embeddings,
+    EpochSummary,
+    Evaluation,
+    InputSpec,
+    LabelledImages,
+    LossContext,
+    Progress,
+    RunInfo,
+    SamplerContext,
+    Split,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BackboneConfig",
+    "BackboneContext",
+    "DataError",
+    "DatasetConfig",
+    "DmlcoreError",
+    "Embeddings",
+    "EpochSummary",
+    "Evaluation",
+    "EvaluatorConfig",
+    "ImageFiles",
+    "InputSpec",
+    "LabelledImages",
+    "LossConfig",
+    "LossContext",
+    "MetricWarning",
+    "MinerConfig",
+    "ObserverConfig",
+    "PluginError",
+    "Progress",
+    "RunInfo",
+    "SamplerConfig",
+    "SamplerContext",
+    "Split",
+    "StudyError",
+    "TrainingError",
+    "UnknownComponentError",
+    "__version__",
+    "hookimpl",
+    "option",
+    "read_rgb",
+]

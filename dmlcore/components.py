@@ -1,0 +1,228 @@
+"""The kinds of component, and `option()`: what a plugin author writes is a frozen attrs class of one kind.
+
+A component class is its own documentation: the docstring's first line says what it is, `name` is what a study
+writes after `use`, and each option carries its default, help, unit and bounds. Nothing else describes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import attrs
+from attrs import NOTHING, frozen
+
+from dmlcore.values import (
+    BackboneContext,
+    Embeddings,
+    LabelledImages,
+    LossContext,
+    RunInfo,
+    SamplerContext,
+    Split,
+)
+
+if TYPE_CHECKING:
+    import torch
+
+OPTION = "dmlcore.option"
+"""Key of an option's facts in the metadata of its attrs field."""
+
+
+@frozen
+class OptionFacts:
+    """What `option()` knows beyond the attrs field."""
+
+    help: str
+    unit: str | None = None
+    gt: float | None = None
+    ge: float | None = None
+    lt: float | None = None
+    le: float | None = None
+    identity: bool = True
+
+    def bounds(self) -> str:
+        """The bounds in words, such as "> 0 and ≤ 1"; empty without bounds."""
+        signs = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}
+        parts = [f"{sign} {limit:g}" for key, sign in signs.items() if (limit := getattr(self, key)) is not None]
+        return " and ".join(parts)
+
+    def allows(self, value: float) -> bool:
+        """Whether one number lies within the bounds; NaN never does."""
+        return (
+            value == value
+            and (self.gt is None or value > self.gt)
+            and (self.ge is None or value >= self.ge)
+            and (self.lt is None or value < self.lt)
+            and (self.le is None or value <= self.le)
+        )
+
+
+def option(
+    default: Any = NOTHING,
+    *,
+    help: str,
+    unit: str | None = None,
+    gt: float | None = None,
+    ge: float | None = None,
+    lt: float | None = None,
+    le: float | None = None,
+    identity: bool = True,
+) -> Any:
+    """An option of a component: an attrs field that a study may set.
+
+    Its type is the field's annotation: bool, int, float, str, pathlib.Path, a Literal, a kind of component
+    (then the study gives a table with `use`), a tuple of these, or any of them with `| None`.
+    Bounds hold for the number, or for each number of a tuple. `identity=False` marks what can't change a
+    run's numbers, such as where files lie: it is left out of the run's fingerprint.
+    """
+    if not help.strip():
+        raise ValueError("an option needs a help text")
+    facts = OptionFacts(help, unit, gt, ge, lt, le, identity)
+    if isinstance(default, list):
+        default = tuple(default)
+    return attrs.field(
+        default=default, kw_only=True, validator=_within_bounds(facts), metadata={OPTION: facts}
+    )
+
+
+def _within_bounds(facts: OptionFacts) -> Callable[[Any, Any, Any], None]:
+    def check(_instance: Any, attribute: Any, value: Any) -> None:
+        numbers = value if isinstance(value, tuple) else (value,)
+        for number in numbers:
+            if isinstance(number, int | float) and not facts.allows(number):
+                unit = f" {facts.unit}" if facts.unit else ""
+                raise ValueError(f"{attribute.name} must be {facts.bounds() or 'a number'}{unit}, not {number:g}")
+
+    return check
+
+
+@frozen
+class Component:
+    """What every kind has in common. A subclass sets `name` and adds options."""
+
+    kind: ClassVar[str]
+    name: ClassVar[str]
+    libraries: ClassVar[tuple[str, ...]] = ()
+    """Distributions, beside the component's own, whose version can change its numbers."""
+
+
+@frozen
+class DatasetConfig(Component):
+    """Labelled images whose training classes and test classes are disjoint."""
+
+    kind: ClassVar[str] = "dataset"
+
+    def load(self, split: Split) -> LabelledImages:
+        """The images of a split. Raises DataError, which says how to get the files, where they are missing."""
+        raise NotImplementedError
+
+
+@frozen
+class BackboneConfig(Component):
+    """A network from images to features."""
+
+    kind: ClassVar[str] = "backbone"
+
+    def build(self, context: BackboneContext) -> torch.nn.Module:
+        """A module (B, 3, H, W) → (B, F), or → (B, F, h, w) where `context.feature_map` is set.
+
+        It has the attributes `feature_dim` (F) and `input_spec` (an InputSpec). Random weights are drawn from
+        torch's global generator, which the engine has seeded. Options of the network that the study can't
+        have (no feature map, no such input size) raise StudyError.
+        """
+        raise NotImplementedError
+
+    def for_smoke(self) -> Self:
+        """This backbone with nothing to download, for `dmlcore run --smoke`."""
+        return self
+
+
+@frozen
+class LossConfig(Component):
+    """A loss on the embeddings of a batch."""
+
+    kind: ClassVar[str] = "loss"
+    needs_positives: ClassVar[bool] = True
+    """A batch must hold at least two images of one class."""
+    needs_negatives: ClassVar[bool] = True
+    """A batch must hold at least two classes."""
+
+    def build(self, context: LossContext) -> torch.nn.Module:
+        """A module: embeddings (B, D), float32, L2-normalised unless the study says not; labels (B,) int64 → loss ().
+
+        Its parameters, such as proxies, are trained at `training.loss_learning_rate` and saved with the run.
+        """
+        raise NotImplementedError
+
+
+@frozen
+class MinerConfig(Component):
+    """Picks the pairs or triplets of a batch that a loss then uses."""
+
+    kind: ClassVar[str] = "miner"
+
+    def build(self, context: LossContext) -> torch.nn.Module:
+        """A module: embeddings (B, D), labels (B,) → index tensors, three for triplets (anchor, positive,
+        negative), four for pairs (anchor, positive, anchor, negative).
+        """
+        raise NotImplementedError
+
+
+@frozen
+class SamplerConfig(Component):
+    """Says which images make a batch."""
+
+    kind: ClassVar[str] = "sampler"
+
+    def build(self, context: SamplerContext) -> Iterable[Sequence[int]]:
+        """The batches of one epoch, each a sequence of indices into `context.labels`.
+
+        Chance comes from `context.generator` alone. Raises StudyError where the batch size or the labels
+        can't be served.
+        """
+        raise NotImplementedError
+
+
+@frozen
+class EvaluatorConfig(Component):
+    """Measures embeddings."""
+
+    kind: ClassVar[str] = "evaluator"
+
+    def evaluate(self, queries: Embeddings, gallery: Embeddings | None = None) -> Mapping[str, float]:
+        """Metric name → value. Without a gallery each query is ranked against all other queries.
+
+        What a reader must know beside the numbers is said by `warnings.warn(text, MetricWarning)`; the engine
+        keeps it in the result.
+        """
+        raise NotImplementedError
+
+
+@frozen
+class ObserverConfig(Component):
+    """Watches runs: a console, a log, a tracking service."""
+
+    kind: ClassVar[str] = "observer"
+
+    def build(self, run: RunInfo) -> object:
+        """An object with any of the run hooks of `dmlcore.hookspecs.RunSpecs`, marked by `hookimpl`."""
+        raise NotImplementedError
+
+
+class MetricWarning(UserWarning):
+    """Something that a reader of a metric must know: ties, queries left out, a K without a number."""
+
+
+KINDS: Mapping[str, type[Component]] = {
+    base.kind: base
+    for base in (
+        DatasetConfig,
+        BackboneConfig,
+        LossConfig,
+        MinerConfig,
+        SamplerConfig,
+        EvaluatorConfig,
+        ObserverConfig,
+    )
+}

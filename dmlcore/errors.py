@@ -1,0 +1,25 @@
+"""What a user can do wrong, or what can be wrong around them: one class for each place to look."""
+
+
+class DmlcoreError(Exception):
+    """Something that the user can put right. Its text is the whole message; no traceback is shown."""
+
+
+class StudyError(DmlcoreError):
+    """A study file, or a value given on the command line, is not right."""
+
+
+class UnknownComponentError(StudyError):
+    """A name that no loaded plugin offers, or that several offer."""
+
+
+class PluginError(DmlcoreError):
+    """An installed plugin breaks its contract."""
+
+
+class DataError(DmlcoreError):
+    """The images of a data set are missing, damaged, or of another edition."""
+
+
+class TrainingError(DmlcoreError):
+    """Training can't go on: non-finite loss, collapse, or a batch that the loss can't use."""
