@@ -7,6 +7,7 @@ writes after `use`, and each option carries its default, help, unit and bounds. 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import attrs
@@ -24,6 +25,9 @@ from dmlcore.values import (
 
 if TYPE_CHECKING:
     import torch
+
+SCALARS: tuple[type, ...] = (bool, int, float, str, Path)
+"""The plain types that an option may have."""
 
 OPTION = "dmlcore.option"
 """Key of an option's facts in the metadata of its attrs field."""
@@ -81,9 +85,7 @@ def option(
     facts = OptionFacts(help, unit, gt, ge, lt, le, identity)
     if isinstance(default, list):
         default = tuple(default)
-    return attrs.field(
-        default=default, kw_only=True, validator=_within_bounds(facts), metadata={OPTION: facts}
-    )
+    return attrs.field(default=default, kw_only=True, validator=_within_bounds(facts), metadata={OPTION: facts})
 
 
 def _within_bounds(facts: OptionFacts) -> Callable[[Any, Any, Any], None]:
@@ -189,6 +191,8 @@ class EvaluatorConfig(Component):
     """Measures embeddings."""
 
     kind: ClassVar[str] = "evaluator"
+    headline: ClassVar[tuple[str, ...]] = ()
+    """The metrics that a short table shows, of those that are given; empty: all."""
 
     def evaluate(self, queries: Embeddings, gallery: Embeddings | None = None) -> Mapping[str, float]:
         """Metric name → value. Without a gallery each query is ranked against all other queries.

@@ -1,0 +1,211 @@
+"""The command line. The one place that turns a DmlcoreError into a message and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from dmlcore import __version__
+from dmlcore.errors import DmlcoreError
+
+if TYPE_CHECKING:
+    from dmlcore.registry import Registry
+    from dmlcore.store import Store
+    from dmlcore.study.schema import Run, StudyFile
+
+STUDY = click.Path(path_type=Path)
+RUNS = click.option(
+    "--runs", "root", type=STUDY, default=Path("runs"), show_default=True, help="Folder of the results."
+)
+SET = click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="PATH=VALUE",
+    help="Set a value of the study, such as training.epochs=10. Repeatable.",
+)
+
+
+class _Commands(click.Group):
+    """Shows a DmlcoreError as its message alone."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except DmlcoreError as error:
+            click.echo(f"Error: {error}", err=True)
+            ctx.exit(1)
+        except KeyboardInterrupt:
+            click.echo("Stopped. The same command goes on after the last finished epoch.", err=True)
+            ctx.exit(130)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="dmlcore")
+def main() -> None:
+    """Studies of deep metric learning, every component a plugin."""
+
+
+def _registry() -> Registry:
+    from dmlcore.discovery import discover
+    from dmlcore.registry import Registry
+
+    return Registry.of(discover())
+
+
+@main.command()
+@click.argument("studies", nargs=-1, required=True, type=STUDY)
+@SET
+@RUNS
+@click.option("--smoke", is_flag=True, help="Only try every stage: two training steps, random weights, few images.")
+@click.option(
+    "--observer",
+    "observers",
+    multiple=True,
+    default=("console",),
+    show_default=True,
+    metavar="NAME",
+    help="Who watches beside the study's own observers. Repeatable.",
+)
+def run(studies: Sequence[Path], overrides: Sequence[str], root: Path, smoke: bool, observers: Sequence[str]) -> None:
+    """Make the runs of study files; finished runs are kept, stopped ones go on."""
+    from dmlcore.store import Store
+    from dmlcore.study.load import load_study, smoke_study
+
+    registry = _registry()
+    files = [load_study(path, registry, overrides) for path in studies]
+    store = Store(root)
+    if smoke:
+        store = Store(root / ".smoke")
+        files = [smoke_study(file, registry) for file in files]
+        for file in files:
+            store.forget(file.study.name)
+    failed = [file for file in files if not _run(file, store, observers, registry)]
+    if failed:
+        raise SystemExit(1)
+
+
+def _run(file: StudyFile, store: Store, names: Sequence[str], registry: Registry) -> bool:
+    """Makes the runs of one study and shows its table; False where runs failed."""
+    from dmlcore.engine.runner import Failure, run_study
+
+    own = {observer.name for observer in file.study.observers}
+    added = [registry.find("observer", name).component() for name in names if name not in own]
+    outcomes = list(run_study(file.runs, store, [*file.study.observers, *added]))  # type: ignore[list-item]
+    _report(file, store)
+    return not any(isinstance(outcome, Failure) for outcome in outcomes)
+
+
+def _report(file: StudyFile, store: Store) -> Path:
+    """Shows the study's table and writes report.md, from what is stored."""
+    from rich.console import Console
+
+    from dmlcore.report.markdown import markdown_report
+    from dmlcore.report.table import study_table
+    from dmlcore.report.terminal import rich_table
+    from dmlcore.store import write_atomically
+
+    study = file.study
+    folders = {_label(run): store.run(study.name, run.name) for run in file.runs}
+    results = [folder.result() for folder in folders.values() if folder.finished]
+    failures = {label: why for label, folder in folders.items() if not folder.finished and (why := folder.failure())}
+    unfinished = [label for label, folder in folders.items() if not folder.finished and label not in failures]
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    if results:
+        console.print(rich_table(study_table(results), study.question or study.name))
+    for label, reason in failures.items():
+        console.print(f"[red]failed[/red] {label}: {reason}", highlight=False)
+    for text in dict.fromkeys(text for result in results for text in result.warnings):
+        console.print(f"[yellow]note[/yellow] {text}", highlight=False)
+    path = store.study(study.name) / "report.md"
+    page = markdown_report(study.name, study.question, results, unfinished, failures)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, lambda scratch: scratch.write_text(page, encoding="utf-8"))
+    console.print(f"Report: {path}", highlight=False, soft_wrap=True)
+    return path
+
+
+def _label(run: Run) -> str:
+    return " ".join(part for part in (run.label, f"seed={run.seed}") if part)
+
+
+@main.command()
+@click.argument("studies", nargs=-1, required=True, type=STUDY)
+@SET
+@RUNS
+def report(studies: Sequence[Path], overrides: Sequence[str], root: Path) -> None:
+    """Show the table of studies and write report.md, from stored results alone."""
+    from dmlcore.store import Store
+    from dmlcore.study.load import load_study
+
+    registry = _registry()
+    for path in studies:
+        _report(load_study(path, registry, overrides), Store(root))
+
+
+@main.command()
+@click.argument("studies", nargs=-1, required=True, type=STUDY)
+@SET
+@RUNS
+def check(studies: Sequence[Path], overrides: Sequence[str], root: Path) -> None:
+    """Look over study files and their data before anything is trained."""
+    from dmlcore.store import Store
+    from dmlcore.study.load import load_study
+    from dmlcore.study.preflight import preflight
+
+    registry = _registry()
+    for path in studies:
+        file = load_study(path, registry, overrides)
+        for line in preflight(file, Store(root)):
+            click.echo(line)
+
+
+@main.command("list-plugins")
+@click.option("-v", "--verbose", is_flag=True, help="Show the traceback of plugins that failed.")
+def list_plugins(verbose: bool) -> None:
+    """List every installed component and the plugin that it comes from."""
+    from dmlcore.components import KINDS
+    from dmlcore.describe import summary
+    from dmlcore.discovery import discover
+    from dmlcore.registry import Registry
+
+    plugins = discover()
+    registry = Registry.of(plugins)
+    width = max((len(offer.component.name) for offer in registry.offers), default=0)
+    for kind in KINDS:
+        click.secho(f"{kind}s", bold=True)
+        for offer in registry.of_kind(kind):
+            source = f"{offer.source.distribution} {offer.source.version}"
+            click.echo(f"  {offer.component.name:<{width}}  {summary(offer.component)}  [{source}]")
+    for failed in plugins.failed:
+        click.secho(f"not usable: {failed.source.key} {failed.source.version}", fg="red")
+        click.echo(f"  {failed.reason}")
+        if verbose:
+            click.echo(failed.traceback)
+
+
+@main.command()
+@click.argument("name")
+def describe(name: str) -> None:
+    """Explain a component, or a table of the study file such as `training`, and its options."""
+    from dmlcore import describe as descriptions
+    from dmlcore.errors import UnknownComponentError
+    from dmlcore.study.schema import TABLES
+    from dmlcore.wording import did_you_mean
+
+    registry = _registry()
+    found = [o for o in registry.offers if name in (o.component.name, o.full_name)]
+    if name in TABLES:
+        click.echo(f"[{name}]\n\n{descriptions.text(TABLES[name])}")
+    for offer in found:
+        source = f"{offer.source.distribution} {offer.source.version}"
+        click.echo(f"{offer.component.kind} {offer.component.name}  [{source}]\n\n{descriptions.text(offer.component)}")
+    if not found and name not in TABLES:
+        known = [*TABLES, *(offer.component.name for offer in registry.offers)]
+        raise UnknownComponentError(
+            f"nothing is named {name!r}.{did_you_mean(name, known)} See `dmlcore list-plugins`."
+        )

@@ -1,0 +1,66 @@
+"""The batches of an epoch, asked from the sampler and looked over before anything is trained on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from dmlcore.components import LossConfig, SamplerConfig
+from dmlcore.engine.seeding import generator
+from dmlcore.errors import PluginError, StudyError, TrainingError
+from dmlcore.study.schema import Run
+from dmlcore.values import SamplerContext
+
+Batches = list[list[int]]
+
+
+def epoch_batches(run: Run, labels: np.ndarray, epoch: int) -> Batches:
+    """The batches of one epoch, as lists of indices into labels (N,).
+
+    Raises StudyError where the sampler gives none, PluginError where it gives indices outside the data, and
+    TrainingError where the loss can't use a batch.
+    """
+    study = run.study
+    context = SamplerContext(labels, study.training.batch_size, epoch, generator(run.seed, "sampler", epoch))
+    batches = [[int(index) for index in batch] for batch in study.sampler.build(context)]
+    batches = batches[: study.training.max_steps]
+    if not batches:
+        raise StudyError(
+            f"The sampler {study.sampler.name!r} makes no batch of {study.training.batch_size} images from"
+            f" {len(labels):,} training images. Lower training.batch_size."
+        )
+    _check_indices(study.sampler, batches, len(labels))
+    for batch in batches:
+        check_batch(study.loss, labels[batch])
+    return batches
+
+
+def _check_indices(sampler: SamplerConfig, batches: Batches, count: int) -> None:
+    for number, batch in enumerate(batches, start=1):
+        if not batch or min(batch) < 0 or max(batch) >= count:
+            raise PluginError(
+                f"The sampler {sampler.name!r} gives a batch (number {number}) that is empty or has an index"
+                f" outside 0 … {count - 1}."
+            )
+
+
+def check_batch(loss: LossConfig, labels: np.ndarray) -> None:
+    """Raises TrainingError where labels (B,) hold no positive or no negative pair and the loss needs one."""
+    classes, counts = np.unique(labels, return_counts=True)
+    what = f"A batch of {len(labels)} images of {len(classes)} {'class' if len(classes) == 1 else 'classes'}"
+    if loss.needs_positives and counts.max() < 2:
+        raise TrainingError(
+            f"{what} holds no two images of one class, so the loss {loss.name!r} has no positive pair."
+            " Use the sampler m_per_class with samples_per_class of 2 or more, or a larger batch."
+        )
+    if loss.needs_negatives and len(classes) < 2:
+        raise TrainingError(
+            f"{what} holds one class only, so the loss {loss.name!r} has no negative pair."
+            " Use a batch size of at least twice the sampler's samples_per_class."
+        )
+
+
+def coverage(batches: Sequence[Sequence[int]], count: int) -> float:
+    """Share of the training images that an epoch's batches visit."""
+    return len({index for batch in batches for index in batch}) / count

@@ -1,0 +1,74 @@
+"""What a stopped run goes on from: one file, replaced whole after every epoch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+import torch
+from attrs import define, field
+
+from dmlcore.errors import DmlcoreError
+from dmlcore.store import write_atomically
+from dmlcore.values import EpochSummary
+
+CHECKPOINT = "checkpoint.pt"
+
+
+@define
+class TrainingState:
+    """How far a run has come. Tensors are in `trainer` and `best_model`; the rest is plain."""
+
+    data: Mapping[str, Any]
+    """Facts of the data, to see that it is still the same after a resumption."""
+    baseline: Mapping[str, float] = field(factory=dict)
+    curve: list[EpochSummary] = field(factory=list)
+    warnings: list[str] = field(factory=list)
+    seconds: float = 0.0
+    trainer: Mapping[str, Any] = field(factory=dict)
+    """State of network, loss, optimiser and scaler after the last finished epoch."""
+    best_epoch: int | None = None
+    best_model: Mapping[str, Any] | None = None
+    """The network of the best epoch on the validation classes, where the study selects by them."""
+
+    @property
+    def epoch(self) -> int:
+        """The last finished epoch; 0 after the untrained network was measured, -1 before."""
+        return self.curve[-1].epoch if self.curve else -1
+
+    def warn(self, text: str) -> None:
+        """Keeps a warning for the result, once."""
+        if text not in self.warnings:
+            self.warnings.append(text)
+
+
+def save(state: TrainingState, folder: Path) -> None:
+    """Puts the state in the place of the last one."""
+    plain = {name: getattr(state, name) for name in ("data", "baseline", "warnings", "seconds", "best_epoch")}
+    plain["curve"] = [attrs.asdict(epoch) for epoch in state.curve]
+    payload = {"plain": json.dumps(plain), "trainer": dict(state.trainer), "best_model": state.best_model}
+    write_atomically(folder / CHECKPOINT, lambda path: torch.save(payload, path))
+
+
+def load(folder: Path) -> TrainingState | None:
+    """The saved state, or None where there is none. Raises DmlcoreError where the file is damaged."""
+    path = folder / CHECKPOINT
+    if not path.is_file():
+        return None
+    try:
+        payload = torch.load(path, map_location="cpu", weights_only=True)
+        plain = json.loads(payload["plain"])
+        plain["curve"] = [EpochSummary(**epoch) for epoch in plain["curve"]]
+        return TrainingState(**plain, trainer=payload["trainer"], best_model=payload["best_model"])
+    except Exception as error:
+        raise DmlcoreError(
+            f"{path}: the checkpoint can't be read ({error}). Remove it to train this run anew."
+        ) from None
+
+
+def remove(folder: Path) -> None:
+    """Removes the state of a run that needs it no more."""
+    (folder / CHECKPOINT).unlink(missing_ok=True)

@@ -1,0 +1,67 @@
+"""From images to embeddings, without gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from dmlcore.engine.loading import embedding_loader, resolve_device, test_transform, to_batch
+from dmlcore.engine.model import EmbeddingModel
+from dmlcore.study.schema import Study, Transforms
+from dmlcore.values import Embeddings, LabelledImages
+
+OnBatch = Callable[[int, int], None]
+"""Told after each batch: images done, images in all."""
+
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def autocast(study: Study, device: torch.device) -> torch.autocast:
+    """The arithmetic that the study asks for."""
+    precision = study.training.precision
+    return torch.autocast(device.type, PRECISIONS[precision], enabled=precision != "fp32")
+
+
+class SplitEmbedder:
+    """Embeds one split again and again; its worker processes and its device stay."""
+
+    def __init__(self, images: LabelledImages, study: Study, transforms: Transforms) -> None:
+        self._images = images
+        self._study = study
+        self._device = resolve_device(study.training.device)
+        self._batches: Iterable[Any] = embedding_loader(
+            images, test_transform(transforms), study.evaluation.batch_size, study.training
+        )
+
+    def embeddings(self, model: EmbeddingModel, on_batch: OnBatch) -> Embeddings:
+        """The split's embeddings (N, D)."""
+        return self._embed(model, model, on_batch)
+
+    def features(self, model: EmbeddingModel, on_batch: OnBatch) -> Embeddings:
+        """The backbone's pooled features (N, F), L2-normalised as the embeddings are: the untrained row."""
+        normalize = model.normalize
+
+        def pooled(images: Tensor) -> Tensor:
+            features = model.features(images)
+            return functional.normalize(features, dim=1) if normalize else features
+
+        return self._embed(model, pooled, on_batch)
+
+    @torch.no_grad()
+    def _embed(self, model: nn.Module, embed: Callable[[Tensor], Tensor], on_batch: OnBatch) -> Embeddings:
+        model.eval()
+        parts: list[np.ndarray] = []
+        done, total = 0, len(self._images.labels)
+        for images, _ in self._batches:
+            batch = to_batch(images, self._device, self._study.training.channels_last)
+            with autocast(self._study, self._device):
+                vectors = embed(batch)
+            parts.append(vectors.float().cpu().numpy())
+            done += len(images)
+            on_batch(done, total)
+        return Embeddings(np.concatenate(parts), np.asarray(self._images.labels), tuple(self._images.class_names))

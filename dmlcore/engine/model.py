@@ -1,0 +1,99 @@
+"""The network of a run: backbone, pooling, embedding head, L2."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from dmlcore.engine.seeding import derive_seed, seed_torch
+from dmlcore.errors import PluginError
+from dmlcore.study.schema import EmbeddingHead, Run, Study
+from dmlcore.values import BackboneContext, InputSpec, LossContext
+
+
+class EmbeddingModel(nn.Module):
+    """Images (B, 3, H, W) → embeddings (B, D), float32."""
+
+    def __init__(self, backbone: nn.Module, head: EmbeddingHead) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.pooling = head.pooling
+        self.normalize = head.normalize
+        self.feature_dim = _feature_dim(backbone)
+        self.norm = nn.LayerNorm(self.feature_dim, elementwise_affine=False) if head.layer_norm else nn.Identity()
+        self.linear = nn.Identity() if head.dim == "features" else nn.Linear(self.feature_dim, head.dim)
+        self.embedding_dim = self.feature_dim if head.dim == "features" else head.dim
+
+    @property
+    def input_spec(self) -> InputSpec:
+        spec = self.backbone.input_spec
+        assert isinstance(spec, InputSpec)
+        return spec
+
+    def features(self, images: Tensor) -> Tensor:
+        """Pooled features (B, F), float32, as the backbone gives them."""
+        features = self.backbone(images)
+        return (pooled(features, self.pooling) if self.pooling else features).float()
+
+    def forward(self, images: Tensor) -> Tensor:
+        features = self.features(images)
+        with torch.autocast(images.device.type, enabled=False):
+            embeddings = self.linear(self.norm(features))
+            return functional.normalize(embeddings, dim=1) if self.normalize else embeddings
+
+
+def build_model(run: Run) -> EmbeddingModel:
+    """The run's network, its weights drawn by the run's seed or loaded.
+
+    Raises PluginError where the backbone does not give what its kind promises.
+    """
+    study = run.study
+    seed_torch(run.seed, "initial weights")
+    backbone = study.backbone.build(BackboneContext(feature_map=study.embedding.pooling is not None))
+    model = EmbeddingModel(backbone, study.embedding)
+    _check_backbone(study, model)
+    return model
+
+
+def build_loss(run: Run, embedding_dim: int, num_classes: int) -> nn.Module:
+    """The run's loss, its parameters drawn by the run's seed."""
+    seed_torch(run.seed, "loss")
+    return run.study.loss.build(LossContext(embedding_dim, num_classes, derive_seed(run.seed, "loss")))
+
+
+def pooled(feature_map: Tensor, pooling: Literal["avg", "max", "avg+max"]) -> Tensor:
+    """(B, F, h, w) → (B, F); "avg+max" is the sum of both, as in Proxy-Anchor's code."""
+    average, largest = feature_map.mean((2, 3)), feature_map.amax((2, 3))
+    return {"avg": average, "max": largest, "avg+max": average + largest}[pooling]
+
+
+def _feature_dim(backbone: nn.Module) -> int:
+    dim = getattr(backbone, "feature_dim", None)
+    if not isinstance(dim, int) or not isinstance(getattr(backbone, "input_spec", None), InputSpec):
+        raise PluginError("A backbone's module needs the attributes feature_dim (int) and input_spec (InputSpec).")
+    return dim
+
+
+def _check_backbone(study: Study, model: EmbeddingModel) -> None:
+    """One dry run: the shape must be the promised one."""
+    size = study.transforms.size or model.input_spec.size
+    mode = model.training
+    model.eval()
+    with torch.inference_mode():
+        try:
+            features = model.backbone(torch.zeros(1, 3, size, size))
+        except (RuntimeError, AssertionError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise PluginError(
+                f"The backbone {study.backbone.name!r} can't take images of {size} px: {reason}"
+            ) from None
+    model.train(mode)
+    wanted = 4 if study.embedding.pooling else 2
+    if features.ndim != wanted or features.shape[1] != model.feature_dim:
+        what = f"a feature map (1, {model.feature_dim}, h, w)" if wanted == 4 else f"features (1, {model.feature_dim})"
+        raise PluginError(
+            f"The backbone {study.backbone.name!r} gives {tuple(features.shape)} where {what} is expected."
+        )

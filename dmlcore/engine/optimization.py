@@ -1,0 +1,86 @@
+"""Optimiser and learning-rate schedule, from timm's factories.
+
+This is the one module of the core that imports timm: the factories are plain functions of a name and numbers,
+and a kind of component of their own would only forward to them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+
+from dmlcore.engine.model import EmbeddingModel
+from dmlcore.errors import StudyError
+from dmlcore.study.schema import Optimizer, Study, Training
+from dmlcore.wording import did_you_mean
+
+
+class Schedule(Protocol):
+    """A timm scheduler: sets the rates of all parameter groups for an epoch, counted from 0."""
+
+    def step(self, epoch: int) -> None: ...
+
+
+def check_optimizer(name: str) -> None:
+    """Raises StudyError where timm has no optimiser of that name."""
+    from timm.optim import list_optimizers
+
+    known = list_optimizers()
+    if name not in known:
+        raise StudyError(f"optimizer.name = {name!r}: timm has no such optimiser.{did_you_mean(name, known)}")
+
+
+def build_optimizer(settings: Optimizer, model: EmbeddingModel, loss: nn.Module) -> torch.optim.Optimizer:
+    """An optimiser with one group each for backbone, head and loss, named so."""
+    from timm.optim import create_optimizer_v2
+
+    check_optimizer(settings.name)
+    rate = settings.learning_rate
+    groups = [
+        _group("backbone", model.backbone.parameters(), rate, settings.weight_decay),
+        _group("head", model.linear.parameters(), settings.head_learning_rate or rate, settings.weight_decay),
+        _group("loss", loss.parameters(), settings.loss_learning_rate or 100 * rate, 0.0),
+    ]
+    options = {} if settings.momentum is None else {"momentum": settings.momentum}
+    optimizer: torch.optim.Optimizer = create_optimizer_v2(
+        [group for group in groups if group["params"]],
+        opt=settings.name,
+        lr=rate,
+        weight_decay=settings.weight_decay,
+        **options,
+    )
+    return optimizer
+
+
+def _group(name: str, parameters: Iterable[nn.Parameter], rate: float, weight_decay: float) -> dict[str, Any]:
+    return {"name": name, "params": list(parameters), "lr": rate, "weight_decay": weight_decay}
+
+
+def build_schedule(study: Study, optimizer: torch.optim.Optimizer) -> Schedule | None:
+    """The schedule of the study, or None where the rates stay as they are."""
+    from timm.scheduler import create_scheduler_v2
+
+    settings = study.scheduler
+    if settings.name == "constant":
+        return None
+    schedule, _ = create_scheduler_v2(
+        optimizer,
+        sched=settings.name,
+        num_epochs=study.training.epochs,
+        decay_epochs=settings.decay_epochs or study.training.epochs,
+        decay_rate=settings.decay_rate or (0.1 if settings.name == "step" else 1.0),
+        min_lr=settings.min_learning_rate or 0.0,
+        warmup_epochs=0,
+    )
+    return schedule  # type: ignore[no-any-return]
+
+
+def clip_gradients(training: Training, parameters: list[nn.Parameter]) -> None:
+    """Clips gradients in place, by norm or by value, as the study says."""
+    if training.clip_norm is not None:
+        nn.utils.clip_grad_norm_(parameters, training.clip_norm)
+    if training.clip_value is not None:
+        nn.utils.clip_grad_value_(parameters, training.clip_value)

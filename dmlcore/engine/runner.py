@@ -1,0 +1,102 @@
+"""A study from first to last: which runs are to be made, and what one run is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+
+from attrs import evolve, frozen
+
+from dmlcore.components import ObserverConfig
+from dmlcore.engine import checkpoint
+from dmlcore.engine.loading import resolve_transforms
+from dmlcore.engine.model import build_loss, build_model
+from dmlcore.engine.observing import Observers
+from dmlcore.engine.seeding import use_deterministic_algorithms
+from dmlcore.engine.session import Session
+from dmlcore.engine.splits import load_data
+from dmlcore.engine.trainer import Trainer
+from dmlcore.errors import TrainingError
+from dmlcore.results import Result
+from dmlcore.store import RunFolder, Store
+from dmlcore.study.schema import Run
+from dmlcore.values import RunInfo
+
+_POLL_SECONDS = 1.0
+
+
+@frozen
+class Failure:
+    """A run that training could not finish, and why."""
+
+    run: Run
+    reason: str
+
+
+def run_study(runs: Sequence[Run], store: Store, observers: Sequence[ObserverConfig]) -> Iterator[Result | Failure]:
+    """Makes the runs that are not finished yet, and gives the outcome of each.
+
+    A run that another process is making is left to it, and waited for when nothing else is to be done. A run
+    whose training can't go on is given as a Failure, and the others are made all the same.
+    """
+    waiting = list(enumerate(runs, start=1))
+    while waiting:
+        busy = []
+        for index, run in waiting:
+            folder = store.run(run.study.name, run.name)
+            with folder.locked() as mine:
+                if folder.finished:
+                    yield folder.result()
+                elif mine:
+                    yield _outcome(run, _info(run, index, len(runs), folder), folder, observers)
+                else:
+                    busy.append((index, run))
+        if len(busy) == len(waiting):
+            time.sleep(_POLL_SECONDS)
+        waiting = busy
+
+
+def _info(run: Run, index: int, count: int, folder: RunFolder) -> RunInfo:
+    return RunInfo(
+        study=run.study.name,
+        name=run.name,
+        index=index,
+        count=count,
+        seed=run.seed,
+        point=run.point,
+        epochs=run.study.training.epochs,
+        folder=folder.partial,
+        settings=run.settings,
+    )
+
+
+def _outcome(run: Run, info: RunInfo, folder: RunFolder, configs: Sequence[ObserverConfig]) -> Result | Failure:
+    observers = Observers(configs, info)
+    observers.start()
+    try:
+        result = perform(run, folder, observers)
+    except TrainingError as error:
+        observers.error(error)
+        folder.note_failure(str(error))
+        return Failure(run, str(error))
+    except BaseException as error:
+        observers.error(error)
+        raise
+    observers.end(result)
+    result = evolve(result, warnings=(*result.warnings, *observers.warnings))
+    folder.complete(result)
+    checkpoint.remove(folder.final)
+    return result
+
+
+def perform(run: Run, folder: RunFolder, observers: Observers) -> Result:
+    """One run, from wherever it stopped last: data, network, training, measurement, result."""
+    use_deterministic_algorithms(run.study.training.deterministic)
+    data = load_data(run)
+    model = build_model(run)
+    transforms = resolve_transforms(run.study.transforms, model.input_spec)
+    loss = build_loss(run, model.embedding_dim, len(data.train.class_names))
+    trainer = Trainer(run, model, loss)
+    session = Session.resume(run, data, transforms, trainer, folder.partial, observers)
+    session.train()
+    return session.finish()

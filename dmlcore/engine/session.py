@@ -1,0 +1,228 @@
+"""One run at work: trained and measured epoch by epoch, saved after each, and at the end its result."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from attrs import evolve, frozen
+
+from dmlcore.engine import checkpoint
+from dmlcore.engine.batching import coverage, epoch_batches
+from dmlcore.engine.checkpoint import TrainingState
+from dmlcore.engine.embedding import SplitEmbedder
+from dmlcore.engine.evaluation import headline, measure
+from dmlcore.engine.loading import TrainLoader, train_transform
+from dmlcore.engine.observing import Observers
+from dmlcore.engine.splits import Data
+from dmlcore.engine.trainer import Trainer
+from dmlcore.errors import DataError, StudyError
+from dmlcore.results import Result
+from dmlcore.store import EMBEDDINGS, MODEL, save_tensors
+from dmlcore.study.schema import Run, Transforms
+from dmlcore.study.structure import plain
+from dmlcore.values import Embeddings, EpochSummary, Evaluation, Progress
+
+
+@frozen(eq=False)
+class Session:
+    """What a run is made of while it is at work."""
+
+    run: Run
+    data: Data
+    transforms: Transforms
+    trainer: Trainer
+    state: TrainingState
+    folder: Path
+    observers: Observers
+    test: SplitEmbedder
+    validation: SplitEmbedder | None
+
+    @classmethod
+    def resume(
+        cls,
+        run: Run,
+        data: Data,
+        transforms: Transforms,
+        trainer: Trainer,
+        folder: Path,
+        observers: Observers,
+    ) -> Self:
+        """The session as it stood after the last finished epoch, or a new one.
+
+        Raises DataError where the images are not those of the stopped run.
+        """
+        state = checkpoint.load(folder) or TrainingState(data.facts())
+        if dict(state.data) != data.facts():
+            raise DataError(
+                f"{folder}: the data set has changed since this run was stopped (then {_counts(state.data)}, now"
+                f" {_counts(data.facts())}). Put the images back, or remove the folder to train this run anew."
+            )
+        if state.trainer:
+            trainer.load_state_dict(state.trainer)
+        test = SplitEmbedder(data.test, run.study, transforms)
+        validation = SplitEmbedder(data.validation, run.study, transforms) if data.validation else None
+        return cls(run, data, transforms, trainer, state, folder, observers, test, validation)
+
+    def train(self) -> None:
+        """Every epoch that is not finished yet."""
+        if self.state.epoch < 0:
+            self._measure_untrained()
+        training = self.run.study.training
+        loader = TrainLoader(self.data.train, train_transform(self.transforms), training, self.run.seed)
+        for epoch in range(self.state.epoch + 1, training.epochs + 1):
+            start = time.perf_counter()
+            summary = self._train_epoch(epoch, loader)
+            if self._is_measured(epoch):
+                summary = evolve(summary, test=self._measure("test", epoch, self._embed("test", epoch)))
+            if self.validation is not None:
+                metrics = self._measure("validation", epoch, self._embed("validation", epoch))
+                summary = evolve(summary, validation=metrics)
+                self._keep_best(summary)
+            self.state.seconds += time.perf_counter() - start
+            self._close_epoch(summary)
+
+    def finish(self) -> Result:
+        """Measures the selected network on the test classes, and stores network and embeddings."""
+        start = time.perf_counter()
+        if self.state.best_model is not None:
+            self.trainer.model.load_state_dict(self.state.best_model)
+        epoch = self.state.epoch if self.state.best_epoch is None else self.state.best_epoch
+        embeddings = self._embed("test", epoch)
+        metrics = self._measure("test", epoch, embeddings)
+        if epoch > 0 and self.state.curve[epoch].test is None:
+            self.state.curve[epoch] = evolve(self.state.curve[epoch], test=metrics)
+        self._store(embeddings)
+        self.state.seconds += time.perf_counter() - start
+        return self._result(epoch, metrics)
+
+    def _measure_untrained(self) -> None:
+        start = time.perf_counter()
+        embeddings = self.test.features(self.trainer.model, self._on_batch("embed", "test images, untrained"))
+        baseline = self._measure("baseline", 0, embeddings)
+        self.state.baseline = baseline
+        seconds = time.perf_counter() - start
+        self.state.seconds += seconds
+        self._close_epoch(EpochSummary(0, None, None, seconds, None, test=baseline))
+
+    def _train_epoch(self, epoch: int, loader: TrainLoader) -> EpochSummary:
+        labels = self.data.train.labels
+        batches = epoch_batches(self.run, labels, epoch)
+        images = sum(len(batch) for batch in batches)
+
+        def on_step(done: int, loss: float, rate: float) -> None:
+            self.observers.progress(Progress("train", f"epoch {epoch}", done, images, loss, rate))
+
+        figures = self.trainer.train_epoch(epoch, loader.epoch(epoch, batches), on_step)
+        return EpochSummary(
+            epoch=epoch,
+            loss=figures.loss,
+            learning_rate=figures.learning_rate,
+            seconds=figures.seconds,
+            images_per_second=figures.images_per_second,
+            diagnostics={**figures.diagnostics, "coverage": coverage(batches, len(labels))},
+        )
+
+    def _is_measured(self, epoch: int) -> bool:
+        """Whether the test classes are measured after this epoch; `finish` measures the last one."""
+        study = self.run.study
+        if epoch == study.training.epochs and study.evaluation.select == "last":
+            return False
+        return study.evaluation.every > 0 and epoch % study.evaluation.every == 0
+
+    def _embed(self, split: str, epoch: int) -> Embeddings:
+        embedder = self.test if split == "test" else self.validation
+        assert embedder is not None
+        return embedder.embeddings(self.trainer.model, self._on_batch("embed", f"{split} images, epoch {epoch}"))
+
+    def _on_batch(self, stage: Any, label: str) -> Any:
+        return lambda done, total: self.observers.progress(Progress(stage, label, done, total))
+
+    def _measure(self, split: Any, epoch: int, embeddings: Embeddings) -> Mapping[str, float]:
+        self.observers.progress(Progress("evaluate", f"{split} classes", 0, 1))
+        metrics, notes = measure(self.run.study.evaluators, embeddings)
+        for note in notes:
+            self.state.warn(f"{split}: {note}")
+        self.observers.evaluation(Evaluation(split, epoch, metrics))
+        return metrics
+
+    def _keep_best(self, summary: EpochSummary) -> None:
+        """Keeps the network of the best epoch on the validation classes; of equals, the earliest."""
+        metric = self.run.study.evaluation.metric
+        assert summary.validation is not None
+        if metric not in summary.validation:
+            known = ", ".join(summary.validation)
+            raise StudyError(f'evaluation.metric = "{metric}" was not measured. Measured: {known}.')
+        best = self.state.best_epoch
+        best_summary = None if best is None else self.state.curve[best].validation
+        if best_summary is None or summary.validation[metric] > best_summary[metric]:
+            self.state.best_epoch = summary.epoch
+            self.state.best_model = {k: v.detach().cpu().clone() for k, v in self.trainer.model.state_dict().items()}
+
+    def _close_epoch(self, summary: EpochSummary) -> None:
+        self.state.curve.append(summary)
+        self.state.trainer = self.trainer.state_dict()
+        checkpoint.save(self.state, self.folder)
+        self.observers.epoch(summary)
+
+    def _store(self, embeddings: Embeddings) -> None:
+        identity = {"study": self.run.study.name, "run": self.run.name, "fingerprint": self.run.fingerprint}
+        weights = {name: tensor.cpu().numpy() for name, tensor in self.trainer.model.state_dict().items()}
+        save_tensors(self.folder / MODEL, weights, identity)
+        arrays = {"vectors": embeddings.vectors, "labels": embeddings.labels}
+        save_tensors(self.folder / EMBEDDINGS, arrays, identity | {"class_names": "\n".join(embeddings.class_names)})
+
+    def _result(self, epoch: int, metrics: Mapping[str, float]) -> Result:
+        run, study = self.run, self.run.study
+        return Result(
+            study=study.name,
+            question=study.question,
+            run=run.name,
+            fingerprint=run.fingerprint,
+            seed=run.seed,
+            point=run.point,
+            settings=run.settings,
+            versions=run.versions,
+            protocol=self._protocol(epoch),
+            metrics=metrics,
+            baseline=self.state.baseline,
+            headline=headline(study.evaluators, metrics),
+            curve=tuple(self.state.curve),
+            seconds=self.state.seconds,
+            environment=self._environment(),
+            warnings=tuple(self.state.warnings),
+        )
+
+    def _protocol(self, epoch: int) -> dict[str, Any]:
+        study = self.run.study
+        return {
+            **self.state.data,
+            "split": "test classes never seen in training",
+            "transforms": plain(self.transforms, self.folder),
+            "pooling": study.embedding.pooling or "as the backbone does",
+            "batchnorm": "statistics frozen" if study.training.freeze_batchnorm else "trained",
+            "epochs": study.training.epochs,
+            "epoch": epoch,
+            "selected_by": "last epoch"
+            if study.evaluation.select == "last"
+            else f"validation {study.evaluation.metric}",
+        }
+
+    def _environment(self) -> dict[str, Any]:
+        device = self.trainer.device
+        return {
+            "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+            "threads": torch.get_num_threads(),
+            "cores": os.cpu_count(),
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+        }
+
+
+def _counts(facts: Mapping[str, Any]) -> str:
+    return f"{facts['train_images']:,} + {facts['test_images']:,} images, digest {facts['digest']}"

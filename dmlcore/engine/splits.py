@@ -1,0 +1,122 @@
+"""The images of a run: training classes, held-out validation classes, test classes, checked to be disjoint."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from attrs import frozen
+
+from dmlcore.engine.seeding import generator
+from dmlcore.errors import DataError, StudyError
+from dmlcore.study.schema import Run
+from dmlcore.values import LabelledImages
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+@frozen(eq=False)
+class Subset:
+    """Some images of a split, with labels counted anew from 0; itself LabelledImages."""
+
+    images: LabelledImages
+    indices: np.ndarray
+    labels: np.ndarray
+    class_names: Sequence[str]
+
+    def image(self, index: int) -> Image:
+        return self.images.image(int(self.indices[index]))
+
+
+@frozen(eq=False)
+class Data:
+    """What a run trains and measures on."""
+
+    train: LabelledImages
+    validation: LabelledImages | None
+    test: LabelledImages
+
+    def splits(self) -> dict[str, LabelledImages]:
+        """The splits that there are, by name."""
+        splits = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: images for name, images in splits.items() if images is not None}
+
+    def facts(self) -> dict[str, int | str]:
+        """Counts of images and classes of each split, and a digest that tells other data from the same."""
+        facts: dict[str, int | str] = {}
+        digest = hashlib.sha256()
+        for name, images in self.splits().items():
+            facts[f"{name}_images"] = len(images.labels)
+            facts[f"{name}_classes"] = len(images.class_names)
+            digest.update(np.ascontiguousarray(images.labels, dtype="<i8").tobytes())
+            digest.update("\n".join(images.class_names).encode())
+        return facts | {"digest": digest.hexdigest()[:16]}
+
+
+def load_data(run: Run) -> Data:
+    """The images of a run. Raises DataError where a class stands in both splits, or there is nothing to learn."""
+    study = run.study
+    train, test = (_checked(study.dataset.load(split), split) for split in ("train", "test"))
+    shared = sorted(set(train.class_names) & set(test.class_names))
+    if shared:
+        raise DataError(
+            f"The data set {study.dataset.name!r} has {len(shared)} classes both in training and in testing, such as"
+            f" {shared[0]!r}. Deep metric learning is measured on classes never seen in training: split by class."
+        )
+    if len(train.class_names) < 2:
+        raise DataError(f"The data set {study.dataset.name!r} has one training class; there is nothing to tell apart.")
+    validation = None
+    if study.evaluation.select == "validation":
+        train, validation = _hold_out(train, study.evaluation.validation_fraction, run.seed)
+    if study.evaluation.max_images is not None:
+        test = _first_classes(test, study.evaluation.max_images)
+        validation = validation and _first_classes(validation, study.evaluation.max_images)
+    return Data(train, validation, test)
+
+
+def _checked(images: LabelledImages, split: str) -> LabelledImages:
+    labels = np.asarray(images.labels)
+    if labels.ndim != 1 or labels.dtype != np.int64 or len(labels) == 0:
+        raise DataError(
+            f"The {split} labels must be a non-empty (N,) array of int64, not {labels.dtype} {labels.shape}."
+        )
+    if not np.array_equal(np.unique(labels), np.arange(len(images.class_names))):
+        raise DataError(
+            f"The {split} labels must be indices into class_names, each class with an image: there are"
+            f" {len(images.class_names)} names, and {len(np.unique(labels))} labels from {labels.min()} to"
+            f" {labels.max()}."
+        )
+    return images
+
+
+def _hold_out(images: LabelledImages, fraction: float, seed: int) -> tuple[LabelledImages, LabelledImages]:
+    """The training classes in two: the larger part to train on, the other held out."""
+    count = len(images.class_names)
+    held = max(2, round(count * fraction))
+    if count - held < 2:
+        raise StudyError(
+            f"{count} training classes are too few to hold out {held} for validation and train on two or more."
+            ' Use evaluation.select = "last" or a smaller evaluation.validation_fraction.'
+        )
+    order = generator(seed, "validation classes").permutation(count)
+    return of_classes(images, np.sort(order[held:])), of_classes(images, np.sort(order[:held]))
+
+
+def _first_classes(images: LabelledImages, most: int) -> LabelledImages:
+    """At most so many images, of as few classes as hold them but at least two."""
+    counts = np.bincount(images.labels)
+    classes = max(2, int(np.searchsorted(np.cumsum(counts), most)) + 1)
+    chosen = of_classes(images, np.arange(min(classes, len(counts))))
+    step = max(1, -(-len(chosen.labels) // most))
+    rows = np.arange(0, len(chosen.labels), step)
+    return Subset(chosen.images, chosen.indices[rows], chosen.labels[rows], chosen.class_names)
+
+
+def of_classes(images: LabelledImages, classes: np.ndarray) -> Subset:
+    """The images of some classes, given by their labels in rising order."""
+    indices = np.flatnonzero(np.isin(images.labels, classes))
+    labels = np.searchsorted(classes, np.asarray(images.labels)[indices]).astype(np.int64)
+    return Subset(images, indices, labels, [images.class_names[c] for c in classes])

@@ -1,0 +1,146 @@
+"""The one train loop."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import torch
+from attrs import frozen
+from torch import Tensor, nn
+from torch.nn import functional
+
+from dmlcore.engine.embedding import autocast
+from dmlcore.engine.loading import resolve_device, to_batch
+from dmlcore.engine.model import EmbeddingModel
+from dmlcore.engine.optimization import build_optimizer, build_schedule, clip_gradients
+from dmlcore.engine.seeding import seed_torch
+from dmlcore.errors import TrainingError
+from dmlcore.study.schema import Run
+
+COLLAPSED = 0.9999
+"""Mean cosine between the embeddings of a batch from which on they count as one point."""
+
+
+@frozen
+class EpochFigures:
+    """What an epoch of training gave."""
+
+    loss: float
+    learning_rate: float
+    seconds: float
+    images_per_second: float
+    diagnostics: Mapping[str, float]
+
+
+OnStep = Callable[[int, float, float], None]
+"""Told after each step: images done, mean loss so far, images a second."""
+
+
+class Trainer:
+    """Network, loss and optimiser of a run, trained epoch by epoch."""
+
+    def __init__(self, run: Run, model: EmbeddingModel, loss: nn.Module) -> None:
+        self.run = run
+        self.device = resolve_device(run.study.training.device)
+        layout = torch.channels_last if run.study.training.channels_last else torch.contiguous_format
+        self.model = model.to(self.device).to(memory_format=layout)
+        self.loss = loss.to(self.device)
+        self.optimizer = build_optimizer(run.study.optimizer, self.model, self.loss)
+        self.schedule = build_schedule(run.study, self.optimizer)
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=run.study.training.precision == "fp16")
+        self._parts: dict[str, Any] = {
+            "model": self.model,
+            "loss": self.loss,
+            "optimizer": self.optimizer,
+            "scaler": self.scaler,
+        }
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the next epoch depends on; the rest follows from the run's seed and the epoch."""
+        return {name: part.state_dict() for name, part in self._parts.items()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Puts everything back as it was after an epoch."""
+        for name, part in self._parts.items():
+            part.load_state_dict(state[name])
+
+    def train_epoch(self, epoch: int, batches: Iterable[tuple[Tensor, Tensor]], on_step: OnStep) -> EpochFigures:
+        """Trains on the batches of one epoch.
+
+        Raises TrainingError on a loss that is not finite, and where the embeddings have become one point.
+        """
+        seed_torch(self.run.seed, "epoch", epoch)
+        self._prepare(epoch)
+        start = time.perf_counter()
+        losses: list[float] = []
+        cosines: list[float] = []
+        done = 0
+        for inputs, labels in batches:
+            value, cosine = self._step(epoch, len(losses) + 1, inputs, labels)
+            losses.append(value)
+            cosines.append(cosine)
+            done += len(labels)
+            on_step(done, math.fsum(losses) / len(losses), done / (time.perf_counter() - start))
+        seconds = time.perf_counter() - start
+        self._check_collapse(epoch, cosines)
+        diagnostics = {
+            "mean_cosine": math.fsum(cosines) / len(cosines),
+            "zero_loss_steps": sum(value == 0 for value in losses) / len(losses),
+        }
+        rate = self.optimizer.param_groups[0]["lr"]
+        return EpochFigures(math.fsum(losses) / len(losses), rate, seconds, done / seconds, diagnostics)
+
+    def _prepare(self, epoch: int) -> None:
+        """Modes, frozen parts and learning rates of an epoch, counted from 1."""
+        training = self.run.study.training
+        self.model.train()
+        self.loss.train()
+        if training.freeze_batchnorm:
+            for module in self.model.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.eval()
+        self.model.backbone.requires_grad_(epoch > training.warmup_epochs)
+        if self.schedule is not None:
+            self.schedule.step(epoch - 1)
+
+    def _step(self, epoch: int, step: int, inputs: Tensor, labels: Tensor) -> tuple[float, float]:
+        """One step of the optimiser: loss, and mean cosine between the batch's embeddings."""
+        training = self.run.study.training
+        images = to_batch(inputs, self.device, training.channels_last)
+        labels = labels.to(self.device)
+        with autocast(self.run.study, self.device):
+            embeddings = self.model(images)
+        loss = self.loss(embeddings, labels)
+        value = loss.item()
+        if not math.isfinite(value):
+            raise TrainingError(
+                f"The loss became {value} in step {step} of epoch {epoch}. Lower the learning rate, clip gradients"
+                " (training.clip_norm), or use precision fp32 or bf16."
+            )
+        self.optimizer.zero_grad(set_to_none=True)
+        self.scaler.scale(loss).backward()
+        self.scaler.unscale_(self.optimizer)
+        clip_gradients(training, [p for group in self.optimizer.param_groups for p in group["params"]])
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        return value, mean_cosine(embeddings.detach())
+
+    def _check_collapse(self, epoch: int, cosines: list[float]) -> None:
+        if epoch > self.run.study.training.warmup_epochs and min(cosines) > COLLAPSED:
+            raise TrainingError(
+                f"The embeddings collapsed: in every batch of epoch {epoch} they lie in one point (mean cosine"
+                f" {math.fsum(cosines) / len(cosines):.5f}), so nothing can be told apart. Lower the learning rate,"
+                " use a larger batch, or a loss and margin that push negatives apart."
+            )
+
+
+def mean_cosine(embeddings: Tensor) -> float:
+    """Mean cosine between different rows of (B, D); 0 for a single row."""
+    count = len(embeddings)
+    if count < 2:
+        return 0.0
+    total = functional.normalize(embeddings.float(), dim=1).sum(0).square().sum().item()
+    return (total - count) / (count * (count - 1))

@@ -1,0 +1,68 @@
+"""The result of a run, as it is stored and as everything after the run reads it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+from attrs import field, frozen
+
+from dmlcore.errors import DmlcoreError
+from dmlcore.values import EpochSummary
+
+SCHEMA = 1
+"""The version of the result format that this dmlcore writes; it reads all up to it."""
+
+
+@frozen
+class Result:
+    """What one run gave, with all that is needed to say what its numbers mean."""
+
+    study: str
+    question: str
+    run: str
+    fingerprint: str
+    seed: int
+    point: Mapping[str, Any]
+    """The grid's values of the run, by dotted path."""
+    settings: Mapping[str, Any]
+    """The resolved study, defaults written out."""
+    versions: Mapping[str, str]
+    protocol: Mapping[str, Any]
+    """What the numbers were measured under: data, transforms, weights, which epoch was chosen by what."""
+    metrics: Mapping[str, float]
+    """Metrics on the test classes, named evaluator/metric."""
+    baseline: Mapping[str, float]
+    """The same metrics of the backbone's pooled features before training: row 0 of every table."""
+    headline: tuple[str, ...]
+    """The metrics that a short table shows."""
+    curve: tuple[EpochSummary, ...]
+    """One entry an epoch; the first is the untrained network."""
+    seconds: float
+    environment: Mapping[str, Any]
+    warnings: tuple[str, ...] = ()
+    schema: int = field(default=SCHEMA)
+
+
+def to_json(result: Result) -> str:
+    """The result as JSON; floats keep every digit."""
+    return json.dumps(attrs.asdict(result), indent=1, ensure_ascii=False)
+
+
+def from_json(text: str, place: str) -> Result:
+    """A stored result. Raises DmlcoreError, naming the place, where it can't be read by this version."""
+    try:
+        values = json.loads(text)
+        if values["schema"] > SCHEMA:
+            raise DmlcoreError(
+                f"{place}: the result has format {values['schema']}, and this dmlcore reads up to {SCHEMA}."
+                " Update dmlcore."
+            )
+        values["curve"] = tuple(EpochSummary(**epoch) for epoch in values["curve"])
+        values["headline"] = tuple(values["headline"])
+        values["warnings"] = tuple(values["warnings"])
+        return Result(**values)
+    except (ValueError, KeyError, TypeError) as error:
+        raise DmlcoreError(f"{place}: not a result of dmlcore ({error}). Move it away to run again.") from None

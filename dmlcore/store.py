@@ -1,0 +1,119 @@
+"""The folder of runs. A run works in `<run>.partial`, under a lock, and is renamed when it is complete."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from attrs import frozen
+from filelock import FileLock, Timeout
+
+from dmlcore.results import Result, from_json, to_json
+
+if TYPE_CHECKING:
+    import numpy as np
+
+RESULT = "result.json"
+MODEL = "model.safetensors"
+EMBEDDINGS = "embeddings.safetensors"
+FAILURE = "failure.txt"
+
+
+def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
+    """Has `write` fill a file beside `path`, then puts it in its place: a kill leaves the old file or the new."""
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        write(scratch)
+        with scratch.open("rb+") as file:
+            os.fsync(file.fileno())
+        scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+@frozen
+class RunFolder:
+    """Where one run lies, unfinished or finished."""
+
+    final: Path
+
+    @property
+    def partial(self) -> Path:
+        """The folder while the run is unfinished."""
+        return self.final.with_name(f"{self.final.name}.partial")
+
+    @property
+    def finished(self) -> bool:
+        return (self.final / RESULT).is_file()
+
+    @property
+    def started(self) -> bool:
+        return self.partial.is_dir()
+
+    def result(self) -> Result:
+        """The stored result. Raises DmlcoreError where it is damaged."""
+        path = self.final / RESULT
+        return from_json(path.read_text(encoding="utf-8"), str(path))
+
+    def failure(self) -> str | None:
+        """Why the last try stopped, where it was the training's own fault."""
+        path = self.partial / FAILURE
+        return path.read_text(encoding="utf-8") if path.is_file() else None
+
+    def note_failure(self, reason: str) -> None:
+        """Keeps why the run stopped, for the report."""
+        write_atomically(self.partial / FAILURE, lambda path: path.write_text(reason, encoding="utf-8"))
+
+    def complete(self, result: Result) -> None:
+        """Stores the result and gives the folder its final name."""
+        write_atomically(self.partial / RESULT, lambda path: path.write_text(to_json(result), encoding="utf-8"))
+        (self.partial / FAILURE).unlink(missing_ok=True)
+        self.partial.rename(self.final)
+
+    @contextmanager
+    def locked(self) -> Iterator[bool]:
+        """Gives True while this process alone may work on the run, False where another one does.
+
+        The lock is the operating system's: it goes with the process, however that ends.
+        """
+        lock = FileLock(self.final.with_name(f".{self.final.name}.lock"), timeout=0)
+        self.final.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire()
+        except Timeout:
+            yield False
+            return
+        try:
+            if not self.finished:
+                self.partial.mkdir(exist_ok=True)
+            yield True
+        finally:
+            lock.release()
+
+
+@frozen
+class Store:
+    """All runs of all studies: `root/<study>/<run>/`."""
+
+    root: Path
+
+    def study(self, name: str) -> Path:
+        return self.root / name
+
+    def run(self, study: str, run: str) -> RunFolder:
+        return RunFolder(self.study(study) / run)
+
+    def forget(self, study: str) -> None:
+        """Removes a study's folder."""
+        shutil.rmtree(self.study(study), ignore_errors=True)
+
+
+def save_tensors(path: Path, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
+    """Arrays and texts in one safetensors file, written atomically."""
+    from safetensors.numpy import save_file
+
+    write_atomically(path, lambda scratch: save_file(dict(arrays), str(scratch), dict(metadata)))

@@ -1,0 +1,45 @@
+"""What makes two runs the same run."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import attrs
+
+from dmlcore.components import OPTION, Component
+from dmlcore.registry import Registry
+from dmlcore.study.schema import Study
+
+
+def fingerprint(settings: Mapping[str, Any], seed: int, versions: Mapping[str, str]) -> str:
+    """sha256 of the settings that can change a run's numbers, its seed and the versions."""
+    identity = {"settings": settings, "seed": seed, "versions": dict(versions)}
+    canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def versions_of(study: Study, registry: Registry) -> dict[str, str]:
+    """Distribution → version, of torch, torchvision, and all that the study's components come from or name."""
+    versions = {name: importlib.metadata.version(name) for name in ("torch", "torchvision")}
+    for component in _counting_components(study):
+        source = registry.offer_of(component).source
+        versions[source.distribution] = source.version
+        versions |= {name: importlib.metadata.version(name) for name in component.libraries}
+    return dict(sorted(versions.items()))
+
+
+def _counting_components(value: Any) -> Iterator[Component]:
+    """All components in a study, nested ones too, but those in options that can't change numbers."""
+    if isinstance(value, Component):
+        yield value
+    if isinstance(value, tuple):
+        for item in value:
+            yield from _counting_components(item)
+    elif attrs.has(type(value)):
+        for attribute in attrs.fields(type(value)):
+            if attribute.metadata[OPTION].identity:
+                yield from _counting_components(getattr(value, attribute.name))

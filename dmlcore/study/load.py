@@ -1,0 +1,107 @@
+"""TOML file → StudyFile: strict, with every problem told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from attrs import evolve, frozen
+
+from dmlcore.errors import StudyError
+from dmlcore.registry import Registry
+from dmlcore.study.document import Document, Origin, dotted, parse_override, read_document
+from dmlcore.study.fingerprint import fingerprint, versions_of
+from dmlcore.study.grid import GRID, at_point, points, read_grid
+from dmlcore.study.locate import line_of
+from dmlcore.study.schema import Run, Study, StudyFile
+from dmlcore.study.structure import Problem, Structurer, plain
+from dmlcore.wording import counted
+
+
+def load_study(path: Path, registry: Registry, overrides: Iterable[str] = ()) -> StudyFile:
+    """The study at `path`, with `path=value` overrides laid over it.
+
+    Raises StudyError, which names every problem with its file, line and path.
+    """
+    document = read_document(path)
+    for text in overrides:
+        at, value = parse_override(text)
+        document = document.with_value(at, value, Origin(None, at))
+    grid, problems = read_grid(document)
+    located = [_locate(problem, document) for problem in problems]
+    studies: list[tuple[dict[str, Any], Study]] = []
+    for indices in points(grid):
+        study, found = _at_point(document, indices, path, registry)
+        located += found
+        if study is not None:
+            studies.append(({at: grid[at][index] for at, index in indices.items()}, study))
+    if located:
+        raise StudyError(_report(path, located))
+    runs = tuple(_run(study, point, seed, path.parent, registry) for point, study in studies for seed in study.seeds)
+    return StudyFile(path, studies[0][1], grid, runs)
+
+
+def smoke_study(file: StudyFile, registry: Registry) -> StudyFile:
+    """The first run of a study cut down to its shortest: every stage once, nothing downloaded."""
+    full = file.runs[0].study
+    study = evolve(
+        full,
+        seeds=full.seeds[:1],
+        backbone=full.backbone.for_smoke(),
+        training=evolve(full.training, epochs=1, warmup_epochs=0, max_steps=2),
+        evaluation=evolve(full.evaluation, max_images=200),
+    )
+    run = _run(study, file.runs[0].point, study.seeds[0], file.path.parent, registry)
+    return StudyFile(file.path, study, {}, (run,))
+
+
+def _at_point(
+    document: Document, indices: dict[str, int], path: Path, registry: Registry
+) -> tuple[Study | None, list[_Located]]:
+    document = at_point(document, indices)
+    structurer = Structurer(registry, lambda at: document.origin(at).folder)
+    values = {key: value for key, value in document.values.items() if key != GRID}
+    study = structurer.structure(values, Study, ())
+    if structurer.problems:
+        return None, [_locate(problem, document) for problem in structurer.problems]
+    return evolve(study, name=study.name or path.stem), []
+
+
+def _run(study: Study, point: dict[str, Any] | Any, seed: int, folder: Path, registry: Registry) -> Run:
+    versions = versions_of(study, registry)
+    identity = plain(study, folder, identity_only=True)
+    settings = plain(study, folder)
+    return Run(study, point, seed, settings, versions, fingerprint(identity, seed, versions))
+
+
+@frozen
+class _Located:
+    """A problem with the place where its value was written."""
+
+    origin: Origin
+    line: int | None
+    problem: Problem
+
+    def text(self) -> str:
+        path = dotted(self.problem.path)
+        place = f"--set {path}"
+        if self.origin.file is not None:
+            place = ": ".join(part for part in (f"{self.origin.file}:{self.line or 1}", path) if part)
+        lines = [place, f"    expected  {self.problem.expected}", f"    found     {self.problem.found}"]
+        return "\n".join([*lines, f"    {self.problem.hint}"] if self.problem.hint else lines)
+
+    def order(self, main: Path) -> tuple[bool, str, int]:
+        return self.origin.file != main, str(self.origin.file), self.line or 0
+
+
+def _locate(problem: Problem, document: Document) -> _Located:
+    origin = document.origin(problem.path)
+    line = line_of(origin.file.read_text(encoding="utf-8"), origin.path) if origin.file else None
+    return _Located(origin, line, problem)
+
+
+def _report(path: Path, located: Iterable[_Located]) -> str:
+    """Every problem once, in the order of the file's lines."""
+    problems = sorted(dict.fromkeys(located), key=lambda place: place.order(path))
+    return "\n\n".join([f"{path} has {counted(len(problems), 'problem')}.", *(place.text() for place in problems)])

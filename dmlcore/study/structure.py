@@ -1,0 +1,231 @@
+"""Plain TOML values → the frozen classes of a study, strictly; and back.
+
+Nothing is coerced, dropped or renamed. Every problem is collected with its path; a class is built only where
+all its values are right. (cattrs, with strict hooks for every type, would be left with nothing but the
+dispatch, and attrs validators would stop at the first wrong value of a table: hence this page.)
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import types
+import typing
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import NoneType
+from typing import Any, Final
+
+import attrs
+from attrs import field, frozen
+
+from dmlcore.components import KINDS, OPTION, Component, OptionFacts
+from dmlcore.errors import UnknownComponentError
+from dmlcore.registry import Registry
+from dmlcore.wording import did_you_mean, listing
+
+ValuePath = tuple[str | int, ...]
+
+USE = "use"
+"""The one reserved key of a component's table."""
+
+
+class _Invalid:
+    """Stands for a value with a problem."""
+
+
+INVALID: Final = _Invalid()
+
+
+@frozen
+class Problem:
+    """One thing wrong with a study. `expected` and `found` are phrases; `hint` is a sentence or empty."""
+
+    path: ValuePath
+    expected: str
+    found: str
+    hint: str = ""
+
+
+@frozen
+class Structurer:
+    """Builds values of a study, and collects what is wrong with them."""
+
+    registry: Registry
+    folder_of: Callable[[ValuePath], Path]
+    """What a relative path, written at a place in the study, is relative to."""
+    problems: list[Problem] = field(factory=list)
+
+    def structure(self, value: Any, annotation: Any, path: ValuePath) -> Any:
+        """The value as one of the annotated type, or INVALID with the problem noted."""
+        if inspect.isclass(annotation) and issubclass(annotation, Component):
+            return self._component(value, annotation, path)
+        if inspect.isclass(annotation) and attrs.has(annotation):
+            return self._table(value, annotation, path)
+        origin = typing.get_origin(annotation)
+        if origin in (typing.Union, types.UnionType):
+            return self._union(value, annotation, path)
+        if origin is tuple:
+            return self._tuple(value, annotation, path)
+        return self._scalar(value, annotation, path)
+
+    def _problem(self, path: ValuePath, expected: str, found: str, hint: str = "") -> Any:
+        self.problems.append(Problem(path, expected, found, hint))
+        return INVALID
+
+    def _scalar(self, value: Any, annotation: Any, path: ValuePath) -> Any:
+        if typing.get_origin(annotation) is typing.Literal:
+            choices = typing.get_args(annotation)
+            if any(value == choice and type(value) is type(choice) for choice in choices):
+                return value
+            hint = did_you_mean(value, [c for c in choices if isinstance(c, str)]) if isinstance(value, str) else ""
+            return self._problem(path, type_text(annotation), shown(value), hint.strip())
+        if annotation is Path and isinstance(value, str):
+            return self.folder_of(path) / Path(value).expanduser()
+        if annotation is float and type(value) is int:
+            return float(value)
+        if type(value) is annotation:
+            return value
+        return self._problem(path, type_text(annotation), shown(value))
+
+    def _union(self, value: Any, annotation: Any, path: ValuePath) -> Any:
+        members = [member for member in typing.get_args(annotation) if member is not NoneType]
+        if len(members) == 1:
+            return self.structure(value, members[0], path)
+        for member in members:
+            attempt = attrs.evolve(self, problems=[])
+            result = attempt.structure(value, member, path)
+            if not attempt.problems:
+                return result
+        return self._problem(path, type_text(annotation), shown(value))
+
+    def _tuple(self, value: Any, annotation: Any, path: ValuePath) -> Any:
+        if not isinstance(value, list):
+            return self._problem(path, type_text(annotation), shown(value))
+        members = typing.get_args(annotation)
+        if members[-1] is Ellipsis:
+            members = (members[0],) * len(value)
+        if len(members) != len(value):
+            return self._problem(path, type_text(annotation), shown(value))
+        items = [
+            self.structure(item, member, (*path, i))
+            for i, (item, member) in enumerate(zip(value, members, strict=True))
+        ]
+        return INVALID if INVALID in items else tuple(items)
+
+    def _component(self, value: Any, base: type[Component], path: ValuePath) -> Any:
+        expected = f'a table with `use = "{base.kind} name"`'
+        if not isinstance(value, Mapping):
+            return self._problem(path, expected, shown(value))
+        name = value.get(USE)
+        if not isinstance(name, str):
+            known = listing(offer.component.name for offer in self.registry.of_kind(base.kind))
+            found = f"`use = {shown(name)}`" if USE in value else "a table without `use`"
+            return self._problem(path, expected, found, f"Known: {known}." if known else "")
+        try:
+            component = self.registry.find(base.kind, name).component
+        except UnknownComponentError as error:
+            return self._problem((*path, USE), f"the name of a {base.kind}", shown(name), str(error))
+        return self._table({k: v for k, v in value.items() if k != USE}, component, path)
+
+    def _table(self, value: Any, cls: type, path: ValuePath) -> Any:
+        if not isinstance(value, Mapping):
+            return self._problem(path, "a table", shown(value))
+        hints = typing.get_type_hints(cls)
+        known = attrs.fields_dict(cls)
+        before = len(self.problems)
+        for key in value:
+            if key not in known:
+                self._unknown_key(key, cls, (*path, key))
+        given: dict[str, Any] = {}
+        for name, attribute in known.items():
+            facts: OptionFacts = attribute.metadata[OPTION]
+            if name in value:
+                given[name] = self.structure(value[name], hints[name], (*path, name))
+                if given[name] is not INVALID:
+                    self._check_bounds(value[name], facts, (*path, name))
+            elif attribute.default is attrs.NOTHING:
+                self._problem((*path, name), f"{type_text(hints[name])}: {facts.help}", "nothing")
+        if len(self.problems) > before:
+            return INVALID
+        try:
+            return cls(**given)
+        except ValueError as error:
+            return self._problem(path, "options that go together", "others", f"{error}.".replace("..", "."))
+
+    def _unknown_key(self, key: str, cls: type, path: ValuePath) -> None:
+        known = list(attrs.fields_dict(cls))
+        owner = f"{cls.kind} {cls.name!r}" if issubclass(cls, Component) else f"[{path[-2]}]" if path[1:] else "a study"
+        hint = did_you_mean(key, known).strip() or f"Known: {listing(known) or 'no option at all'}."
+        self._problem(path, f"an option of {owner}", repr(key), hint)
+
+    def _check_bounds(self, value: Any, facts: OptionFacts, path: ValuePath) -> None:
+        if isinstance(value, list):
+            for index, item in enumerate(value):
+                self._check_bounds(item, facts, (*path, index))
+        elif type(value) in (int, float) and not facts.allows(value):
+            limits = " ".join(part for part in ("a number", facts.bounds(), facts.unit) if part)
+            self._problem(path, limits, shown(value))
+
+
+def plain(value: Any, folder: Path, *, identity_only: bool = False) -> Any:
+    """A study's value as plain TOML values, defaults written out; paths are relative to `folder`.
+
+    With `identity_only`, options that can't change a run's numbers are left out.
+    """
+    if attrs.has(type(value)):
+        table: dict[str, Any] = {USE: value.name} if isinstance(value, Component) else {}
+        for attribute in attrs.fields(type(value)):
+            item = getattr(value, attribute.name)
+            if item is None or (identity_only and not attribute.metadata[OPTION].identity):
+                continue
+            table[attribute.name] = plain(item, folder, identity_only=identity_only)
+        return table
+    if isinstance(value, tuple):
+        return [plain(item, folder, identity_only=identity_only) for item in value]
+    if isinstance(value, Path):
+        return Path(os.path.relpath(value, folder)).as_posix()
+    return value
+
+
+def shown(value: Any) -> str:
+    """A value as it stands in TOML, with its type where that is what is wrong."""
+    if isinstance(value, bool):
+        return f"{str(value).lower()} (a boolean)"
+    if isinstance(value, str):
+        return f'"{value}" (a string)'
+    if isinstance(value, int | float):
+        return f"{value} ({'an integer' if isinstance(value, int) else 'a number'})"
+    if isinstance(value, Mapping):
+        return "a table"
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    return f"{value} ({type(value).__name__})"
+
+
+_TYPE_WORDS = {
+    bool: "true or false",
+    int: "an integer",
+    float: "a number",
+    str: "a string",
+    Path: "a path (string)",
+}
+
+
+def type_text(annotation: Any) -> str:
+    """An option's type in words."""
+    if annotation in _TYPE_WORDS:
+        return _TYPE_WORDS[annotation]
+    members = typing.get_args(annotation)
+    origin = typing.get_origin(annotation)
+    if origin is typing.Literal:
+        return " or ".join(f'"{member}"' if isinstance(member, str) else str(member) for member in members)
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(type_text(member) for member in members if member is not NoneType)
+    if origin is tuple:
+        if members[-1] is Ellipsis:
+            return f"a list, each {type_text(members[0])}"
+        return f"a list of {len(members)}, each {type_text(members[0])}"
+    if annotation in KINDS.values():
+        return f'a table with `use = "{annotation.kind} name"`'
+    return "a table"

@@ -1,0 +1,34 @@
+"""How messages are worded: lists, nearest names, counts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from difflib import get_close_matches
+
+
+def listing(words: Iterable[str]) -> str:
+    """Words joined by commas."""
+    return ", ".join(words)
+
+
+def did_you_mean(word: str, known: Collection[str]) -> str:
+    """ " Did you mean …?" with the nearest known words, or nothing."""
+    near = get_close_matches(word, known, n=3, cutoff=0.55)
+    return f" Did you mean {' or '.join(repr(name) for name in near)}?" if near else ""
+
+
+def counted(number: int, noun: str) -> str:
+    """ "1 run", "2 runs", "3 classes"."""
+    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{number:,} {noun if number == 1 else plural}"
+
+
+def duration(seconds: float) -> str:
+    """ "8.2 s", "3 min 05 s", "2 h 10 min"."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min"
