@@ -153,9 +153,9 @@ def report(studies: Sequence[Path], overrides: Sequence[str], root: Path) -> Non
 @RUNS
 def check(studies: Sequence[Path], overrides: Sequence[str], root: Path) -> None:
     """Look over study files and their data before anything is trained."""
+    from dmlcore.engine.preflight import preflight
     from dmlcore.store import Store
     from dmlcore.study.load import load_study
-    from dmlcore.study.preflight import preflight
 
     registry = _registry()
     for path in studies:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import inspect
+import types
 import typing
+from collections.abc import Mapping
+from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import attrs
 from attrs import frozen
 
-from dmlcore.components import OPTION, Component
-from dmlcore.study.structure import shown, type_text
+from dmlcore.components import KINDS, OPTION, Component
 
 
 @frozen
@@ -90,3 +93,46 @@ def markdown(cls: type) -> str:
         )
         rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(rows)
+
+
+def shown(value: Any) -> str:
+    """A value as it stands in TOML, with its type where that is what is wrong."""
+    if isinstance(value, bool):
+        return f"{str(value).lower()} (a boolean)"
+    if isinstance(value, str):
+        return f'"{value}" (a string)'
+    if isinstance(value, int | float):
+        return f"{value} ({'an integer' if isinstance(value, int) else 'a number'})"
+    if isinstance(value, Mapping):
+        return "a table"
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    return f"{value} ({type(value).__name__})"
+
+
+_TYPE_WORDS = {
+    bool: "true or false",
+    int: "an integer",
+    float: "a number",
+    str: "a string",
+    Path: "a path (string)",
+}
+
+
+def type_text(annotation: Any) -> str:
+    """An option's type in words."""
+    if annotation in _TYPE_WORDS:
+        return _TYPE_WORDS[annotation]
+    members = typing.get_args(annotation)
+    origin = typing.get_origin(annotation)
+    if origin is typing.Literal:
+        return " or ".join(f'"{member}"' if isinstance(member, str) else str(member) for member in members)
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(type_text(member) for member in members if member is not NoneType)
+    if origin is tuple:
+        if members[-1] is Ellipsis:
+            return f"a list, each {type_text(members[0])}"
+        return f"a list of {len(members)}, each {type_text(members[0])}"
+    if annotation in KINDS.values():
+        return f'a table with `use = "{annotation.kind} name"`'
+    return "a table"

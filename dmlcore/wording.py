@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
 
 
@@ -32,3 +32,18 @@ def duration(seconds: float) -> str:
         return f"{minutes} min {rest:02} s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02} min"
+
+
+def point_label(point: Mapping[str, object]) -> str:
+    """A grid point in words: "embedding.dim=64 loss.margin=0.1"; empty without a grid."""
+    return " ".join(f"{path}={_value_text(value)}" for path, value in point.items())
+
+
+def _value_text(value: object) -> str:
+    """A grid value in few words: a table by the component that it names."""
+    if isinstance(value, Mapping):
+        rest = ",".join(f"{key}={_value_text(item)}" for key, item in value.items() if key != "use")
+        return f"{value.get('use', '')}{f'({rest})' if rest else ''}"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from dmlcore.report.table import Table, point_label, short_name, study_table
+from dmlcore.report.table import Table, short_name, study_table
 from dmlcore.results import Result
-from dmlcore.wording import counted, duration
+from dmlcore.wording import counted, duration, point_label
 
 
 def markdown_report(
@@ -70,7 +70,7 @@ def _protocol(result: Result) -> Iterator[str]:
 
 
 def _curve(result: Result) -> str:
-    title = " ".join(part for part in (point_label(result), f"seed={result.seed}") if part)
+    title = " ".join(part for part in (point_label(result.point), f"seed={result.seed}") if part)
     header = ["epoch", "loss", "learning rate", "images/s", *(short_name(name) for name in result.headline)]
     rows = []
     for epoch in result.curve:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from attrs import frozen
 
 from dmlcore.results import Result
-from dmlcore.study.schema import point_text
+from dmlcore.wording import point_label
 
 
 @frozen
@@ -63,11 +63,6 @@ def study_table(results: Sequence[Result]) -> Table:
     return Table(columns, (*_untrained_rows(points, columns), *trained))
 
 
-def point_label(result: Result) -> str:
-    """A result's grid point in words."""
-    return " ".join(f"{path}={point_text(value)}" for path, value in result.point.items())
-
-
 def short_name(metric: str) -> str:
     """ "retrieval/recall_at_1" → "recall@1"."""
     return metric.rpartition("/")[2].replace("_at_", "@")
@@ -76,7 +71,7 @@ def short_name(metric: str) -> str:
 def _grouped(results: Iterable[Result]) -> dict[str, list[Result]]:
     groups: dict[str, list[Result]] = {}
     for result in results:
-        groups.setdefault(point_label(result), []).append(result)
+        groups.setdefault(point_label(result.point), []).append(result)
     return groups
 
 

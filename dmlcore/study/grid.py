@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
+from dmlcore.describe import shown
 from dmlcore.study.document import Document, Origin, parse_path
-from dmlcore.study.structure import Problem, shown
+from dmlcore.study.structure import Problem
 
 GRID = "grid"
 

@@ -17,6 +17,7 @@ from dmlcore.components import (
     SamplerConfig,
     option,
 )
+from dmlcore.wording import point_label
 
 SCHEMA = 1
 """The version of the study format that this dmlcore reads and writes."""
@@ -215,7 +216,7 @@ class Run:
     @property
     def label(self) -> str:
         """The point in words: "embedding.dim=64 loss.margin=0.1"; empty without a grid."""
-        return " ".join(f"{path}={point_text(value)}" for path, value in self.point.items())
+        return point_label(self.point)
 
     @property
     def name(self) -> str:
@@ -232,13 +233,3 @@ class StudyFile:
     study: Study
     grid: Mapping[str, tuple[object, ...]]
     runs: tuple[Run, ...] = field(repr=False)
-
-
-def point_text(value: object) -> str:
-    """A grid value in few words: a table by the component that it names."""
-    if isinstance(value, Mapping):
-        rest = ",".join(f"{key}={point_text(item)}" for key, item in value.items() if key != "use")
-        return f"{value.get('use', '')}{f'({rest})' if rest else ''}"
-    if isinstance(value, float):
-        return f"{value:g}"
-    return str(value).lower() if isinstance(value, bool) else str(value)

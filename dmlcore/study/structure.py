@@ -19,7 +19,8 @@ from typing import Any, Final
 import attrs
 from attrs import field, frozen
 
-from dmlcore.components import KINDS, OPTION, Component, OptionFacts
+from dmlcore.components import OPTION, Component, OptionFacts
+from dmlcore.describe import shown, type_text
 from dmlcore.errors import UnknownComponentError
 from dmlcore.registry import Registry
 from dmlcore.wording import did_you_mean, listing
@@ -186,46 +187,3 @@ def plain(value: Any, folder: Path, *, identity_only: bool = False) -> Any:
     if isinstance(value, Path):
         return Path(os.path.relpath(value, folder)).as_posix()
     return value
-
-
-def shown(value: Any) -> str:
-    """A value as it stands in TOML, with its type where that is what is wrong."""
-    if isinstance(value, bool):
-        return f"{str(value).lower()} (a boolean)"
-    if isinstance(value, str):
-        return f'"{value}" (a string)'
-    if isinstance(value, int | float):
-        return f"{value} ({'an integer' if isinstance(value, int) else 'a number'})"
-    if isinstance(value, Mapping):
-        return "a table"
-    if isinstance(value, list):
-        return f"a list of {len(value)}"
-    return f"{value} ({type(value).__name__})"
-
-
-_TYPE_WORDS = {
-    bool: "true or false",
-    int: "an integer",
-    float: "a number",
-    str: "a string",
-    Path: "a path (string)",
-}
-
-
-def type_text(annotation: Any) -> str:
-    """An option's type in words."""
-    if annotation in _TYPE_WORDS:
-        return _TYPE_WORDS[annotation]
-    members = typing.get_args(annotation)
-    origin = typing.get_origin(annotation)
-    if origin is typing.Literal:
-        return " or ".join(f'"{member}"' if isinstance(member, str) else str(member) for member in members)
-    if origin in (typing.Union, types.UnionType):
-        return " or ".join(type_text(member) for member in members if member is not NoneType)
-    if origin is tuple:
-        if members[-1] is Ellipsis:
-            return f"a list, each {type_text(members[0])}"
-        return f"a list of {len(members)}, each {type_text(members[0])}"
-    if annotation in KINDS.values():
-        return f'a table with `use = "{annotation.kind} name"`'
-    return "a table"

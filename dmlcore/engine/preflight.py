@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dmlcore.engine.batching import coverage, epoch_batches
+from dmlcore.engine.splits import load_data
 from dmlcore.store import Store
 from dmlcore.study.schema import Run, StudyFile
 from dmlcore.wording import counted
@@ -15,9 +17,6 @@ def preflight(file: StudyFile, store: Store) -> Iterator[str]:
     Raises the errors that the run would meet: DataError for missing images, StudyError and TrainingError for
     batches that can't be made or that the loss can't use.
     """
-    from dmlcore.engine.batching import coverage, epoch_batches
-    from dmlcore.engine.splits import load_data
-
     yield f"{file.path}: {counted(len(file.runs), 'run')}"
     seen = None
     for run in file.runs:

@@ -1,0 +1,59 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from toys import REGISTRY, STUDY
+
+from dmlcore.registry import Registry
+from dmlcore.study.load import load_study
+from dmlcore.study.schema import StudyFile
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
+    """A registry of small components, in the place of what is installed."""
+    real = importlib.metadata.version
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: "1.0" if name == "toys" else real(name))
+    return REGISTRY
+
+
+StudyMaker = Callable[..., StudyFile]
+
+
+@pytest.fixture
+def make_study(registry: Registry, tmp_path: Path) -> StudyMaker:
+    """Loads the small study with some text added and some values set."""
+
+    def make(*overrides: str, added: str = "", text: str = STUDY, name: str = "toy") -> StudyFile:
+        path = tmp_path / f"{name}.toml"
+        path.write_text(text + added, encoding="utf-8")
+        return load_study(path, registry, overrides)
+
+    return make
+
+
+@pytest.fixture
+def fake_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Puts a distribution with one plugin module on the path, as pip would."""
+    site = tmp_path / "site"
+    site.mkdir()
+    monkeypatch.syspath_prepend(str(site))
+
+    def install(distribution: str, source: str, entry_points: Sequence[str] = (), version: str = "1.0") -> None:
+        module = distribution.replace("-", "_")
+        (site / f"{module}.py").write_text(source, encoding="utf-8")
+        info = site / f"{module}-{version}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")
+        lines = entry_points or [f"{module} = {module}"]
+        (info / "entry_points.txt").write_text("\n".join(["[dmlcore]", *lines]))
+
+    return install

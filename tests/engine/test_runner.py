@@ -1,0 +1,264 @@
+"""A study's runs are made, skipped, resumed and recorded."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from attrs import evolve
+from safetensors.numpy import load_file
+from toys import Recording
+
+from dmlcore import DataError, StudyError
+from dmlcore.engine import session
+from dmlcore.engine.runner import Failure, run_study
+from dmlcore.results import Result
+from dmlcore.store import EMBEDDINGS, MODEL, Store
+from dmlcore.study.schema import Run
+
+
+def results(runs: Sequence[Run], root: Path, *observers: Any) -> list[Result]:
+    outcomes = list(run_study(runs, Store(root), observers))
+    assert all(isinstance(outcome, Result) for outcome in outcomes), outcomes
+    return outcomes  # type: ignore[return-value]
+
+
+def numbers(result: Result) -> tuple[Any, ...]:
+    """All that must come out the same again; the times do not."""
+    curve = [(e.epoch, e.loss, e.learning_rate, e.test, e.validation, e.diagnostics) for e in result.curve]
+    return (result.metrics, result.baseline, curve, result.protocol, result.warnings)
+
+
+def test_a_run_gives_a_whole_result(make_study: Any, tmp_path: Path) -> None:
+    file = make_study("seeds=[3]", "training.warmup_epochs=1", "training.clip_norm=1.0")
+    (result,) = results(file.runs, tmp_path)
+    assert result.study == "toy"
+    assert result.seed == 3
+    assert set(result.metrics) == set(result.baseline) == {"nearest/recall_at_1", "nearest/spread"}
+    assert result.headline == ("nearest/recall_at_1",)
+    assert [epoch.epoch for epoch in result.curve] == [0, 1, 2]
+    assert result.curve[0].test == result.baseline
+    assert result.curve[2].test == result.metrics
+    assert result.curve[1].loss is not None
+    assert result.curve[1].diagnostics["coverage"] == pytest.approx(0.5)
+    assert result.protocol["train_images"] == 36
+    assert result.protocol["selected_by"] == "last epoch"
+    assert result.settings["loss"] == {"use": "pair", "margin": 0.5}
+    folder = tmp_path / "toy" / file.runs[0].name
+    assert sorted(path.name for path in folder.iterdir()) == [EMBEDDINGS, MODEL, "result.json"]
+    stored = load_file(folder / EMBEDDINGS)
+    assert stored["vectors"].shape == (36, 4)
+    assert np.linalg.norm(stored["vectors"], axis=1) == pytest.approx(np.ones(36), abs=1e-6)
+    assert stored["labels"].tolist() == np.repeat(np.arange(6), 6).tolist()
+
+
+def test_the_same_run_gives_the_same_numbers(make_study: Any, tmp_path: Path) -> None:
+    runs = make_study().runs
+    first, second = results(runs, tmp_path / "a"), results(runs, tmp_path / "b")
+    assert [numbers(result) for result in first] == [numbers(result) for result in second]
+    assert numbers(first[0]) != numbers(first[1]), "seeds differ"
+
+
+def test_workers_do_not_change_numbers(make_study: Any, tmp_path: Path) -> None:
+    alone = results(make_study("seeds=[0]").runs, tmp_path / "a")
+    helped = results(make_study("seeds=[0]", "training.workers=2").runs, tmp_path / "b")
+    assert numbers(alone[0]) == numbers(helped[0])
+
+
+def test_finished_runs_are_not_made_again(make_study: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = make_study().runs
+    first = results(runs, tmp_path)
+    monkeypatch.setattr("dmlcore.engine.runner.perform", lambda *_: pytest.fail("made again"))
+    assert results(runs, tmp_path) == first
+
+
+@pytest.mark.parametrize("stop", [0, 1, 2])
+@pytest.mark.parametrize("select", ["last", "validation"])
+def test_a_stopped_run_goes_on_to_the_same_numbers(
+    make_study: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int, select: str
+) -> None:
+    overrides = ["seeds=[0]", f'evaluation.select="{select}"', 'evaluation.metric="nearest/recall_at_1"']
+    runs = make_study(*overrides, "training.epochs=3", "optimizer.name=adamw", "training.batch_size=6").runs
+    (whole,) = results(runs, tmp_path / "whole")
+    save = session.checkpoint.save
+
+    def stopping(state: Any, folder: Path) -> None:
+        save(state, folder)
+        if state.epoch == stop:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(session.checkpoint, "save", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        results(runs, tmp_path / "stopped")
+    monkeypatch.undo()
+    assert not (tmp_path / "stopped" / "toy" / runs[0].name).exists()
+    (resumed,) = results(runs, tmp_path / "stopped")
+    assert numbers(resumed) == numbers(whole)
+
+
+def test_a_run_stopped_while_storing_goes_on(make_study: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = make_study("seeds=[0]").runs
+    (whole,) = results(runs, tmp_path / "whole")
+    monkeypatch.setattr(session.Session, "_store", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        results(runs, tmp_path / "stopped")
+    monkeypatch.undo()
+    monkeypatch.setattr("dmlcore.engine.trainer.Trainer.train_epoch", lambda *_: pytest.fail("trained again"))
+    (resumed,) = results(runs, tmp_path / "stopped")
+    assert numbers(resumed) == numbers(whole)
+
+
+def test_other_images_than_before_are_refused(make_study: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (run,) = make_study("seeds=[0]").runs
+    monkeypatch.setattr(session.Session, "finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        results([run], tmp_path)
+    monkeypatch.undo()
+    changed = evolve(run, study=evolve(run.study, dataset=evolve(run.study.dataset, each=7)))
+    with pytest.raises(DataError, match="the data set has changed since this run was stopped"):
+        results([changed], tmp_path)
+
+
+def test_selection_by_validation_classes(make_study: Any, tmp_path: Path) -> None:
+    file = make_study(
+        "seeds=[0]",
+        'evaluation.select="validation"',
+        'evaluation.metric="nearest/recall_at_1"',
+        "evaluation.validation_fraction=0.34",
+        "training.epochs=4",
+        "training.batch_size=6",
+    )
+    (result,) = results(file.runs, tmp_path)
+    assert result.protocol["train_classes"] == 4
+    assert result.protocol["validation_classes"] == 2
+    scores = [epoch.validation["nearest/recall_at_1"] for epoch in result.curve[1:] if epoch.validation]
+    assert len(scores) == 4
+    assert result.protocol["epoch"] == 1 + scores.index(max(scores))
+    assert result.metrics == result.curve[result.protocol["epoch"]].test
+
+
+def test_selection_by_a_metric_that_is_not_measured(make_study: Any, tmp_path: Path) -> None:
+    file = make_study("seeds=[0]", 'evaluation.select="validation"', 'evaluation.metric="nearest/map"')
+    with pytest.raises(StudyError) as caught:
+        results(file.runs, tmp_path)
+    assert str(caught.value) == (
+        'evaluation.metric = "nearest/map" was not measured. Measured: nearest/recall_at_1, nearest/spread.'
+    )
+
+
+def test_measured_every_other_epoch(make_study: Any, tmp_path: Path) -> None:
+    (result,) = results(make_study("seeds=[0]", "training.epochs=5", "evaluation.every=2").runs, tmp_path)
+    assert [epoch.epoch for epoch in result.curve if epoch.test] == [0, 2, 4, 5]
+
+
+def test_no_epochs_measure_the_untrained_head(make_study: Any, tmp_path: Path) -> None:
+    (result,) = results(make_study("seeds=[0]", "training.epochs=0").runs, tmp_path)
+    assert [epoch.epoch for epoch in result.curve] == [0]
+    assert result.metrics != result.baseline
+
+
+def test_pooled_features_without_training_are_the_untrained_row(make_study: Any, tmp_path: Path) -> None:
+    (result,) = results(make_study("seeds=[0]", "training.epochs=0", 'embedding.dim="features"').runs, tmp_path)
+    assert result.metrics == result.baseline
+
+
+@pytest.mark.parametrize(
+    ("overrides", "reason"),
+    [
+        (
+            ['loss={use="nan"}'],
+            "The loss became nan in step 1 of epoch 1. Lower the learning rate, clip gradients"
+            " (training.clip_norm), or use precision fp32 or bf16.",
+        ),
+        (
+            ["training.batch_size=3"],
+            "A batch of 3 images of 1 class holds one class only, so the loss 'pair' has no negative pair."
+            " Use a batch size of at least twice the sampler's samples_per_class.",
+        ),
+        (
+            ["sampler.each=1", "training.batch_size=6"],
+            "A batch of 6 images of 6 classes holds no two images of one class, so the loss 'pair' has no positive"
+            " pair. Use the sampler m_per_class with samples_per_class of 2 or more, or a larger batch.",
+        ),
+    ],
+)
+def test_training_that_cannot_go_on_says_why(
+    make_study: Any, tmp_path: Path, overrides: list[str], reason: str
+) -> None:
+    runs = make_study("seeds=[0]", *overrides).runs
+    (failure,) = run_study(runs, Store(tmp_path), [])
+    assert failure == Failure(runs[0], reason)
+    assert Store(tmp_path).run("toy", runs[0].name).failure() == reason
+
+
+def test_collapse_stops_the_run(make_study: Any, tmp_path: Path) -> None:
+    runs = make_study("seeds=[0]", 'loss={use="collapse"}', "training.epochs=60", "optimizer.learning_rate=0.05").runs
+    (failure,) = run_study(runs, Store(tmp_path), [])
+    assert isinstance(failure, Failure)
+    assert failure.reason.startswith("The embeddings collapsed: in every batch of epoch ")
+
+
+def test_a_failed_run_leaves_the_others(make_study: Any, tmp_path: Path) -> None:
+    runs = make_study("seeds=[0]", added='[grid]\nloss = [{use = "nan"}, {use = "pair"}]\n').runs
+    outcomes = list(run_study(runs, Store(tmp_path), []))
+    assert [type(outcome) for outcome in outcomes] == [Failure, Result]
+
+
+def test_too_small_data_for_a_batch(make_study: Any, tmp_path: Path) -> None:
+    with pytest.raises(StudyError) as caught:
+        results(make_study("seeds=[0]", "training.batch_size=60").runs, tmp_path)
+    assert str(caught.value) == (
+        "The sampler 'balanced' makes no batch of 60 images from 36 training images. Lower training.batch_size."
+    )
+
+
+def test_observers_see_the_run(make_study: Any, tmp_path: Path) -> None:
+    Recording.events.clear()
+    (result,) = results(make_study("seeds=[0]").runs, tmp_path, Recording())
+    events = [event for event, _ in Recording.events if event in ("start", "epoch", "end", "error")]
+    assert events == ["start", "epoch", "epoch", "epoch", "end"]
+    steps = [value for event, value in Recording.events if event == "train"]
+    assert [(step.done, step.total) for step in steps] == [(9, 18), (18, 18)] * 2
+    assert result.warnings == ()
+
+
+@pytest.mark.parametrize("event", ["start", "train", "epoch", "end"])
+def test_an_observer_that_fails_is_dropped_and_named(make_study: Any, tmp_path: Path, event: str) -> None:
+    Recording.events.clear()
+    (result,) = results(make_study("seeds=[0]").runs, tmp_path, Recording(fails_on=event))
+    hook = {"start": "run_start", "train": "progress", "epoch": "epoch_end", "end": "run_end"}[event]
+    assert result.warnings == (
+        f"The observer 'recording' failed in dmlcore_on_{hook} (RuntimeError: the disk is full) and was dropped.",
+    )
+    assert [e for e, _ in Recording.events].count(event) == 1
+    assert Store(tmp_path).run("toy", result.run).result() == result
+
+
+def test_low_precision_trains(make_study: Any, tmp_path: Path) -> None:
+    for precision in ("bf16", "fp16"):
+        runs = make_study("seeds=[0]", f'training.precision="{precision}"', "embedding.dim=3").runs
+        (result,) = results(runs, tmp_path / precision)
+        assert 0 < result.metrics["nearest/recall_at_1"] <= 1
+
+
+def _make(runs: Sequence[Run], root: Path) -> None:
+    results(runs, root)
+
+
+def test_two_processes_share_a_study(make_study: Any, tmp_path: Path) -> None:
+    runs = make_study("seeds=[0, 1, 2]").runs
+    expected = results(runs, tmp_path / "alone")
+    context = multiprocessing.get_context("fork")
+    processes = [context.Process(target=_make, args=(runs, tmp_path / "shared")) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+    assert [process.exitcode for process in processes] == [0, 0]
+    shared = [Store(tmp_path / "shared").run("toy", run.name).result() for run in runs]
+    assert [numbers(result) for result in shared] == [numbers(result) for result in expected]
+    assert not list((tmp_path / "shared" / "toy").glob("*.partial"))

@@ -1,0 +1,85 @@
+"""Files are whole or absent, and a run has one owner."""
+
+from __future__ import annotations
+
+import multiprocessing
+from pathlib import Path
+
+import pytest
+from results_made import result
+
+from dmlcore import DmlcoreError
+from dmlcore.results import SCHEMA
+from dmlcore.store import RESULT, RunFolder, Store, write_atomically
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write_atomically(path, lambda p: p.write_text("old"))
+
+    def torn(scratch: Path) -> None:
+        scratch.write_text("ne")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        write_atomically(path, torn)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_result_comes_back_to_the_last_digit(tmp_path: Path) -> None:
+    stored = result(metrics={"e/m": 0.1 + 0.2}, point={"loss.margin": 1 / 3}, seed=7)
+    folder = RunFolder(tmp_path / "run")
+    folder.partial.mkdir()
+    folder.note_failure("as before")
+    folder.complete(stored)
+    assert folder.finished
+    assert not folder.started
+    assert folder.failure() is None
+    assert folder.result() == stored
+
+
+def test_damaged_and_newer_results_are_told(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.partial.mkdir()
+    folder.complete(result())
+    path = folder.final / RESULT
+    path.write_text(path.read_text().replace(f'"schema": {SCHEMA}', '"schema": 99'))
+    with pytest.raises(DmlcoreError) as caught:
+        folder.result()
+    assert str(caught.value) == (
+        f"{path}: the result has format 99, and this dmlcore reads up to {SCHEMA}. Update dmlcore."
+    )
+    path.write_text("{")
+    with pytest.raises(DmlcoreError, match=r"not a result of dmlcore .* Move it away to run again\."):
+        folder.result()
+
+
+def _try_lock(path: Path, answers: multiprocessing.Queue[bool]) -> None:
+    with RunFolder(path).locked() as mine:
+        answers.put(mine)
+
+
+def test_one_process_owns_a_run(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    answers = context.Queue()
+
+    def ask() -> bool:
+        process = context.Process(target=_try_lock, args=(tmp_path / "run", answers))
+        process.start()
+        process.join()
+        return answers.get()
+
+    with RunFolder(tmp_path / "run").locked() as mine:
+        assert mine
+        assert RunFolder(tmp_path / "run").started
+        assert not ask()
+    assert ask()
+
+
+def test_a_study_can_be_forgotten(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.run("study", "run").partial.mkdir(parents=True)
+    store.forget("study")
+    store.forget("study")
+    assert list(tmp_path.iterdir()) == []

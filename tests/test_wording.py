@@ -1,0 +1,31 @@
+"""How messages are worded."""
+
+from __future__ import annotations
+
+import pytest
+
+from dmlcore.wording import counted, did_you_mean, duration, point_label
+
+
+@pytest.mark.parametrize(
+    ("number", "noun", "text"), [(0, "run", "0 runs"), (1, "class", "1 class"), (5864, "class", "5,864 classes")]
+)
+def test_counted(number: int, noun: str, text: str) -> None:
+    assert counted(number, noun) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.04, "0.0 s"), (59.94, "59.9 s"), (185, "3 min 05 s"), (7800, "2 h 10 min")]
+)
+def test_duration(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_did_you_mean() -> None:
+    assert did_you_mean("triplt", ["triplet", "contrastive"]) == " Did you mean 'triplet'?"
+    assert did_you_mean("xyz", ["triplet"]) == ""
+
+
+def test_point_label() -> None:
+    point = {"a": 0.10, "b": True, "c": {"use": "x", "k": {"use": "y"}}, "d": "text"}
+    assert point_label(point) == "a=0.1 b=true c=x(k=y) d=text"
