@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dmlcore.engine.loading import embedding_loader, resolve_device, test_transform, to_batch
+from dmlcore.engine.loading import embedding_loader, eval_transform, resolve_device, to_batch
 from dmlcore.engine.model import EmbeddingModel
 from dmlcore.study.schema import Study, Transforms
 from dmlcore.values import Embeddings, LabelledImages
@@ -35,7 +35,7 @@ class SplitEmbedder:
         self._study = study
         self._device = resolve_device(study.training.device)
         self._batches: Iterable[Any] = embedding_loader(
-            images, test_transform(transforms), study.evaluation.batch_size, study.training
+            images, eval_transform(transforms), study.evaluation.batch_size, study.training
         )
 
     def embeddings(self, model: EmbeddingModel, on_batch: OnBatch) -> Embeddings:

@@ -64,7 +64,7 @@ def train_transform(resolved: Transforms) -> v2.Compose:
     return v2.Compose([*steps, *_to_tensor(resolved)])
 
 
-def test_transform(resolved: Transforms) -> v2.Compose:
+def eval_transform(resolved: Transforms) -> v2.Compose:
     """Resize of the short side and centre crop."""
     resize = v2.Resize(resolved.test_resize, v2.InterpolationMode(resolved.interpolation), antialias=True)
     return v2.Compose([resize, v2.CenterCrop(resolved.size), *_to_tensor(resolved)])

@@ -34,7 +34,10 @@ def check_optimizer(name: str) -> None:
 
 
 def build_optimizer(settings: Optimizer, model: EmbeddingModel, loss: nn.Module) -> torch.optim.Optimizer:
-    """An optimiser with one group each for backbone, head and loss, named so."""
+    """An optimiser with one group each for backbone, head and loss, named so.
+
+    Raises StudyError where timm has no such optimiser, or not with these settings.
+    """
     from timm.optim import create_optimizer_v2
 
     check_optimizer(settings.name)
@@ -45,14 +48,16 @@ def build_optimizer(settings: Optimizer, model: EmbeddingModel, loss: nn.Module)
         _group("loss", loss.parameters(), settings.loss_learning_rate or 100 * rate, 0.0),
     ]
     options = {} if settings.momentum is None else {"momentum": settings.momentum}
-    optimizer: torch.optim.Optimizer = create_optimizer_v2(
-        [group for group in groups if group["params"]],
-        opt=settings.name,
-        lr=rate,
-        weight_decay=settings.weight_decay,
-        **options,
-    )
-    return optimizer
+    try:
+        return create_optimizer_v2(  # type: ignore[no-any-return]
+            [group for group in groups if group["params"]],
+            opt=settings.name,
+            lr=rate,
+            weight_decay=settings.weight_decay,
+            **options,
+        )
+    except (TypeError, ValueError) as error:
+        raise StudyError(f"optimizer.name = {settings.name!r} can't be made with these settings: {error}.") from None
 
 
 def _group(name: str, parameters: Iterable[nn.Parameter], rate: float, weight_decay: float) -> dict[str, Any]:

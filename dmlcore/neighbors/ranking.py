@@ -1,0 +1,127 @@
+"""What a ranking says: the metrics of retrieval, for each query and as means."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+from attrs import frozen
+
+Ties = Literal["pessimistic", "optimistic"]
+
+
+@frozen(eq=False)
+class PerQuery:
+    """The metrics of each query, under one rule for ties; row i is query i as it was given.
+
+    first: (Q,) int64, rank of the nearest item of the query's class, from 1; r_precision and map_at_r: (Q,).
+    A lone query, which has no other member of its class to find, has 0 and NaN.
+    """
+
+    first: npt.NDArray[np.int64]
+    r_precision: npt.NDArray[np.float64]
+    map_at_r: npt.NDArray[np.float64]
+
+
+@frozen(eq=False)
+class Ranking:
+    """How well queries find their class. R is the number of other members of a query's class in the gallery.
+
+    relevant: (Q,) int64, R of each query; candidates: items that each query is ranked against.
+
+    Ties: items as near as a relevant one stand before it in `pessimistic`, the default of every metric, and
+    after it in `optimistic`; the truth of any order of ties lies between. Lone queries, with R = 0, are left
+    out of every mean. Means are rounded once, so they don't depend on the order of the queries.
+    """
+
+    relevant: npt.NDArray[np.int64]
+    candidates: int
+    pessimistic: PerQuery
+    optimistic: PerQuery
+
+    @property
+    def lone_queries(self) -> int:
+        """Queries that have no other member of their class to find."""
+        return int((self.relevant == 0).sum())
+
+    def recall_at(self, k: int, *, ties: Ties = "pessimistic") -> float:
+        """Recall@K: the share of queries with an item of their class among the K nearest.
+
+        (1/Q) Σ_q [first_q ≤ K], as in Oh Song et al., "Deep Metric Learning via Lifted Structured Feature
+        Embedding", 2016, §5. Raises ValueError unless 1 ≤ K ≤ candidates.
+
+        A class with one sample: its query is left out. Ties count against the query, unless `ties` says else.
+
+        >>> from dmlcore.neighbors import rank
+        >>> ranking = rank([[0.0], [1.0], [2.0], [4.0], [5.0], [9.0]], [0, 1, 0, 1, 1, 2], distance="l2")
+        >>> ranking.pessimistic.first  # the last query is alone in its class
+        array([2, 3, 3, 1, 1, 0])
+        >>> ranking.recall_at(1), ranking.recall_at(2), ranking.recall_at(3)
+        (0.4, 0.6, 1.0)
+        """
+        if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
+            raise ValueError(f"K of Recall@K must be a whole number ≥ 1, not {k!r}")
+        if k > self.candidates:
+            raise ValueError(
+                f"Recall@{k} has no meaning where a query is ranked against {self.candidates:,} items: "
+                f"ask for K ≤ {self.candidates}"
+            )
+        return self._mean(self._under(ties).first <= k)
+
+    def r_precision(self, *, ties: Ties = "pessimistic") -> float:
+        """R-precision: the share of the R nearest items that are of the query's class.
+
+        (1/Q) Σ_q (1/R_q) Σ_{i ≤ R_q} rel_q(i), as in Musgrave et al., "A Metric Learning Reality Check", 2020,
+        §3.2; rel(i) is 1 where the i-th nearest item is of the query's class, else 0.
+
+        A class with one sample: its query is left out. Ties count against the query, unless `ties` says else.
+
+        >>> from dmlcore.neighbors import rank
+        >>> ranking = rank([[0.0], [1.0], [3.0], [7.0], [8.0]], [0, 0, 0, 1, 1], distance="l2")
+        >>> ranking.r_precision()
+        1.0
+        >>> rank([[0.0], [1.0], [3.0], [2.5], [8.0]], [0, 0, 0, 1, 1], distance="l2").r_precision()
+        0.3
+        """
+        return self._mean(self._under(ties).r_precision)
+
+    def map_at_r(self, *, ties: Ties = "pessimistic") -> float:
+        """MAP@R: mean average precision over the R nearest items.
+
+        (1/Q) Σ_q (1/R_q) Σ_{i ≤ R_q} P_q(i) rel_q(i), with P(i) the precision among the i nearest, as in
+        Musgrave et al., "A Metric Learning Reality Check", 2020, §3.2. It is 1 only where all R nearest items
+        are of the query's class, and at most the R-precision.
+
+        A class with one sample: its query is left out. Ties count against the query, unless `ties` says else.
+
+        >>> from dmlcore.neighbors import rank
+        >>> ranking = rank([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [0.0, 1.0]], [0, 0, 1, 1])
+        >>> ranking.map_at_r(), ranking.map_at_r(ties="optimistic")  # three vectors are the same
+        (0.0, 0.5)
+        """
+        return self._mean(self._under(ties).map_at_r)
+
+    def mrr(self, *, ties: Ties = "pessimistic") -> float:
+        """Mean reciprocal rank of the nearest item of the query's class.
+
+        (1/Q) Σ_q 1/first_q, as in Voorhees, "The TREC-8 Question Answering Track Report", 1999.
+
+        A class with one sample: its query is left out. Ties count against the query, unless `ties` says else.
+
+        >>> from dmlcore.neighbors import rank
+        >>> rank([[0.0], [1.0], [3.0], [4.5]], [0, 1, 0, 1], distance="l2").mrr()
+        0.375
+        """
+        first = self._under(ties).first
+        return self._mean(1 / np.maximum(first, 1))
+
+    def _under(self, ties: Ties) -> PerQuery:
+        if ties not in get_args(Ties):
+            raise ValueError(f"ties must be {' or '.join(map(repr, get_args(Ties)))}, not {ties!r}")
+        return self.pessimistic if ties == "pessimistic" else self.optimistic
+
+    def _mean(self, values: npt.NDArray[np.float64] | npt.NDArray[np.bool_]) -> float:
+        ranked = values[self.relevant > 0]
+        return math.fsum(ranked.tolist()) / len(ranked)

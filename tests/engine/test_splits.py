@@ -1,0 +1,102 @@
+"""Training, validation and test classes are disjoint, or the run is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
+from toys import SquareImages, Squares
+
+from dmlcore import DataError, StudyError
+from dmlcore.engine.splits import load_data, of_classes
+
+VALIDATION = ('evaluation.select="validation"', 'evaluation.metric="nearest/recall_at_1"')
+
+
+def test_facts_count_and_tell_data_apart(make_study: Any) -> None:
+    run = make_study("dataset.classes=6").runs[0]
+    facts = load_data(run).facts()
+    assert facts | {"digest": ""} == {
+        "train_images": 36,
+        "train_classes": 6,
+        "test_images": 36,
+        "test_classes": 6,
+        "digest": "",
+    }
+    other = evolve(run, study=evolve(run.study, dataset=Squares(each=7)))
+    assert load_data(other).facts()["digest"] != facts["digest"]
+
+
+def test_held_out_classes_are_seeded_and_disjoint(make_study: Any) -> None:
+    file = make_study(*VALIDATION, "evaluation.validation_fraction=0.4")
+    first, second = (load_data(run) for run in file.runs)
+    for data in (first, second):
+        assert data.validation is not None
+        assert len(data.validation.class_names) == 2
+        assert sorted([*data.train.class_names, *data.validation.class_names]) == [f"colour {c}" for c in range(6)]
+    assert first.facts()["digest"] == load_data(file.runs[0]).facts()["digest"]
+    held = {tuple(load_data(evolve(file.runs[0], seed=seed)).validation.class_names) for seed in range(10)}
+    assert len(held) > 3
+
+
+def test_too_few_classes_to_hold_out(make_study: Any) -> None:
+    run = make_study(*VALIDATION, "dataset.classes=3").runs[0]
+    with pytest.raises(StudyError) as caught:
+        load_data(run)
+    assert str(caught.value) == (
+        "3 training classes are too few to hold out 2 for validation and train on two or more."
+        ' Use evaluation.select = "last" or a smaller evaluation.validation_fraction.'
+    )
+
+
+def test_a_quick_trial_measures_few_images_of_whole_classes(make_study: Any) -> None:
+    data = load_data(make_study("evaluation.max_images=12").runs[0])
+    assert len(data.test.labels) == 12
+    assert len(data.test.class_names) == 2
+    fewer = load_data(make_study("evaluation.max_images=5").runs[0])
+    assert len(fewer.test.labels) <= 5
+    assert set(fewer.test.labels.tolist()) == {0, 1}
+    assert len(load_data(make_study("evaluation.max_images=1000").runs[0]).test.labels) == 36
+
+
+@pytest.mark.parametrize(
+    ("labels", "names", "message"),
+    [
+        ([0, 1], ["colour 9", "colour 0"], "has 1 classes both in training and in testing, such as 'colour 0'"),
+        ([0, 2], ["a", "b", "c"], "there are 3 names, and 2 labels from 0 to 2"),
+        ([0.0, 1.0], ["a", "b"], r"must be a non-empty \(N,\) array of int64, not float64 \(2,\)"),
+        ([], [], "must be a non-empty"),
+    ],
+)
+def test_data_sets_that_break_the_protocol(
+    make_study: Any, monkeypatch: pytest.MonkeyPatch, labels: list[int], names: list[str], message: str
+) -> None:
+    def load(self: Squares, split: str) -> SquareImages:
+        images = SquareImages(0, 6, 6)
+        if split == "test":
+            images.labels, images.class_names = np.array(labels), names
+        return images
+
+    monkeypatch.setattr(Squares, "load", load)
+    with pytest.raises(DataError, match=message):
+        load_data(make_study().runs[0])
+
+
+def test_one_training_class_is_nothing_to_learn(make_study: Any) -> None:
+    with pytest.raises(DataError, match="has one training class; there is nothing to tell apart"):
+        load_data(make_study("dataset.classes=1").runs[0])
+
+
+@given(st.sets(st.integers(0, 5), min_size=1))
+def test_a_subset_keeps_images_and_counts_labels_anew(classes: set[int]) -> None:
+    images = SquareImages(0, 6, 4)
+    subset = of_classes(images, np.array(sorted(classes)))
+    assert [subset.class_names[label] for label in subset.labels] == [
+        images.class_names[label] for label in images.labels if label in classes
+    ]
+    last = len(subset.labels) - 1
+    assert np.array_equal(subset.image(last), images.image(int(subset.indices[last])))
