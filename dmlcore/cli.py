@@ -175,12 +175,17 @@ def list_plugins(verbose: bool) -> None:
 
     plugins = discover()
     registry = Registry.of(plugins)
-    width = max((len(offer.component.name) for offer in registry.offers), default=0)
-    for kind in KINDS:
-        click.secho(f"{kind}s", bold=True)
-        for offer in registry.of_kind(kind):
-            source = f"{offer.source.distribution} {offer.source.version}"
-            click.echo(f"  {offer.component.name:<{width}}  {summary(offer.component)}  [{source}]")
+    rows = {
+        kind: [(o.component.name, o.source.distribution, o.source.version, summary(o.component)) for o in offers]
+        for kind in KINDS
+        if (offers := list(registry.of_kind(kind)))
+    }
+    widths = [max(len(row[column]) for kind in rows for row in rows[kind]) for column in range(3)] if rows else []
+    for kind, lines in rows.items():
+        click.secho(kind, bold=True)
+        for *columns, about in lines:
+            aligned = (f"{text:<{width}}" for text, width in zip(columns, widths, strict=True))
+            click.echo(f"  {'  '.join(aligned)}  {about}")
     for failed in plugins.failed:
         click.secho(f"not usable: {failed.source.key} {failed.source.version}", fg="red")
         click.echo(f"  {failed.reason}")

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from toys import REGISTRY, STUDY
 
 from dmlcore.registry import Registry
 from dmlcore.study.load import load_study
 from dmlcore.study.schema import StudyFile
+from toys import REGISTRY, STUDY
 
 torch.set_num_threads(1)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from toys import Nearest, Pair
 
 from dmlcore import describe
 from dmlcore.discovery import discover
 from dmlcore.study.schema import TABLES, Training
+from toys import Nearest, Pair
 
 
 def test_text_of_a_component() -> None:

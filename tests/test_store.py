@@ -6,11 +6,11 @@ import multiprocessing
 from pathlib import Path
 
 import pytest
-from results_made import result
 
 from dmlcore import DmlcoreError
 from dmlcore.results import SCHEMA
 from dmlcore.store import RESULT, RunFolder, Store, write_atomically
+from results_made import result
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:

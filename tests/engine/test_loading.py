@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from toys import SquareImages
 
 from dmlcore import InputSpec, StudyError
 from dmlcore.engine.loading import (
@@ -21,6 +20,7 @@ from dmlcore.engine.loading import (
     train_transform,
 )
 from dmlcore.study.schema import Training, Transforms
+from toys import SquareImages
 
 SPEC = InputSpec(224, (0.5, 0.4, 0.3), (0.2, 0.2, 0.2), "bicubic", 0.875)
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 from attrs import evolve
 from torch import nn
-from toys import Tiny, TinyNet
 
 from dmlcore import PluginError
 from dmlcore.engine.model import build_model, pooled
+from toys import Tiny, TinyNet
 
 
 def built(make_study: Any, *overrides: str) -> Any:

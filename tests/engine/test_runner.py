@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from attrs import evolve
 from safetensors.numpy import load_file
-from toys import Recording
 
 from dmlcore import DataError, StudyError
 from dmlcore.engine import session
@@ -19,6 +18,7 @@ from dmlcore.engine.runner import Failure, run_study
 from dmlcore.results import Result
 from dmlcore.store import EMBEDDINGS, MODEL, Store
 from dmlcore.study.schema import Run
+from toys import Recording
 
 
 def results(runs: Sequence[Run], root: Path, *observers: Any) -> list[Result]:

@@ -9,10 +9,10 @@ import pytest
 from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
-from toys import SquareImages, Squares
 
 from dmlcore import DataError, StudyError
 from dmlcore.engine.splits import load_data, of_classes
+from toys import SquareImages, Squares
 
 VALIDATION = ('evaluation.select="validation"', 'evaluation.metric="nearest/recall_at_1"')
 

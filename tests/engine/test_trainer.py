@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 import torch
-from toys import SquareImages
 
 from dmlcore import StudyError
 from dmlcore.engine.model import build_loss, build_model
 from dmlcore.engine.optimization import check_optimizer
 from dmlcore.engine.trainer import Trainer, mean_cosine
+from toys import SquareImages
 
 
 def trainer_of(make_study: Any, *overrides: str) -> Trainer:

@@ -6,12 +6,12 @@ import io
 import statistics
 
 import pytest
-from results_made import result
 from rich.console import Console
 
 from dmlcore.report.markdown import markdown_report
 from dmlcore.report.table import Spread, study_table
 from dmlcore.report.terminal import rich_table
+from results_made import result
 
 RECALL = "retrieval/recall_at_1"
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from toys import STUDY
 
 from dmlcore import StudyError
 from dmlcore.registry import Registry
 from dmlcore.study.load import load_study, smoke_study
+from toys import STUDY
 
 TEN_MISTAKES = """\
 colour = "red"

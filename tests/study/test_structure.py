@@ -8,12 +8,12 @@ from typing import Any, Literal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from toys import REGISTRY, Pair
 
 from dmlcore import LossConfig, StudyError
 from dmlcore.describe import type_text
 from dmlcore.registry import Registry
 from dmlcore.study.structure import INVALID, Structurer, plain
+from toys import REGISTRY, Pair
 
 
 def structured(value: Any, annotation: Any) -> tuple[Any, list[str]]:
