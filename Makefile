@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Spinning OpenMP threads make small steps many times slower while another process holds a core.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: quickstart test test-slow check bench clean
+.PHONY: quickstart test test-slow check bench docs clean
 
 quickstart: $(VENV)/.installed
 	$(BIN)/dmlcore run studies/quickstart.toml
@@ -25,6 +25,9 @@ check: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/metrics.py
+
+docs: $(VENV)/.installed-dev
+	$(BIN)/python docs/make_reference.py
 
 clean:
 	rm -rf $(VENV) runs

@@ -9,7 +9,7 @@ from attrs import field, frozen
 from dmlcore.components import Component
 from dmlcore.discovery import FailedPlugin, PluginSet, PluginSource
 from dmlcore.errors import UnknownComponentError
-from dmlcore.wording import did_you_mean, listing
+from dmlcore.wording import did_you_mean, listing, with_article
 
 
 @frozen
@@ -62,7 +62,7 @@ class Registry:
             )
         known = [o.component.name for o in self.of_kind(kind)]
         raise UnknownComponentError(
-            f"no installed plugin offers a {kind} named {name!r}.{did_you_mean(name, known)}"
+            f"no installed plugin offers {with_article(kind)} named {name!r}.{did_you_mean(name, known)}"
             f" Known: {listing(known) or 'none'}.{self._failures()}"
         )
 

@@ -23,6 +23,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun if number == 1 else plural}"
 
 
+def with_article(noun: str) -> str:
+    """ "a loss", "an observer"."""
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
 def duration(seconds: float) -> str:
     """ "8.2 s", "3 min 05 s", "2 h 10 min"."""
     if seconds < 60:

@@ -72,18 +72,18 @@ class Thresholds:
             high = np.where(searching & ~above, middle, high)
         return low
 
-    def count(self, rows: Indices, similarities: Floats, error: Floats, samples: Counts) -> npt.NDArray[np.bool_]:
+    def count(self, rows: Indices, similarities: Floats, error: Floats, samples: Counts) -> np.ndarray:
         """Count items of other classes, as many `samples` each, whose similarity is known up to `error`.
 
         Returns those, (I,) bool, that may be on either side of a threshold: they are left uncounted.
         """
         place = self.place(rows, similarities + error, ties=False)
         below_all = place == self.live[rows]
-        open_ = ~below_all & (self._at(place) >= similarities - error)
-        clear = ~below_all & ~open_
+        unsettled = ~below_all & (self._at(place) >= similarities - error)
+        clear = ~(below_all | unsettled)
         np.add.at(self.strictly, place[clear], samples[clear])
         np.add.at(self.at_least, place[clear], samples[clear])
-        return open_
+        return np.asarray(unsettled)
 
     def count_exact(self, rows: Indices, similarities: Floats, samples: Counts) -> None:
         """Count items of other classes by their exact similarity."""

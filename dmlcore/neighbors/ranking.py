@@ -79,9 +79,6 @@ class Ranking:
         A class with one sample: its query is left out. Ties count against the query, unless `ties` says else.
 
         >>> from dmlcore.neighbors import rank
-        >>> ranking = rank([[0.0], [1.0], [3.0], [7.0], [8.0]], [0, 0, 0, 1, 1], distance="l2")
-        >>> ranking.r_precision()
-        1.0
         >>> rank([[0.0], [1.0], [3.0], [2.5], [8.0]], [0, 0, 0, 1, 1], distance="l2").r_precision()
         0.3
         """
@@ -99,7 +96,7 @@ class Ranking:
         >>> from dmlcore.neighbors import rank
         >>> ranking = rank([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [0.0, 1.0]], [0, 0, 1, 1])
         >>> ranking.map_at_r(), ranking.map_at_r(ties="optimistic")  # three vectors are the same
-        (0.0, 0.5)
+        (0.0, 0.75)
         """
         return self._mean(self._under(ties).map_at_r)
 
@@ -111,8 +108,9 @@ class Ranking:
         A class with one sample: its query is left out. Ties count against the query, unless `ties` says else.
 
         >>> from dmlcore.neighbors import rank
-        >>> rank([[0.0], [1.0], [3.0], [4.5]], [0, 1, 0, 1], distance="l2").mrr()
-        0.375
+        >>> ranking = rank([[0.0], [2.0], [4.0], [5.0]], [0, 0, 1, 1], distance="l2")
+        >>> ranking.mrr(), ranking.mrr(ties="optimistic")  # 2.0 is as far from 0.0 as from 4.0
+        (0.875, 1.0)
         """
         first = self._under(ties).first
         return self._mean(1 / np.maximum(first, 1))

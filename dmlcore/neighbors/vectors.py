@@ -43,7 +43,8 @@ def checked_labels(labels: npt.ArrayLike, count: int, what: str = "labels") -> n
     return array.astype(np.int64)
 
 
-def _refuse(bad: npt.NDArray[np.bool_], complaint: str) -> None:
+def _refuse(bad: npt.ArrayLike, complaint: str) -> None:
+    bad = np.asarray(bad)
     rows = np.flatnonzero(bad)
     if not len(rows):
         return

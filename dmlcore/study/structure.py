@@ -23,7 +23,7 @@ from dmlcore.components import OPTION, Component, OptionFacts
 from dmlcore.describe import shown, type_text
 from dmlcore.errors import UnknownComponentError
 from dmlcore.registry import Registry
-from dmlcore.wording import did_you_mean, listing
+from dmlcore.wording import did_you_mean, listing, with_article
 
 ValuePath = tuple[str | int, ...]
 
@@ -126,7 +126,7 @@ class Structurer:
         try:
             component = self.registry.find(base.kind, name).component
         except UnknownComponentError as error:
-            return self._problem((*path, USE), f"the name of a {base.kind}", shown(name), str(error))
+            return self._problem((*path, USE), f"the name of {with_article(base.kind)}", shown(name), str(error))
         return self._table({k: v for k, v in value.items() if k != USE}, component, path)
 
     def _table(self, value: Any, cls: type, path: ValuePath) -> Any:

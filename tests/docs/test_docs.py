@@ -1,0 +1,129 @@
+"""What the pages say is true: every command runs, every study loads, every example works, every link leads somewhere."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dmlcore.discovery import discover
+from dmlcore.registry import Registry
+from dmlcore.study.load import load_study
+from plugins.datasets.archives import make_cars, make_cub
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def commands() -> list[str]:
+    lines = (
+        line.split("#")[0].strip() for page in PAGES for block in blocks(page, "sh") for line in block.splitlines()
+    )
+    return sorted({line for line in lines if line})
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the studies and small archives of the published data sets."""
+    folder = tmp_path_factory.mktemp("workplace")
+    shutil.copytree(ROOT / "studies", folder / "studies")
+    (folder / "data").mkdir()
+    make_cub(folder / "data")
+    make_cars(folder / "data")
+    return folder
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_command_runs(command: str, workplace: Path) -> None:
+    program, *arguments = shlex.split(command)
+    if program == "make":
+        targets = re.findall(r"^(\w[\w-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+        assert arguments[0] in targets
+        return
+    if program == "pip":
+        assert arguments[0] == "install"
+        assert (
+            arguments[1].startswith("'dmlcore[") or (ROOT / arguments[1]).is_dir() or arguments[1].startswith("dmlcore")
+        )
+        return
+    assert program == "dmlcore", f"{command}: what is this?"
+    if arguments[0] == "run":
+        arguments += ["--smoke", "--set", "training.batch_size=10"]
+    if arguments[:2] == ["describe", "angular"]:
+        return  # tests/examples installs it and runs this
+    done = subprocess.run(
+        [sys.executable, "-m", "dmlcore", *arguments],
+        cwd=workplace,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_study_and_table_loads(page: Path, tmp_path: Path) -> None:
+    registry = Registry.of(discover())
+    quickstart = ROOT / "studies" / "quickstart.toml"
+    for number, block in enumerate(blocks(page, "toml")):
+        if "project.entry-points" in block:
+            continue
+        path = tmp_path / f"study{number}.toml"
+        whole = "[[evaluators]]" in block
+        path.write_text(block if whole else f'extends = "{quickstart}"\n{block}', encoding="utf-8")
+        load_study(path, registry)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_plugin_in_the_pages_loads(page: Path, fake_plugin: Callable[..., None]) -> None:
+    examples = [block for block in blocks(page, "python") if "hookimpl" in block]
+    for number, block in enumerate(examples):
+        fake_plugin(f"example-{number}", block)
+    plugins = discover()
+    assert [plugin.reason for plugin in plugins.failed] == []
+    assert len([p for p in plugins.loaded if p.source.distribution.startswith("example-")]) == len(examples)
+
+
+def test_the_example_in_the_pages_is_the_package() -> None:
+    source = (ROOT / "docs/examples/dmlcore-angular/dmlcore_angular.py").read_text()
+    assert source in [block for block in blocks(ROOT / "docs/plugins.md", "python")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+def test_the_tree_in_the_pages_is_the_tree() -> None:
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"^\s+(\w+\.py)\s", page, re.MULTILINE))
+    real = {path.name for path in (ROOT / "dmlcore").rglob("*.py")} - {"__main__.py"}
+    assert told == {name for name in real if name in told or not (ROOT / "dmlcore/neighbors" / name).exists()} - {
+        path.name for path in (ROOT / "dmlcore/report").glob("*.py") if path.name not in told
+    }
+
+
+def test_the_reference_is_what_the_classes_say() -> None:
+    script = ROOT / "docs" / "make_reference.py"
+    code = f"import runpy; print(runpy.run_path({str(script)!r})['page'](), end='')"
+    made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert (ROOT / "docs" / "reference.md").read_text(encoding="utf-8") == made, "run `make docs`"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "studies").glob("*.toml")), ids=lambda path: path.stem)
+def test_every_study_loads_and_says_its_command(path: Path) -> None:
+    load_study(path, Registry.of(discover()))
+    assert path.read_text(encoding="utf-8").startswith(f"# dmlcore run studies/{path.name}")

@@ -1,0 +1,161 @@
+"""The commands, as a user gives them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from dmlcore import cli
+from dmlcore.registry import Registry
+from toys import STUDY
+
+
+@pytest.fixture
+def invoke(registry: Registry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """Gives a command, in a folder with the small study `toy.toml`, to the small components."""
+    monkeypatch.setattr(cli, "_registry", lambda: registry)
+    monkeypatch.chdir(tmp_path)
+    Path("toy.toml").write_text(STUDY)
+
+    def give(*arguments: str, code: int = 0) -> Result:
+        result = CliRunner().invoke(cli.main, list(arguments))
+        assert result.exit_code == code, result.output
+        return result
+
+    return give
+
+
+def test_run_prints_the_table_and_writes_the_report(invoke: Any) -> None:
+    result = invoke("run", "toy.toml", "--observer", "recording")
+    lines = result.stdout.splitlines()
+    assert lines[0].strip() == "Do colours keep apart?"
+    assert [line.split()[0] for line in lines if "±" in line] == ["untrained", "trained"]
+    assert lines[-1] == "Report: runs/toy/report.md"
+    assert Path("runs/toy/report.md").read_text().startswith("# toy\n\nDo colours keep apart?\n")
+    again = invoke("report", "toy.toml")
+    assert again.stdout == result.stdout
+
+
+def test_a_missing_observer_is_an_error(invoke: Any) -> None:
+    error = invoke("run", "toy.toml", "--observer", "consol", code=1).stderr
+    assert error == "Error: no installed plugin offers an observer named 'consol'. Known: recording.\n"
+
+
+def test_a_mistake_is_a_message_and_no_traceback(invoke: Any) -> None:
+    result = invoke("run", "toy.toml", "--set", "loss.margn=1", code=1)
+    assert result.stderr.startswith("Error: toy.toml has 1 problem.\n\n--set loss.margn\n")
+    assert "Traceback" not in result.output
+    assert not Path("runs").exists(), "nothing is made before every study is right"
+
+
+def test_ctrl_c_says_how_to_go_on(invoke: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_run", interrupted)
+    result = invoke("run", "toy.toml", code=130)
+    assert result.stderr == "Stopped. The same command goes on after the last finished epoch.\n"
+
+
+def test_a_failed_run_is_reported_and_ends_with_an_error_code(invoke: Any) -> None:
+    grid = 'grid={loss=[{use="nan"}, {use="pair"}]}'
+    result = invoke("run", "toy.toml", "--set", grid, "--set", "seeds=[0]", "--observer", "recording", code=1)
+    assert "failed loss=nan seed=0: The loss became nan in step 1 of epoch 1." in result.stdout
+    assert "- **loss=nan seed=0**: The loss became nan" in Path("runs/toy/report.md").read_text()
+    state = [
+        line.split()[1]
+        for line in invoke("check", "toy.toml", "--set", grid, "--set", "seeds=[0]").stdout.splitlines()
+        if " run " in line
+    ]
+    assert state == ["failed", "finished"]
+
+
+def test_smoke_tries_every_stage_and_keeps_apart(invoke: Any) -> None:
+    for _ in range(2):
+        result = invoke("run", "toy.toml", "--smoke", "--observer", "recording")
+        assert "Report: runs/.smoke/toy/report.md" in result.stdout
+    (stored,) = Path("runs").rglob("result.json")
+    curve = json.loads(stored.read_text())["curve"]
+    assert [epoch["epoch"] for epoch in curve] == [0, 1]
+
+
+def test_check_counts_images_steps_and_runs(invoke: Any) -> None:
+    lines = invoke("check", "toy.toml").stdout.splitlines()
+    assert lines[:3] == [
+        "toy.toml: 2 runs",
+        "  data     train 36 images of 6 classes, test 36 images of 6 classes",
+        "  epoch    2 steps, 50.0% of the training images",
+    ]
+    assert [line.split()[:3] for line in lines[3:]] == [["run", "to", "do"], ["run", "to", "do"]]
+
+
+def test_check_finds_what_the_run_would_meet(invoke: Any) -> None:
+    error = invoke("check", "toy.toml", "--set", "training.batch_size=3", code=1).stderr
+    assert error.startswith("Error: A batch of 3 images of 1 class holds one class only")
+
+
+def test_describe_a_component_a_table_and_nothing(invoke: Any) -> None:
+    assert invoke("describe", "pair").stdout.startswith("loss pair  [toys 1.0]\n\nA plain pair loss.\n\nmargin = 0.5\n")
+    assert invoke("describe", "training").stdout.startswith("[training]\n\nThe train loop.\n\nepochs = 40\n")
+    error = invoke("describe", "pear", code=1).stderr
+    assert error == "Error: nothing is named 'pear'. Did you mean 'pair'? See `dmlcore list-plugins`.\n"
+
+
+def test_version(invoke: Any) -> None:
+    assert invoke("--version").stdout == "dmlcore, version 0.1.0\n"
+
+
+GLYPHS = str(Path(__file__).parents[1] / "studies" / "quickstart.toml")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["list-plugins"], ["describe", "triplet"], ["check", GLYPHS], ["report", GLYPHS], ["--help"]]
+)
+def test_torch_is_not_loaded_by(arguments: list[str], tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom dmlcore.cli import main\n"
+        "assert not main(sys.argv[1:], standalone_mode=False)\n"
+        "assert 'torch' not in sys.modules, 'torch was loaded'"
+    )
+    command = [sys.executable, "-c", code, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+def test_killed_at_any_moment_a_run_ends_with_the_same_metrics(tmp_path: Path) -> None:
+    study = tmp_path / "study.toml"
+    study.write_text(
+        f'extends = "{GLYPHS}"\n[dataset]\nclasses = 40\nimages_per_class = 20\n[embedding]\ndim = 16\n'
+        "[training]\nepochs = 4\n"
+    )
+    command = [sys.executable, "-m", "dmlcore", "run", str(study), "--set", "grid={}"]
+
+    def run(name: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen([*command, "--runs", str(tmp_path / name)], stdout=subprocess.DEVNULL)
+
+    def result(name: str) -> Any:
+        (path,) = (tmp_path / name).rglob("result.json")
+        stored = json.loads(path.read_text())
+        curve = [(epoch["loss"], epoch["test"], epoch["diagnostics"]) for epoch in stored["curve"]]
+        return stored["metrics"], stored["baseline"], curve
+
+    def checkpoints(name: str) -> list[tuple[int, int]]:
+        return [(path.stat().st_ino, path.stat().st_size) for path in (tmp_path / name).rglob("checkpoint.pt")]
+
+    assert run("whole").wait(120) == 0
+    for _ in range(2):
+        process, before = run("killed"), checkpoints("killed")
+        while checkpoints("killed") == before and process.poll() is None:
+            time.sleep(0.005)
+        time.sleep(0.1)
+        process.kill()
+        process.wait()
+    assert run("killed").wait(120) == 0
+    assert result("killed") == result("whole")
