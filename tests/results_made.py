@@ -32,6 +32,7 @@ def result(**values: Any) -> Result:
             "test_classes": 100,
             "epochs": 1,
             "selected_by": "last epoch",
+            "weights": "random",
             "pooling": "avg",
             "batchnorm": "statistics frozen",
         },

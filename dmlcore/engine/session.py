@@ -204,6 +204,7 @@ class Session:
             **self.state.data,
             "split": "test classes never seen in training",
             "transforms": plain(self.transforms, self.folder),
+            "weights": getattr(self.trainer.model.backbone, "provenance", "not stated"),
             "pooling": study.embedding.pooling or "as the backbone does",
             "batchnorm": "statistics frozen" if study.training.freeze_batchnorm else "trained",
             "epochs": study.training.epochs,

@@ -61,7 +61,7 @@ def _protocol(result: Result) -> Iterator[str]:
         f"Trained on {facts['train_images']:,} images of {facts['train_classes']} classes, measured on"
         f" {facts['test_images']:,} images of {facts['test_classes']} classes never seen in training.",
         f"Epochs: {facts['epochs']}; the result is chosen by: {facts['selected_by']}.",
-        f"Pooling: {facts['pooling']}. BatchNorm: {facts['batchnorm']}.",
+        f"Weights: {facts['weights']}. Pooling: {facts['pooling']}. BatchNorm: {facts['batchnorm']}.",
         "Values are means ± sample deviation over seeds; “untrained” is the backbone's pooled features as loaded.",
         "Versions: " + ", ".join(f"{name} {version}" for name, version in result.versions.items()) + ".",
         f"Device: {result.environment['device']}, {counted(result.environment['threads'], 'thread')}.",

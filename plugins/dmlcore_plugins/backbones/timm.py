@@ -1,0 +1,65 @@
+"""Any network of timm."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Self
+
+from attrs import evolve, frozen
+
+from dmlcore import BackboneConfig, BackboneContext, hookimpl, option
+
+if TYPE_CHECKING:
+    import torch
+
+
+@frozen
+class Timm(BackboneConfig):
+    """Any network of timm (Wightman, 2019), by its name there."""
+
+    name = "timm"
+    libraries = ("timm",)
+
+    model: str = option(
+        help='timm\'s name of the network, best with the tag of its weights, such as "resnet50.tv_in1k"; '
+        "without a tag timm picks its default weights"
+    )
+    weights: Literal["pretrained", "random"] | Path = option(
+        "pretrained",
+        help='"pretrained" (from the hub or its cache), "random", or the path of a .safetensors or .pth file',
+    )
+    img_size: int | None = option(
+        None,
+        help="side of the images, if not the network's own; a network of a fixed input size is built for it",
+        unit="pixels",
+        ge=1,
+    )
+    drop_path: float | None = option(None, help="rate of stochastic depth, where the network has it", ge=0, lt=1)
+    pooling: str | None = option(
+        None,
+        help='how timm pools the features: "avg", "max", "catavgmax", for transformers "token", or what else '
+        "the network has; not together with embedding.pooling",
+    )
+
+    def build(self, context: BackboneContext) -> torch.nn.Module:
+        """The network; see BackboneConfig.build."""
+        from dmlcore_plugins.backbones.timm_model import build_timm
+
+        return build_timm(
+            self.model,
+            self.weights,
+            context,
+            img_size=self.img_size,
+            drop_path=self.drop_path,
+            pooling=self.pooling,
+        )
+
+    def for_smoke(self) -> Self:
+        """With random weights instead of those from the hub."""
+        return evolve(self, weights="random") if self.weights == "pretrained" else self
+
+
+@hookimpl
+def dmlcore_register_backbones() -> Sequence[type[BackboneConfig]]:
+    return [Timm]

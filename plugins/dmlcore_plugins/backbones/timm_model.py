@@ -1,0 +1,194 @@
+"""Networks of timm as backbones."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import timm
+import timm.data
+import torch
+from torch import nn
+
+from dmlcore import BackboneContext, DataError, InputSpec, StudyError
+from dmlcore_plugins.backbones.hub import pretrained_source
+from dmlcore_plugins.backbones.weights import State, check_weights_file, load_state, read_state, sha256
+
+
+class TimmBackbone(nn.Module):
+    """A timm network without its classifier: images → features, or feature maps where it does not pool."""
+
+    feature_dim: int
+    """F, set by a dry run: what timm writes as num_features is not always what comes out."""
+
+    def __init__(self, model: str, network: Any, input_spec: InputSpec, provenance: str) -> None:
+        super().__init__()
+        self.model = model
+        self.network: nn.Module = network
+        self.input_spec = input_spec
+        self.provenance = provenance
+        """Where the weights come from, for the run's record."""
+        self.fixed_size = bool(network.pretrained_cfg.get("fixed_input_size"))
+        self.channels_last = getattr(network, "output_fmt", "NCHW") == "NHWC"
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """images: (B, 3, H, W) → features (B, F), or (B, F, h, w)."""
+        height, width = images.shape[-2:]
+        size = self.input_spec.size
+        if self.fixed_size and (height, width) != (size, size):
+            raise StudyError(
+                f"{self.model} is built for images of {size}×{size} pixels and got {width}×{height}. "
+                f"Set backbone.img_size to the size of the images."
+            )
+        features: torch.Tensor = self.network(images)
+        return features.permute(0, 3, 1, 2) if self.channels_last and features.ndim == 4 else features
+
+
+def build_timm(
+    model: str,
+    weights: str | Path,
+    context: BackboneContext,
+    *,
+    keyword: str = "pretrained",
+    rename: Callable[[State], State] = dict,
+    img_size: int | None = None,
+    drop_path: float | None = None,
+    pooling: str | None = None,
+) -> TimmBackbone:
+    """The timm model of that name, with its weights.
+
+    weights: `keyword` for timm's own weights, "random", or a file, whose keys `rename` turns into timm's.
+    Raises StudyError for a name, an option or a value that timm can't serve, DataError for weights that are
+    not to be had or do not fit.
+    """
+    _check_name(model)
+    if context.feature_map and pooling is not None:
+        raise StudyError(
+            f'backbone.pooling = "{pooling}" and embedding.pooling are both set: the first has timm pool the '
+            f"feature map, the second needs it unpooled. Leave one of them out."
+        )
+    if isinstance(weights, Path):
+        check_weights_file(weights, keyword)
+    fixed_size = getattr(timm.get_pretrained_cfg(model), "fixed_input_size", False)
+    network = _create(
+        model,
+        pretrained_source(model) if weights == keyword else None,
+        img_size=img_size if fixed_size else None,
+        drop_path_rate=drop_path,
+        global_pool="" if context.feature_map else pooling,
+    )
+    if isinstance(weights, Path):
+        load_state(network, rename(read_state(weights)), weights)
+    backbone = TimmBackbone(model, network, _input_spec(model, network, img_size), _provenance(network, weights))
+    backbone.feature_dim = _feature_dim(backbone, context.feature_map)
+    return backbone
+
+
+def _check_name(model: str) -> None:
+    names = {*timm.list_models(), *timm.list_models(include_tags=True)}
+    if model in names:
+        return
+    tags = [name for name in names if name.startswith(model.partition(".")[0] + ".")]
+    nearest = get_close_matches(model, sorted(tags or names), n=5)
+    hint = f"Nearest: {', '.join(nearest)}." if nearest else "timm.list_models() in Python lists them all."
+    raise StudyError(f'backbone.model: timm {timm.__version__} has no model "{model}". {hint}')
+
+
+def _create(model: str, source: Mapping[str, Any] | None, **options: Any) -> Any:
+    """The network, with timm's weights from `source`, or with random ones where there is no source.
+
+    timm leaves out the options that are None.
+    """
+    try:
+        return timm.create_model(
+            model,
+            pretrained=source is not None,
+            pretrained_cfg_overlay=source,
+            num_classes=0,
+            in_chans=3,
+            **options,
+        )
+    except (AssertionError, TypeError, ValueError) as error:
+        raise StudyError(_refusal(model, error, **options)) from None
+    except Exception as error:
+        if source is None:
+            raise
+        raise DataError(
+            f"The pretrained weights of {model} could not be loaded ({type(error).__name__}: {error}). "
+            f"Try again, or set backbone.weights to the path of a file."
+        ) from None
+
+
+def _refusal(
+    model: str,
+    error: Exception,
+    *,
+    img_size: int | None,
+    drop_path_rate: float | None,
+    global_pool: str | None,
+) -> str:
+    if "drop_path_rate" in str(error):
+        return f"{model} has no stochastic depth: leave backbone.drop_path out."
+    if global_pool == "":
+        return f"{model} gives no feature map ({error}): leave embedding.pooling out."
+    options = {"img_size": img_size, "drop_path": drop_path_rate, "pooling": global_pool}
+    given = [f"backbone.{name} = {json.dumps(value)}" for name, value in options.items() if value is not None]
+    return f"timm does not build {model} with {', '.join(given) or 'its own settings'}: {error}"
+
+
+def _provenance(network: Any, weights: str | Path) -> str:
+    if isinstance(weights, Path):
+        return f"{weights.name}, sha256 {sha256(weights)}"
+    if weights == "random":
+        return "random"
+    settings = network.pretrained_cfg
+    name = ".".join(filter(None, (settings["architecture"], settings.get("tag"))))
+    return f"{name} of timm, licence {settings.get('license', 'not stated')}"
+
+
+def _input_spec(model: str, network: Any, img_size: int | None) -> InputSpec:
+    config = timm.data.resolve_model_data_config(network)
+    height, width = config["input_size"][1:]
+    if img_size is None and height != width:
+        raise StudyError(
+            f"{model} is made for images of {width}×{height} pixels, and images are square here: set backbone.img_size."
+        )
+    return InputSpec(
+        size=img_size or height,
+        mean=tuple(config["mean"]),
+        std=tuple(config["std"]),
+        interpolation=config["interpolation"],
+        crop_pct=config["crop_pct"],
+    )
+
+
+def _feature_dim(backbone: TimmBackbone, feature_map: bool) -> int:
+    features = _dry_run(backbone)
+    if feature_map and (not isinstance(features, torch.Tensor) or features.ndim != 4):
+        raise StudyError(f"{backbone.model} gives tokens, no feature map: leave embedding.pooling out.")
+    if not feature_map and features.ndim != 2:
+        raise StudyError(
+            f"{backbone.model} gives {tuple(features.shape[1:])} for an image, where one vector was expected: "
+            f"set backbone.pooling to a way of pooling that it has, or leave the option out."
+        )
+    return features.shape[1]
+
+
+def _dry_run(backbone: TimmBackbone) -> torch.Tensor:
+    """What comes out for one black image; no random number is drawn, no BatchNorm statistic moves."""
+    size = backbone.input_spec.size
+    training = backbone.training
+    backbone.eval()
+    try:
+        with torch.no_grad():
+            features: torch.Tensor = backbone(torch.zeros(1, 3, size, size))
+    except (AssertionError, RuntimeError, ValueError) as error:
+        raise StudyError(
+            f"{backbone.model} can't take images of {size}×{size} pixels ({error}): set another backbone.img_size."
+        ) from None
+    finally:
+        backbone.train(training)
+    return features

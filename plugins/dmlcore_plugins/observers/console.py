@@ -1,0 +1,34 @@
+"""A run on the console: a line an epoch, and a bar while something is at work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attrs import frozen
+
+from dmlcore import ObserverConfig, RunInfo, hookimpl, option
+
+
+@frozen
+class Console(ObserverConfig):
+    """Prints a line for every epoch, and on a terminal a live bar below them."""
+
+    name = "console"
+
+    metrics: tuple[str, ...] | None = option(
+        None,
+        help="metrics on an epoch's line, by their whole names; without it, Recall@1, MAP@R and NMI "
+        "as far as they are measured, else the first three",
+        identity=False,
+    )
+
+    def build(self, run: RunInfo) -> object:
+        """An observer that prints to standard output."""
+        from dmlcore_plugins.observers.console_lines import ConsoleLines
+
+        return ConsoleLines(run, self.metrics)
+
+
+@hookimpl
+def dmlcore_register_observers() -> Sequence[type[ObserverConfig]]:
+    return [Console]

@@ -1,0 +1,106 @@
+"""What the console observer prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+from dmlcore import EpochSummary, Progress, RunInfo, hookimpl
+from dmlcore_plugins.observers.console_bar import Bar, Pace, duration
+
+if TYPE_CHECKING:
+    from dmlcore.results import Result
+
+USUAL_METRICS = ("retrieval/recall_at_1", "retrieval/map_at_r", "clustering/nmi")
+
+Part = str | tuple[str, str]
+"""A piece of a line: text, or text and its style."""
+
+
+class ConsoleLines:
+    """Lines for what has happened, and on a terminal a bar for what is happening.
+
+    Where the console is no terminal, the lines are plain text without control characters, and there is no bar.
+    """
+
+    def __init__(self, run: RunInfo, metrics: Sequence[str] | None, console: Console | None = None) -> None:
+        self._metrics = metrics
+        self._console = console or Console()
+        live = self._console.is_terminal and not self._console.is_dumb_terminal
+        self._bar = Bar(self._console) if live else None
+        self._pace = Pace(run.epochs)
+
+    @hookimpl
+    def dmlcore_on_run_start(self, run: RunInfo) -> None:
+        point = [f"{path}={_in_short(value)}" for path, value in run.point.items()]
+        position, study = (f"run {run.index}/{run.count}", "bold"), (run.study, "bold cyan")
+        self._print(position, study, *point, f"seed {run.seed}", f"{run.epochs} epochs")
+        if self._bar:
+            self._bar.start()
+
+    @hookimpl
+    def dmlcore_on_progress(self, progress: Progress) -> None:
+        if self._bar:
+            self._bar.show(progress, self._pace.seconds_left(progress, self._console.get_time()))
+
+    @hookimpl
+    def dmlcore_on_epoch_end(self, run: RunInfo, epoch: EpochSummary) -> None:
+        self._pace.end_epoch(epoch.epoch, self._console.get_time())
+        if self._bar:
+            self._bar.hide()
+        parts: list[Part] = [(f"  {_epoch_label(run, epoch.epoch)}", "bold")]
+        if epoch.loss is not None:
+            parts.append(f"loss {epoch.loss:.4f}")
+        if epoch.learning_rate is not None:
+            parts.append((f"lr {epoch.learning_rate:.1e}", "dim"))
+        for split, metrics in (("validation", epoch.validation), ("test", epoch.test)):
+            if metrics:
+                parts += [(f"{split}:", "cyan"), *self._values(metrics)]
+        self._print(*parts, (duration(epoch.seconds), "dim"))
+
+    @hookimpl
+    def dmlcore_on_run_end(self, result: Result) -> None:
+        self._stop()
+        values = self._values(result.metrics, result.baseline)
+        self._print(("  done", "bold green"), *values, (duration(result.seconds), "dim"))
+
+    @hookimpl
+    def dmlcore_on_run_error(self, error: BaseException) -> None:
+        self._stop()
+        self._print(("  stopped", "bold red"), type(error).__name__)
+
+    def _stop(self) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def _values(self, metrics: Mapping[str, float], untrained: Mapping[str, float] | None = None) -> Iterator[Part]:
+        """The metrics to show, each with its value, and with that of the untrained network where it is given."""
+        names = self._metrics or [name for name in USUAL_METRICS if name in metrics] or list(metrics)[:3]
+        for name, label in zip(names, short_names(names), strict=True):
+            value = f"{metrics[name]:.4f}" if name in metrics else "not measured"
+            before = f" (untrained {untrained[name]:.4f})" if untrained and name in untrained else ""
+            yield f"{label} {value}{before}"
+
+    def _print(self, *parts: Part) -> None:
+        pieces = [piece for part in parts for piece in ("  ", part)]
+        self._console.print(Text.assemble(*pieces[1:]), soft_wrap=True)
+
+
+def _epoch_label(run: RunInfo, epoch: int) -> str:
+    last = f"epoch {run.epochs}/{run.epochs}"
+    label = f"epoch {epoch:>{len(str(run.epochs))}}/{run.epochs}" if epoch else "untrained"
+    return label.ljust(len(last))
+
+
+def _in_short(value: object) -> object:
+    """A grid's value; a table by the component that it uses."""
+    return value.get("use", value) if isinstance(value, Mapping) else value
+
+
+def short_names(names: Sequence[str]) -> Sequence[str]:
+    """Metrics' names without their evaluator, unless two would become one."""
+    short = [name.rpartition("/")[2] for name in names]
+    return short if len(set(short)) == len(short) else names
