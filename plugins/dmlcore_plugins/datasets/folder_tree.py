@@ -1,0 +1,69 @@
+"""A tree of folders, read as images by class."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from dmlcore import DataError
+from dmlcore_plugins.datasets.images_by_class import ImagesByClass, is_image
+from dmlcore_plugins.datasets.wording import some
+
+ClassFrom = Literal["top", "leaf"]
+
+
+def read_tree(root: Path, class_from: ClassFrom) -> ImagesByClass:
+    """Classes and images sorted by name.
+
+    "top": a class is a folder directly in the root, with all that lies in it. "leaf": a class is any folder that
+    directly holds images, named by its path below the root. Raises DataError where the root is missing, a class
+    folder holds no image, or an image lies in no class folder.
+    """
+    if not root.is_dir():
+        raise DataError(f"dataset.root: there is no folder {root}. Expected a folder that holds a folder per class.")
+    images: dict[str, list[Path]] = {}
+    expected: set[str] = set()
+    for folder, subfolders, files in _walk(root):
+        inside = folder.relative_to(root)
+        if inside == Path():
+            _refuse_strays(root, files)
+            continue
+        is_class = len(inside.parts) == 1 if class_from == "top" else not subfolders
+        name = inside.parts[0] if class_from == "top" else inside.as_posix()
+        if is_class:
+            expected.add(name)
+        if files:
+            images.setdefault(name, []).extend(files)
+    _refuse_empty(root, sorted(expected - images.keys()))
+    if not images:
+        raise DataError(f"dataset.root: {root} holds no folders. Expected a folder of images per class.")
+    return {name: sorted(images[name]) for name in sorted(images)}
+
+
+def _walk(root: Path) -> Iterator[tuple[Path, list[str], list[Path]]]:
+    """Each folder with its sub-folders and its images, without hidden ones."""
+
+    def unreadable(error: OSError) -> None:
+        raise DataError(f"dataset.root: {error.filename} can't be read: {error.strerror}.")
+
+    for folder, subfolders, files in os.walk(root, onerror=unreadable, followlinks=True):
+        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+        yield Path(folder), subfolders, [Path(folder, name) for name in files if is_image(name)]
+
+
+def _refuse_strays(root: Path, files: list[Path]) -> None:
+    if files:
+        raise DataError(
+            f"dataset.root: images lie directly in {root}, in no class folder:"
+            f" {some(sorted(file.name for file in files))}. Move each into the folder of its class."
+        )
+
+
+def _refuse_empty(root: Path, empty: list[str]) -> None:
+    if empty:
+        raise DataError(
+            f"dataset.root: class folders without an image in {root}: {some(empty)}."
+            " Fill or remove them. Images end in .jpg, .jpeg, .png, .webp, .bmp, .gif, .tif or .tiff."
+        )

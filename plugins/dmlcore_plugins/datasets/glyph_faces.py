@@ -1,0 +1,40 @@
+"""The DejaVu faces that come with matplotlib."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from PIL import ImageFont
+
+from dmlcore import DataError
+
+FACES = tuple(
+    f"DejaVu{family}{style}"
+    for family, styles in {
+        "Sans": ("", "-Bold", "-Oblique", "-BoldOblique"),
+        "SansMono": ("", "-Bold", "-Oblique", "-BoldOblique"),
+        "Serif": ("", "-Bold", "-Italic", "-BoldItalic"),
+    }.items()
+    for style in styles
+)
+"""All faces that the letters are drawn in."""
+
+
+def face_file(face: str) -> Path:
+    """Raises DataError where matplotlib was installed without its fonts."""
+    import matplotlib
+
+    file = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / f"{face}.ttf"
+    if not file.is_file():
+        raise DataError(
+            f"glyphs: {file} is missing, which comes with matplotlib. Install matplotlib anew:"
+            " pip install --force-reinstall --no-deps matplotlib"
+        )
+    return file
+
+
+@cache
+def font(face: str, pixels: int) -> ImageFont.FreeTypeFont:
+    """A face at a size. The basic layout is asked for since the other one is not on every machine."""
+    return ImageFont.truetype(str(face_file(face)), pixels, layout_engine=ImageFont.Layout.BASIC)

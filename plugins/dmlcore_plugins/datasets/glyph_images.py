@@ -1,0 +1,87 @@
+"""Pictures of letters, each drawn when it is asked for, and always the same."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+
+import numpy as np
+from attrs import field, frozen
+from PIL import Image, ImageDraw
+
+from dmlcore_plugins.datasets.glyph_faces import FACES, font
+
+EXTENT = (0.6, 0.9)
+"""Smallest and largest part of the image's side that a letter's longer side takes."""
+SHIFT = 0.08
+"""Most that a letter's centre lies off the image's, as a part of the side."""
+SHEAR = 0.2
+"""Most that a letter leans, as width over height."""
+
+
+@frozen(eq=False)
+class GlyphImages:
+    """LabelledImages of letters: class by class, `images_per_class` of each."""
+
+    letters: Sequence[str]
+    images_per_class: int
+    size: int
+    rotation: float
+    contrast: float
+    noise: float
+    seed: int
+    labels: np.ndarray = field(init=False)
+
+    @labels.default
+    def _labels_class_by_class(self) -> np.ndarray:
+        return np.repeat(np.arange(len(self.letters), dtype=np.int64), self.images_per_class)
+
+    @property
+    def class_names(self) -> Sequence[str]:
+        """Such as "U+0416 CYRILLIC CAPITAL LETTER ZHE"."""
+        return tuple(f"U+{ord(letter):04X} {unicodedata.name(letter)}" for letter in self.letters)
+
+    def image(self, index: int) -> Image.Image:
+        """The picture at `index`; it depends on the letter, its number among the letter's, and the seed."""
+        place, number = divmod(index, self.images_per_class)
+        letter = self.letters[place]
+        chance = np.random.default_rng((self.seed, ord(letter), number))
+        coverage = self._coverage(letter, chance)
+        ground, ink = self._colours(chance)
+        pixels = ground + (ink - ground) * coverage[..., None]
+        pixels += chance.normal(0, self.noise, (self.size, self.size, 1))
+        return Image.fromarray((pixels.clip(0, 1) * 255).round().astype(np.uint8))
+
+    def _coverage(self, letter: str, chance: np.random.Generator) -> np.ndarray:
+        """(size, size) in [0, 1]: how much of each pixel the letter covers."""
+        stamp = _stamp(letter, FACES[chance.integers(len(FACES))], self.size)
+        to_image = chance.uniform(*EXTENT) * self.size / max(stamp.size) * self._turn_and_lean(chance)
+        to_stamp = np.linalg.inv(to_image)
+        centre = self.size * (0.5 + chance.uniform(-SHIFT, SHIFT, 2))
+        offset = np.array(stamp.size) / 2 - to_stamp @ centre
+        affine = (*to_stamp[0], offset[0], *to_stamp[1], offset[1])
+        placed = stamp.transform((self.size, self.size), Image.Transform.AFFINE, affine, Image.Resampling.BILINEAR)
+        return np.asarray(placed, np.float64) / 255
+
+    def _turn_and_lean(self, chance: np.random.Generator) -> np.ndarray:
+        """(2, 2): a shear along the lines of text, then a rotation."""
+        angle = np.deg2rad(chance.uniform(-self.rotation, self.rotation))
+        lean = chance.uniform(-SHEAR, SHEAR)
+        cos, sin = np.cos(angle), np.sin(angle)
+        return np.array([[cos, lean * cos - sin], [sin, lean * sin + cos]])
+
+    def _colours(self, chance: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Colours of ground and letter, one dark, one light, in either order."""
+        dark = chance.uniform(0, 0.5 - self.contrast / 2, 3)
+        light = chance.uniform(0.5 + self.contrast / 2, 1, 3)
+        return (dark, light) if chance.random() < 0.5 else (light, dark)
+
+
+def _stamp(letter: str, face: str, pixels: int) -> Image.Image:
+    """The letter alone, white on black, with a rim that keeps its edge smooth when it is turned."""
+    rim = 2
+    drawn = font(face, pixels)
+    left, top, right, bottom = (round(edge) for edge in drawn.getbbox(letter))
+    stamp = Image.new("L", (right - left + 2 * rim, bottom - top + 2 * rim))
+    ImageDraw.Draw(stamp).text((rim - left, rim - top), letter, fill=255, font=drawn)
+    return stamp

@@ -1,0 +1,60 @@
+"""`glyphs`: the data set that needs no file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attrs import frozen
+
+from dmlcore import DatasetConfig, LabelledImages, Split, hookimpl, option
+
+
+@frozen
+class Glyphs(DatasetConfig):
+    """Letters of several scripts, drawn on the fly: a data set that needs no file.
+
+    Latin, Greek, Cyrillic, Armenian and Georgian letters in the twelve DejaVu faces that come with matplotlib,
+    turned, sheared, shifted, coloured and noisy. Of letters that look alike, such as Latin A and Greek Alpha, one
+    is taken. The scripts are mixed; the first half of the classes trains, the second tests.
+
+    With the defaults, the nearest neighbour of raw pixels gives Recall@1 .25 on the unseen letters.
+    """
+
+    name = "glyphs"
+    libraries = ("matplotlib", "numpy", "pillow")
+
+    classes: int = option(200, ge=4, help="number of letters; the first half trains, the second tests")
+    images_per_class: int = option(30, ge=2, help="images of each letter")
+    size: int = option(48, ge=16, unit="pixels", help="side of an image")
+    rotation: float = option(15.0, ge=0, le=180, unit="degrees", help="a letter is turned by up to this, either way")
+    contrast: float = option(
+        0.3, gt=0, le=1, help="least difference of letter and ground in each colour channel, of values in [0, 1]"
+    )
+    noise: float = option(0.08, ge=0, le=1, help="deviation of a pixel's Gaussian noise, of values in [0, 1]")
+    seed: int = option(0, ge=0, help="decides which letters there are, and how each image is drawn")
+
+    def load(self, split: Split) -> LabelledImages:
+        """Raises DataError where there are fewer distinct letters than `classes`, or no DejaVu faces."""
+        from dmlcore_plugins.datasets.glyph_images import GlyphImages
+
+        return GlyphImages(
+            letters=self._letters(split),
+            images_per_class=self.images_per_class,
+            size=self.size,
+            rotation=self.rotation,
+            contrast=self.contrast,
+            noise=self.noise,
+            seed=self.seed,
+        )
+
+    def _letters(self, split: Split) -> Sequence[str]:
+        from dmlcore_plugins.datasets.glyph_alphabet import choose_letters
+
+        letters = choose_letters(self.classes, self.seed)
+        half = self.classes // 2
+        return letters[:half] if split == "train" else letters[half:]
+
+
+@hookimpl
+def dmlcore_register_datasets() -> list[type[DatasetConfig]]:
+    return [Glyphs]

@@ -1,0 +1,49 @@
+"""Images by class: what every reader of files makes of what it finds, before a split is taken of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from dmlcore import ImageFiles
+
+ImagesByClass = Mapping[str, Sequence[Path]]
+"""Class name → its image files; the order of the classes is the data set's own."""
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
+
+
+def is_image(name: str) -> bool:
+    """Whether a file is an image, by its name; hidden files never are."""
+    return not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES
+
+
+def images_in(folder: Path) -> list[Path]:
+    """The images directly in a folder, by name."""
+    return sorted(path for path in folder.iterdir() if is_image(path.name))
+
+
+def labelled(images: ImagesByClass, classes: Sequence[str]) -> ImageFiles:
+    """The images of some classes; the label is the place in `classes`."""
+    import numpy as np
+
+    paths = [path for name in classes for path in images[name]]
+    counts = [len(images[name]) for name in classes]
+    return ImageFiles(paths, np.repeat(np.arange(len(classes), dtype=np.int64), counts), tuple(classes))
+
+
+def missing_files(paths: Iterable[Path]) -> list[Path]:
+    """Those of the files that are not there.
+
+    Folders are listed once each, since asking file by file takes longer; a file is asked for only where the
+    listing does not have it, since some file systems spell accents in another way than they were asked to.
+    """
+    present: dict[Path, set[str]] = {}
+    missing = []
+    for path in paths:
+        folder = path.parent
+        if folder not in present:
+            present[folder] = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
+        if path.name not in present[folder] and not path.exists():
+            missing.append(path)
+    return missing

@@ -1,0 +1,30 @@
+"""Archives that several tests of this folder read; none changes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from plugins.datasets.archives import make_cars, make_cub
+
+LAYOUTS = ("numbered", "devkit", "by_class")
+
+
+@pytest.fixture(scope="session")
+def cub(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that holds CUB_200_2011."""
+    return make_cub(tmp_path_factory.mktemp("cub"))
+
+
+@pytest.fixture(scope="session")
+def cars(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Layout → a folder that holds it."""
+    return {layout: make_cars(tmp_path_factory.mktemp(layout), layout) for layout in LAYOUTS}
+
+
+@pytest.fixture(autouse=True)
+def _no_data_elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Data sets that the machine has are not found by accident."""
+    monkeypatch.delenv("DMLCORE_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)

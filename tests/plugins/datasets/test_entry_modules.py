@@ -1,0 +1,21 @@
+"""The modules that entry points name are light, and offer what a study names."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("torch", "numpy", "scipy", "PIL", "matplotlib", "sklearn", "timm", "faiss")
+
+
+@pytest.mark.parametrize("name", ["glyphs", "image_folder", "cub200", "cars196"])
+def test_an_entry_module_loads_no_library_and_offers_its_data_set(name: str) -> None:
+    code = (
+        f"import sys, dmlcore_plugins.datasets.{name} as entry\n"
+        "(offered,) = entry.dmlcore_register_datasets()\n"
+        f"print(offered.name, [library for library in {HEAVY} if library in sys.modules])"
+    )
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert printed == f"{name} []\n"

@@ -1,0 +1,385 @@
+from __future__ import annotations
+
+import errno
+import os
+import pickle
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dmlcore import DataError, DmlcoreError, ImageFiles, StudyError
+from dmlcore_plugins.datasets.image_folder import ImageFolder
+from plugins.datasets.archives import picture
+
+GROCERY = Path(__file__).parents[3] / "../shared/data/grocery"
+BIRDS = Path(__file__).parents[3] / "../shared/data/birds50"
+EXTENSIONS = "Images end in .jpg, .jpeg, .png, .webp, .bmp, .gif, .tif or .tiff."
+
+Tree = Callable[..., Path]
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Tree:
+    """Lays out files below a folder, of which names that end like an image are images."""
+
+    def lay_out(*files: str) -> Path:
+        root = tmp_path / "photos"
+        root.mkdir()
+        for number, name in enumerate(files):
+            file = root / name
+            if name.endswith("/"):
+                file.mkdir(parents=True)
+                continue
+            file.parent.mkdir(parents=True, exist_ok=True)
+            if file.suffix.lower() in Image.registered_extensions():
+                picture(number).save(file)
+            else:
+                file.write_text("no image")
+        return root
+
+    return lay_out
+
+
+def names_of(images: ImageFiles) -> list[str]:
+    """Class and file name of each image."""
+    classes = [images.class_names[label] for label in images.labels]
+    return [f"{name}: {path.name}" for name, path in zip(classes, images.paths, strict=True)]
+
+
+def message(error: type[DmlcoreError], dataset: ImageFolder) -> str:
+    """The message with which both splits are refused."""
+    said = []
+    for split in ("train", "test"):
+        with pytest.raises(error) as refused:
+            dataset.load(split)  # type: ignore[arg-type]
+        said.append(str(refused.value))
+    assert said[0] == said[1]
+    return said[0]
+
+
+class TestFolders:
+    def test_classes_and_images_are_sorted_and_the_first_half_trains(self, tree: Tree) -> None:
+        root = tree("wren/2.jpg", "wren/1.jpg", "crow/b.png", "crow/a.png", "robin/x.jpg", "swift/y.jpg", "tit/z.jpg")
+        train, test = ImageFolder(root=root).load("train"), ImageFolder(root=root).load("test")
+        assert names_of(train) == ["crow: a.png", "crow: b.png", "robin: x.jpg", "swift: y.jpg"]
+        assert names_of(test) == ["tit: z.jpg", "wren: 1.jpg", "wren: 2.jpg"]
+        assert train.labels.dtype == np.int64
+        assert train.labels.tolist() == [0, 0, 1, 2]
+        assert test.labels.tolist() == [0, 1, 1]
+
+    def test_images_come_out_in_rgb_also_after_pickling(self, tree: Tree) -> None:
+        root = tree("a/1.png", "b/1.png")
+        Image.new("L", (7, 5), 9).save(root / "a/1.png")
+        images = pickle.loads(pickle.dumps(ImageFolder(root=root).load("train")))
+        assert images.image(0).mode == "RGB"
+        assert images.image(0).size == (7, 5)
+
+    def test_every_known_extension_counts_in_any_case(self, tree: Tree) -> None:
+        files = ["1.jpg", "2.JPEG", "3.png", "4.webp", "5.bmp", "6.gif", "7.Tif", "8.TIFF"]
+        root = tree(*(f"a/{file}" for file in files), "b/1.jpg")
+        assert [name[3:] for name in names_of(ImageFolder(root=root).load("train"))] == files
+
+    def test_hidden_files_and_files_of_other_kinds_are_skipped(self, tree: Tree) -> None:
+        root = tree("a/1.jpg", "a/.2.jpg", "a/notes.txt", ".cache/3.jpg", "b/4.jpg", "b/.thumbs/5.jpg", "readme.txt")
+        assert names_of(ImageFolder(root=root).load("train")) == ["a: 1.jpg"]
+        assert names_of(ImageFolder(root=root).load("test")) == ["b: 4.jpg"]
+
+    def test_from_the_top_a_class_has_all_below_its_folder(self, tree: Tree) -> None:
+        root = tree("fruit/apple/1.jpg", "fruit/2.jpg", "milk/oat/plain/3.jpg")
+        assert names_of(ImageFolder(root=root).load("train")) == ["fruit: 2.jpg", "fruit: 1.jpg"]
+        assert names_of(ImageFolder(root=root).load("test")) == ["milk: 3.jpg"]
+
+    def test_from_the_leaves_a_class_is_the_folder_that_holds_the_images(self, tree: Tree) -> None:
+        root = tree("fruit/apple/1.jpg", "fruit/2.jpg", "milk/oat/plain/3.jpg", "milk/oat/sour/4.jpg")
+        train = ImageFolder(root=root, class_from="leaf").load("train")
+        test = ImageFolder(root=root, class_from="leaf").load("test")
+        assert names_of(train) == ["fruit: 2.jpg", "fruit/apple: 1.jpg"]
+        assert names_of(test) == ["milk/oat/plain: 3.jpg", "milk/oat/sour: 4.jpg"]
+
+    def test_linked_class_folders_are_followed(self, tree: Tree, tmp_path: Path) -> None:
+        root = tree("a/1.jpg")
+        (tmp_path / "elsewhere").mkdir()
+        picture(1).save(tmp_path / "elsewhere/2.jpg")
+        (root / "b").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+        assert names_of(ImageFolder(root=root).load("test")) == ["b: 2.jpg"]
+
+    def test_named_classes_train(self, tree: Tree) -> None:
+        root = tree(*(f"{name}/1.jpg" for name in "abcd"))
+        dataset = ImageFolder(root=root, train_classes=("d", "b"))
+        assert dataset.load("train").class_names == ("b", "d")
+        assert dataset.load("test").class_names == ("a", "c")
+
+    def test_random_classes_are_drawn_by_the_seed(self, tree: Tree) -> None:
+        root = tree(*(f"{name}/1.jpg" for name in "abcdefgh"))
+        splits = [ImageFolder(root=root, split="random", split_seed=seed) for seed in range(5)]
+        tests = {tuple(dataset.load("test").class_names) for dataset in splits}
+        assert len(tests) > 1
+        for dataset in splits:
+            assert not set(dataset.load("train").class_names) & set(dataset.load("test").class_names)
+        unseeded = ImageFolder(root=root, split="random").load("test").class_names
+        assert unseeded == splits[0].load("test").class_names
+
+    def test_test_fraction_sizes_the_parts(self, tree: Tree) -> None:
+        root = tree(*(f"{name}/1.jpg" for name in "abcdefgh"))
+        assert ImageFolder(root=root, test_fraction=0.25).load("test").class_names == ("g", "h")
+        assert len(ImageFolder(root=root, split="random", test_fraction=0.25).load("test").class_names) == 2
+
+    def test_a_missing_root_is_refused(self, tmp_path: Path) -> None:
+        assert message(DataError, ImageFolder(root=tmp_path / "x")) == (
+            f"dataset.root: there is no folder {tmp_path / 'x'}. Expected a folder that holds a folder per class."
+        )
+
+    def test_a_root_without_folders_is_refused(self, tree: Tree) -> None:
+        root = tree("readme.txt")
+        assert message(DataError, ImageFolder(root=root)) == (
+            f"dataset.root: {root} holds no folders. Expected a folder of images per class."
+        )
+
+    def test_images_outside_of_class_folders_are_refused(self, tree: Tree) -> None:
+        root = tree("a/1.jpg", "b/1.jpg", *(f"{i}.jpg" for i in range(7)))
+        assert message(DataError, ImageFolder(root=root)) == (
+            f"dataset.root: images lie directly in {root}, in no class folder:"
+            " 0.jpg, 1.jpg, 2.jpg, 3.jpg, 4.jpg, … (7 in all). Move each into the folder of its class."
+        )
+
+    def test_empty_class_folders_are_refused(self, tree: Tree) -> None:
+        root = tree("a/1.jpg", "b/1.jpg", "c/", "d/notes.txt")
+        assert message(DataError, ImageFolder(root=root)) == (
+            f"dataset.root: class folders without an image in {root}: c, d. Fill or remove them. {EXTENSIONS}"
+        )
+
+    def test_empty_leaves_are_refused(self, tree: Tree) -> None:
+        root = tree("fruit/apple/1.jpg", "fruit/pear/", "milk/1.jpg")
+        assert message(DataError, ImageFolder(root=root, class_from="leaf")) == (
+            f"dataset.root: class folders without an image in {root}: fruit/pear. Fill or remove them. {EXTENSIONS}"
+        )
+
+    def test_an_unknown_training_class_is_refused(self, tree: Tree) -> None:
+        root = tree("robin/1.jpg", "wren/1.jpg")
+        assert message(StudyError, ImageFolder(root=root, train_classes=("Robin",))) == (
+            "dataset.train_classes: there is no class 'Robin'. Did you mean 'robin'?"
+        )
+
+    def test_an_unreadable_folder_is_refused(self, tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+        root = tree("a/1.jpg", "b/1.jpg")
+        scandir = os.scandir
+
+        def deny(path: str) -> Iterator[os.DirEntry[str]]:
+            if Path(path) == root / "b":
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            return scandir(path)
+
+        monkeypatch.setattr(os, "scandir", deny)
+        assert message(DataError, ImageFolder(root=root)) == (
+            f"dataset.root: {root / 'b'} can't be read: Permission denied."
+        )
+
+
+@pytest.fixture
+def listed(tree: Tree, tmp_path: Path) -> Callable[..., Path]:
+    """A CSV file beside the folder photos, which holds 1.jpg to 6.jpg."""
+    tree(*(f"{i}.jpg" for i in range(1, 7)))
+
+    def write(*lines: str, encoding: str = "utf-8") -> Path:
+        file = tmp_path / "list.csv"
+        file.write_bytes("\r\n".join(lines).encode(encoding))
+        return file
+
+    return write
+
+
+class TestCsv:
+    def test_classes_are_sorted_and_images_stay_in_the_order_of_the_list(self, listed: Callable[..., Path]) -> None:
+        file = listed("path,label", "photos/3.jpg,crow", "photos/1.jpg,wren", "photos/2.jpg,crow")
+        dataset = ImageFolder(csv=file)
+        assert names_of(dataset.load("train")) == ["crow: 3.jpg", "crow: 2.jpg"]
+        assert names_of(dataset.load("test")) == ["wren: 1.jpg"]
+
+    def test_root_is_what_paths_start_from(self, listed: Callable[..., Path], tmp_path: Path) -> None:
+        file = listed("label,path", "a,1.jpg", "b,2.jpg")
+        assert names_of(ImageFolder(csv=file, root=tmp_path / "photos").load("test")) == ["b: 2.jpg"]
+
+    def test_quoting_byte_order_mark_and_other_columns(self, listed: Callable[..., Path]) -> None:
+        file = listed(
+            "path,label,box",
+            'photos/1.jpg,"crow, ""hooded""",1 2',
+            "",
+            'photos/2.jpg, "Zaunkönig",3 4',
+            encoding="utf-8-sig",
+        )
+        assert names_of(ImageFolder(csv=file).load("train")) == ["Zaunkönig: 2.jpg"]
+        assert names_of(ImageFolder(csv=file).load("test")) == ['crow, "hooded": 1.jpg']
+
+    @pytest.mark.parametrize("split", [None, "column"])
+    def test_the_split_column_divides_the_classes(self, listed: Callable[..., Path], split: Any) -> None:
+        file = listed("path,label,split", "photos/1.jpg,z,train", "photos/2.jpg,a,test", "photos/3.jpg,b,train")
+        dataset = ImageFolder(csv=file, split=split)
+        assert names_of(dataset.load("train")) == ["b: 3.jpg", "z: 1.jpg"]
+        assert names_of(dataset.load("test")) == ["a: 2.jpg"]
+
+    def test_the_split_column_is_passed_over_where_the_study_divides(self, listed: Callable[..., Path]) -> None:
+        file = listed("path,label,split", "photos/1.jpg,a,test", "photos/2.jpg,b,train", "photos/3.jpg,a,train")
+        assert ImageFolder(csv=file, split="first").load("train").class_names == ("a",)
+        assert len(ImageFolder(csv=file, split="first").load("train").labels) == 2
+        assert len(ImageFolder(csv=file, split="random").load("train").class_names) == 1
+        assert ImageFolder(csv=file, train_classes=("b",)).load("test").class_names == ("a",)
+
+    def test_a_class_in_both_splits_is_refused(self, listed: Callable[..., Path]) -> None:
+        file = listed(
+            "path,label,split",
+            "photos/1.jpg,wren,train",
+            "photos/2.jpg,crow,test",
+            "photos/3.jpg,wren,test",
+            "photos/4.jpg,crow,train",
+        )
+        assert message(DataError, ImageFolder(csv=file)) == (
+            f"{file}: classes stand both in train and in test:"
+            " crow (train in line 5, test in line 3), wren (train in line 2, test in line 4)."
+            " Deep metric learning is measured on classes never seen in training. Correct the column, or have"
+            ' the classes divided anew: split = "first" or "random".'
+        )
+
+    def test_other_splits_are_refused(self, listed: Callable[..., Path]) -> None:
+        file = listed("path,label,split", "photos/1.jpg,a,train", "photos/2.jpg,b,val", "photos/3.jpg,c,")
+        assert message(DataError, ImageFolder(csv=file)) == (
+            f"{file}: the column \"split\" has values other than train and test: 'val' (line 3), '' (line 4)."
+        )
+
+    def test_a_split_column_without_test_images_is_refused(self, listed: Callable[..., Path]) -> None:
+        file = listed("path,label,split", "photos/1.jpg,a,train")
+        assert message(DataError, ImageFolder(csv=file)) == f'{file}: the column "split" says test nowhere.'
+
+    def test_split_by_an_absent_column_is_refused(self, listed: Callable[..., Path]) -> None:
+        file = listed("path,label", "photos/1.jpg,a")
+        assert message(DataError, ImageFolder(csv=file, split="column")) == (
+            f'{file}: split = "column", but there is no column "split".'
+        )
+
+    def test_a_test_fraction_beside_a_split_column_is_refused(self, listed: Callable[..., Path]) -> None:
+        file = listed("path,label,split", "photos/1.jpg,a,train", "photos/2.jpg,b,test")
+        assert message(StudyError, ImageFolder(csv=file, test_fraction=0.5)) == (
+            f"dataset.test_fraction has no effect: the column split of {file} says which classes test."
+            ' Leave it out, or have the classes divided anew: split = "first" or "random".'
+        )
+
+    def test_missing_images_are_counted_and_named_with_their_lines(
+        self, listed: Callable[..., Path], tmp_path: Path
+    ) -> None:
+        gone = [f"gone/{i}.jpg,b" for i in range(7)]
+        file = listed("path,label", "photos/1.jpg,a", *gone)
+        named = ", ".join(f"{tmp_path / 'gone' / f'{i}.jpg'} (line {i + 3})" for i in range(5))
+        assert message(DataError, ImageFolder(csv=file)) == (
+            f"{file}: 7 of 8 images are not there: {named}, … (7 in all)."
+            " Paths are relative to dataset.root; left out, to the CSV's folder."
+        )
+
+    def test_images_listed_twice_are_refused(self, listed: Callable[..., Path], tmp_path: Path) -> None:
+        file = listed("path,label", "photos/1.jpg,a", "photos/2.jpg,b", "photos/1.jpg,b")
+        assert message(DataError, ImageFolder(csv=file)) == (
+            f"{file}: images are listed more than once: {tmp_path / 'photos/1.jpg'} (lines 2 and 4). List each once."
+        )
+
+    @pytest.mark.parametrize(
+        ("lines", "complaint"),
+        [
+            (["path,label", "photos/1.jpg"], "line 2 has 1 fields, the first line 2."),
+            (["path,label", 'photos/1.jpg,"two', 'lines"', ",b"], "line 4 has no path."),
+            (["path,label", "photos/1.jpg,"], "line 2 has no label."),
+            (["path,label"], "lists no image."),
+            (["path,label", 'photos/1.jpg,"a'], "not valid CSV: unexpected end of data."),
+            (
+                ["file,class", "photos/1.jpg,a"],
+                "the first line must name the columns path and label, and may name split, each once;"
+                " it is 'file,class'.",
+            ),
+            (
+                ["path,label,label", "photos/1.jpg,a,b"],
+                "the first line must name the columns path and label, and may name split, each once;"
+                " it is 'path,label,label'.",
+            ),
+        ],
+    )
+    def test_malformed_lists_are_refused(self, listed: Callable[..., Path], lines: list[str], complaint: str) -> None:
+        file = listed(*lines)
+        assert message(DataError, ImageFolder(csv=file)) == f"{file}: {complaint}"
+
+    def test_another_encoding_is_refused(self, listed: Callable[..., Path]) -> None:
+        file = listed("path,label", "photos/1.jpg,Zaunkönig", encoding="latin-1")
+        assert message(DataError, ImageFolder(csv=file)) == f"{file}: not UTF-8. Save it as UTF-8."
+
+    def test_an_unreadable_file_is_refused(self, listed: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+        file = listed("path,label", "photos/1.jpg,a")
+
+        def deny(path: Path, **_: object) -> None:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+        monkeypatch.setattr(Path, "open", deny)
+        assert message(DataError, ImageFolder(csv=file)) == f"{file} can't be read: Permission denied."
+
+    def test_a_missing_file_or_root_is_refused(self, listed: Callable[..., Path], tmp_path: Path) -> None:
+        assert message(DataError, ImageFolder(csv=tmp_path / "x.csv")) == (
+            f"dataset.csv: there is no file {tmp_path / 'x.csv'}. Expected a CSV file with the columns path and label."
+        )
+        file = listed("path,label", "1.jpg,a")
+        assert message(DataError, ImageFolder(csv=file, root=tmp_path / "x")) == (
+            f"dataset.root: there is no folder {tmp_path / 'x'}."
+            f" Expected the folder that the paths in {file} start from."
+        )
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({}, "Give root, a folder of class folders, or csv, a list of images"),
+        (
+            {"csv": Path("a.csv"), "class_from": "top"},
+            "class_from has no effect with csv, where each image's class is listed: leave one out",
+        ),
+        (
+            {"root": Path("a"), "split": "column"},
+            'split = "column" is for csv: leave it out, or use "first" or "random"',
+        ),
+        ({"root": Path("a"), "train_classes": ()}, "train_classes must name at least one class, and each once"),
+        ({"root": Path("a"), "train_classes": ("a", "a")}, "train_classes must name at least one class, and each once"),
+        *(
+            (
+                {"root": Path("a"), "train_classes": ("a",), **other},
+                "train_classes settles the split: leave out either it or split, test_fraction and split_seed",
+            )
+            for other in ({"split": "first"}, {"test_fraction": 0.5}, {"split_seed": 0})
+        ),
+        (
+            {"csv": Path("a.csv"), "split": "column", "test_fraction": 0.5},
+            'test_fraction has no effect with split = "column": leave one out',
+        ),
+        ({"root": Path("a"), "split_seed": 0}, 'split_seed has an effect with split = "random" only'),
+        ({"root": Path("a"), "split": "first", "split_seed": 0}, 'split_seed has an effect with split = "random" only'),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(options: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ValueError) as refused:  # noqa: PT011 # its whole text is compared
+        ImageFolder(**options)
+    assert str(refused.value) == complaint
+
+
+@pytest.mark.skipif(not BIRDS.is_dir(), reason="the birds are not here")
+def test_the_first_25_birds_train_and_the_others_test() -> None:
+    train, test = ImageFolder(root=BIRDS).load("train"), ImageFolder(root=BIRDS).load("test")
+    assert [int(name[:3]) for name in train.class_names] == list(range(1, 26))
+    assert [int(name[:3]) for name in test.class_names] == list(range(26, 51))
+    assert len(train.labels) == 1402
+    assert len(test.labels) == 1487
+
+
+@pytest.mark.skipif(not GROCERY.is_dir(), reason="the groceries are not here")
+def test_groceries_are_classed_by_leaf() -> None:
+    names = []
+    for split in ("train", "test"):
+        images = ImageFolder(root=GROCERY / "train", class_from="leaf").load(split)
+        names += images.class_names
+    assert len(names) == 81
+    assert "Fruit/Apple/Golden-Delicious" in names
