@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 SCALARS: tuple[type, ...] = (bool, int, float, str, Path)
 """The plain types that an option may have."""
 
+USE = "use"
+"""The one reserved key of a component's table: it names the component."""
+
 OPTION = "dmlcore.option"
 """Key of an option's facts in the metadata of its attrs field."""
 

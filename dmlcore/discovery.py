@@ -14,7 +14,7 @@ import attrs
 import pluggy
 from attrs import frozen
 
-from dmlcore.components import KINDS, OPTION, SCALARS, Component
+from dmlcore.components import KINDS, OPTION, SCALARS, USE, Component
 from dmlcore.errors import PluginError
 from dmlcore.hookspecs import GROUP, REGISTRATION_HOOKS, RegistrationSpecs
 
@@ -132,7 +132,10 @@ def check_component(component: object, kind: str) -> None:
         hints = typing.get_type_hints(component)
     except NameError as error:
         raise PluginError(f"{title}: the type of an option can't be resolved: {error}") from None
+    reserved = {USE, *(name for name in dir(base) if not name.startswith("_"))}
     for attribute in attrs.fields(component):
+        if attribute.name in reserved:
+            raise PluginError(f"{title}.{attribute.name}: an option can't have this name, which dmlcore itself uses")
         if OPTION not in attribute.metadata:
             raise PluginError(f"{title}.{attribute.name} must be made by dmlcore.option(), with a help text")
         if not is_option_type(hints[attribute.name]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -49,6 +50,8 @@ def fake_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...
 
     def install(distribution: str, source: str, entry_points: Sequence[str] = (), version: str = "1.0") -> None:
         module = distribution.replace("-", "_")
+        monkeypatch.setitem(sys.modules, module, None)  # so that the end of the test forgets what it imports
+        del sys.modules[module]
         (site / f"{module}.py").write_text(source, encoding="utf-8")
         info = site / f"{module}-{version}.dist-info"
         info.mkdir()

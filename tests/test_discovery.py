@@ -85,6 +85,10 @@ def test_a_plugin_of_another_distribution(fake_plugin: InstallPlugin) -> None:
             GOOD.replace("angle: float", 'angle: "Degrees"'),
             "dmlcore_bad.Wedge: the type of an option can't be resolved: name 'Degrees' is not defined",
         ),
+        (
+            GOOD.replace("angle:", "kind:"),
+            "dmlcore_bad.Wedge.kind: an option can't have this name, which dmlcore itself uses",
+        ),
         (GOOD.replace('help="of the wedge"', 'help=" "'), "ValueError: an option needs a help text"),
     ],
 )

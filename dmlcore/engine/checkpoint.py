@@ -26,7 +26,8 @@ class TrainingState:
     """Facts of the data, to see that it is still the same after a resumption."""
     baseline: Mapping[str, float] = field(factory=dict)
     curve: list[EpochSummary] = field(factory=list)
-    warnings: list[str] = field(factory=list)
+    notes: dict[str, list[str]] = field(factory=dict)
+    """What the evaluators said of the last measurement of each split."""
     seconds: float = 0.0
     trainer: Mapping[str, Any] = field(factory=dict)
     """State of network, loss, optimiser and scaler after the last finished epoch."""
@@ -39,15 +40,10 @@ class TrainingState:
         """The last finished epoch; 0 after the untrained network was measured, -1 before."""
         return self.curve[-1].epoch if self.curve else -1
 
-    def warn(self, text: str) -> None:
-        """Keeps a warning for the result, once."""
-        if text not in self.warnings:
-            self.warnings.append(text)
-
 
 def save(state: TrainingState, folder: Path) -> None:
     """Puts the state in the place of the last one."""
-    plain = {name: getattr(state, name) for name in ("data", "baseline", "warnings", "seconds", "best_epoch")}
+    plain = {name: getattr(state, name) for name in ("data", "baseline", "notes", "seconds", "best_epoch")}
     plain["curve"] = [attrs.asdict(epoch) for epoch in state.curve]
     payload = {"plain": json.dumps(plain), "trainer": dict(state.trainer), "best_model": state.best_model}
     write_atomically(folder / CHECKPOINT, lambda path: torch.save(payload, path))

@@ -146,8 +146,7 @@ class Session:
     def _measure(self, split: Any, epoch: int, embeddings: Embeddings) -> Mapping[str, float]:
         self.observers.progress(Progress("evaluate", f"{split} classes", 0, 1))
         metrics, notes = measure(self.run.study.evaluators, embeddings)
-        for note in notes:
-            self.state.warn(f"{split}: {note}")
+        self.state.notes[split] = notes
         self.observers.evaluation(Evaluation(split, epoch, metrics))
         return metrics
 
@@ -195,7 +194,7 @@ class Session:
             curve=tuple(self.state.curve),
             seconds=self.state.seconds,
             environment=self._environment(),
-            warnings=tuple(self.state.warnings),
+            warnings=tuple(f"{split}: {note}" for split, notes in self.state.notes.items() for note in notes),
         )
 
     def _protocol(self, epoch: int) -> dict[str, Any]:

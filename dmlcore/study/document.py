@@ -9,8 +9,9 @@ from typing import Any
 import tomli
 from attrs import field, frozen
 
+from dmlcore.components import USE
 from dmlcore.errors import StudyError
-from dmlcore.study.structure import USE, ValuePath
+from dmlcore.study.structure import ValuePath
 from dmlcore.wording import listing
 
 EXTENDS = "extends"

@@ -19,16 +19,13 @@ from typing import Any, Final
 import attrs
 from attrs import field, frozen
 
-from dmlcore.components import OPTION, Component, OptionFacts
+from dmlcore.components import OPTION, USE, Component, OptionFacts
 from dmlcore.describe import shown, type_text
 from dmlcore.errors import UnknownComponentError
 from dmlcore.registry import Registry
 from dmlcore.wording import did_you_mean, listing, with_article
 
 ValuePath = tuple[str | int, ...]
-
-USE = "use"
-"""The one reserved key of a component's table."""
 
 
 class _Invalid:

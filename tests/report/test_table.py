@@ -81,7 +81,7 @@ Which margin?
 
 - Trained on 5,864 images of 100 classes, measured on 5,924 images of 100 classes never seen in training.
 - Epochs: 1; the result is chosen by: last epoch.
-- Pooling: avg. BatchNorm: statistics frozen.
+- Weights: random. Pooling: avg. BatchNorm: statistics frozen.
 - Values are means ± sample deviation over seeds; “untrained” is the backbone's pooled features as loaded.
 - Versions: torch 2.9.
 - Device: cpu, 1 thread.
