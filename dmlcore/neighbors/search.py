@@ -30,7 +30,8 @@ def rank(
     sample with the same vector stays.
 
     The outcome depends neither on the order of the samples nor on `block_size`, the queries and gallery items
-    that are compared at once (memory: about 30 MB at 1024, growing with its square, beside the vectors).
+    that are compared at once. Beside the vectors, 1024 takes about 30 MB, and 130 MB where most similarities lie
+    within the rounding of float64; that grows with the square.
 
     Raises ValueError for arrays that don't fit together, fewer than two classes in the gallery, or no query
     that has another member of its class to find; VectorError for NaN, infinity, and zero under the cosine.

@@ -1,0 +1,114 @@
+"""Evaluator `clustering`: how well k-means finds the classes again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
+
+from attrs import frozen
+
+from dmlcore import Embeddings, EvaluatorConfig, hookimpl, option
+
+if TYPE_CHECKING:
+    import numpy as np
+
+FIRST_SEED = 1234
+"""Faiss's default, and so the seed of pytorch-metric-learning's NMI."""
+
+ITERATIONS = 20
+"""As many as pytorch-metric-learning asks for; faiss itself would make 25."""
+
+
+@frozen
+class Clustering(EvaluatorConfig):
+    """NMI and AMI of a k-means clustering with the classes.
+
+    The queries are clustered as they are given (a gallery is not looked at) by the k-means of faiss, Euclidean,
+    with as many clusters as they have classes, 20 iterations from a random choice of samples; where there are
+    more than 256 samples a cluster, faiss fits the centres to a random part of them.
+
+    With classes Y, clusters C, entropy H and mutual information I (natural logarithms):
+
+    - NMI = 2·I(Y, C) / (H(Y) + H(C)), the arithmetic mean (Vinh et al., "Information Theoretic Measures for
+      Clusterings Comparison", JMLR 2010, table 2, NMI_sum);
+    - AMI = (I − E[I]) / ((H(Y) + H(C)) / 2 − E[I]), which is about 0 for chance (ibid., AMI_sum).
+
+    `nmi` and `ami` are those of seed 1234: what pytorch-metric-learning's AccuracyCalculator gives. The value
+    depends on the seed, so `nmi_mean`, `nmi_std` (of the sample, n − 1), `ami_mean` and `ami_std` are over `seeds`
+    of them; with one seed there is no std. Compare means.
+
+    A class with one sample counts like any other. A sample as near to two centres goes to one of them.
+    Raises TrainingError for NaN or infinite embeddings, DataError for fewer than two classes, or as many
+    classes as samples, where any embedding has an NMI of 1.
+
+    >>> import numpy as np
+    >>> vectors = np.array([[0, 0], [0, 1], [9, 9], [9, 8]], dtype=np.float32)
+    >>> Clustering(seeds=1).evaluate(Embeddings(vectors, np.array([0, 0, 1, 1])))
+    {'nmi': 1.0, 'ami': 1.0, 'nmi_mean': 1.0, 'ami_mean': 1.0}
+    """
+
+    name = "clustering"
+    headline = ("nmi",)
+    libraries: ClassVar[tuple[str, ...]] = ("faiss-cpu", "scikit-learn")
+    seeds: int = option(
+        5, help="how many k-means runs the means and deviations are over, with seeds 1234, 1235, …", ge=1
+    )
+
+    def evaluate(self, queries: Embeddings, gallery: Embeddings | None = None) -> Mapping[str, float]:
+        import numpy as np
+
+        from dmlcore.neighbors import checked_labels, checked_vectors
+        from dmlcore_plugins.metrics.refusals import refusals
+
+        with refusals(self.name):
+            vectors = checked_vectors(queries.vectors, "queries").astype(np.float32)
+            labels = checked_labels(queries.labels, len(vectors), "labels of queries")
+            _check_classes(labels)
+        runs = [_agreement(vectors, labels, FIRST_SEED + offset) for offset in range(self.seeds)]
+        metrics = dict(runs[0])
+        for measure in runs[0]:
+            values = [run[measure] for run in runs]
+            metrics[f"{measure}_mean"] = float(np.mean(values))
+            if self.seeds > 1:
+                metrics[f"{measure}_std"] = float(np.std(values, ddof=1))
+        return metrics
+
+
+def _check_classes(labels: np.ndarray) -> None:
+    classes = len(set(labels.tolist()))
+    if classes == 1:
+        raise ValueError(f"all {len(labels):,} samples are of one class: NMI and AMI need two classes or more")
+    if classes == len(labels):
+        raise ValueError(
+            f"each of the {len(labels):,} samples is a class of its own, and NMI would be 1 for any embedding: "
+            "it needs fewer classes than samples"
+        )
+
+
+def _agreement(vectors: np.ndarray, labels: np.ndarray, seed: int) -> dict[str, float]:
+    """NMI and AMI of labels (N,) with one k-means clustering of vectors (N, D) float32."""
+    from sklearn.metrics import adjusted_mutual_info_score, normalized_mutual_info_score
+
+    clusters = _k_means(vectors, len(set(labels.tolist())), seed)
+    return {
+        "nmi": float(normalized_mutual_info_score(labels, clusters)),
+        "ami": float(adjusted_mutual_info_score(labels, clusters)),
+    }
+
+
+def _k_means(vectors: np.ndarray, clusters: int, seed: int) -> np.ndarray:
+    """(N,): the cluster of each vector."""
+    import torch  # noqa: F401  both bring an OpenMP library; on macOS torch's must be loaded first
+    import faiss  # isort: skip
+
+    # min_points_per_centroid only silences a message on stderr for small classes; it changes no number
+    k_means = faiss.Kmeans(vectors.shape[1], clusters, niter=ITERATIONS, seed=seed, min_points_per_centroid=1)
+    k_means.train(vectors)
+    _, assigned = k_means.assign(vectors)
+    return assigned
+
+
+@hookimpl
+def dmlcore_register_evaluators() -> list[type[EvaluatorConfig]]:
+    """Offers the evaluator."""
+    return [Clustering]

@@ -1,0 +1,114 @@
+"""Evaluator `retrieval`: how well the images of a class find each other."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
+
+from attrs import frozen
+
+from dmlcore import Embeddings, EvaluatorConfig, MetricWarning, hookimpl, option
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from dmlcore.neighbors import Ranking, Ties
+
+
+@frozen
+class Retrieval(EvaluatorConfig):
+    """Recall@K, R-precision, MAP@R and mean reciprocal rank, by exact ranking.
+
+    Without a gallery each image is ranked against all others, itself left out by its index. Formulas and
+    sources stand at the methods of `dmlcore.neighbors.Ranking`. The names are recall_at_<K>, r_precision,
+    map_at_r, mrr; precision@1 is recall_at_1. Ties count against the query: where that changes a number,
+    <name>_optimistic tells the number with ties counted for it. Queries without another image of their class
+    are left out, and their number is lone_queries. A K above the number of images to rank gives no number.
+
+    Classes of queries and gallery are matched by name where both have names, else by number.
+    Raises TrainingError for NaN, infinite or (by cosine) zero embeddings, DataError where nothing can be ranked.
+
+    >>> import numpy as np
+    >>> vectors = np.array([[1, 0], [0.9, 0.1], [0, 1], [0.1, 0.9], [0.6, 0.5]], dtype=np.float32)
+    >>> Retrieval(recall_at=(1, 2)).evaluate(Embeddings(vectors, np.array([0, 0, 1, 1, 1])))
+    {'recall_at_1': 0.8, 'recall_at_2': 0.8, 'r_precision': 0.8, 'map_at_r': 0.8, 'mrr': 0.8666666666666666}
+    """
+
+    name = "retrieval"
+    headline = ("recall_at_1", "recall_at_2", "map_at_r")
+    recall_at: tuple[int, ...] = option((1, 2, 4, 8, 16, 32), help="each K for which Recall@K is reported", ge=1)
+    distance: Literal["cosine", "l2", "inner_product"] = option(
+        "cosine", help="what makes images near: the angle, the Euclidean distance, or the inner product"
+    )
+
+    def evaluate(self, queries: Embeddings, gallery: Embeddings | None = None) -> Mapping[str, float]:
+        from dmlcore.neighbors import rank
+        from dmlcore_plugins.metrics.refusals import refusals
+
+        with refusals(self.name):
+            if gallery is None:
+                ranking = rank(queries.vectors, queries.labels, distance=self.distance)
+            else:
+                labels = _numbered_alike(queries, gallery)
+                ranking = rank(queries.vectors, queries.labels, gallery.vectors, labels, distance=self.distance)
+        numbers = self._metrics(ranking, "pessimistic")
+        optimistic = self._metrics(ranking, "optimistic")
+        tied = {name: value for name, value in optimistic.items() if value != numbers[name]}
+        self._tell(ranking, numbers, tied)
+        metrics = numbers | {f"{name}_optimistic": value for name, value in tied.items()}
+        return metrics | ({"lone_queries": float(ranking.lone_queries)} if ranking.lone_queries else {})
+
+    def _metrics(self, ranking: Ranking, ties: Ties) -> dict[str, float]:
+        recalls = {f"recall_at_{k}": ranking.recall_at(k, ties=ties) for k in self.recall_at if k <= ranking.candidates}
+        return recalls | {
+            "r_precision": ranking.r_precision(ties=ties),
+            "map_at_r": ranking.map_at_r(ties=ties),
+            "mrr": ranking.mrr(ties=ties),
+        }
+
+    def _tell(self, ranking: Ranking, numbers: Mapping[str, float], tied: Mapping[str, float]) -> None:
+        if ranking.lone_queries:
+            _warn(
+                f"{ranking.lone_queries:,} of {len(ranking.relevant):,} queries have no other image of their "
+                "class to find: they are left out of every mean"
+            )
+        unanswered = [str(k) for k in self.recall_at if k > ranking.candidates]
+        if unanswered:
+            _warn(
+                f"no Recall@K for K = {', '.join(unanswered)}: a query is ranked against "
+                f"{ranking.candidates:,} images only"
+            )
+        if tied:
+            changes = ", ".join(f"{name} {numbers[name]:.4f} → {value:.4f}" for name, value in tied.items())
+            _warn(f"images tie, and ties count against the query; were they to count for it: {changes}")
+
+
+def _numbered_alike(queries: Embeddings, gallery: Embeddings) -> np.ndarray:
+    """The gallery's labels, in the numbers that the queries' class names have."""
+    import numpy as np
+
+    from dmlcore.neighbors import checked_labels
+
+    labels = checked_labels(gallery.labels, len(gallery), "labels of gallery")
+    if not queries.class_names or not gallery.class_names or queries.class_names == gallery.class_names:
+        return labels
+    if len(labels) and not 0 <= labels.min() <= labels.max() < len(gallery.class_names):
+        raise ValueError(
+            f"labels of gallery must be 0 … {len(gallery.class_names) - 1}, one for each of its class names, "
+            f"not {labels.min()} … {labels.max()}"
+        )
+    numbers = {name: number for number, name in enumerate(queries.class_names)}
+    for name in gallery.class_names:
+        numbers.setdefault(name, len(numbers))
+    return np.array([numbers[name] for name in gallery.class_names])[labels]
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, MetricWarning, stacklevel=2)
+
+
+@hookimpl
+def dmlcore_register_evaluators() -> list[type[EvaluatorConfig]]:
+    """Offers the evaluator."""
+    return [Retrieval]

@@ -1,0 +1,216 @@
+"""The evaluator `retrieval`: the field's numbers, and all that a reader must know beside them."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
+
+from dmlcore import DataError, Embeddings, MetricWarning, TrainingError
+from dmlcore_plugins.metrics.retrieval import Retrieval, dmlcore_register_evaluators
+
+
+def overlapping(seed: int, count: int, classes: int, dim: int, noise: float = 1.0, *, centres: int = 0) -> Embeddings:
+    """Unit vectors without ties, around centres that depend on `centres` only."""
+    generator = np.random.default_rng(seed)
+    labels = generator.integers(0, classes, count)
+    vectors = np.random.default_rng(centres).standard_normal((classes, dim))[labels]
+    vectors = vectors + noise * generator.standard_normal((count, dim))
+    return Embeddings((vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32), labels)
+
+
+def peer(queries: Embeddings, gallery: Embeddings | None = None) -> dict[str, float]:
+    """What pytorch-metric-learning says, under our names."""
+    names = {
+        "precision_at_1": "recall_at_1",
+        "mean_average_precision_at_r": "map_at_r",
+        "r_precision": "r_precision",
+    }
+    calculator = AccuracyCalculator(include=tuple(names), k="max_bin_count", device=torch.device("cpu"))
+    reference = {} if gallery is None else {"reference": gallery.vectors, "reference_labels": gallery.labels}
+    numbers = calculator.get_accuracy(queries.vectors, queries.labels, **reference)
+    return {ours: numbers[theirs] for theirs, ours in names.items()}
+
+
+@pytest.mark.parametrize("distance", ["cosine", "l2", "inner_product"])
+@pytest.mark.parametrize(("count", "classes", "dim"), [(60, 3, 4), (500, 40, 16), (1500, 25, 64)])
+def test_the_numbers_are_those_of_pytorch_metric_learning(distance: Any, count: int, classes: int, dim: int) -> None:
+    embeddings = overlapping(0, count, classes, dim, noise=1.5)
+    measured = Retrieval(distance=distance).evaluate(embeddings)
+    expected = peer(embeddings)
+    assert 0.05 < expected["map_at_r"] < 0.95
+    assert {name: measured[name] for name in expected} == pytest.approx(expected, abs=1e-9)
+
+
+def test_with_a_gallery_too() -> None:
+    queries, gallery = overlapping(1, 200, 20, 12), overlapping(2, 600, 20, 12)
+    measured = Retrieval().evaluate(queries, gallery)
+    expected = peer(queries, gallery)
+    assert 0.05 < expected["map_at_r"] < 0.95
+    assert {name: measured[name] for name in expected} == pytest.approx(expected, abs=1e-9)
+
+
+def test_lone_queries_are_left_out_as_there() -> None:
+    embeddings = overlapping(3, 90, 50, 8, noise=0.5)
+    lone = int((np.bincount(embeddings.labels) == 1).sum())
+    assert lone > 5
+    message = rf"^{lone} of 90 queries have no other image of their class to find: they are left out"
+    with pytest.warns(MetricWarning, match=message):
+        measured = Retrieval().evaluate(embeddings)
+    assert measured["lone_queries"] == lone
+    expected = peer(embeddings)
+    assert {name: measured[name] for name in expected} == pytest.approx(expected, abs=1e-9)
+
+
+def test_names_and_order_of_the_metrics() -> None:
+    measured = Retrieval().evaluate(overlapping(4, 200, 5, 8))
+    recalls = [f"recall_at_{k}" for k in (1, 2, 4, 8, 16, 32)]
+    assert list(measured) == [*recalls, "r_precision", "map_at_r", "mrr"]
+    assert all(type(value) is float for value in measured.values())
+    assert [measured[name] for name in recalls] == sorted(measured[name] for name in recalls)
+
+
+def test_a_collapsed_embedding_says_both_numbers() -> None:
+    collapsed = Embeddings(np.ones((40, 4), np.float32), np.arange(40) % 4)
+    with pytest.warns(MetricWarning) as caught:
+        measured = Retrieval(recall_at=(1, 32)).evaluate(collapsed)
+    assert measured == {
+        "recall_at_1": 0.0,
+        "recall_at_32": 1.0,
+        "r_precision": 0.0,
+        "map_at_r": 0.0,
+        "mrr": pytest.approx(1 / 31),
+        "recall_at_1_optimistic": 1.0,
+        "r_precision_optimistic": 1.0,
+        "map_at_r_optimistic": 1.0,
+        "mrr_optimistic": 1.0,
+    }
+    assert [str(warning.message) for warning in caught] == [
+        "images tie, and ties count against the query; were they to count for it: "
+        "recall_at_1 0.0000 → 1.0000, r_precision 0.0000 → 1.0000, map_at_r 0.0000 → 1.0000, mrr 0.0323 → 1.0000"
+    ]
+
+
+def test_a_k_beyond_the_images_has_no_number() -> None:
+    vectors = np.random.default_rng(5).standard_normal((9, 4)).astype(np.float32)
+    embeddings = Embeddings(vectors, np.arange(9) % 3)
+    with pytest.warns(MetricWarning) as caught:
+        measured = Retrieval().evaluate(embeddings)
+    assert list(measured) == [
+        *("recall_at_1", "recall_at_2", "recall_at_4", "recall_at_8"),
+        *("r_precision", "map_at_r", "mrr"),
+    ]
+    assert measured["recall_at_8"] == 1
+    assert [str(warning.message) for warning in caught] == [
+        "no Recall@K for K = 16, 32: a query is ranked against 8 images only"
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert "recall_at_9" in Retrieval(recall_at=(9,)).evaluate(embeddings, embeddings)
+
+
+def test_classes_of_a_gallery_go_by_name() -> None:
+    generator = np.random.default_rng(6)
+    names, others = ("crow", "jay", "wren"), ("robin", "wren", "crow", "jay")
+    centres = {name: generator.standard_normal(6) for name in (*names, "robin")}
+
+    def birds(labels: np.ndarray, called: tuple[str, ...]) -> Embeddings:
+        vectors = [centres[called[label]] + 0.7 * generator.standard_normal(6) for label in labels]
+        return Embeddings(np.array(vectors, np.float32), labels, called)
+
+    queries, gallery = birds(np.arange(30) % 3, names), birds(np.arange(80) % 4, others)
+    measured = Retrieval(recall_at=(1,)).evaluate(queries, gallery)
+    numbers = np.array([3, 2, 0, 1])  # in the order of `others`; robin has no number in `names`
+    by_number = Embeddings(gallery.vectors, numbers[gallery.labels])
+    assert measured == Retrieval(recall_at=(1,)).evaluate(queries, by_number)
+    assert measured["recall_at_1"] > 0.5
+    same_names = Embeddings(queries.vectors, queries.labels, names)
+    unnamed = Embeddings(queries.vectors, queries.labels)
+    metric = Retrieval(recall_at=(1,))
+    assert metric.evaluate(queries, same_names) == metric.evaluate(unnamed, queries)
+
+
+def test_a_gallery_label_without_a_name_is_refused() -> None:
+    queries = Embeddings(np.eye(2, dtype=np.float32), np.array([0, 1]), ("crow", "jay"))
+    for label in (3, -1):
+        gallery = Embeddings(np.eye(2, dtype=np.float32), np.array([0, label]), ("jay", "crow", "wren"))
+        with pytest.raises(DataError) as caught:
+            Retrieval().evaluate(queries, gallery)
+        assert str(caught.value) == (
+            "retrieval: labels of gallery must be 0 … 2, one for each of its class names, "
+            f"not {min(0, label)} … {max(0, label)}. Check the split of the data set."
+        )
+
+
+ADVICE = (
+    "The network gives embeddings that can't be measured: "
+    "lower the learning rate, or check the weights that it starts from."
+)
+
+
+@pytest.mark.parametrize(
+    ("vectors", "labels", "kind", "message"),
+    [
+        (
+            [[1.0, np.nan], [1.0, 2.0], [2.0, 1.0]],
+            [0, 0, 1],
+            TrainingError,
+            f"retrieval: queries hold NaN or infinite values in 1 of 3 rows: 0. {ADVICE}",
+        ),
+        (
+            [[1.0, 2.0], [0.0, 0.0], [2.0, 1.0]],
+            [0, 0, 1],
+            TrainingError,
+            "retrieval: queries are zero, and zero has no direction for a cosine, in 1 of 3 rows: 1. " + ADVICE,
+        ),
+        (
+            [[1.0, 2.0], [2.0, 1.0]],
+            [4, 4],
+            DataError,
+            "retrieval: all 2 samples to rank are of one class, label 4: a ranking needs two classes or more. "
+            "Check the split of the data set.",
+        ),
+        (
+            [[1.0, 2.0], [2.0, 1.0]],
+            [0, 1],
+            DataError,
+            "retrieval: none of the 2 queries has another member of its class to find: every class needs two "
+            "samples, or one in the gallery. Check the split of the data set.",
+        ),
+    ],
+)
+def test_what_can_not_be_measured_is_a_clear_error(
+    vectors: Any, labels: Any, kind: type[Exception], message: str
+) -> None:
+    with pytest.raises(kind) as caught:
+        Retrieval().evaluate(Embeddings(np.array(vectors, np.float32), np.array(labels)))
+    assert str(caught.value) == message
+
+
+def test_options() -> None:
+    assert Retrieval() == Retrieval(recall_at=(1, 2, 4, 8, 16, 32), distance="cosine")
+    with pytest.raises(ValueError, match=r"^recall_at must be ≥ 1, not 0$"):
+        Retrieval(recall_at=(1, 0))
+    embeddings = overlapping(7, 100, 5, 3)
+    longer = Embeddings(embeddings.vectors * np.linspace(1, 3, 100, dtype=np.float32)[:, None], embeddings.labels)
+    numbers = [
+        Retrieval(distance=distance).evaluate(longer)["map_at_r"] for distance in ("cosine", "l2", "inner_product")
+    ]
+    assert len(set(numbers)) == 3
+    assert numbers[0] == Retrieval().evaluate(embeddings)["map_at_r"]
+
+
+def test_offered() -> None:
+    assert dmlcore_register_evaluators() == [Retrieval]
+    assert Retrieval.name == "retrieval"
+
+
+def test_the_example_of_the_docstring() -> None:
+    outcome = doctest.testmod(importlib.import_module("dmlcore_plugins.metrics.retrieval"))
+    assert (outcome.failed, outcome.attempted) == (0, 3)
