@@ -1,0 +1,60 @@
+"""The triplet loss."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from dmlcore import LossConfig, LossContext, MinerConfig, hookimpl, option
+from dmlcore_plugins.losses.distances import Distance, build_distance
+from dmlcore_plugins.losses.miners import mined
+
+if TYPE_CHECKING:
+    import torch
+
+
+@frozen
+class Triplet(LossConfig):
+    """Triplet loss (Schroff et al., 2015): a negative must be farther than a positive by a margin.
+
+    For anchor a, positive p and negative n, the mean over the triplets whose term is above zero of
+
+        euclidean           max(d(a, p) − d(a, n) + margin, 0)
+        squared_euclidean   max(d(a, p)² − d(a, n)² + margin, 0)
+        cosine              max(s(a, n) − s(a, p) + margin, 0)
+
+    A margin means nothing without its distance: d² = 2 − 2s, so squared_euclidean 0.2 is cosine 0.1 with
+    twice its loss, and neither is any one Euclidean margin. Without a miner all triplets of the batch count.
+    Embeddings are L2-normalised here, whether or not the study does it.
+    """
+
+    name = "triplet"
+    libraries = ("pytorch-metric-learning",)
+
+    distance: Distance = option("euclidean", help="what the margin is measured on")
+    margin: float = option(
+        0.1, gt=0, help="how much farther than a positive a negative must be; at most 2, squared_euclidean 4"
+    )
+    miner: MinerConfig | None = option(None, help="which triplets count; left out: all of the batch")
+
+    def __attrs_post_init__(self) -> None:
+        largest = 4 if self.distance == "squared_euclidean" else 2
+        if self.margin > largest:
+            raise ValueError(
+                f'margin = {self.margin:g} can\'t be kept: with distance = "{self.distance}" a negative is at '
+                f"most {largest} farther than a positive"
+            )
+
+    def build(self, context: LossContext) -> torch.nn.Module:
+        """embeddings (B, D), labels (B,) → loss (); see LossConfig.build."""
+        from pytorch_metric_learning.losses import TripletMarginLoss
+
+        loss = TripletMarginLoss(margin=self.margin, distance=build_distance(self.distance))
+        return mined(loss, self.miner, context, distance=self.distance, margin=self.margin)
+
+
+@hookimpl
+def dmlcore_register_losses() -> Sequence[type[LossConfig]]:
+    return [Triplet]

@@ -1,0 +1,101 @@
+"""Batches with the same number of images of each of their classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from dmlcore import SamplerContext, StudyError
+
+Images = dict[int, list[int]]
+"""Class → the indices of its images."""
+
+
+class ShuffledRounds:
+    """Items without end, in rounds: each round holds every item once, in a new order."""
+
+    def __init__(self, items: Sequence[int], generator: np.random.Generator) -> None:
+        self._items = items
+        self._generator = generator
+        self._round: list[int] = []
+
+    def take(self, count: int) -> list[int]:
+        """The next `count` items; none twice, unless there are fewer than `count`."""
+        taken, self._round = self._round[:count], self._round[count:]
+        while len(taken) < count:
+            order: list[int] = self._generator.permutation(self._items).tolist()
+            # Only the head of the new round avoids what the old one gave; to push that to its end would bind
+            # the same items together round after round.
+            head = sorted(order, key=taken.count)[: count - len(taken)]
+            taken += head
+            gone = set(head)
+            self._round = [item for item in order if item not in gone]
+        return taken
+
+
+def balanced_batches(
+    context: SamplerContext, *, samples_per_class: int, allow_repeats: bool, batches: int | None
+) -> list[list[int]]:
+    """The batches of one epoch, `batches` of them or as many as the images fill (at least one).
+
+    Raises StudyError where no such batch can be made.
+    """
+    images = _images_by_class(context.labels)
+    _check_batch_size(context.batch_size, samples_per_class, len(images))
+    if not allow_repeats:
+        _check_class_sizes(images, samples_per_class)
+    classes = ShuffledRounds(list(images), context.generator)
+    images_of = {label: ShuffledRounds(indices, context.generator) for label, indices in images.items()}
+    classes_per_batch = context.batch_size // samples_per_class
+    return [
+        [index for label in classes.take(classes_per_batch) for index in images_of[label].take(samples_per_class)]
+        for _ in range(batches or max(1, len(context.labels) // context.batch_size))
+    ]
+
+
+def _images_by_class(labels: np.ndarray) -> Images:
+    by_class = np.argsort(labels, kind="stable")
+    classes, starts = np.unique(labels[by_class], return_index=True)
+    groups = np.split(by_class, starts[1:])
+    return {int(label): group.tolist() for label, group in zip(classes, groups, strict=True)}
+
+
+def _check_batch_size(batch_size: int, samples_per_class: int, classes: int) -> None:
+    if batch_size % samples_per_class:
+        problem = f"training.batch_size = {batch_size} is no multiple of {samples_per_class}"
+    elif batch_size // samples_per_class > classes:
+        problem = (
+            f"training.batch_size = {batch_size} asks for {batch_size // samples_per_class} classes, and the "
+            f"training images have {classes}"
+        )
+    else:
+        return
+    raise StudyError(
+        f"{problem}: a batch holds {samples_per_class} images (sampler.samples_per_class) of each of its classes. "
+        f"{_sizes_that_work(batch_size, samples_per_class, classes)}"
+    )
+
+
+def _sizes_that_work(batch_size: int, samples_per_class: int, classes: int) -> str:
+    """The nearest batch sizes of at least two classes, without which most losses have no negatives."""
+    below = batch_size // samples_per_class
+    counts = sorted({min(max(count, 2), classes) for count in (below, below + 1)})
+    sizes = " or ".join(str(count * samples_per_class) for count in counts)
+    return f"Use a batch size of {sizes}, or another samples_per_class."
+
+
+def _check_class_sizes(images: Images, samples_per_class: int) -> None:
+    small = {label: len(indices) for label, indices in images.items() if len(indices) < samples_per_class}
+    if not small:
+        return
+    shown = [f"class {label} ({count})" for label, count in list(small.items())[:5]]
+    if len(small) > len(shown):
+        shown.append(f"and {len(small) - len(shown)} more")
+    fewest = min(small.values())
+    lower = f"Lower it to {fewest}, or set" if fewest > 1 else "Set"
+    raise StudyError(
+        f"{len(small)} of {len(images)} classes have fewer images than sampler.samples_per_class = "
+        f"{samples_per_class}: {', '.join(shown)}. {lower} sampler.allow_repeats = true, so that their images repeat "
+        f"within a batch."
+    )
