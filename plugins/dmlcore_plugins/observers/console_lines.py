@@ -37,7 +37,7 @@ class ConsoleLines:
     def dmlcore_on_run_start(self, run: RunInfo) -> None:
         point = [f"{path}={_in_short(value)}" for path, value in run.point.items()]
         position, study = (f"run {run.index}/{run.count}", "bold"), (run.study, "bold cyan")
-        self._print(position, study, *point, f"seed {run.seed}", f"{run.epochs} epochs")
+        self._print(position, study, *point, f"seed {run.seed}", f"{run.epochs} epoch{'' if run.epochs == 1 else 's'}")
         if self._bar:
             self._bar.start()
 
