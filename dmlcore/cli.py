@@ -39,6 +39,9 @@ class _Commands(click.Group):
         except DmlcoreError as error:
             click.echo(f"Error: {error}", err=True)
             ctx.exit(1)
+        except OSError as error:
+            click.echo(f"Error: {error.filename or 'a file'}: {error.strerror or error}.", err=True)
+            ctx.exit(1)
         except KeyboardInterrupt:
             click.echo("Stopped. The same command goes on after the last finished epoch.", err=True)
             ctx.exit(130)
@@ -85,6 +88,8 @@ def run(studies: Sequence[Path], overrides: Sequence[str], root: Path, smoke: bo
         for file in files:
             store.forget(file.study.name)
     failed = [file for file in files if not _run(file, store, observers, registry)]
+    if smoke:
+        click.echo("A smoke run shows that every stage works; its numbers mean nothing.")
     if failed:
         raise SystemExit(1)
 

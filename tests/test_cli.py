@@ -86,6 +86,13 @@ def test_smoke_tries_every_stage_and_keeps_apart(invoke: Any) -> None:
     assert [epoch["epoch"] for epoch in curve] == [0, 1]
 
 
+def test_a_folder_that_cannot_be_written(invoke: Any) -> None:
+    Path("runs").write_text("a file in the way")
+    result = invoke("run", "toy.toml", "--observer", "recording", code=1)
+    assert result.stderr.startswith("Error: runs")
+    assert "Traceback" not in result.output
+
+
 def test_check_counts_images_steps_and_runs(invoke: Any) -> None:
     lines = invoke("check", "toy.toml").stdout.splitlines()
     assert lines[:3] == [

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -34,7 +33,7 @@ class SplitEmbedder:
         self._images = images
         self._study = study
         self._device = resolve_device(study.training.device)
-        self._batches: Iterable[Any] = embedding_loader(
+        self._batches = embedding_loader(
             images, eval_transform(transforms), study.evaluation.batch_size, study.training
         )
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
 from attrs import define, frozen
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, default_collate
 from torchvision.transforms import v2
 
 from dmlcore.engine.batching import Batches
 from dmlcore.engine.seeding import derive_seed
+from dmlcore.errors import DmlcoreError, StudyError
 from dmlcore.study.schema import Training, Transforms
 from dmlcore.values import InputSpec, LabelledImages
 
@@ -87,6 +88,13 @@ class TransformedImages(Dataset[tuple[Tensor, int]]):
     images: LabelledImages
     transform: Transform
 
+    def __getitems__(self, items: Sequence[tuple[int, int]]) -> list[tuple[Tensor, int]] | DmlcoreError:
+        """A batch; or the error, as it is: raised in a worker process, it would come back as a traceback."""
+        try:
+            return [self[item] for item in items]
+        except DmlcoreError as error:
+            return error
+
     def __getitem__(self, item: tuple[int, int]) -> tuple[Tensor, int]:
         index, seed = item
         image = self.images.image(index)
@@ -108,13 +116,40 @@ class _SeededBatches:
         return len(self.batches)
 
 
+class _Loader:
+    """Batches of images and labels, made by worker processes."""
+
+    def __init__(self, images: TransformedImages, batches: _SeededBatches, training: Training) -> None:
+        workers = worker_count(training)
+        self._loader: DataLoader[Any] = DataLoader(
+            images,
+            batch_sampler=batches,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            pin_memory=resolve_device(training.device).type == "cuda",
+            collate_fn=_collate,
+            worker_init_fn=_one_thread if workers else None,
+            generator=torch.Generator(),  # it draws a seed an epoch, which must not move the global generator
+        )
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        for loaded in self._loader:
+            if isinstance(loaded, DmlcoreError):
+                raise loaded
+            yield loaded
+
+
+def _collate(loaded: list[tuple[Tensor, int]] | DmlcoreError) -> Any:
+    return loaded if isinstance(loaded, DmlcoreError) else default_collate(loaded)
+
+
 class TrainLoader:
     """The training images, epoch by epoch, in the sampler's batches."""
 
     def __init__(self, images: LabelledImages, transform: Transform, training: Training, seed: int) -> None:
         self._seed = seed
         self._batches = _SeededBatches([])
-        self._loader = _data_loader(TransformedImages(images, transform), self._batches, training)
+        self._loader = _Loader(TransformedImages(images, transform), self._batches, training)
 
     def epoch(self, epoch: int, batches: Batches) -> Iterator[tuple[Tensor, Tensor]]:
         """Pairs of images (B, 3, size, size) and labels (B,), one a batch.
@@ -132,23 +167,11 @@ class TrainLoader:
 
 def embedding_loader(
     images: LabelledImages, transform: Transform, batch_size: int, training: Training
-) -> DataLoader[Any]:
+) -> Iterable[tuple[Tensor, Tensor]]:
     """All images of a split in their order; pairs of images (B, 3, size, size) and labels (B,)."""
     count = len(images.labels)
     batches = [[(i, 0) for i in range(start, min(start + batch_size, count))] for start in range(0, count, batch_size)]
-    return _data_loader(TransformedImages(images, transform), _SeededBatches(batches), training)
-
-
-def _data_loader(images: TransformedImages, batches: _SeededBatches, training: Training) -> DataLoader[Any]:
-    workers = worker_count(training)
-    return DataLoader(
-        images,
-        batch_sampler=batches,
-        num_workers=workers,
-        persistent_workers=workers > 0,
-        pin_memory=resolve_device(training.device).type == "cuda",
-        worker_init_fn=_one_thread if workers else None,
-    )
+    return _Loader(TransformedImages(images, transform), _SeededBatches(batches), training)
 
 
 def _one_thread(_worker: int) -> None:
@@ -165,8 +188,6 @@ def worker_count(training: Training) -> int:
 
 def resolve_device(name: str) -> torch.device:
     """The device of a study's `device`; "auto" takes CUDA, then Apple's MPS, then the processor."""
-    from dmlcore.errors import StudyError
-
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")

@@ -28,6 +28,9 @@ from dmlcore.study.schema import Run, Transforms
 from dmlcore.study.structure import plain
 from dmlcore.values import Embeddings, EpochSummary, Evaluation, Progress
 
+NEARLY_ALL = 0.95
+"""Share of the training images from which on an epoch's coverage is not worth a note."""
+
 
 @frozen(eq=False)
 class Session:
@@ -114,6 +117,9 @@ class Session:
         labels = self.data.train.labels
         batches = epoch_batches(self.run, labels, epoch)
         images = sum(len(batch) for batch in batches)
+        visited = coverage(batches, len(labels))
+        if visited < NEARLY_ALL:
+            self.state.notes["training"] = [f"an epoch visits {visited:.0%} of the training images"]
 
         def on_step(done: int, loss: float, rate: float) -> None:
             self.observers.progress(Progress("train", f"epoch {epoch}", done, images, loss, rate))
@@ -125,7 +131,7 @@ class Session:
             learning_rate=figures.learning_rate,
             seconds=figures.seconds,
             images_per_second=figures.images_per_second,
-            diagnostics={**figures.diagnostics, "coverage": coverage(batches, len(labels))},
+            diagnostics={**figures.diagnostics, "coverage": visited},
         )
 
     def _is_measured(self, epoch: int) -> bool:

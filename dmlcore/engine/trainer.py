@@ -79,7 +79,10 @@ class Trainer:
         cosines: list[float] = []
         done = 0
         for inputs, labels in batches:
-            value, cosine = self._step(epoch, len(losses) + 1, inputs, labels)
+            try:
+                value, cosine = self._step(epoch, len(losses) + 1, inputs, labels)
+            except torch.OutOfMemoryError as error:
+                raise TrainingError(_out_of_memory(len(labels), error)) from None
             losses.append(value)
             cosines.append(cosine)
             done += len(labels)
@@ -110,10 +113,9 @@ class Trainer:
         """One step of the optimiser: loss, and mean cosine between the batch's embeddings."""
         training = self.run.study.training
         images = to_batch(inputs, self.device, training.channels_last)
-        labels = labels.to(self.device)
         with autocast(self.run.study, self.device):
             embeddings = self.model(images)
-        loss = self.loss(embeddings, labels)
+        loss = self.loss(embeddings, labels.to(self.device))
         value = loss.item()
         if not math.isfinite(value):
             raise TrainingError(
@@ -135,6 +137,11 @@ class Trainer:
                 f" {math.fsum(cosines) / len(cosines):.5f}), so nothing can be told apart. Lower the learning rate,"
                 " use a larger batch, or a loss and margin that push negatives apart."
             )
+
+
+def _out_of_memory(images: int, error: torch.OutOfMemoryError) -> str:
+    reason = str(error).partition(". ")[0]
+    return f"A batch of {images} images does not fit the device: {reason}. Lower training.batch_size or use bf16."
 
 
 def mean_cosine(embeddings: Tensor) -> float:

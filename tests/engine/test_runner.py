@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from attrs import evolve
 from safetensors.numpy import load_file
 
@@ -18,7 +19,7 @@ from dmlcore.engine.runner import Failure, run_study
 from dmlcore.results import Result
 from dmlcore.store import EMBEDDINGS, MODEL, Store
 from dmlcore.study.schema import Run
-from toys import Recording
+from toys import Recording, SquareImages
 
 
 def results(runs: Sequence[Run], root: Path, *observers: Any) -> list[Result]:
@@ -223,7 +224,35 @@ def test_observers_see_the_run(make_study: Any, tmp_path: Path) -> None:
     assert events == ["start", "epoch", "epoch", "epoch", "end"]
     steps = [value for event, value in Recording.events if event == "train"]
     assert [(step.done, step.total) for step in steps] == [(9, 18), (18, 18)] * 2
-    assert result.warnings == ()
+    assert result.warnings == ("training: an epoch visits 50% of the training images",)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_image_that_cannot_be_read_is_named_and_nothing_else(
+    make_study: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    def damaged(self: SquareImages, index: int) -> Any:
+        raise DataError(f"image {index}.jpg is damaged")
+
+    runs = make_study("seeds=[0]", f"training.workers={workers}").runs
+    monkeypatch.setattr(SquareImages, "image", damaged)
+    with pytest.raises(DataError) as caught:
+        results(runs, tmp_path)
+    assert str(caught.value) == "image 0.jpg is damaged"
+
+
+def test_too_little_memory_is_a_failure_with_a_way_out(
+    make_study: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.")
+
+    monkeypatch.setattr("dmlcore.engine.trainer.Trainer._step", full)
+    (failure,) = run_study(make_study("seeds=[0]").runs, Store(tmp_path), [])
+    assert isinstance(failure, Failure)
+    assert failure.reason == (
+        "A batch of 9 images does not fit the device: CUDA out of memory. Lower training.batch_size or use bf16."
+    )
 
 
 @pytest.mark.parametrize("event", ["start", "train", "epoch", "end"])
@@ -231,7 +260,7 @@ def test_an_observer_that_fails_is_dropped_and_named(make_study: Any, tmp_path: 
     Recording.events.clear()
     (result,) = results(make_study("seeds=[0]").runs, tmp_path, Recording(fails_on=event))
     hook = {"start": "run_start", "train": "progress", "epoch": "epoch_end", "end": "run_end"}[event]
-    assert result.warnings == (
+    assert result.warnings[1:] == (
         f"The observer 'recording' failed in dmlcore_on_{hook} (RuntimeError: the disk is full) and was dropped.",
     )
     assert [e for e, _ in Recording.events].count(event) == 1
