@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dmlcore.wording import counted, did_you_mean, duration, point_label
+from dmlcore.wording import counted, did_you_mean, duration, point_label, with_article
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,7 @@ def test_did_you_mean() -> None:
 def test_point_label() -> None:
     point = {"a": 0.10, "b": True, "c": {"use": "x", "k": {"use": "y"}}, "d": "text"}
     assert point_label(point) == "a=0.1 b=true c=x(k=y) d=text"
+
+
+def test_with_article() -> None:
+    assert [with_article(noun) for noun in ("loss", "observer")] == ["a loss", "an observer"]

@@ -27,10 +27,10 @@ def seed_torch(seed: int, *names: str | int) -> None:
 
 
 def use_deterministic_algorithms(deterministic: bool) -> None:
-    """Has torch refuse algorithms that give other numbers from one run to the next."""
+    """Has torch take algorithms that give the same numbers again, and warn where it has none."""
     import torch
 
     if deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(deterministic)
+    torch.use_deterministic_algorithms(deterministic, warn_only=True)
     torch.backends.cudnn.benchmark = not deterministic

@@ -86,7 +86,7 @@ class Training:
     clip_value: float | None = option(None, gt=0, help="largest absolute value of a gradient's entries")
     precision: Literal["fp32", "bf16", "fp16"] = option("fp32", help="arithmetic of the backbone, by autocast")
     channels_last: bool = option(True, help="memory layout of images and filters; faster on most devices")
-    deterministic: bool = option(True, help="use only algorithms that give the same numbers again")
+    deterministic: bool = option(True, help="use algorithms that give the same numbers again, where there are any")
     max_steps: int | None = option(None, ge=1, help="end each epoch after this many batches, for a quick trial")
     device: str = option("auto", identity=False, help='"auto", "cpu", "cuda", "cuda:1", "mps"')
     workers: int | Literal["auto"] = option(
