@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from toys import Balanced, Pair
 
 from dmlcore import PluginError, TrainingError
 from dmlcore.engine.batching import check_batch, coverage, epoch_batches
+from toys import Balanced, Pair
 
 LABELS = np.repeat(np.arange(6), 6)
 
