@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from plugins.datasets.archives import make_cars, make_cub
 
 STUDIES = Path(__file__).parents[2] / "studies"
