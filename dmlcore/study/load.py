@@ -103,5 +103,5 @@ def _locate(problem: Problem, document: Document) -> _Located:
 
 def _report(path: Path, located: Iterable[_Located]) -> str:
     """Every problem once, in the order of the file's lines."""
-    problems = sorted(dict.fromkeys(located), key=lambda place: place.order(path))
-    return "\n\n".join([f"{path} has {counted(len(problems), 'problem')}.", *(place.text() for place in problems)])
+    texts = dict.fromkeys(place.text() for place in sorted(located, key=lambda place: place.order(path)))
+    return "\n\n".join([f"{path} has {counted(len(texts), 'problem')}.", *texts])

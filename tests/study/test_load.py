@@ -291,3 +291,8 @@ def test_smoke_is_one_short_run_without_downloads(make_study: Any, registry: Reg
     assert (run.study.training.epochs, run.study.training.max_steps, run.study.evaluation.max_images) == (1, 2, 200)
     assert run.study.backbone.weights == "random"  # type: ignore[attr-defined]
     assert run.study.loss.margin == 0.1  # type: ignore[attr-defined]
+
+
+def test_one_mistake_for_all_values_of_the_grid_is_told_once(make_study: Any) -> None:
+    with pytest.raises(StudyError, match=r"has 1 problem\.\n\n--set loss\.foo\n"):
+        make_study('grid={"loss.foo"=[1, 2]}')
