@@ -108,6 +108,7 @@ def _run(file: StudyFile, store: Store, names: Sequence[str], registry: Registry
 def _report(file: StudyFile, store: Store) -> Path:
     """Shows the study's table and writes report.md, from what is stored."""
     from rich.console import Console
+    from rich.text import Text
 
     from dmlcore.report.markdown import markdown_report
     from dmlcore.report.table import study_table
@@ -123,9 +124,9 @@ def _report(file: StudyFile, store: Store) -> Path:
     if results:
         console.print(rich_table(study_table(results), study.question or study.name))
     for label, reason in failures.items():
-        console.print(f"[red]failed[/red] {label}: {reason}", highlight=False)
+        console.print(Text.assemble(("failed", "red"), f" {label}: {reason}"))
     for text in dict.fromkeys(text for result in results for text in result.warnings):
-        console.print(f"[yellow]note[/yellow] {text}", highlight=False)
+        console.print(Text.assemble(("note", "yellow"), f" {text}"))
     path = store.study(study.name) / "report.md"
     page = markdown_report(study.name, study.question, results, unfinished, failures)
     path.parent.mkdir(parents=True, exist_ok=True)
