@@ -77,20 +77,22 @@ def _registry() -> Registry:
 def run(studies: Sequence[Path], overrides: Sequence[str], root: Path, smoke: bool, observers: Sequence[str]) -> None:
     """Make the runs of study files; finished runs are kept, stopped ones go on."""
     from dmlcore.store import Store
+    from dmlcore.study.best import in_order_of_need
     from dmlcore.study.load import load_study, smoke_study
 
     registry = _registry()
-    files = [load_study(path, registry, overrides) for path in studies]
-    store = Store(root)
+    files = in_order_of_need(load_study(path, registry, overrides) for path in studies)
     if smoke:
-        store = Store(root / ".smoke")
         files = [smoke_study(file, registry) for file in files]
+        store = Store(root / ".smoke")
         for file in files:
             store.forget(file.study.name)
-    failed = [file for file in files if not _run(file, store, observers, registry)]
-    if smoke:
+        good = [_run(file, store, observers, registry) for file in files]
         click.echo("A smoke run shows that every stage works; its numbers mean nothing.")
-    if failed:
+    else:
+        store = Store(root)
+        good = [_run(load_study(file.path, registry, overrides, store), store, observers, registry) for file in files]
+    if not all(good):
         raise SystemExit(1)
 
 
@@ -148,9 +150,9 @@ def report(studies: Sequence[Path], overrides: Sequence[str], root: Path) -> Non
     from dmlcore.store import Store
     from dmlcore.study.load import load_study
 
-    registry = _registry()
+    registry, store = _registry(), Store(root)
     for path in studies:
-        _report(load_study(path, registry, overrides), Store(root))
+        _report(load_study(path, registry, overrides, store), store)
 
 
 @main.command()
@@ -166,6 +168,8 @@ def check(studies: Sequence[Path], overrides: Sequence[str], root: Path) -> None
     registry = _registry()
     for path in studies:
         file = load_study(path, registry, overrides)
+        if file.needs:
+            click.echo(f"{path}: any value of the grids of [best] stands for the best one here")
         for line in preflight(file, Store(root)):
             click.echo(line)
 

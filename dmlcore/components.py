@@ -81,7 +81,8 @@ def option(
     Its type is the field's annotation: bool, int, float, str, pathlib.Path, a Literal, a kind of component
     (then the study gives a table with `use`), a tuple of these, or any of them with `| None`.
     Bounds hold for the number, or for each number of a tuple. `identity=False` marks what can't change a
-    run's numbers, such as where files lie: it is left out of the run's fingerprint.
+    run's numbers, such as where files lie: it is left out of the run's fingerprint. A name that Python keeps for
+    itself gets an underscore, which a study does not write: `lambda_` is `lambda` there.
     """
     if not help.strip():
         raise ValueError("an option needs a help text")
@@ -89,6 +90,11 @@ def option(
     if isinstance(default, list):
         default = tuple(default)
     return attrs.field(default=default, kw_only=True, validator=_within_bounds(facts), metadata={OPTION: facts})
+
+
+def option_key(attribute: attrs.Attribute[Any]) -> str:
+    """An option's key in a study: its name, without the underscore that keeps `from_` from being a keyword."""
+    return attribute.name.removesuffix("_")
 
 
 def _within_bounds(facts: OptionFacts) -> Callable[[Any, Any, Any], None]:

@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 from attrs import frozen
 
-from dmlcore.components import KINDS, OPTION, Component
+from dmlcore.components import KINDS, OPTION, Component, option_key
 
 
 @frozen
@@ -41,7 +41,7 @@ def options(cls: type) -> list[OptionDescription]:
         facts = attribute.metadata[OPTION]
         described.append(
             OptionDescription(
-                attribute.name,
+                option_key(attribute),
                 type_text(hints[attribute.name]),
                 default_text(attribute.default),
                 facts.help,

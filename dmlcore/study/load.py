@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,26 +10,44 @@ from attrs import evolve, frozen
 
 from dmlcore.errors import StudyError
 from dmlcore.registry import Registry
+from dmlcore.store import Store
+from dmlcore.study.best import BEST, Best, with_best_values
 from dmlcore.study.document import Document, Origin, dotted, parse_override, read_document
 from dmlcore.study.fingerprint import fingerprint, versions_of
 from dmlcore.study.grid import GRID, at_point, points, read_grid
 from dmlcore.study.locate import line_of
 from dmlcore.study.schema import Run, Study, StudyFile
 from dmlcore.study.structure import Problem, Structurer, plain
-from dmlcore.wording import counted
+from dmlcore.wording import counted, listing
 
 
-def load_study(path: Path, registry: Registry, overrides: Iterable[str] = ()) -> StudyFile:
+def load_study(
+    path: Path,
+    registry: Registry,
+    overrides: Sequence[str] = (),
+    store: Store | None = None,
+    needed_by: tuple[Path, ...] = (),
+) -> StudyFile:
     """The study at `path`, with `path=value` overrides laid over it.
 
+    Its `[best]` values come from the results in `store`; without one, any value of the other study's grid stands for
+    the best. `needed_by` are the studies whose `[best]` leads here.
     Raises StudyError, which names every problem with its file, line and path.
     """
+    if path.resolve() in needed_by:
+        raise StudyError(f"{path}: [best] goes round in a circle: {listing(map(str, needed_by))}.")
     document = read_document(path)
     for text in overrides:
         at, value = parse_override(text)
         document = document.with_value(at, value, Origin(None, at))
-    grid, problems = read_grid(document)
-    located = [_locate(problem, document) for problem in problems]
+    best, problems = _read_best(document, registry)
+    if best is not None:
+        way = (*needed_by, path.resolve())
+        document = with_best_values(
+            document, best, lambda source: load_study(source, registry, overrides, store, way), store
+        )
+    grid, grid_problems = read_grid(document)
+    located = [_locate(problem, document) for problem in (*problems, *grid_problems)]
     studies: list[tuple[dict[str, Any], Study]] = []
     for indices in points(grid):
         study, found = _at_point(document, indices, path, registry)
@@ -39,7 +57,17 @@ def load_study(path: Path, registry: Registry, overrides: Iterable[str] = ()) ->
     if located:
         raise StudyError(_report(path, located))
     runs = tuple(_run(study, point, seed, path.parent, registry) for point, study in studies for seed in study.seeds)
-    return StudyFile(path, studies[0][1], grid, runs)
+    needs = tuple(source.resolve() for source in best.from_) if best else ()
+    return StudyFile(path, studies[0][1], grid, runs, needs)
+
+
+def _read_best(document: Document, registry: Registry) -> tuple[Best | None, list[Problem]]:
+    """The table `[best]`, where there is one, and what is wrong with it."""
+    if BEST not in document.values:
+        return None, []
+    structurer = Structurer(registry, lambda at: document.origin(at).folder)
+    best = structurer.structure(document.values[BEST], Best, (BEST,))
+    return (None if structurer.problems else best), structurer.problems
 
 
 def smoke_study(file: StudyFile, registry: Registry) -> StudyFile:
@@ -61,7 +89,7 @@ def _at_point(
 ) -> tuple[Study | None, list[_Located]]:
     document = at_point(document, indices)
     structurer = Structurer(registry, lambda at: document.origin(at).folder)
-    values = {key: value for key, value in document.values.items() if key != GRID}
+    values = {key: value for key, value in document.values.items() if key not in (GRID, BEST)}
     study = structurer.structure(values, Study, ())
     if structurer.problems:
         return None, [_locate(problem, document) for problem in structurer.problems]

@@ -233,3 +233,5 @@ class StudyFile:
     study: Study
     grid: Mapping[str, tuple[object, ...]]
     runs: tuple[Run, ...] = field(repr=False)
+    needs: tuple[Path, ...] = ()
+    """The study files, resolved, whose results its `[best]` takes values from."""

@@ -19,7 +19,7 @@ from typing import Any, Final
 import attrs
 from attrs import field, frozen
 
-from dmlcore.components import OPTION, USE, Component, OptionFacts
+from dmlcore.components import OPTION, USE, Component, OptionFacts, option_key
 from dmlcore.describe import shown, type_text
 from dmlcore.errors import UnknownComponentError
 from dmlcore.registry import Registry
@@ -130,20 +130,21 @@ class Structurer:
         if not isinstance(value, Mapping):
             return self._problem(path, "a table", shown(value))
         hints = typing.get_type_hints(cls)
-        known = attrs.fields_dict(cls)
+        known = {option_key(attribute): attribute for attribute in attrs.fields(cls)}
         before = len(self.problems)
         for key in value:
             if key not in known:
                 self._unknown_key(key, cls, (*path, key))
         given: dict[str, Any] = {}
-        for name, attribute in known.items():
+        for key, attribute in known.items():
             facts: OptionFacts = attribute.metadata[OPTION]
-            if name in value:
-                given[name] = self.structure(value[name], hints[name], (*path, name))
-                if given[name] is not INVALID:
-                    self._check_bounds(value[name], facts, (*path, name))
+            annotation = hints[attribute.name]
+            if key in value:
+                given[attribute.alias] = self.structure(value[key], annotation, (*path, key))
+                if given[attribute.alias] is not INVALID:
+                    self._check_bounds(value[key], facts, (*path, key))
             elif attribute.default is attrs.NOTHING:
-                self._problem((*path, name), f"{type_text(hints[name])}: {facts.help}", "nothing")
+                self._problem((*path, key), f"{type_text(annotation)}: {facts.help}", "nothing")
         if len(self.problems) > before:
             return INVALID
         try:
@@ -152,7 +153,7 @@ class Structurer:
             return self._problem(path, "options that go together", "others", f"{error}.".replace("..", "."))
 
     def _unknown_key(self, key: str, cls: type, path: ValuePath) -> None:
-        known = list(attrs.fields_dict(cls))
+        known = [option_key(attribute) for attribute in attrs.fields(cls)]
         owner = f"{cls.kind} {cls.name!r}" if issubclass(cls, Component) else f"[{path[-2]}]" if path[1:] else "a study"
         hint = did_you_mean(key, known).strip() or f"Known: {listing(known) or 'no option at all'}."
         self._problem(path, f"an option of {owner}", repr(key), hint)
@@ -177,7 +178,7 @@ def plain(value: Any, folder: Path, *, identity_only: bool = False) -> Any:
             item = getattr(value, attribute.name)
             if item is None or (identity_only and not attribute.metadata[OPTION].identity):
                 continue
-            table[attribute.name] = plain(item, folder, identity_only=identity_only)
+            table[option_key(attribute)] = plain(item, folder, identity_only=identity_only)
         return table
     if isinstance(value, tuple):
         return [plain(item, folder, identity_only=identity_only) for item in value]

@@ -82,7 +82,7 @@ def test_every_study_and_table_loads(page: Path, tmp_path: Path) -> None:
     registry = Registry.of(discover())
     quickstart = ROOT / "studies" / "quickstart.toml"
     for number, block in enumerate(blocks(page, "toml")):
-        if "project.entry-points" in block:
+        if "project.entry-points" in block or "[best]" in block:  # tests/study/test_best.py runs such a study
             continue
         path = tmp_path / f"study{number}.toml"
         whole = "[[evaluators]]" in block

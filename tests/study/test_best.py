@@ -1,0 +1,152 @@
+"""Values that finished studies found best are taken into a later one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dmlcore import StudyError
+from dmlcore.store import Store
+from dmlcore.study.best import in_order_of_need
+from dmlcore.study.load import load_study
+from dmlcore.study.schema import StudyFile
+from results_made import result
+from toys import REGISTRY, STUDY
+
+BEST = """
+[best]
+from = ["margins.toml", "dims.toml"]
+take = ["embedding.dim", "loss.margin"]
+metric = "nearest/recall_at_1"
+"""
+
+Scores = Callable[[Any], float]
+
+
+@pytest.fixture
+def folder(registry: Any, tmp_path: Path) -> Path:
+    """Three studies: over margins, over dimensions, and one that takes the best of both."""
+    (tmp_path / "margins.toml").write_text(STUDY + '[grid]\n"loss.margin" = [0.1, 0.3, 0.5]\n')
+    (tmp_path / "dims.toml").write_text(STUDY + '[grid]\n"embedding.dim" = [2, 4]\n')
+    (tmp_path / "final.toml").write_text(STUDY + BEST)
+    return tmp_path
+
+
+def finish(path: Path, store: Store, score: Scores, *, skip: int = 0) -> None:
+    """Stores a result, scored by its point and seed, for every run but the last `skip`."""
+    runs = load_study(path, REGISTRY).runs
+    for run in runs[: len(runs) - skip]:
+        run_folder = store.run(run.study.name, run.name)
+        run_folder.partial.mkdir(parents=True)
+        metrics = {"nearest/recall_at_1": score(run)}
+        protocol = result().protocol | {"epoch": 1}
+        run_folder.complete(result(metrics=metrics, seed=run.seed, point=run.point, protocol=protocol))
+
+
+def final(folder: Path, store: Store | None) -> StudyFile:
+    return load_study(folder / "final.toml", REGISTRY, (), store)
+
+
+def test_the_highest_mean_over_seeds_wins(folder: Path) -> None:
+    store = Store(folder / "runs")
+    by_margin = {(0.1, 0): 0.5, (0.1, 1): 0.5, (0.3, 0): 0.9, (0.3, 1): 0.2, (0.5, 0): 0.6, (0.5, 1): 0.6}
+    finish(folder / "margins.toml", store, lambda run: by_margin[run.point["loss.margin"], run.seed])
+    finish(folder / "dims.toml", store, lambda run: 1 / run.point["embedding.dim"])
+    study = final(folder, store).study
+    assert study.loss.margin == 0.5  # type: ignore[attr-defined]
+    assert study.embedding.dim == 2
+    assert final(folder, store).needs == (folder / "margins.toml", folder / "dims.toml")
+
+
+def test_without_results_any_value_of_the_grid_stands_for_the_best(folder: Path) -> None:
+    study = final(folder, None).study
+    assert (study.loss.margin, study.embedding.dim) == (0.1, 2)  # type: ignore[attr-defined]
+
+
+def test_unfinished_studies_are_to_be_made_first(folder: Path) -> None:
+    store = Store(folder / "runs")
+    finish(folder / "dims.toml", store, lambda _: 0.5, skip=1)
+    with pytest.raises(StudyError) as caught:
+        final(folder, store)
+    path = folder / "dims.toml"
+    assert str(caught.value) == (f"best.from: 3 of 4 runs of {path} are finished. Make them first: dmlcore run {path}")
+
+
+def test_failed_runs_are_passed_over(folder: Path) -> None:
+    store = Store(folder / "runs")
+    finish(folder / "dims.toml", store, lambda run: run.point["embedding.dim"], skip=2)
+    finish(folder / "margins.toml", store, lambda _: 0.5)
+    for run in load_study(folder / "dims.toml", REGISTRY).runs[2:]:
+        store.run(run.study.name, run.name).partial.mkdir()
+        store.run(run.study.name, run.name).note_failure("collapsed")
+    assert final(folder, store).study.embedding.dim == 2
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            '"embedding.dim"',
+            '"embedding.dims"',
+            "best.take: 'embedding.dims' is in no grid of best.from. Did you mean 'embedding.dim'?"
+            " Known: loss.margin, embedding.dim.",
+        ),
+        (
+            "recall_at_1",
+            "map",
+            "best.metric: 'nearest/map' was not measured on the test classes by {folder}/dims.toml."
+            " Measured: nearest/recall_at_1.",
+        ),
+        (
+            'metric = "nearest/recall_at_1"',
+            'metric = "nearest/recall_at_1"\nsplit = "validation"',
+            "best.metric: 'nearest/recall_at_1' was not measured on the validation classes by {folder}/dims.toml."
+            " Measured: nothing.",
+        ),
+    ],
+)
+def test_what_cannot_be_taken(folder: Path, old: str, new: str, message: str) -> None:
+    store = Store(folder / "runs")
+    for name in ("margins", "dims"):
+        finish(folder / f"{name}.toml", store, lambda _: 0.5)
+    (folder / "final.toml").write_text(STUDY + BEST.replace(old, new))
+    with pytest.raises(StudyError) as caught:
+        final(folder, store)
+    assert str(caught.value) == message.format(folder=folder)
+
+
+def test_a_value_that_two_studies_vary(folder: Path) -> None:
+    (folder / "dims.toml").write_text(STUDY + '[grid]\n"embedding.dim" = [2, 4]\n"loss.margin" = [0.2]\n')
+    with pytest.raises(StudyError, match=r"best\.take: 'loss\.margin' is in the grids of .*; take it from one of them"):
+        final(folder, None)
+
+
+def test_mistakes_in_the_table_are_told_with_their_place(folder: Path) -> None:
+    path = folder / "final.toml"
+    path.write_text(STUDY + '[best]\nfrom = "margins.toml"\ntakes = []\n')
+    line = STUDY.count("\n")
+    with pytest.raises(StudyError) as caught:
+        final(folder, None)
+    assert str(caught.value).startswith(
+        f"{path} has 3 problems.\n\n{path}:{line + 1}: best.take\n    expected  a list, each a string: "
+    )
+    assert f"{path}:{line + 2}: best.from\n    expected  a list, each a path (string)" in str(caught.value)
+    assert f"{path}:{line + 3}: best.takes\n    expected  an option of [best]\n    found     'takes'" in str(
+        caught.value
+    )
+
+
+def test_a_circle_is_refused(folder: Path) -> None:
+    (folder / "dims.toml").write_text(STUDY + BEST.replace("margins", "final") + '[grid]\n"embedding.dim" = [2]\n')
+    with pytest.raises(StudyError, match=r"\[best\] goes round in a circle: "):
+        final(folder, None)
+
+
+def test_studies_are_made_in_the_order_of_need(folder: Path) -> None:
+    files = [load_study(folder / f"{name}.toml", REGISTRY) for name in ("final", "dims", "margins")]
+    names = [file.path.stem for file in in_order_of_need(files)]
+    assert names[-1] == "final"
+    assert sorted(names) == ["dims", "final", "margins"]
