@@ -209,7 +209,7 @@ def describe(name: str) -> None:
     """Explain a component, or a table of the study file such as `training`, and its options."""
     from dmlcore import describe as descriptions
     from dmlcore.errors import UnknownComponentError
-    from dmlcore.study.schema import TABLES
+    from dmlcore.study.tables import TABLES
     from dmlcore.wording import did_you_mean
 
     registry = _registry()

@@ -9,7 +9,7 @@ from dmlcore import describe
 from dmlcore.components import KINDS
 from dmlcore.discovery import discover
 from dmlcore.registry import Registry
-from dmlcore.study.schema import TABLES
+from dmlcore.study.tables import TABLES
 
 PAGE = Path(__file__).with_name("reference.md")
 

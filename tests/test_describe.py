@@ -6,7 +6,8 @@ import pytest
 
 from dmlcore import describe
 from dmlcore.discovery import discover
-from dmlcore.study.schema import TABLES, Training
+from dmlcore.study.schema import Training
+from dmlcore.study.tables import TABLES
 from toys import Nearest, Pair
 
 

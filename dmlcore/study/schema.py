@@ -186,18 +186,6 @@ class Study:
             raise ValueError(f'evaluation.metric "{self.evaluation.metric}" is of no evaluator of the study')
 
 
-TABLES: Mapping[str, type] = {
-    "study": Study,
-    "embedding": EmbeddingHead,
-    "transforms": Transforms,
-    "training": Training,
-    "optimizer": Optimizer,
-    "scheduler": Scheduler,
-    "evaluation": EvaluationProtocol,
-}
-"""The tables of a study file that are no components; "study" is the top of the file."""
-
-
 @frozen
 class Run:
     """One training of a study: one point of its grid with one seed."""

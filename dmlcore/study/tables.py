@@ -1,0 +1,20 @@
+"""The tables of a study file that are no components, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dmlcore.study.best import Best
+from dmlcore.study.schema import EmbeddingHead, EvaluationProtocol, Optimizer, Scheduler, Study, Training, Transforms
+
+TABLES: Mapping[str, type] = {
+    "study": Study,
+    "embedding": EmbeddingHead,
+    "transforms": Transforms,
+    "training": Training,
+    "optimizer": Optimizer,
+    "scheduler": Scheduler,
+    "evaluation": EvaluationProtocol,
+    "best": Best,
+}
+"""“study” is the top of the file."""
