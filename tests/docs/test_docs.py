@@ -35,12 +35,14 @@ def commands() -> list[str]:
 
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the studies and small archives of the published data sets."""
+    """A folder with the studies, small archives of the published data sets, and embeddings."""
     folder = tmp_path_factory.mktemp("workplace")
     shutil.copytree(ROOT / "studies", folder / "studies")
     (folder / "data").mkdir()
     make_cub(folder / "data")
     make_cars(folder / "data")
+    examples = "\n".join(blocks(ROOT / "docs" / "metrics.md", "python"))  # they save the embeddings of the commands
+    subprocess.run([sys.executable, "-c", examples], cwd=folder, check=True)
     return folder
 
 
