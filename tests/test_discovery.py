@@ -146,6 +146,6 @@ def test_every_built_in_loads() -> None:
         *(f"loss {name}" for name in ("contrastive", "triplet", "proxy_anchor")),
         *(f"miner {name}" for name in ("triplet_margin", "batch_hard", "multi_similarity")),
         *(f"sampler {name}" for name in ("m_per_class", "shuffled")),
-        *(f"evaluator {name}" for name in ("retrieval", "clustering")),
+        *(f"evaluator {name}" for name in ("retrieval", "clustering", "conformance")),
         *(f"observer {name}" for name in ("console", "jsonl", "tensorboard")),
     }

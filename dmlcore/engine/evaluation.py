@@ -11,9 +11,12 @@ from dmlcore.errors import PluginError, TrainingError
 from dmlcore.values import Embeddings
 
 
-def measure(evaluators: Iterable[EvaluatorConfig], embeddings: Embeddings) -> tuple[dict[str, float], list[str]]:
+def measure(
+    evaluators: Iterable[EvaluatorConfig], embeddings: Embeddings, gallery: Embeddings | None = None
+) -> tuple[dict[str, float], list[str]]:
     """Metrics named evaluator/metric, and what the evaluators have to say about them.
 
+    Without a gallery each embedding is measured against all others.
     Raises TrainingError where the embeddings can't be measured (NaN, inf).
     """
     metrics: dict[str, float] = {}
@@ -22,7 +25,7 @@ def measure(evaluators: Iterable[EvaluatorConfig], embeddings: Embeddings) -> tu
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", MetricWarning)
             try:
-                values = evaluator.evaluate(embeddings)
+                values = evaluator.evaluate(embeddings, gallery)
             except ValueError as error:
                 raise TrainingError(f"The embeddings can't be measured by {evaluator.name!r}: {error}") from error
         metrics |= {f"{evaluator.name}/{name}": _number(evaluator, name, value) for name, value in values.items()}

@@ -116,8 +116,7 @@ class _Located:
         place = f"--set {path}"
         if self.origin.file is not None:
             place = ": ".join(part for part in (f"{self.origin.file}:{self.line or 1}", path) if part)
-        lines = [place, f"    expected  {self.problem.expected}", f"    found     {self.problem.found}"]
-        return "\n".join([*lines, f"    {self.problem.hint}"] if self.problem.hint else lines)
+        return self.problem.text(place)
 
     def order(self, main: Path) -> tuple[bool, str, int]:
         return self.origin.file != main, str(self.origin.file), self.line or 0

@@ -44,6 +44,11 @@ class Problem:
     found: str
     hint: str = ""
 
+    def text(self, place: str) -> str:
+        """The problem for a person to read; `place` is where the value was written."""
+        lines = [place, f"    expected  {self.expected}", f"    found     {self.found}"]
+        return "\n".join([*lines, f"    {self.hint}"] if self.hint else lines)
+
 
 @frozen
 class Structurer:
@@ -155,7 +160,7 @@ class Structurer:
     def _unknown_key(self, key: str, cls: type, path: ValuePath) -> None:
         known = [option_key(attribute) for attribute in attrs.fields(cls)]
         owner = f"{cls.kind} {cls.name!r}" if issubclass(cls, Component) else f"[{path[-2]}]" if path[1:] else "a study"
-        hint = did_you_mean(key, known).strip() or f"Known: {listing(known) or 'no option at all'}."
+        hint = did_you_mean(str(key), known).strip() or f"Known: {listing(known) or 'no option at all'}."
         self._problem(path, f"an option of {owner}", repr(key), hint)
 
     def _check_bounds(self, value: Any, facts: OptionFacts, path: ValuePath) -> None:

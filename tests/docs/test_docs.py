@@ -36,7 +36,7 @@ def commands() -> list[str]:
 
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the studies and small archives of the published data sets."""
+    """A folder with the studies, small archives of the published data sets, and embeddings."""
     folder = tmp_path_factory.mktemp("workplace")
     shutil.copytree(ROOT / "studies", folder / "studies")
     (folder / "data").mkdir()
@@ -47,6 +47,8 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
         photos.mkdir(parents=True)
         for number in range(4):
             Image.new("RGB", (40, 30), (8 * label, 9 * number, 99)).save(photos / f"{number}.jpg")
+    examples = "\n".join(blocks(ROOT / "docs" / "metrics.md", "python"))  # they save the embeddings of the commands
+    subprocess.run([sys.executable, "-c", examples], cwd=folder, check=True)
     return folder
 
 

@@ -1,0 +1,119 @@
+"""What `dmlcore metrics` does: evaluators over saved embeddings, without a study."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+
+from dmlcore import __version__
+from dmlcore.components import USE, EvaluatorConfig
+from dmlcore.engine.evaluation import measure
+from dmlcore.errors import StudyError
+from dmlcore.registry import Registry
+from dmlcore.study.document import Document, Origin, dotted, parse_override
+from dmlcore.study.structure import Structurer, plain
+from dmlcore.values import Embeddings
+from dmlcore.wording import counted, did_you_mean, listing
+
+
+@frozen
+class Measured:
+    """Metrics of embeddings, named evaluator/metric, and what was measured how."""
+
+    source: str
+    queries: Embeddings
+    gallery: Embeddings | None
+    evaluators: tuple[EvaluatorConfig, ...]
+    metrics: Mapping[str, float]
+    notes: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        """One line: which file, how many embeddings, of how many classes and dimensions."""
+        against = f", ranked against {_words(self.gallery)}" if self.gallery else ""
+        return f"{self.source}: {_words(self.queries)}{against}, D = {self.queries.vectors.shape[1]:,}"
+
+    def as_json(self) -> str:
+        """Everything but the embeddings, for machines; floats keep every digit."""
+        return json.dumps(
+            {
+                "source": self.source,
+                "queries": _counts(self.queries),
+                "gallery": _counts(self.gallery) if self.gallery else None,
+                "evaluators": [plain(evaluator, Path()) for evaluator in self.evaluators],
+                "metrics": dict(self.metrics),
+                "notes": list(self.notes),
+                "dmlcore": __version__,
+            },
+            indent=1,
+            ensure_ascii=False,
+        )
+
+
+def measured(
+    source: str, queries: Embeddings, gallery: Embeddings | None, evaluators: Sequence[EvaluatorConfig]
+) -> Measured:
+    """The metrics of embeddings; `source` is where they come from, in words.
+
+    Raises StudyError where queries and gallery can't be compared, and what the evaluators raise.
+    """
+    if gallery is not None:
+        _check_alike(queries, gallery)
+    metrics, notes = measure(evaluators, queries, gallery)
+    return Measured(source, queries, gallery, tuple(evaluators), metrics, tuple(notes))
+
+
+def chosen_evaluators(
+    names: Sequence[str], overrides: Sequence[str], registry: Registry
+) -> tuple[EvaluatorConfig, ...]:
+    """The evaluators of these names, with options given as "retrieval.recall_at=[1, 10]".
+
+    Raises UnknownComponentError for a name that no plugin offers, StudyError for wrong options.
+    """
+    offers = [registry.find("evaluator", name) for name in dict.fromkeys(names)]
+    chosen = {offer.component.name: {USE: offer.full_name} for offer in offers}
+    document = Document(dict(chosen))
+    for text in overrides:
+        path, value = parse_override(text)
+        if path[0] not in chosen or len(path) == 1:
+            near = did_you_mean(str(path[0]), chosen)
+            raise StudyError(
+                f"--set {text}: expected EVALUATOR.OPTION=VALUE, of an evaluator that is asked for: "
+                f"{listing(chosen)}.{near}"
+            )
+        document = document.with_value(path, value, Origin(None, path))
+    structurer = Structurer(registry, lambda _: Path())
+    evaluators = [structurer.structure(document.values[name], EvaluatorConfig, (name,)) for name in chosen]
+    if structurer.problems:
+        raise StudyError("\n\n".join(p.text(f"--set {dotted(p.path)}") for p in structurer.problems))
+    return tuple(evaluators)
+
+
+def _check_alike(queries: Embeddings, gallery: Embeddings) -> None:
+    if queries.vectors.shape[1] != gallery.vectors.shape[1]:
+        raise StudyError(
+            f"The queries have {queries.vectors.shape[1]:,} dimensions, the gallery {gallery.vectors.shape[1]:,}. "
+            "Both must come from one network."
+        )
+    if bool(queries.class_names) != bool(gallery.class_names):
+        raise StudyError(
+            "The classes have names in one of the two files and numbers in the other, so they can't be matched. "
+            "Give names in both, or numbers in both."
+        )
+
+
+def _words(embeddings: Embeddings) -> str:
+    counts = _counts(embeddings)
+    return f"{counted(counts['samples'], 'embedding')} of {counted(counts['classes'], 'class')}"
+
+
+def _counts(embeddings: Embeddings) -> dict[str, Any]:
+    return {
+        "samples": len(embeddings),
+        "dimensions": embeddings.vectors.shape[1],
+        "classes": len(set(embeddings.labels.tolist())),
+    }

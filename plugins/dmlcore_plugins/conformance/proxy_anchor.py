@@ -1,0 +1,26 @@
+"""tjddus9597/Proxy-Anchor-CVPR2020, code/utils.py: `evaluate_cos` and `calc_recall_at_k`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from dmlcore_plugins.conformance.comparison import Comparison, mean_by_name
+from dmlcore_plugins.conformance.ranked import class_sizes, found_among, rankings, without_the_first
+
+
+def compare(vectors: np.ndarray, labels: np.ndarray, recall_at: Sequence[int]) -> Comparison:
+    """Recall@K by the cosine: the K + 1 nearest without the first, which is taken to be the query itself."""
+    blocks, strays = [], 0
+    for rows, order in rankings(vectors, "cosine"):
+        hits = without_the_first(labels, rows, order)
+        strays += int((order[:, 0] != rows).sum())
+        blocks.append({f"recall_at_{k}_by_proxy_anchor": found_among(hits, k) for k in recall_at})
+    lone = int((class_sizes(labels) == 1).sum())
+    return Comparison(
+        mean_by_name(blocks),
+        "proxy_anchor: Recall@K leaves out the nearest item instead of the query itself; where a duplicate comes "
+        f"first, the query stays and finds itself ({strays:,} of {len(labels):,} queries here). Queries alone in their "
+        f"class count as misses ({lone:,} here). Of ties, whichever the sorting puts first is first",
+    )

@@ -1,0 +1,63 @@
+"""Whole rankings, block by block, as the compared codebases make them: the query itself among its neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Indices = npt.NDArray[np.int64]
+Hits = npt.NDArray[np.bool_]
+
+BLOCK = 256
+"""Queries ranked at once."""
+
+
+def similarities(vectors: np.ndarray, distance: Literal["cosine", "l2"]) -> Iterator[tuple[Indices, np.ndarray]]:
+    """Blocks of queries (b,), and how near every sample is to them (b, N), in float64; the higher, the nearer.
+
+    By the cosine, or by the squared Euclidean distance of the vectors (N, D) as they are given.
+    """
+    vectors = vectors.astype(np.float64)
+    if distance == "cosine":
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    squares = np.square(vectors).sum(axis=1)
+    for start in range(0, len(vectors), BLOCK):
+        rows = np.arange(start, min(start + BLOCK, len(vectors)))
+        near = vectors[rows] @ vectors.T
+        yield rows, near if distance == "cosine" else 2 * near - squares
+
+
+def rankings(vectors: np.ndarray, distance: Literal["cosine", "l2"]) -> Iterator[tuple[Indices, Indices]]:
+    """Blocks of queries (b,), and all samples from near to far (b, N); of ties the lower index comes first."""
+    for rows, near in similarities(vectors, distance):
+        yield rows, np.argsort(-near, axis=1, kind="stable")
+
+
+def without_the_first(labels: Indices, rows: Indices, order: Indices) -> Hits:
+    """(b, N - 1): whether each neighbour but the nearest is of the query's class."""
+    return np.asarray(labels[order[:, 1:]] == labels[rows][:, None])
+
+
+def without_the_query(labels: Indices, rows: Indices, order: Indices) -> Hits:
+    """(b, N - 1): whether each neighbour but the query itself is of its class."""
+    others = order[order != rows[:, None]].reshape(len(rows), -1)
+    return np.asarray(labels[others] == labels[rows][:, None])
+
+
+def found_among(hits: Hits, k: int) -> Hits:
+    """(b,): whether an item of the query's class is among the K nearest."""
+    return np.asarray(hits[:, :k].any(axis=1))
+
+
+def precision_at_hits(hits: Hits) -> np.ndarray:
+    """(b, n): P(i)·rel(i), the precision among the i nearest where the i-th is of the class, else 0."""
+    return np.asarray(hits.cumsum(axis=1) * hits / np.arange(1, hits.shape[1] + 1))
+
+
+def class_sizes(labels: Indices) -> Indices:
+    """(N,): how many samples the class of each sample has, itself among them."""
+    _, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    return np.asarray(counts[inverse])

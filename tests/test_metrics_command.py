@@ -1,0 +1,224 @@
+"""`dmlcore metrics`, as a user gives it: on small evaluators, and on the real ones."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from attrs import evolve
+from click.testing import CliRunner, Result
+
+from dmlcore import cli
+from dmlcore.example_embeddings import example_embeddings
+from dmlcore.neighbors import rank
+from dmlcore.registry import Offer, Registry
+from dmlcore_plugins.conformance.conformance import Conformance
+from dmlcore_plugins.metrics.clustering import Clustering
+from dmlcore_plugins.metrics.retrieval import Retrieval
+from toys import REGISTRY, SOURCE
+
+REAL = Registry(tuple(Offer(component, SOURCE) for component in (Retrieval, Clustering, Conformance)))
+
+
+@pytest.fixture
+def invoke(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """Gives a `metrics` command in a folder with `e.npz`: two classes of three, well apart."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cli, "_registry", lambda: evolve(REGISTRY, offers=REGISTRY.offers + REAL.offers))
+    vectors = np.array([[1, 0], [1, 0.1], [0.9, 0.2], [0, 1], [0.1, 1], [0.3, 1]], dtype=np.float32)
+    np.savez("e.npz", vectors=vectors, labels=["a", "a", "a", "b", "b", "b"])
+    np.savez("g.npz", vectors=vectors[::2] + 0.01, labels=["b", "c", "a"])
+
+    def give(*arguments: str, code: int = 0) -> Result:
+        result = CliRunner().invoke(cli.main, ["metrics", *arguments])
+        assert result.exit_code == code, result.output
+        return result
+
+    return give
+
+
+def rows_of(output: str) -> list[str]:
+    return [" ".join(line.split()) for line in output.splitlines() if line.strip() and "─" not in line]
+
+
+def test_the_table_of_a_file(invoke: Any) -> None:
+    output = invoke("e.npz", "--evaluator", "nearest", "--evaluator", "retrieval", "--set", "retrieval.recall_at=[1,9]")
+    assert rows_of(output.stdout) == [
+        "e.npz: 6 embeddings of 2 classes, D = 2",
+        "evaluator metric value",
+        "nearest recall@1 1.0000",
+        "spread 0.4406",
+        "retrieval recall@1 1.0000",
+        "r_precision 1.0000",
+        "map@r 1.0000",
+        "mrr 1.0000",
+        "note retrieval: no Recall@K for K = 9: a query is ranked against 5 images only",
+    ]
+
+
+def test_ties_stand_side_by_side_and_counts_are_whole(invoke: Any) -> None:
+    vectors = np.array([[1, 0], [1, 0], [1, 0], [0, 1], [0.5, 1]], dtype=np.float32)
+    np.savez("ties.npz", vectors=vectors, labels=[0, 0, 1, 2, 3])
+    output = invoke("ties.npz", "--evaluator", "retrieval", "--set", "retrieval.recall_at=[1]").stdout
+    rows = rows_of(output)
+    assert rows[1:4] == [
+        "evaluator metric value ties for the query",
+        "retrieval recall@1 0.0000 1.0000",
+        "r_precision 0.0000 1.0000",
+    ]
+    assert "lone_queries 3" in rows
+
+
+def test_json_has_every_digit_and_all_that_was_asked(invoke: Any) -> None:
+    example = example_embeddings()
+    np.savez("example.npz", vectors=example.vectors, labels=example.labels)
+    said = json.loads(invoke("example.npz", "--set", "clustering.seeds=1", "--json").stdout)
+    ranking = rank(example.vectors, example.labels)
+    assert said["metrics"]["retrieval/map_at_r"] == ranking.map_at_r()
+    assert said["metrics"]["retrieval/map_at_r_optimistic"] == ranking.map_at_r(ties="optimistic")
+    assert said["metrics"].keys() > {"clustering/nmi", "clustering/ami"}
+    assert said["source"] == "example.npz"
+    assert said["queries"] == {"samples": 632, "dimensions": 32, "classes": 72}
+    assert said["gallery"] is None
+    assert said["evaluators"] == [
+        {"use": "retrieval", "recall_at": [1, 2, 4, 8, 16, 32], "distance": "cosine"},
+        {"use": "clustering", "seeds": 1},
+    ]
+    assert said["notes"][0] == (
+        "retrieval: 12 of 632 queries have no other image of their class to find: they are left out of every mean"
+    )
+
+
+def test_a_gallery_is_ranked_by_class_names(invoke: Any) -> None:
+    arguments = ("e.npz", "--gallery", "g.npz", "--evaluator", "retrieval", "--set", "retrieval.recall_at=[1,3]")
+    said = json.loads(invoke(*arguments, "--json").stdout)
+    assert said["gallery"] == {"samples": 3, "dimensions": 2, "classes": 3}
+    assert said["metrics"]["retrieval/recall_at_1"] == 0
+    assert said["metrics"]["retrieval/recall_at_3"] == 1
+    first = "e.npz: 6 embeddings of 2 classes, ranked against 3 embeddings of 3 classes, D = 2"
+    assert invoke(*arguments).stdout.splitlines()[0] == first
+
+
+def test_the_gallerys_labels_may_lie_elsewhere(invoke: Any) -> None:
+    np.save("q.npy", np.eye(3))
+    np.save("g.npy", np.eye(3)[[1, 0, 2]])
+    Path("q.txt").write_text("5\n6\n7\n")
+    Path("g.txt").write_text("6\n5\n7\n")
+    labels = ("--labels", "q.txt", "--gallery-labels", "g.txt")
+    said = json.loads(invoke("q.npy", "--gallery", "g.npy", *labels, "--evaluator", "retrieval", "--json").stdout)
+    assert said["metrics"]["retrieval/map_at_r"] == 1
+
+
+def test_conformance_of_the_made_up_embeddings(invoke: Any) -> None:
+    output = invoke("--conformance").stdout
+    rows = rows_of(output)
+    assert rows[0] == "made-up embeddings: 632 embeddings of 72 classes, D = 32"
+    assert rows[1] == "metric by value difference"
+    groups = [row.split()[0] for row in rows if " dmlcore " in row]
+    assert groups == ["recall@1", "recall@8", "r_precision", "map@r", "mrr", "nmi", "ami"]
+    ranking = rank(example_embeddings().vectors, example_embeddings().labels)
+    assert f"map@r dmlcore {ranking.map_at_r():.4f}" in rows
+    for codebase in ("pml", "roth", "bnu", "oml", "proxy_anchor"):
+        _, value, difference = next(row for row in rows if row.startswith(f"{codebase} ")).split()
+        assert float(value) - ranking.recall_at(1) == pytest.approx(float(difference), abs=1e-4)
+        assert f"note conformance: {codebase}: " in output
+    assert "-0.0000" not in output
+
+
+def test_conformance_of_a_file_takes_options_as_any_evaluator(invoke: Any) -> None:
+    said = invoke("e.npz", "--conformance", "--evaluator", "nearest", "--set", "conformance.recall_at=[1]")
+    rows = rows_of(said.stdout)
+    assert rows[2:4] == ["recall@1 dmlcore 1.0000", "pml 1.0000 +0.0000"]
+    assert "r_precision dmlcore –" in rows, "nobody of ours measured it"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere.npz"], "nowhere.npz: there is no such file."),
+        (
+            ["e.npz", "--evaluator", "retreival"],
+            "no installed plugin offers an evaluator named 'retreival'. Did you mean 'retrieval'? "
+            "Known: clustering, conformance, nearest, retrieval.",
+        ),
+        (
+            ["e.npz", "--set", "retrieval.recall_at=[0]", "--set", "clustering.seed=3"],
+            "--set retrieval.recall_at[0]\n    expected  a number ≥ 1\n    found     0 (an integer)\n\n"
+            "--set clustering.seed\n    expected  an option of evaluator 'clustering'\n    found     'seed'\n"
+            "    Did you mean 'seeds'?",
+        ),
+        (
+            ["e.npz", "--set", "retrievl.recall_at=[1]"],
+            "--set retrievl.recall_at=[1]: expected EVALUATOR.OPTION=VALUE, of an evaluator that is asked for: "
+            "retrieval, clustering. Did you mean 'retrieval'?",
+        ),
+        (
+            ["e.npz", "--set", "retrieval=[1]"],
+            "--set retrieval=[1]: expected EVALUATOR.OPTION=VALUE, of an evaluator that is asked for: "
+            "retrieval, clustering. Did you mean 'retrieval'?",
+        ),
+        (
+            ["e.npz", "--set", "retrieval.0=1", "--evaluator", "retrieval"],
+            "--set retrieval[0]\n    expected  an option of evaluator 'retrieval'\n    found     0\n"
+            "    Known: recall_at, distance.",
+        ),
+        (
+            ["e.npz", "--gallery", "three.npz"],
+            "The queries have 2 dimensions, the gallery 3. Both must come from one network.",
+        ),
+        (
+            ["e.npz", "--gallery", "numbered.npz"],
+            "The classes have names in one of the two files and numbers in the other, so they can't be matched. "
+            "Give names in both, or numbers in both.",
+        ),
+    ],
+)
+def test_a_mistake_is_one_message(invoke: Any, arguments: list[str], message: str) -> None:
+    np.savez("three.npz", vectors=np.eye(3), labels=["a", "b", "a"])
+    np.savez("numbered.npz", vectors=np.eye(2), labels=[0, 1])
+    assert invoke(*arguments, code=1).stderr == f"Error: {message}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "Give a file of embeddings, or --conformance alone."),
+        (["--conformance", "--labels", "y"], "Give a file of embeddings, or --conformance alone."),
+        (["e.npz", "--gallery-labels", "y"], "--gallery-labels are the labels of a --gallery: give both."),
+        (
+            ["e.npz", "--gallery", "./e.npz"],
+            "The gallery is the same file, so each would find itself: leave out --gallery.",
+        ),
+        (
+            ["e.npz", "--conformance", "--gallery", "g.npz"],
+            "--conformance ranks each embedding among all others: leave out --gallery.",
+        ),
+    ],
+)
+def test_options_that_do_not_go_together(invoke: Any, arguments: list[str], message: str) -> None:
+    assert invoke(*arguments, code=2).stderr.splitlines()[-1] == f"Error: {message}"
+
+
+def test_ctrl_c_promises_nothing(invoke: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Retrieval, "evaluate", interrupted)
+    assert invoke("e.npz", code=130).stderr == "Stopped.\n"
+
+
+def test_torch_is_not_loaded_by_the_command_itself(invoke: Any) -> None:
+    code = (
+        "import sys\nfrom dmlcore import cli, metrics_command\n"
+        "metrics_command.chosen_evaluators = lambda *_: ()\n"
+        "assert not cli.main(['metrics', 'e.npz'], standalone_mode=False)\n"
+        "assert 'torch' not in sys.modules, 'torch was loaded'"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("e.npz: 6 embeddings of 2 classes, D = 2\n")
