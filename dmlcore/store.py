@@ -114,6 +114,9 @@ class Store:
 
 def save_tensors(path: Path, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
     """Arrays and texts in one safetensors file, written atomically."""
+    import numpy as np
     from safetensors.numpy import save_file
 
-    write_atomically(path, lambda scratch: save_file(dict(arrays), str(scratch), dict(metadata)))
+    # safetensors writes an array's memory as it lies, so that of a channels-last filter would come back shuffled
+    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    write_atomically(path, lambda scratch: save_file(contiguous, str(scratch), dict(metadata)))

@@ -12,10 +12,15 @@ import pytest
 import torch
 from attrs import evolve
 from safetensors.numpy import load_file
+from safetensors.torch import load_file as load_tensors
 
 from dmlcore import DataError, StudyError
 from dmlcore.engine import session
+from dmlcore.engine.embedding import SplitEmbedder
+from dmlcore.engine.loading import resolve_transforms
+from dmlcore.engine.model import build_model
 from dmlcore.engine.runner import Failure, run_study
+from dmlcore.engine.splits import load_data
 from dmlcore.results import Result
 from dmlcore.store import EMBEDDINGS, MODEL, Store
 from dmlcore.study.schema import Run
@@ -55,6 +60,18 @@ def test_a_run_gives_a_whole_result(make_study: Any, tmp_path: Path) -> None:
     assert stored["vectors"].shape == (36, 4)
     assert np.linalg.norm(stored["vectors"], axis=1) == pytest.approx(np.ones(36), abs=1e-6)
     assert stored["labels"].tolist() == np.repeat(np.arange(6), 6).tolist()
+
+
+def test_the_stored_network_gives_the_stored_embeddings(make_study: Any, tmp_path: Path) -> None:
+    (run,) = make_study("seeds=[0]").runs
+    results([run], tmp_path)
+    folder = tmp_path / "toy" / run.name
+    model = build_model(evolve(run, seed=99))
+    model.load_state_dict(load_tensors(folder / MODEL))
+    transforms = resolve_transforms(run.study.transforms, model.input_spec)
+    embedder = SplitEmbedder(load_data(run).test, run.study, transforms)
+    vectors = embedder.embeddings(model, lambda *_: None).vectors
+    assert vectors == pytest.approx(load_file(folder / EMBEDDINGS)["vectors"], abs=1e-6)
 
 
 def test_the_same_run_gives_the_same_numbers(make_study: Any, tmp_path: Path) -> None:
