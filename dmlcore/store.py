@@ -118,5 +118,5 @@ def save_tensors(path: Path, arrays: Mapping[str, np.ndarray], metadata: Mapping
     from safetensors.numpy import save_file
 
     # safetensors writes an array's memory as it lies, so that of a channels-last filter would come back shuffled
-    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     write_atomically(path, lambda scratch: save_file(contiguous, str(scratch), dict(metadata)))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import multiprocessing
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from dmlcore import DmlcoreError
 from dmlcore.results import SCHEMA
-from dmlcore.store import RESULT, RunFolder, Store, write_atomically
+from dmlcore.store import RESULT, RunFolder, Store, save_tensors, write_atomically
 from results_made import result
 
 
@@ -83,3 +85,13 @@ def test_a_study_can_be_forgotten(tmp_path: Path) -> None:
     store.forget("study")
     store.forget("study")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_arrays_come_back_as_they_were_whatever_their_memory_layout(tmp_path: Path) -> None:
+    array = np.arange(24.0).reshape(2, 3, 4)
+    arrays = {"plain": array, "shuffled": array.transpose(2, 0, 1), "strided": array[:, ::2], "scalar": np.array(3)}
+    save_tensors(tmp_path / "file", arrays, {"study": "margins"})
+    stored = load_file(tmp_path / "file")
+    for name, expected in arrays.items():
+        assert stored[name].shape == expected.shape
+        assert np.array_equal(stored[name], expected)
