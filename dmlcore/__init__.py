@@ -16,6 +16,7 @@ from dmlcore.components import (
     option,
 )
 from dmlcore.errors import (
+    DamagedDataError,
     DataError,
     DmlcoreError,
     PluginError,
@@ -25,6 +26,7 @@ from dmlcore.errors import (
 )
 from dmlcore.hookspecs import hookimpl
 from dmlcore.images import ImageFiles, read_rgb
+from dmlcore.sources import Archive, Source, Way
 from dmlcore.values import (
     BackboneContext,
     Embeddings,
@@ -42,8 +44,10 @@ from dmlcore.values import (
 __version__ = "0.1.0"
 
 __all__ = [
+    "Archive",
     "BackboneConfig",
     "BackboneContext",
+    "DamagedDataError",
     "DataError",
     "DatasetConfig",
     "DmlcoreError",
@@ -64,10 +68,12 @@ __all__ = [
     "RunInfo",
     "SamplerConfig",
     "SamplerContext",
+    "Source",
     "Split",
     "StudyError",
     "TrainingError",
     "UnknownComponentError",
+    "Way",
     "__version__",
     "hookimpl",
     "option",

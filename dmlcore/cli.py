@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dmlcore import __version__
+from dmlcore.data.commands import data
 from dmlcore.errors import DmlcoreError
 
 if TYPE_CHECKING:
@@ -53,6 +54,9 @@ class _Commands(click.Group):
 @click.version_option(__version__, prog_name="dmlcore")
 def main() -> None:
     """Studies of deep metric learning, every component a plugin."""
+
+
+main.add_command(data)
 
 
 def _registry() -> Registry:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import attrs
 from attrs import NOTHING, frozen
 
+from dmlcore.sources import Source
 from dmlcore.values import (
     BackboneContext,
     Embeddings,
@@ -125,8 +126,19 @@ class DatasetConfig(Component):
     kind: ClassVar[str] = "dataset"
 
     def load(self, split: Split) -> LabelledImages:
-        """The images of a split. Raises DataError, which says how to get the files, where they are missing."""
+        """The images of a split. Raises DataError, which says how to get the files, where they are missing.
+
+        DamagedDataError, where files are there but not as they should be.
+        """
         raise NotImplementedError
+
+    def source(self) -> Source | None:
+        """Where its files come from, for `dmlcore data fetch` and `import`; None where there is nothing to get.
+
+        A data set that gives a source has an option `root`: the folder that its files lie in, at any depth. Files are
+        put into `root/<name>`, laid out as the archives have them, once both splits could be loaded from them.
+        """
+        return None
 
 
 @frozen

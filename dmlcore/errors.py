@@ -18,7 +18,19 @@ class PluginError(DmlcoreError):
 
 
 class DataError(DmlcoreError):
-    """The images of a data set are missing, damaged, or of another edition."""
+    """The images of a data set are missing, damaged, or of another edition.
+
+    What is wrong may stand apart from what to do about it: the message is both, `problem` and `remedy` each.
+    """
+
+    def __init__(self, problem: str, remedy: str = "") -> None:
+        super().__init__(f"{problem}\n{remedy}" if remedy else problem)
+        self.problem = problem
+        self.remedy = remedy
+
+
+class DamagedDataError(DataError):
+    """Images are there, but damaged or of another edition: a good copy beside them would not be found."""
 
 
 class TrainingError(DmlcoreError):

@@ -39,6 +39,14 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes:02} min"
 
 
+def byte_size(number: int) -> str:
+    """ "812 bytes", "45.2 MB", "1.15 GB"; 1 MB is a million bytes."""
+    for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if number >= size:
+            return f"{number / size:.3g} {unit}" if number < 100 * size else f"{number / size:,.0f} {unit}"
+    return counted(number, "byte")
+
+
 def point_label(point: Mapping[str, object]) -> str:
     """A grid point in words: "embedding.dim=64 loss.margin=0.1"; empty without a grid."""
     return " ".join(f"{path}={_value_text(value)}" for path, value in point.items())

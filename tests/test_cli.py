@@ -123,7 +123,15 @@ GLYPHS = str(Path(__file__).parents[1] / "studies" / "quickstart.toml")
 
 
 @pytest.mark.parametrize(
-    "arguments", [["list-plugins"], ["describe", "triplet"], ["check", GLYPHS], ["report", GLYPHS], ["--help"]]
+    "arguments",
+    [
+        ["list-plugins"],
+        ["describe", "triplet"],
+        ["check", GLYPHS],
+        ["report", GLYPHS],
+        ["data", "check", "glyphs", "--set", "classes=4"],
+        ["--help"],
+    ],
 )
 def test_torch_is_not_loaded_by(arguments: list[str], tmp_path: Path) -> None:
     code = (

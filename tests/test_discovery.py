@@ -141,7 +141,7 @@ def test_every_built_in_loads() -> None:
     assert plugins.failed == ()
     offered = {f"{c.kind} {c.name}" for p in plugins.loaded for c in p.components if p.source.distribution == "dmlcore"}
     assert offered == {
-        *(f"dataset {name}" for name in ("glyphs", "image_folder", "cub200", "cars196")),
+        *(f"dataset {name}" for name in ("glyphs", "image_folder", "cub200", "cars196", "sop")),
         *(f"backbone {name}" for name in ("timm", "resnet50", "efficientnet_lite0")),
         *(f"loss {name}" for name in ("contrastive", "triplet", "proxy_anchor")),
         *(f"miner {name}" for name in ("triplet_margin", "batch_hard", "multi_similarity")),

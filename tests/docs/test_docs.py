@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from PIL import Image
 from dmlcore.discovery import discover
 from dmlcore.registry import Registry
 from dmlcore.study.load import load_study
-from plugins.datasets.archives import make_cars, make_cub
+from plugins.datasets.archives import make_cars, make_cub, make_sop
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
@@ -42,6 +43,10 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "data").mkdir()
     make_cub(folder / "data")
     make_cars(folder / "data")
+    make_sop(folder / "data")
+    make_cars(folder / "downloads" / "stanford_cars", "by_class")
+    with tarfile.open(folder / "downloads" / "CUB_200_2011.tgz", "w:gz", compresslevel=1) as archive:
+        archive.add(folder / "data" / "CUB_200_2011", "CUB_200_2011")
     for label in range(30):
         photos = folder / "studies" / "photos" / f"class {label}"
         photos.mkdir(parents=True)
@@ -117,7 +122,9 @@ def test_the_tree_in_the_pages_is_the_tree() -> None:
     page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
     told = set(re.findall(r"^\s+(\w+\.py)\s", page, re.MULTILINE))
     core = ROOT / "dmlcore"
-    real = {path.name for folder in (core, core / "study", core / "engine") for path in folder.glob("*.py")}
+    real = {
+        path.name for folder in (core, core / "study", core / "engine", core / "data") for path in folder.glob("*.py")
+    }
     assert told == real - {"__main__.py"}
 
 

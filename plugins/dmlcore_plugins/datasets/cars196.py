@@ -6,29 +6,42 @@ from pathlib import Path
 
 from attrs import frozen
 
-from dmlcore import DatasetConfig, ImageFiles, Split, hookimpl, option
-from dmlcore_plugins.datasets.archive import Archive, Way
+from dmlcore import Archive, DatasetConfig, ImageFiles, Source, Split, Way, hookimpl, option
 from dmlcore_plugins.datasets.cars196_readers import read_by_class, read_devkit, read_numbered
 from dmlcore_plugins.datasets.layout import Layout, Part
 from dmlcore_plugins.datasets.published import ROOT_HELP, Half, PublishedSet
 
 BY_CLASS = Archive(
     "stanford-car-dataset-by-classes-folder.zip",
-    "https://www.kaggle.com/api/v1/datasets/download/jutrera/stanford-car-dataset-by-classes-folder",
+    mirrors=["https://www.kaggle.com/api/v1/datasets/download/jutrera/stanford-car-dataset-by-classes-folder"],
+    unpacked=3_000_000_000,
 )
-FROM_STANFORD = Archive("CARS196.zip", "http://ftp.cs.stanford.edu/cs/cvgl/CARS196.zip")
-IMAGES = Archive("car_ims.tgz", md5="d5c8f0aa497503f355e17dc7886c3f14")
-LIST = Archive("cars_annos.mat", md5="b407c6086d669747186bd1d764ff9dbc")
-TRAIN_IMAGES = Archive("cars_train.tgz", md5="065e5b463ae28d29e77c1b4b166cfe61")
-TEST_IMAGES = Archive("cars_test.tgz", md5="4ce7ebf6a94d07f1952d94dd34c4d501")
-DEVKIT = Archive("car_devkit.tgz", md5="c3b158d763b6e2245038c8ad08e45376")
-TEST_LABELS = Archive("cars_test_annos_withlabels.mat", md5="b0a2b23655a3edd16d84508592a98d10")
+FROM_STANFORD = Archive(
+    "CARS196.zip", mirrors=["http://ftp.cs.stanford.edu/cs/cvgl/CARS196.zip"], unpacked=3_000_000_000
+)
+IMAGES = Archive("car_ims.tgz", checksum="md5:d5c8f0aa497503f355e17dc7886c3f14", unpacked=3_000_000_000)
+LIST = Archive("cars_annos.mat", checksum="md5:b407c6086d669747186bd1d764ff9dbc")
+TRAIN_IMAGES = Archive(
+    "cars_train.tgz",
+    checksum="md5:065e5b463ae28d29e77c1b4b166cfe61",
+    size=979_269_282,
+    unpacked=1_500_000_000,
+)
+TEST_IMAGES = Archive(
+    "cars_test.tgz",
+    checksum="md5:4ce7ebf6a94d07f1952d94dd34c4d501",
+    size=977_350_468,
+    unpacked=1_500_000_000,
+)
+DEVKIT = Archive("car_devkit.tgz", checksum="md5:c3b158d763b6e2245038c8ad08e45376", size=330_960)
+TEST_LABELS = Archive("cars_test_annos_withlabels.mat", checksum="md5:b0a2b23655a3edd16d84508592a98d10", size=185_758)
 
 LISTS = (".", "devkit", "car_devkit/devkit")
 CLASS_FOLDER = "* [12][0-9][0-9][0-9]"
 """Every class ends in the year of the model."""
 
 CARS = PublishedSet(
+    name="cars196",
     title="CARS-196",
     folders=("car*", "stanford*"),
     layouts=[
@@ -52,7 +65,11 @@ CARS = PublishedSet(
             read_devkit,
         ),
         Layout(
-            [Part("train", BY_CLASS, holds=CLASS_FOLDER), Part("test", BY_CLASS, holds=CLASS_FOLDER)],
+            [
+                Part("train", BY_CLASS, holds=CLASS_FOLDER),
+                Part("test", BY_CLASS, holds=CLASS_FOLDER),
+                Part("names.csv", BY_CLASS, places=(".", "..", "../.."), optional=True),
+            ],
             read_by_class,
         ),
     ],
@@ -86,6 +103,10 @@ class Cars196(DatasetConfig):
     def load(self, split: Split) -> ImageFiles:
         """Raises DataError where files are missing or of another edition; it says how to get the right ones."""
         return CARS.load(self.root, split)
+
+    def source(self) -> Source:
+        """Kaggle's tree by class, or Stanford's archive; the host of the official ones is gone since 2023."""
+        return CARS.source(self.root)
 
 
 @hookimpl

@@ -31,14 +31,13 @@ def read_devkit(train: Path, test: Path, train_list: Path, test_list: Path, meta
     return _by_class(train.parent, _class_names(meta), rows)
 
 
-def read_by_class(train: Path, test: Path) -> ImagesByClass:
-    """`train/<class>/` and `test/<class>/`; `names.csv`, beside them or above, gives the order of the classes.
+def read_by_class(train: Path, test: Path, listed: Path | None) -> ImagesByClass:
+    """`train/<class>/` and `test/<class>/`; `names.csv` gives the order of the classes.
 
     Without it the classes are sorted by name. The first 98 are the same, since the official list is sorted by maker.
     """
     folders = {half: _class_folders(half) for half in (train, test)}
     found = sorted(folders[train].keys() | folders[test].keys())
-    listed = _find_names(train.parent)
     names = _read_names(listed) if listed else found
     if set(names) != set(found):
         only_listed, only_found = sorted(set(names) - set(found)), sorted(set(found) - set(names))
@@ -56,11 +55,6 @@ def folder_name(name: str) -> str:
 
 def _class_folders(half: Path) -> dict[str, list[Path]]:
     return {f.name: images_in(f) for f in half.iterdir() if f.is_dir() and not f.name.startswith(".")}
-
-
-def _find_names(folder: Path) -> Path | None:
-    above = (folder, *folder.parents[:2])
-    return next((path for place in above if (path := place / "names.csv").is_file()), None)
 
 
 def _read_names(file: Path) -> list[str]:

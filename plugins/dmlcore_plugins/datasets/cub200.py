@@ -6,8 +6,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-from dmlcore import DataError, DatasetConfig, ImageFiles, Split, hookimpl, option
-from dmlcore_plugins.datasets.archive import Archive, Way
+from dmlcore import Archive, DataError, DatasetConfig, ImageFiles, Source, Split, Way, hookimpl, option
 from dmlcore_plugins.datasets.images_by_class import ImagesByClass, images_in
 from dmlcore_plugins.datasets.layout import Layout, Part
 from dmlcore_plugins.datasets.published import ROOT_HELP, Half, PublishedSet, refuse_missing
@@ -19,8 +18,13 @@ IMAGES_OF_2010 = 6033
 
 ARCHIVE = Archive(
     "CUB_200_2011.tgz",
-    "https://data.caltech.edu/records/65de6-vp158/files/CUB_200_2011.tgz",
-    "97eceeb196236b17998738112f37df78",
+    mirrors=[
+        "https://data.caltech.edu/records/65de6-vp158/files/CUB_200_2011.tgz",
+        "https://data.caltech.edu/records/65de6-vp158/files/CUB_200_2011.tgz?download=1",
+    ],
+    checksum="md5:97eceeb196236b17998738112f37df78",
+    size=1_150_585_339,
+    unpacked=2_000_000_000,
 )
 WAY = Way("Get it from Caltech", [ARCHIVE])
 
@@ -32,7 +36,8 @@ def read(images: Path) -> ImagesByClass:
     if found == IMAGES_OF_2010:
         raise DataError(
             f"{images.parent} holds CUB-200 of 2010, with {found:,} images; {TITLE} has the same class folders,"
-            f" but 11,788 images, and published numbers are measured on it.\n{WAY.instructions(images.parent)}"
+            " but 11,788 images, and published numbers are measured on it.",
+            WAY.instructions(images.parent),
         )
     listed = images.parent / "images.txt"
     if listed.is_file():
@@ -54,6 +59,7 @@ def _compare_with_list(listed: Path, images: Path, by_class: ImagesByClass) -> N
 
 
 CUB = PublishedSet(
+    name="cub200",
     title=TITLE,
     folders=("cub*2011*", "cub*"),
     layouts=[Layout([Part(folder, ARCHIVE, holds=CLASS_FOLDER)], read) for folder in ("images", ".")],
@@ -78,6 +84,10 @@ class Cub200(DatasetConfig):
     def load(self, split: Split) -> ImageFiles:
         """Raises DataError where files are missing or of another edition; it says how to get the right ones."""
         return CUB.load(self.root, split)
+
+    def source(self) -> Source:
+        """The archive of Caltech."""
+        return CUB.source(self.root)
 
 
 @hookimpl

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from attrs import frozen
 
-from dmlcore_plugins.datasets.archive import Archive
+from dmlcore import Archive
 from dmlcore_plugins.datasets.images_by_class import ImagesByClass
 
 
@@ -24,6 +25,8 @@ class Part:
     """Folders that it may lie in, below the data set's."""
     note: str = ""
     """What a person must know who has it not."""
+    optional: bool = False
+    """The layout can be read without it."""
 
     def __str__(self) -> str:
         source = f"{self.name}, from {self.archive}" if self.name != self.archive.file else str(self.archive)
@@ -32,7 +35,7 @@ class Part:
     def find(self, folder: Path) -> Path | None:
         """Where it lies, or None."""
         for place in self.places:
-            path = folder / place / self.name
+            path = Path(os.path.normpath(folder / place / self.name))
             if path.is_file() if self.holds is None else any(path.glob(self.holds)):
                 return path
         return None
@@ -44,7 +47,8 @@ class Layout:
 
     parts: Sequence[Part]
     read: Callable[..., ImagesByClass]
-    """Takes the paths of the parts in their order; gives the classes in the data set's own order."""
+    """Takes the paths of the parts in their order, None for an optional one that is not there; gives the classes in
+    the data set's own order."""
 
 
 @frozen
@@ -58,11 +62,20 @@ class Sighting:
 
     @property
     def missing(self) -> list[Part]:
-        return [part for part, path in zip(self.layout.parts, self.found, strict=True) if path is None]
+        return [part for part, path in self._parts() if path is None and not part.optional]
 
     @property
     def present(self) -> list[Part]:
-        return [part for part, path in zip(self.layout.parts, self.found, strict=True) if path is not None]
+        return [part for part, path in self._parts() if path is not None]
+
+    @property
+    def home(self) -> Path:
+        """The innermost folder that holds all parts that were found."""
+        holders = [path if part.name == "." else path.parent for part, path in self._parts() if path is not None]
+        return Path(os.path.commonpath(holders))
+
+    def _parts(self) -> Iterable[tuple[Part, Path | None]]:
+        return zip(self.layout.parts, self.found, strict=True)
 
 
 def best_sighting(folders: Sequence[Path], layouts: Sequence[Layout]) -> Sighting | None:

@@ -153,3 +153,28 @@ def write_mat(
         content["class_names"] = np.array([class_names], dtype=object)
     file.parent.mkdir(parents=True, exist_ok=True)
     savemat(file, content)
+
+
+def make_sop(root: Path) -> Path:
+    """`Stanford_Online_Products`, all 120,053 images of it, below `root`; returns `root`."""
+    base = root / "Stanford_Online_Products"
+    kinds = [f"{name}_final" for name in ("bicycle", "cabinet", "chair", "coffee_maker", "fan", "kettle")]
+    originals = {kind: [base / kind / f"original_{i}.JPG" for i in range(3)] for kind in kinds}
+    for seed, files in enumerate(originals.values()):
+        link_pictures(seed, files)
+    image = number = 0
+    for half, total, classes in (("train", 59551, 11318), ("test", 60502, 11316)):
+        lines = ["image_id class_id super_class_id path"]
+        for count in spread(total, classes):
+            number += 1
+            kind = kinds[number % len(kinds)]
+            for i in range(count):
+                image += 1
+                name = f"{kind}/{110000000000 + number}_{i}.JPG"
+                os.link(originals[kind][i % 3], f"{base}/{name}")
+                lines.append(f"{image} {number} {number % len(kinds) + 1} {name}")
+        write_lines(base / f"Ebay_{half}.txt", lines)
+    for files in originals.values():
+        for file in files:
+            file.unlink()
+    return root

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from plugins.datasets.archives import make_cars, make_cub
+from plugins.datasets.archives import make_cars, make_cub, make_sop
 
 LAYOUTS = ("numbered", "devkit", "by_class")
 
@@ -21,6 +21,12 @@ def cub(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def cars(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Layout → a folder that holds it."""
     return {layout: make_cars(tmp_path_factory.mktemp(layout), layout) for layout in LAYOUTS}
+
+
+@pytest.fixture(scope="session")
+def sop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that holds Stanford_Online_Products."""
+    return make_sop(tmp_path_factory.mktemp("sop"))
 
 
 @pytest.fixture(autouse=True)

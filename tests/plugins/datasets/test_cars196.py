@@ -151,7 +151,8 @@ def test_where_nothing_is_the_message_says_how_to_get_it(tmp_path: Path) -> None
     root = tmp_path / "data"
     assert refusal(root) == (
         f"CARS-196 was not found in {root}, nor in a folder car* or stanford* below it.\n"
-        f"{how_to_get(root)}\n"
+        f"Fetch it:\n    dmlcore data fetch cars196 --root {root}\n"
+        f"Or by hand. {how_to_get(root)}\n"
         "If it lies elsewhere, set dataset.root in the study, or the environment variable DMLCORE_DATA."
     )
 

@@ -107,7 +107,8 @@ def test_where_nothing_is_the_message_says_how_to_get_it(tmp_path: Path) -> None
     quoted = f"'{root}'"
     assert refusal(root) == (
         f"CUB-200-2011 was not found in {root}, nor in a folder cub*2011* or cub* below it.\n"
-        f"{how_to_get(Path(quoted))}\n"
+        f"Fetch it:\n    dmlcore data fetch cub200 --root {quoted}\n"
+        f"Or by hand. {how_to_get(Path(quoted))}\n"
         "If it lies elsewhere, set dataset.root in the study, or the environment variable DMLCORE_DATA."
     )
 

@@ -10,7 +10,7 @@ import pytest
 HEAVY = ("torch", "numpy", "scipy", "PIL", "matplotlib", "sklearn", "timm", "faiss")
 
 
-@pytest.mark.parametrize("name", ["glyphs", "image_folder", "cub200", "cars196"])
+@pytest.mark.parametrize("name", ["glyphs", "image_folder", "cub200", "cars196", "sop"])
 def test_an_entry_module_loads_no_library_and_offers_its_data_set(name: str) -> None:
     code = (
         f"import sys, dmlcore_plugins.datasets.{name} as entry\n"

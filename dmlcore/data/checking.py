@@ -1,0 +1,157 @@
+"""Looking over a data set: what it holds, what can't be read, and what is there twice."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from statistics import median
+
+from attrs import frozen
+
+from dmlcore.components import DatasetConfig
+from dmlcore.data.duplicates import NEAR_BITS, Group, equal_groups, near_groups
+from dmlcore.data.inspection import Look, look
+from dmlcore.data.installing import Splits, load_splits
+from dmlcore.data.meter import Meter
+from dmlcore.images import ImageFiles
+from dmlcore.values import Split
+from dmlcore.wording import counted
+
+SHOWN = 5
+"""Images, or groups of them, that the report names of each kind."""
+AT_ONCE = 512
+GREYSCALE = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "F"})
+
+
+@frozen
+class Report:
+    """What was found, as lines of text. Broken: something there would fail in training, or spoil what it measures."""
+
+    lines: tuple[str, ...]
+    broken: bool
+
+
+@frozen
+class _Seen:
+    """An image of the data set."""
+
+    split: Split
+    class_name: str
+    name: str
+    look: Look
+
+
+def check(dataset: DatasetConfig, meter: Meter, near_bits: int = NEAR_BITS, name_all: bool = False) -> Report:
+    """Looks at every image of both splits.
+
+    near_bits: two pictures look alike whose difference hashes differ in at most so many of 64 bits. name_all: name
+    every image that was found, not only the first few. Raises DataError where the data set can't be loaded, which is
+    where published ones assert that they are of the true edition.
+    """
+    splits = load_splits(dataset)
+    folder = _common_folder(splits)
+    seen = [image for split in splits for image in _look_at(splits, split, folder, meter)]
+    shared = sorted(set(splits["train"].class_names) & set(splits["test"].class_names))
+    unreadable = [image for image in seen if image.look.problem]
+    most = len(seen) if name_all else SHOWN
+    where = f", below {folder}" if folder else ", made on the fly"
+    lines = [
+        f"{dataset.name}: {counted(len(seen), 'image')}{where}",
+        *(_line(split, _sizes(splits, split)) for split in splits),
+        _line("classes", f"both train and test have {', '.join(shared)}" if shared else "train and test share none"),
+        *_facts(seen, unreadable, most),
+        *_duplicates([image for image in seen if not image.look.problem], near_bits, most),
+    ]
+    return Report(tuple(lines), broken=bool(unreadable or shared))
+
+
+def _look_at(splits: Splits, split: Split, folder: str, meter: Meter) -> Iterator[_Seen]:
+    images = splits[split]
+    names = (
+        [os.path.relpath(path, folder) for path in images.paths]
+        if isinstance(images, ImageFiles)
+        else [f"{split} image {index}" for index in range(len(images.labels))]
+    )
+    workers = min(8, os.cpu_count() or 1) if isinstance(images, ImageFiles) else 1
+    with ThreadPoolExecutor(workers) as pool, meter.measure(f"{split} images", len(names), "image") as advance:
+        for start in range(0, len(names), AT_ONCE):
+            indices = range(start, min(start + AT_ONCE, len(names)))
+            for index, seen in zip(indices, pool.map(lambda index: look(images, index), indices), strict=True):
+                yield _Seen(split, images.class_names[images.labels[index]], names[index], seen)
+            advance(len(indices))
+
+
+def _common_folder(splits: Splits) -> str:
+    paths = [path.parent for images in splits.values() if isinstance(images, ImageFiles) for path in images.paths]
+    return os.path.commonpath(paths) if paths else ""
+
+
+def _line(title: str, text: str) -> str:
+    return f"  {title:<18}{text}"
+
+
+def _sizes(splits: Splits, split: Split) -> str:
+    images = splits[split]
+    each = sorted(Counter(images.labels.tolist()).values())
+    amount = f"{each[0]} to {each[-1]} a class, median {median(each):g}"
+    return f"{counted(len(images.labels), 'image')} of {counted(len(images.class_names), 'class')}, {amount}"
+
+
+def _facts(seen: Sequence[_Seen], unreadable: Sequence[_Seen], most: int) -> Iterator[str]:
+    sides = sorted(min(image.look.size) for image in seen if not image.look.problem)
+    if sides:
+        yield _line("shorter side", f"{sides[0]:,} to {sides[-1]:,} pixels, median {median(sides):g}")
+    yield _line("unreadable", counted(len(unreadable), "image") if unreadable else "none")
+    yield from _named([f"{image.name}: {image.look.problem}" for image in unreadable], most)
+    kinds: dict[str, Callable[[Look], bool]] = {
+        "greyscale": lambda look: look.mode in GREYSCALE,
+        "CMYK": lambda look: look.mode == "CMYK",
+        "turned by EXIF": lambda look: look.turned,
+    }
+    for title, belongs in kinds.items():
+        found = [image.name for image in seen if not image.look.problem and belongs(image.look)]
+        yield _line(title, counted(len(found), "image") if found else "none")
+        yield from _named(found, most)
+
+
+def _duplicates(seen: Sequence[_Seen], near_bits: int, most: int) -> Iterator[str]:
+    same = equal_groups(image.look.digest for image in seen)
+    yield from _groups("the same file", same, seen, most)
+    members = {group[0]: group for group in same}
+    copies = {index for group in same for index in group[1:]}
+    single = [index for index, image in enumerate(seen) if index not in copies]
+    hashes = [(index, bits) for index in single if (bits := seen[index].look.difference_hash) is not None]
+    alike = [
+        tuple(sorted(copy for place in group for copy in members.get(hashes[place][0], (hashes[place][0],))))
+        for group in near_groups([bits for _, bits in hashes], near_bits)
+    ]
+    yield from _groups("look alike", alike, seen, most)
+    flat = len(single) - len(hashes)
+    yield _line("", f"(difference hashes with at most {counted(near_bits, 'bit')} of 64 different; a hint, no proof)")
+    if flat:
+        yield _line("", f"({counted(flat, 'image')} with nothing to see on {'it' if flat == 1 else 'them'} left out)")
+
+
+def _groups(title: str, groups: Sequence[Group], seen: Sequence[_Seen], most: int) -> Iterator[str]:
+    """How many groups there are, and the first of them, those across train and test before the others."""
+    if not groups:
+        yield _line(title, "none")
+        return
+    across = [group for group in groups if len({seen[index].split for index in group}) > 1]
+    mixed = [group for group in groups if len({seen[index].class_name for index in group}) > 1]
+    yield _line(
+        title,
+        f"{counted(len(groups), 'group')} of {counted(sum(map(len, groups)), 'image')};"
+        f" across train and test: {len(across):,}; of different classes: {len(mixed):,}",
+    )
+    ordered = sorted(groups, key=lambda group: (group not in across, group not in mixed, group))
+    yield from _named([" = ".join(seen[index].name for index in group) for group in ordered], most)
+
+
+def _named(names: Sequence[str], most: int) -> Iterator[str]:
+    for name in names[:most]:
+        yield _line("", name)
+    if len(names) > most:
+        yield _line("", f"… and {len(names) - most:,} more; --all names them")

@@ -1,0 +1,122 @@
+"""Bringing a data set from the net: its ways in order, the mirrors of each archive in order, until one is whole."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from attrs import define, field
+
+from dmlcore.components import DatasetConfig
+from dmlcore.data.downloading import DownloadError, begun_at, checksum_problem, download
+from dmlcore.data.installing import Place, lay_out, source_of
+from dmlcore.data.meter import Meter
+from dmlcore.data.unpacking import ArchiveError
+from dmlcore.errors import DataError
+from dmlcore.sources import Archive, Way
+
+
+def fetch(dataset: DatasetConfig, meter: Meter, mirror: str | None = None, keep_archives: bool = False) -> str:
+    """Brings a data set to where it looks for its files, unless it is there. Says what is there, in words.
+
+    mirror: an address that has the archives under their own names; it is tried first. keep_archives: leave them in
+    the data set's root. Raises DataError, which names every source that was tried, why each failed, and what a person
+    can do.
+    """
+    place = Place(dataset, source_of(dataset))
+    there = place.present()
+    if there:
+        return there
+    with place.locked():
+        return _Fetch(place, meter, mirror, keep_archives).run()
+
+
+class _DeadEndError(Exception):
+    """A way did not lead there; `tried` says why."""
+
+
+@define
+class _Fetch:
+    place: Place
+    meter: Meter
+    mirror: str | None
+    keep_archives: bool
+    tried: list[tuple[str | Path, str]] = field(factory=list)
+    """Each source that failed, and why."""
+
+    def run(self) -> str:
+        for way in self.place.source.ways:
+            if all(self._sources(archive) for archive in way.archives):
+                try:
+                    return self._follow(way)
+                except _DeadEndError:
+                    continue
+        if self.place.downloads.is_dir() and not any(self.place.downloads.iterdir()):
+            self.place.downloads.rmdir()
+        raise self._failure()
+
+    def _follow(self, way: Way) -> str:
+        files = [self._get(archive) for archive in way.archives]
+        try:
+            with self.place.staged() as stage:
+                for archive, file in zip(way.archives, files, strict=True):
+                    lay_out(archive, file, stage, self.meter)
+                done = self.place.complete()
+        except ArchiveError as error:
+            self.tried += [(file, str(error)) for file in files]
+            for file in self._downloaded(files):
+                file.unlink()
+            raise _DeadEndError from None
+        if self.keep_archives:
+            for file in self._downloaded(files):
+                file.replace(self.place.source.root / file.name)
+        shutil.rmtree(self.place.downloads, ignore_errors=True)
+        return done
+
+    def _sources(self, archive: Archive) -> list[str | Path]:
+        """Where an archive may be: with a person's files, with those that arrived before, at the mirrors.
+
+        Of these the one goes first that a broken download came from, since another may have another file.
+        """
+        files = [folder / archive.file for folder in (self.place.source.root, self.place.downloads)]
+        own = [f"{self.mirror.rstrip('/')}/{archive.file}"] if self.mirror else []
+        begun = begun_at(archive, self.place.downloads)
+        mirrors = sorted([*own, *archive.mirrors], key=lambda mirror: mirror != begun)
+        return [*(file for file in files if file.is_file()), *mirrors]
+
+    def _get(self, archive: Archive) -> Path:
+        for source in self._sources(archive):
+            if isinstance(source, Path):
+                problem = checksum_problem(archive, source)
+                if not problem:
+                    return source
+            else:
+                try:
+                    return download(archive, source, self.place.downloads, self.meter)
+                except DownloadError as error:
+                    problem = str(error)
+            self.tried.append((source, problem))
+        raise _DeadEndError
+
+    def _downloaded(self, files: Iterable[Path]) -> list[Path]:
+        return [file for file in files if file.parent == self.place.downloads]
+
+    def _failure(self) -> DataError:
+        source, name = self.place.source, self.place.dataset.name
+        tried = (
+            "\n".join(f"    {where}\n        {why}" for where, why in self.tried) or "    nothing: no mirror is known"
+        )
+        kept = (
+            f"\nWhat arrived is kept in {self.place.downloads}: the same command goes on from there."
+            if any(self.place.downloads.glob("*"))
+            else ""
+        )
+        archives = "\n".join(f"    {' and '.join(map(str, way.archives))}" for way in source.ways)
+        return DataError(
+            f"{source.title} could not be fetched. Tried:\n{tried}{kept}",
+            f"If you can get it in another way, one of these is needed:\n{archives}\n"
+            "Then give the file, the folder of the files, or the unpacked folder:\n"
+            f"    dmlcore data import {name} PATH --root {shlex.quote(str(source.root))}",
+        )

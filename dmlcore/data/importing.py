@@ -1,0 +1,114 @@
+"""Bringing a data set from files that a person has: an archive, a folder of archives, or unpacked files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from dmlcore.components import DatasetConfig
+from dmlcore.data.downloading import checksum_problem
+from dmlcore.data.installing import Place, amounts, below, lay_out, load_splits, source_of
+from dmlcore.data.meter import Meter
+from dmlcore.data.space import require_space
+from dmlcore.data.unpacking import ArchiveError, is_packed
+from dmlcore.errors import DataError, StudyError
+from dmlcore.sources import Archive, Source
+
+
+def import_files(dataset: DatasetConfig, path: Path, meter: Meter, link: bool = False) -> str:
+    """Copies or unpacks what lies at `path` to where the data set looks for its files. Says what is there, in words.
+
+    The files at `path` stay as they are. link: make a symbolic link to the unpacked folder in the place of a copy.
+    Raises DataError where nothing that the data set knows lies at `path`, or something is in the way.
+    """
+    place = Place(dataset, source_of(dataset))
+    there = place.present()
+    if there:
+        return f"{there} Nothing was imported."
+    if not path.exists():
+        raise DataError(f"{path}: there is no such file or folder.")
+    with place.locked():
+        if path.is_dir():
+            return _import_folder(place, path.absolute(), meter, link)
+        if link:
+            raise StudyError(f"--link is for an unpacked folder: {path} is a file, and has to be unpacked.")
+        return _unpack(place, _with_its_kin(place.source, path), meter)
+
+
+def _import_folder(place: Place, path: Path, meter: Meter, link: bool) -> str:
+    unpacked = below(place.dataset, path)
+    try:
+        splits = load_splits(unpacked)
+    except DataError as error:
+        archives = _archives_in(place.source, path)
+        if not archives:
+            raise DataError(error.problem, _expected(place.source)) from None
+        if link:
+            raise StudyError(f"--link is for an unpacked folder: in {path} lie archives.") from None
+        return _unpack(place, archives, meter)
+    home = source_of(unpacked).home or path
+    if link:
+        place.link(home)
+        return f"{place.source.title} is in {place.folder}, a link to {home}: {amounts(splits)}."
+    return _copy(place, home, meter)
+
+
+def _copy(place: Place, home: Path, meter: Meter) -> str:
+    files = [Path(folder, name) for folder, _, names in os.walk(home, followlinks=True) for name in names]
+    require_space(place.source.root, sum(file.stat().st_size for file in files), f"a copy of {home}")
+    with place.staged() as stage, meter.measure(f"copying {home.name}", len(files), "file") as advance:
+        for file in files:
+            copy = stage / file.relative_to(home)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, copy)
+            advance(1)
+        return place.complete()
+
+
+def _unpack(place: Place, archives: list[tuple[Archive, Path]], meter: Meter) -> str:
+    for archive, file in archives:
+        problem = checksum_problem(archive, file)
+        if problem:
+            meter.say(f"{file.name} is not the archive as it was published: {problem}. What it holds decides.")
+    with place.staged() as stage:
+        for archive, file in archives:
+            lay_out(archive, file, stage, meter)
+        try:
+            return place.complete()
+        except ArchiveError as error:
+            names = ", ".join(str(file) for _, file in archives)
+            raise DataError(f"{names}: {error.problem}", _expected(place.source)) from None
+
+
+def _with_its_kin(source: Source, file: Path) -> list[tuple[Archive, Path]]:
+    """An archive with those that belong to it and lie beside it; one of an unknown name alone."""
+    for way in source.ways:
+        together = [(archive, file.with_name(archive.file)) for archive in way.archives]
+        if file.name in [archive.file for archive in way.archives] and all(path.is_file() for _, path in together):
+            return together
+    known = (archive for way in source.ways for archive in way.archives if archive.file == file.name)
+    archive = next(known, Archive(file.name, unpacked=_most_unpacked(source)))
+    if not is_packed(file):
+        raise DataError(f"{file} is no archive, or a damaged one.", _expected(source))
+    return [(archive, file)]
+
+
+def _archives_in(source: Source, folder: Path) -> list[tuple[Archive, Path]]:
+    """The archives of the first way that lies complete in a folder; empty without one."""
+    for way in source.ways:
+        files = [folder / archive.file for archive in way.archives]
+        if all(file.is_file() for file in files):
+            return list(zip(way.archives, files, strict=True))
+    return []
+
+
+def _most_unpacked(source: Source) -> int | None:
+    """What the largest of the ways takes unpacked: a bound for an archive under another name."""
+    sizes = [sum(archive.unpacked or 0 for archive in way.archives) for way in source.ways]
+    return max(sizes, default=0) or None
+
+
+def _expected(source: Source) -> str:
+    ways = "\n".join(f"    {' and '.join(map(str, way.archives))}" for way in source.ways)
+    return f"Expected is the unpacked folder, or\n{ways}"

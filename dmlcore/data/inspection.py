@@ -1,0 +1,82 @@
+"""One image, looked at as a file and as a picture."""
+
+from __future__ import annotations
+
+import hashlib
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from dmlcore.images import ImageFiles
+from dmlcore.values import LabelledImages
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+ORIENTATION = 0x0112
+HASH_SIZE = (9, 8)
+"""Columns and rows that a picture is shrunk to; 8 × 8 differences of neighbours make 64 bits."""
+FLAT = 8
+"""A picture shows nothing where its lightest and its darkest shrunk pixel differ by fewer of the 256 grey levels."""
+
+
+@frozen
+class Look:
+    """What was seen of an image."""
+
+    problem: str = ""
+    """Why it can't be read; then the rest is empty."""
+    mode: str = "RGB"
+    """How the file holds its pixels: "L" is greyscale."""
+    turned: bool = False
+    """The file asks to be turned or mirrored, by its EXIF tag."""
+    size: tuple[int, int] = (0, 0)
+    """Width and height in pixels, as the file has them."""
+    digest: bytes = b""
+    """Tells apart all different files (or, of a picture made on the fly, all different pixels)."""
+    difference_hash: int | None = None
+    """Alike for pictures that look alike; None of a flat picture, whose hash would be chance."""
+
+
+def look(images: LabelledImages, index: int) -> Look:
+    """Looks at one image of a data set; safe in threads where its images are files."""
+    try:
+        if isinstance(images, ImageFiles):
+            return _look_at_file(images.paths[index])
+        image = images.image(index)
+        return Look("", image.mode, False, image.size, _digest(image.tobytes()), difference_hash(image))
+    except Exception as error:  # PIL raises a dozen kinds on damaged files, and a plugin may raise any
+        return Look(problem=str(error) or type(error).__name__)
+
+
+def _look_at_file(path: Path) -> Look:
+    from PIL import Image, ImageOps
+
+    content = path.read_bytes()
+    with Image.open(BytesIO(content)) as image:
+        mode, size = image.mode, image.size
+        image.draft("L", (8 * HASH_SIZE[0], 8 * HASH_SIZE[1]))  # a JPEG is decoded whole, but small
+        image.load()
+        turned = image.getexif().get(ORIENTATION, 1) in range(2, 9)
+        upright = ImageOps.exif_transpose(image) if turned else image
+        return Look("", mode, turned, size, _digest(content), difference_hash(upright))
+
+
+def difference_hash(image: Image) -> int | None:
+    """64 bits, row by row: whether a pixel of the 9 × 8 greyscale is lighter than its left neighbour.
+
+    None where all are about the same.
+    """
+    import numpy as np
+    from PIL.Image import Resampling
+
+    grey = np.asarray(image.convert("L").resize(HASH_SIZE, Resampling.LANCZOS)).astype(int)
+    if np.ptp(grey) < FLAT:
+        return None
+    return int.from_bytes(np.packbits(grey[:, 1:] > grey[:, :-1]).tobytes(), "big")
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=16).digest()

@@ -1,0 +1,167 @@
+"""Unpacking archives that nobody vouches for.
+
+Nothing is written outside the target and nothing that leads out of it: a member with an absolute path, with `..`, a
+symbolic link, a device, or a hard link to anything but a file unpacked before is refused with its whole archive.
+(`tarfile`'s own filter lets symbolic links within the target pass, and was fooled by chains of them before Python
+3.11.13; no data set needs them.)
+"""
+
+from __future__ import annotations
+
+import lzma
+import shutil
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path, PureWindowsPath
+from stat import S_IFDIR, S_IFMT, S_IFREG
+
+from attrs import frozen
+
+from dmlcore.data.meter import Meter
+from dmlcore.errors import DataError
+from dmlcore.wording import byte_size
+
+LARGEST_GROWTH = 10
+"""Unpacked bytes for each byte of an archive that does not say how many they are; photographs hardly grow."""
+
+
+CHUNK = 1 << 20
+
+
+class ArchiveError(DataError):
+    """A file can't be used as the archive that it should be: damaged, dangerous, or something else altogether."""
+
+
+@frozen
+class _Member:
+    name: str
+    size: int
+    danger: str
+    """What it is that is never unpacked, such as "a device"; empty for files and folders."""
+    write: Callable[[Path], object]
+    """Unpacks it below a folder."""
+    read: Callable[[], object]
+    """Reads all of it, which checks it."""
+
+
+def is_packed(file: Path) -> bool:
+    """Whether a file is an archive, by what it holds."""
+    return _is_tar(file) or zipfile.is_zipfile(file)
+
+
+def _is_tar(file: Path) -> bool:
+    """Asked first: a plain tar whose last member is a zip ends like a zip."""
+    try:
+        return tarfile.is_tarfile(file)
+    except EOFError:
+        return True  # it begins like one, and is cut short
+
+
+def unpack(file: Path, target: Path, unpacked: int | None, meter: Meter) -> None:
+    """All files of an archive, below the folder `target`.
+
+    `unpacked` is the most bytes that they may take. Raises ArchiveError.
+    """
+    with _members(file) as members, meter.measure(f"unpacking {file.name}", None, "file") as advance:
+        for member in _bounded(file, members, unpacked):
+            member.write(target)
+            advance(1)
+
+
+def read_through(file: Path, unpacked: int | None, meter: Meter) -> None:
+    """Looks at every member without unpacking any. Raises ArchiveError."""
+    with _members(file) as members, meter.measure(f"looking through {file.name}", None, "file") as advance:
+        for member in _bounded(file, members, unpacked):
+            member.read()
+            advance(1)
+
+
+def _bounded(file: Path, members: Iterator[_Member], unpacked: int | None) -> Iterator[_Member]:
+    """The members, each refused before it is written where it is dangerous or one too much."""
+    limit = unpacked or LARGEST_GROWTH * file.stat().st_size
+    total = 0
+    for member in members:
+        path = PureWindowsPath(member.name)  # knows / and \\, and drives
+        danger = "a path that leads out of the folder" if path.root or path.drive or ".." in path.parts else ""
+        if danger or member.danger:
+            raise ArchiveError(f"{file.name} is refused: it holds {danger or member.danger}: {member.name!r}")
+        total += member.size
+        if total > limit:
+            raise ArchiveError(
+                f"{file.name} is refused: unpacked it takes more than {byte_size(limit)}, which is more than it should"
+            )
+        yield member
+
+
+@contextmanager
+def _members(file: Path) -> Iterator[Iterator[_Member]]:
+    with _readable(file):
+        if _is_tar(file):
+            with tarfile.open(file) as tar:
+                yield _tar_members(tar)
+        elif zipfile.is_zipfile(file):
+            with zipfile.ZipFile(file) as zipped:
+                yield _zip_members(zipped)
+        else:
+            raise ArchiveError(f"{file.name} is no archive, or a damaged one")
+
+
+@contextmanager
+def _readable(file: Path) -> Iterator[None]:
+    """Turns what the libraries raise on damaged archives into ArchiveError."""
+    try:
+        yield
+    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError) as error:
+        raise ArchiveError(f"{file.name} is damaged: {error}") from None
+    except (NotImplementedError, RuntimeError) as error:  # zipfile: another compression; a password
+        raise ArchiveError(f"{file.name} can't be unpacked: {error}") from None
+    except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        raise ArchiveError(f"{file.name} is damaged: {error.filename} is both a file and a folder in it") from None
+    except OSError as error:
+        if error.errno is None:  # gzip and bz2, on damaged data
+            raise ArchiveError(f"{file.name} is damaged: {error}") from None
+        raise
+
+
+def _zip_members(archive: zipfile.ZipFile) -> Iterator[_Member]:
+    def write(info: zipfile.ZipInfo, target: Path) -> None:
+        path = target / info.filename
+        if info.is_dir():
+            path.mkdir(parents=True, exist_ok=True)
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with archive.open(info) as source, path.open("wb") as copy:
+            shutil.copyfileobj(source, copy)
+
+    def read(info: zipfile.ZipInfo) -> None:
+        with archive.open(info) as source:
+            while source.read(CHUNK):
+                pass
+
+    for info in archive.infolist():
+        mode = info.external_attr >> 16
+        danger = "" if S_IFMT(mode) in (0, S_IFREG, S_IFDIR) else "a symbolic link or a device"
+        yield _Member(info.filename, info.file_size, danger, partial(write, info), partial(read, info))
+
+
+def _tar_members(archive: tarfile.TarFile) -> Iterator[_Member]:
+    def write(info: tarfile.TarInfo, target: Path) -> None:
+        archive.extract(info, target, set_attrs=False, filter="data")
+
+    files: set[str] = set()
+    for info in archive:
+        danger = ""
+        if info.islnk() and info.linkname not in files:
+            danger = "a hard link to something else than its own files"
+        elif not (info.isreg() or info.isdir() or info.islnk()):
+            danger = "a symbolic link or a device"
+        files.add(info.name)
+        yield _Member(info.name, info.size if info.isreg() else 0, danger, partial(write, info), _is_read_on_the_way)
+
+
+def _is_read_on_the_way() -> None:
+    """Going to the next member of a compressed tar reads all of this one."""

@@ -1,0 +1,47 @@
+"""What the tests of fetching, importing and checking share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from data.server import Site, serving
+from dmlcore.data.meter import Meter
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    """A web server on this machine."""
+    with serving() as site:
+        yield site
+
+
+@pytest.fixture
+def said(tmp_path: Path) -> Iterator[Console]:
+    """A console that is no terminal; `said.file` has what it showed."""
+    with (tmp_path / "said.txt").open("w+", encoding="utf-8") as file:
+        yield Console(file=file, width=120)
+
+
+@pytest.fixture
+def meter(said: Console) -> Meter:
+    return Meter(said)
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds that were waited for; no time passes."""
+    waited: list[float] = []
+    monkeypatch.setattr(time, "sleep", waited.append)
+    return waited
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy_and_no_data_elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "DMLCORE_DATA", "DMLCORE_MIRROR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)

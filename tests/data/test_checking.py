@@ -1,0 +1,214 @@
+"""Every image is looked at, and what a person must know of the data is said."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from attrs import frozen
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from data.flags import Flags, content, lay_out
+from dmlcore import DataError, DatasetConfig, ImageFiles, Split, option
+from dmlcore.cli import main
+from dmlcore.data.checking import check
+from dmlcore.data.duplicates import equal_groups, near_groups
+from dmlcore.data.inspection import difference_hash, look
+from dmlcore.data.meter import Meter
+
+
+def photo(seed: int, size: tuple[int, int] = (120, 90)) -> Image.Image:
+    """Soft blobs of colour, as unlike from seed to seed as photographs are."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (12, 16, 3), dtype=np.uint8)
+    return Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
+
+
+@frozen
+class Photos(DatasetConfig):
+    """Photos in root/train and root/test; the class is what their names begin with."""
+
+    name = "photos"
+    root: Path = option(Path("photos"), help="folder of the files")
+
+    def load(self, split: Split) -> ImageFiles:
+        paths = sorted((self.root / split).iterdir())
+        names = sorted({path.name.partition("_")[0] for path in paths})
+        return ImageFiles(paths, np.array([names.index(path.name.partition("_")[0]) for path in paths]), names)
+
+
+def lay_photos(root: Path = Path("photos")) -> Path:
+    for split, classes in (("train", "ab"), ("test", "cd")):
+        (root / split).mkdir(parents=True)
+        for number, name in enumerate(classes):
+            for i in range(3):
+                photo(100 * number + i + (50 if split == "test" else 0)).save(root / split / f"{name}_{i}.jpg")
+    return root
+
+
+def report(meter: Meter, *, near_bits: int = 4, name_all: bool = False) -> tuple[list[str], bool]:
+    made = check(Photos(), meter, near_bits, name_all)
+    return list(made.lines), made.broken
+
+
+def test_a_good_data_set(meter: Meter, tmp_path: Path) -> None:
+    lay_photos(tmp_path / "photos")
+    lines, broken = report(meter)
+    assert lines == [
+        "photos: 12 images, below photos",
+        "  train             6 images of 2 classes, 3 to 3 a class, median 3",
+        "  test              6 images of 2 classes, 3 to 3 a class, median 3",
+        "  classes           train and test share none",
+        "  shorter side      90 to 90 pixels, median 90",
+        "  unreadable        none",
+        "  greyscale         none",
+        "  CMYK              none",
+        "  turned by EXIF    none",
+        "  the same file     none",
+        "  look alike        none",
+        "                    (difference hashes with at most 4 bits of 64 different; a hint, no proof)",
+    ]
+    assert not broken
+
+
+def test_everything_that_can_be_noted(meter: Meter) -> None:
+    root = lay_photos()
+    photo(0).convert("L").save(root / "train/a_grey.png")
+    photo(900).convert("CMYK").save(root / "train/b_press.jpg")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    photo(901).rotate(90, expand=True).save(root / "train/b_turned.jpg", exif=exif)
+    photo(901).save(root / "test/c_upright.jpg", quality=60)
+    shutil.copy(root / "train/a_1.jpg", root / "test/d_copy.jpg")
+    shutil.copy(root / "test/c_0.jpg", root / "test/c_copy.jpg")
+    Image.new("RGB", (40, 30), "white").save(root / "train/a_blank.png")
+    (root / "test/c_broken.jpg").write_bytes((root / "test/c_1.jpg").read_bytes()[:900])
+    (root / "test/d_text.jpg").write_bytes(b"hello")
+    lines, broken = report(meter)
+    facts = "\n".join(lines[5:])
+    assert facts.startswith(
+        "  unreadable        2 images\n                    test/c_broken.jpg: image file is truncated"
+    )
+    assert "                    test/d_text.jpg: cannot identify image file" in facts
+    assert (
+        "  greyscale         1 image\n"
+        "                    train/a_grey.png\n"
+        "  CMYK              1 image\n"
+        "                    train/b_press.jpg\n"
+        "  turned by EXIF    1 image\n"
+        "                    train/b_turned.jpg\n"
+        "  the same file     2 groups of 4 images; across train and test: 1; of different classes: 1\n"
+        "                    train/a_1.jpg = test/d_copy.jpg\n"
+        "                    test/c_0.jpg = test/c_copy.jpg\n"
+        "  look alike        2 groups of 4 images; across train and test: 1; of different classes: 1\n"
+        "                    train/b_turned.jpg = test/c_upright.jpg\n"
+        "                    train/a_0.jpg = train/a_grey.png\n"
+        "                    (difference hashes with at most 4 bits of 64 different; a hint, no proof)\n"
+        "                    (1 image with nothing to see on it left out)"
+    ) in facts
+    assert broken
+
+
+def test_a_look_alike_of_copies_brings_them_along(meter: Meter) -> None:
+    root = lay_photos()
+    shutil.copy(root / "train/a_0.jpg", root / "test/c_copy.jpg")
+    photo(0).save(root / "train/a_again.jpg", quality=50)
+    assert "                    train/a_0.jpg = train/a_again.jpg = test/c_copy.jpg" in report(meter)[0]
+
+
+def test_five_are_named_and_all_where_that_is_asked_for(meter: Meter) -> None:
+    root = lay_photos()
+    for i in range(7):
+        photo(1000 + i).convert("L").save(root / f"train/a_grey{i}.png")
+    lines, _ = report(meter)
+    assert lines[6:12] == ["  greyscale         7 images"] + [f"{'':20}train/a_grey{i}.png" for i in range(5)]
+    assert lines[12] == f"{'':20}… and 2 more; --all names them"
+    assert f"{'':20}train/a_grey6.png" in report(meter, name_all=True)[0]
+
+
+def test_classes_in_both_splits_are_broken(meter: Meter) -> None:
+    root = lay_photos()
+    photo(1).save(root / "test/a_0.jpg")
+    lines, broken = report(meter)
+    assert "  classes           both train and test have a" in lines
+    assert broken
+
+
+def test_another_edition_is_told_by_the_reader(meter: Meter) -> None:
+    lay_out(Path("data/inner"), content(3))
+    with pytest.raises(DataError, match=r"Flags: 3 of 4 images in data/inner/train\."):
+        check(Flags(), meter)
+
+
+def test_images_made_on_the_fly() -> None:
+    done = CliRunner().invoke(main, ["data", "check", "glyphs", "--set", "classes=8", "--set", "images_per_class=3"])
+    assert done.exit_code == 0, done.output
+    assert done.stdout.startswith(
+        "glyphs: 24 images, made on the fly\n  train             12 images of 4 classes, 3 to 3 a class, median 3\n"
+    )
+    assert "  train images: 12 images in " in done.stderr
+
+
+def test_the_command_ends_with_1_where_something_is_broken(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        for i in range(2):
+            (tmp_path / "mine" / name).mkdir(parents=True, exist_ok=True)
+            photo(i).save(tmp_path / "mine" / name / f"{i}.jpg")
+    command = ["data", "check", "image_folder", "--set", "root=mine"]
+    done = CliRunner().invoke(main, command)
+    assert done.exit_code == 0, done.output
+    assert "the same file     2 groups of 4 images; across train and test: 2" in done.stdout
+    (tmp_path / "mine/one/0.jpg").write_bytes(b"")
+    broken = CliRunner().invoke(main, command)
+    assert broken.exit_code == 1
+    assert "  unreadable        1 image\n" in broken.stdout
+
+
+def test_the_difference_hash_is_that_of_its_definition() -> None:
+    ramp = Image.fromarray(np.tile(np.arange(0, 90, 10, dtype=np.uint8), (8, 1)))
+    assert difference_hash(ramp) == 2**64 - 1
+    assert difference_hash(ramp.transpose(Image.Transpose.FLIP_LEFT_RIGHT)) == 0
+    one = np.zeros((8, 9), dtype=np.uint8)
+    one[0, 1] = 200
+    assert difference_hash(Image.fromarray(one)) == 1 << 63
+    assert difference_hash(Image.new("RGB", (50, 50), "white")) is None
+
+
+@pytest.mark.parametrize("size", [(500, 375), (64, 48)])
+def test_the_difference_hash_survives_saving_and_resizing(tmp_path: Path, size: tuple[int, int]) -> None:
+    for seed in range(20):
+        photo(seed, (1000, 750)).resize(size).save(tmp_path / "a.jpg", quality=40)
+        seen = look(ImageFiles([tmp_path / "a.jpg"], np.array([0]), ["a"]), 0)
+        other = difference_hash(photo(seed, (1000, 750)))
+        assert seen.difference_hash is not None
+        assert other is not None
+        assert (seen.difference_hash ^ other).bit_count() <= 4
+
+
+@given(
+    st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 300), max_size=40),
+    st.integers(0, 6),
+)
+def test_near_groups_are_those_of_all_pairs(hashes: list[int], most_bits: int) -> None:
+    groups = list(range(len(hashes)))
+    for i, one in enumerate(hashes):
+        for j, other in enumerate(hashes):
+            if (one ^ other).bit_count() <= most_bits:
+                groups = [groups[i] if group == groups[j] else group for group in groups]
+    assert sorted(near_groups(hashes, most_bits)) == sorted(equal_groups(groups))
+
+
+def test_near_groups_of_many_are_found_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dmlcore.data.duplicates.PAIRS_AT_ONCE", 2000)
+    rng = np.random.default_rng(0)
+    hashes = [int(bits) for bits in rng.integers(0, 2**63, 500, dtype=np.uint64)]
+    chain = [hashes[0] ^ 1, hashes[0] ^ 3, hashes[0] ^ 7]
+    assert near_groups([*hashes, *chain], 1) == [(0, 500, 501, 502)]
+
+
+def test_nothing_is_no_group() -> None:
+    assert near_groups([], 4) == []

@@ -1,0 +1,129 @@
+"""The published data sets, from archives in their true layouts to both splits."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+
+from data.server import Fault, Site
+from dmlcore import Archive, DataError, Source, Way
+from dmlcore.data.fetching import fetch
+from dmlcore.data.importing import import_files
+from dmlcore.data.meter import Meter
+from dmlcore_plugins.datasets.cars196 import Cars196
+from dmlcore_plugins.datasets.cub200 import Cub200
+from dmlcore_plugins.datasets.sop import StanfordOnlineProducts
+from plugins.datasets.archives import make_cars, make_cub, make_sop
+
+CARS = "CARS-196 is in {}: train 8,054 images of 98 classes, test 8,131 images of 98 classes."
+CUB = "CUB-200-2011 is in {}: train 5,864 images of 100 classes, test 5,924 images of 100 classes."
+
+
+def checked(source: Source, site: Site) -> Source:
+    """The source with the checksums and sizes of the miniature archives that a site has, found at that site.
+
+    Archives that it does not have keep no mirror: the true ones are never asked.
+    """
+
+    def found(archive: Archive) -> Archive:
+        data = site.files.get(archive.file)
+        if data is None:
+            return evolve(archive, mirrors=())
+        digest = f"md5:{hashlib.md5(data).hexdigest()}" if archive.checksum else None
+        return evolve(archive, mirrors=[site.url(archive.file)], checksum=digest, size=None)
+
+    return evolve(source, ways=[Way(way.title, [found(archive) for archive in way.archives]) for way in source.ways])
+
+
+@pytest.fixture
+def at_the_site(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """The built-in data sets name the site in the place of their mirrors."""
+    for component in (Cub200, Cars196, StanfordOnlineProducts):
+        true = component.source
+        monkeypatch.setattr(component, "source", lambda self, true=true: checked(true(self), site))
+    return site
+
+
+def tgz(path: Path, *names: str) -> bytes:
+    """The named entries of a folder, hard links among them as such."""
+    with tarfile.open(path.with_suffix(".packed"), "w:gz", compresslevel=1) as archive:
+        for name in names:
+            archive.add(path / name, name)
+    return path.with_suffix(".packed").read_bytes()
+
+
+def zipped(path: Path) -> bytes:
+    with zipfile.ZipFile(path.with_suffix(".packed"), "w") as archive:
+        for folder, _, names in os.walk(path):
+            for name in names:
+                archive.write(Path(folder, name), Path(folder, name).relative_to(path))
+    return path.with_suffix(".packed").read_bytes()
+
+
+def test_cub200_from_a_server_that_dies_midway(
+    at_the_site: Site, tmp_path: Path, meter: Meter, waits: list[float]
+) -> None:
+    data = tgz(make_cub(tmp_path / "made"), "CUB_200_2011")
+    at_the_site.files["CUB_200_2011.tgz"] = data
+    at_the_site.faults["CUB_200_2011.tgz"] = [Fault(send=len(data) // 2)]
+    assert fetch(Cub200(), meter) == CUB.format(tmp_path / "data/cub200")
+    assert sorted(path.name for path in Path("data/cub200").iterdir()) == ["CUB_200_2011"]
+    assert len(Cub200().load("test").labels) == 5924
+
+
+def test_cub200_of_2010_is_refused(at_the_site: Site, tmp_path: Path, meter: Meter) -> None:
+    old = make_cub(tmp_path / "made", train=2990, test=3043, lists=False)
+    at_the_site.files["CUB_200_2011.tgz"] = tgz(old, "CUB_200_2011")
+    for bring in (lambda: fetch(Cub200(), meter), lambda: import_files(Cub200(), old, meter)):
+        with pytest.raises(DataError, match="holds CUB-200 of 2010, with 6,033 images; CUB-200-2011 has the same"):
+            bring()
+        assert not Path("data/cub200").exists()
+
+
+def test_cars196_by_class_from_kaggle_or_without_it_from_stanford(
+    at_the_site: Site, tmp_path: Path, meter: Meter
+) -> None:
+    data = zipped(make_cars(tmp_path / "made", "by_class"))
+    at_the_site.files["stanford-car-dataset-by-classes-folder.zip"] = b"<html><title>Kaggle: sign in</title></html>"
+    at_the_site.files["CARS196.zip"] = data
+    assert fetch(Cars196(), meter) == CARS.format(tmp_path / "data/cars196")
+    assert [name for name, _ in at_the_site.asked] == ["stanford-car-dataset-by-classes-folder.zip", "CARS196.zip"]
+
+
+def test_cars196_numbered_from_a_folder_of_archives(at_the_site: Site, tmp_path: Path, meter: Meter) -> None:
+    made = make_cars(tmp_path / "made", "numbered")
+    (made / "car_ims.tgz").write_bytes(tgz(made, "car_ims"))
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    (made / "car_ims.tgz").rename(alone / "car_ims.tgz")
+    with pytest.raises(DataError) as caught:
+        import_files(Cars196(), alone / "car_ims.tgz", meter)
+    assert str(caught.value).startswith(
+        f"{alone}/car_ims.tgz: CARS-196 in <unpacked> is incomplete. There: car_ims. Missing:\n    cars_annos.mat"
+    )
+    (made / "cars_annos.mat").rename(alone / "cars_annos.mat")
+    assert import_files(Cars196(), alone, meter) == CARS.format(tmp_path / "data/cars196")
+
+
+@pytest.mark.parametrize("link", [True, False])
+def test_cars196_by_class_brings_the_names_that_lie_above(tmp_path: Path, meter: Meter, link: bool) -> None:
+    made = make_cars(tmp_path / "made", "by_class")
+    names = Cars196(root=made).load("train").class_names
+    said = import_files(Cars196(), made / "car_data/car_data", meter, link)
+    assert said.startswith(f"CARS-196 is in {tmp_path}/data/cars196")
+    assert Cars196().load("train").class_names == names
+    assert sorted(path.name for path in Path("data/cars196").iterdir()) == sorted(path.name for path in made.iterdir())
+
+
+def test_sop_is_linked(tmp_path: Path, meter: Meter) -> None:
+    made = make_sop(tmp_path / "made")
+    assert import_files(StanfordOnlineProducts(), made, meter, link=True) == (
+        f"Stanford Online Products is in {tmp_path}/data/sop, a link to {made}/Stanford_Online_Products:"
+        " train 59,551 images of 11,318 classes, test 60,502 images of 11,316 classes."
+    )
