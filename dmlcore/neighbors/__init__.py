@@ -1,26 +1,40 @@
-"""Exact retrieval metrics on plain arrays: no study, no GPU, never an (N, N) matrix.
+"""Exact metrics of retrieval and clustering on plain arrays: no study, no GPU, never an (N, N) matrix.
 
-    from dmlcore.neighbors import rank
+    from dmlcore.neighbors import agreement, k_means, rank
 
     ranking = rank(vectors, labels)                                       # each against all others
     ranking = rank(queries, query_labels, gallery, gallery_labels)        # or against a gallery
     ranking.recall_at(1), ranking.map_at_r(), ranking.recall_at(1, ties="optimistic")
 
-Every number is that of float64 arithmetic, whatever the order of the samples and the size of the blocks.
+    agreement(labels, k_means(vectors, initial)).nmi
+
+Every number of a ranking is that of float64 arithmetic, whatever the order of the samples, the size of the blocks, the
+number of threads and of processes (`rank_shard`, `merge`). torch is loaded by the first call that needs it.
 """
 
+from dmlcore.neighbors.agreement import Agreement, agreement
+from dmlcore.neighbors.kmeans import k_means
 from dmlcore.neighbors.ranking import PerQuery, Ranking, Ties
-from dmlcore.neighbors.search import rank
+from dmlcore.neighbors.search import rank, rank_shard
+from dmlcore.neighbors.shards import FirstPass, Progress, Shard, merge
 from dmlcore.neighbors.similarity import Distance
 from dmlcore.neighbors.vectors import VectorError, checked_labels, checked_vectors
 
 __all__ = [
+    "Agreement",
     "Distance",
+    "FirstPass",
     "PerQuery",
+    "Progress",
     "Ranking",
+    "Shard",
     "Ties",
     "VectorError",
+    "agreement",
     "checked_labels",
     "checked_vectors",
+    "k_means",
+    "merge",
     "rank",
+    "rank_shard",
 ]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
-from attrs import frozen
+from attrs import astuple, frozen
 
 Ties = Literal["pessimistic", "optimistic"]
 
@@ -23,6 +24,45 @@ class PerQuery:
     first: npt.NDArray[np.int64]
     r_precision: npt.NDArray[np.float64]
     map_at_r: npt.NDArray[np.float64]
+
+    @classmethod
+    def of(cls, counts: npt.NDArray[np.int64], relevant: npt.NDArray[np.int64]) -> PerQuery:
+        """From what stands before each item of the query's class.
+
+        relevant: (Q,), R, the items of each query's class; counts: (ΣR,), query after query and from near to far,
+        the items of other classes between one of its class and the one before it. Where the rank is above R it
+        only need be known to be so, but for the first.
+        """
+        starts = np.cumsum(relevant) - relevant
+        ranked = relevant > 0
+        total = np.cumsum(counts)
+        before = np.zeros(len(relevant), np.int64)
+        before[ranked] = total[starts[ranked]] - counts[starts[ranked]]
+        positions = np.arange(1, len(counts) + 1) - np.repeat(starts, relevant)
+        ranks = positions + total - np.repeat(before, relevant)
+        hit = ranks <= np.repeat(relevant, relevant)
+        precisions = np.where(hit, positions / ranks, 0.0)
+        scores = cls(*(np.full(len(relevant), lone) for lone in (0, np.nan, np.nan)))
+        if ranked.any():
+            begins, size = starts[ranked], relevant[ranked]
+            scores.first[ranked] = ranks[begins]
+            scores.r_precision[ranked] = np.add.reduceat(hit, begins, dtype=np.int64) / size
+            scores.map_at_r[ranked] = np.add.reduceat(precisions, begins) / size
+        return scores
+
+    @classmethod
+    def joined(cls, parts: Sequence[PerQuery]) -> PerQuery:
+        """The metrics of all queries, one part after the other."""
+        return cls(*(np.concatenate(values) for values in zip(*(astuple(part) for part in parts), strict=True)))
+
+    def at(self, which: npt.NDArray[np.intp]) -> PerQuery:
+        """The metrics of these queries, in this order."""
+        return PerQuery(*(values[which] for values in astuple(self)))
+
+    def put(self, which: npt.NDArray[np.intp], others: PerQuery) -> None:
+        """Write the metrics of these queries."""
+        for ours, theirs in zip(astuple(self), astuple(others), strict=True):
+            ours[which] = theirs
 
 
 @frozen(eq=False)

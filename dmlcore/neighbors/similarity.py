@@ -1,9 +1,7 @@
-"""How near two vectors are: exactly for chosen pairs, and quickly, with a bound on the error, for all.
+"""How near two vectors are, exactly.
 
 The exact similarity of a pair is float64 arithmetic on the two vectors alone, always in the same order. It is
 the same number wherever the pair stands, so equal pairs tie, in any block and any order of the samples.
-A matrix product is many times faster, but its roundings depend on the shapes of its operands: it serves to
-tell far from near, and what lies within its error is left to the exact similarity.
 """
 
 from __future__ import annotations
@@ -14,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from attrs import frozen
 
+from dmlcore.neighbors.threads import in_threads
+
 Distance = Literal["cosine", "l2", "inner_product"]
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
@@ -21,22 +21,39 @@ Indices = npt.NDArray[np.intp]
 CACHED_VALUES = 2**16
 """Values of paired vectors worked on at once: half a megabyte, so that they stay in the cache."""
 
+SAFE_EXPONENT = 400
+"""Values within 2^±400 have squares, and norms, that float64 holds."""
+
 
 @frozen(eq=False)
-class Product:
-    """Approximate similarities by a matrix product; |approximate − exact| ≤ error of the query.
+class Vectors:
+    """Vectors in float64, made of the samples as they are asked for: a copy of all would be twice their size.
 
-    left: (Q, E); right: (G, E); error: (Q,) float64. The error leaves room for the rounding of a limit that
-    a product is compared with.
+    samples: (N, D), of any real dtype; index: (U,), the sample of each vector; norms: (U,), what a vector is divided
+    by, or None.
     """
 
-    left: np.ndarray
-    right: np.ndarray
-    error: Floats
+    samples: np.ndarray
+    index: Indices
+    norms: Floats | None = None
 
-    def tile(self, queries: Indices, gallery: slice) -> np.ndarray:
-        """(len(queries), length of the slice), in the dtype of the factors."""
-        return np.asarray(self.left[queries] @ self.right[gallery].T)
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @property
+    def dim(self) -> int:
+        return int(self.samples.shape[1])
+
+    def rows(self, which: Indices | slice) -> Floats:
+        """(P, D) float64, the vectors at `which`."""
+        rows = self.samples[self.index[which]].astype(np.float64)
+        if self.norms is not None:
+            rows /= self.norms[which][:, None]
+        return rows
+
+    def normalized(self) -> Vectors:
+        norms = np.concatenate([lengths(self.rows(part)) for part in parts(len(self), self.dim)])
+        return Vectors(self.samples, self.index, norms)
 
 
 @frozen(eq=False)
@@ -46,59 +63,51 @@ class Similarity:
     The cosine, the inner product, or for "l2" the negative squared distance, which orders like the distance.
     """
 
-    queries: Floats
-    gallery: Floats
+    queries: Vectors
+    gallery: Vectors
     distance: Distance
 
     @classmethod
-    def of(cls, queries: np.ndarray, gallery: np.ndarray, distance: Distance) -> Similarity:
-        """For vectors as they came in: finite, of any real dtype, and for the cosine not zero."""
-        ours = queries.astype(np.float64, order="C")
-        theirs = ours if gallery is queries else gallery.astype(np.float64, order="C")
-        sides = [ours] if theirs is ours else [ours, theirs]
-        largest = max(np.abs(side).max() for side in sides)
-        for side in sides:
-            if distance == "cosine":
-                _scale(side, np.abs(side).max(axis=1, keepdims=True))
-                side /= _norms(side)[:, None]
-            else:
-                _scale(side, largest)
-        return cls(ours, theirs, distance)
+    def of(cls, queries: Vectors, gallery: Vectors, distance: Distance) -> Similarity:
+        """For vectors as they came in: finite, and for the cosine not zero."""
+        sides = [queries] if queries is gallery else [queries, gallery]
+        if not all(_safe(side.samples) for side in sides):
+            sides = _scaled(sides, each_row=distance == "cosine")
+        if distance == "cosine":
+            sides = [side.normalized() for side in sides]
+        return cls(sides[0], sides[-1], distance)
 
     def exact(self, queries: Indices, gallery: Indices) -> Floats:
         """(P,): the similarity of each pair (queries[p], gallery[p])."""
         values = np.empty(len(queries))
-        step = max(1, CACHED_VALUES // self.queries.shape[1])
-        for start in range(0, len(queries), step):
-            part = slice(start, start + step)
-            ours, theirs = self.queries[queries[part]], self.gallery[gallery[part]]
-            # numpy adds up a contiguous row in an order that depends on its length only
-            if self.distance == "l2":
-                values[part] = -np.square(ours - theirs).sum(axis=1)
-            else:
-                values[part] = (ours * theirs).sum(axis=1)
+
+        def fill(part: slice) -> None:
+            values[part] = self.of_pairs(self.queries.rows(queries[part]), self.gallery.rows(gallery[part]))
+
+        in_threads(fill, parts(len(queries), self.queries.dim))
         return values
 
-    def product(self, dtype: type[np.floating]) -> Product:
-        """All pairs at once, in float32 or float64.
+    def exact_block(self, queries: Indices, gallery: slice) -> Floats:
+        """(B, W): the similarity of each of these queries to each of a part of the gallery, as `exact` gives it."""
+        ours = self.queries.rows(queries)
+        values = np.empty((len(queries), gallery.stop - gallery.start))
 
-        Error: a sum of n products, in any order, is off by at most n·u·Σ|aᵢbᵢ| (1 + n·u), u the unit roundoff
-        (Higham, Accuracy and Stability of Numerical Algorithms, §3.1), and Σ|aᵢbᵢ| ≤ |a||b|; for the l2 factors
-        below it is at most (|q| + |g|)². Rounding the factors to `dtype`, their squared norms, and the exact
-        similarity itself add at most twice as much again; 4·(D + 4) covers all of it, and underflow.
-        """
-        norms, others = _norms(self.queries), _norms(self.gallery)
-        left, right = self.queries, self.gallery
+        def fill(part: slice) -> None:
+            theirs = self.gallery.rows(slice(gallery.start + part.start, gallery.start + part.stop))
+            for row, vector in enumerate(ours):
+                values[row, part] = self.of_pairs(vector, theirs)
+
+        if len(queries):
+            in_threads(fill, parts(values.shape[1], self.queries.dim))
+        return values
+
+    def of_pairs(self, ours: Floats, theirs: Floats) -> Floats:
+        """(...,): of vectors (..., D), which broadcast."""
+        # numpy adds up a contiguous row in an order that depends on its length only
         if self.distance == "l2":
-            # −|q − g|² = 2 q·g − |g|² − |q|², as one product
-            left = np.column_stack([2 * left, np.full(len(left), -1.0), -np.square(norms)])
-            right = np.column_stack([right, np.square(others), np.ones(len(right))])
-            size = np.square(norms + others.max())
-        else:
-            size = norms * others.max()
-        facts = np.finfo(dtype)
-        error = 4 * (self.queries.shape[1] + 4) * (facts.eps / 2 * size + float(facts.tiny))
-        return Product(left.astype(dtype, copy=False), right.astype(dtype, copy=False), error)
+            difference = ours - theirs
+            return np.asarray(-np.multiply(difference, difference, out=difference).sum(axis=-1))
+        return np.asarray((ours * theirs).sum(axis=-1))
 
 
 def check_distance(distance: str) -> None:
@@ -107,10 +116,32 @@ def check_distance(distance: str) -> None:
         raise ValueError(f"distance must be one of {', '.join(get_args(Distance))}, not {distance!r}")
 
 
-def _scale(vectors: Floats, largest: npt.ArrayLike) -> None:
-    """Divide, in place, by a power of two near the largest value: no digit changes, and no square overflows."""
-    np.ldexp(vectors, -np.frexp(largest)[1], out=vectors)
+def parts(count: int, dim: int) -> list[slice]:
+    """Slices of so many vectors that they stay in the cache."""
+    step = max(1, CACHED_VALUES // dim)
+    return [slice(start, min(start + step, count)) for start in range(0, count, step)]
 
 
-def _norms(vectors: Floats) -> Floats:
-    return np.asarray(np.sqrt(np.square(vectors).sum(axis=1)))
+def lengths(rows: Floats) -> Floats:
+    """(N,): Euclidean lengths of rows (N, D)."""
+    return np.asarray(np.sqrt(np.square(rows).sum(axis=1)))
+
+
+def _safe(samples: np.ndarray) -> bool:
+    """Whether squares and their sums neither overflow nor underflow; all but extreme float64 values are safe."""
+    if samples.dtype != np.float64:
+        return True
+    exponents = np.frexp(np.abs(samples).max(axis=1))[1]
+    return bool(np.abs(exponents).max() < SAFE_EXPONENT)
+
+
+def _scaled(sides: list[Vectors], *, each_row: bool) -> list[Vectors]:
+    """The vectors over a power of two near the largest value, of the row or of all: no digit changes."""
+    largest = [np.abs(side.samples.astype(np.float64)).max(axis=1, keepdims=True) for side in sides]
+    if not each_row:
+        most = max(float(side.max()) for side in largest)
+        largest = [np.full_like(side, most) for side in largest]
+    return [
+        Vectors(np.ldexp(side.samples.astype(np.float64), -np.frexp(values)[1]), side.index)
+        for side, values in zip(sides, largest, strict=True)
+    ]

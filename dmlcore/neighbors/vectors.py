@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import numpy.typing as npt
 from attrs import frozen
 
+if TYPE_CHECKING:
+    import torch
+
 SHOWN_ROWS = 5
 """How many rows a message names."""
+
+HASHED_VALUES = 2**16
+"""Values hashed at once, so that they stay in the cache."""
 
 
 class VectorError(ValueError):
@@ -17,10 +27,11 @@ class VectorError(ValueError):
 def checked_vectors(vectors: npt.ArrayLike, what: str = "vectors", *, nonzero: bool = False) -> np.ndarray:
     """The vectors (N, D) as an array of real numbers, in the dtype that they have.
 
-    Raises ValueError for another shape or kind, VectorError for NaN and infinity, and with `nonzero` for
-    vectors of zeros; the message begins with `what` and names the first such rows.
+    A torch tensor is taken too, from any device. Raises ValueError for another shape or kind, VectorError for
+    NaN and infinity, and with `nonzero` for vectors of zeros; the message begins with `what` and names the first
+    such rows.
     """
-    array = np.asarray(vectors)
+    array = _on_host(vectors)
     if not np.can_cast(array.dtype, np.float64):
         raise ValueError(f"{what} must be real numbers that fit float64, not {array.dtype}")
     if array.ndim != 2:
@@ -35,12 +46,40 @@ def checked_vectors(vectors: npt.ArrayLike, what: str = "vectors", *, nonzero: b
 
 def checked_labels(labels: npt.ArrayLike, count: int, what: str = "labels") -> npt.NDArray[np.int64]:
     """The labels (N,) as int64. Raises ValueError unless they are integers, one for each of `count` samples."""
-    array = np.asarray(labels)
+    array = _on_host(labels)
     if not np.can_cast(array.dtype, np.int64):
         raise ValueError(f"{what} must be integers that fit int64, not {array.dtype}")
     if array.shape != (count,):
         raise ValueError(f"{what} must be of shape ({count},), one a sample, not {array.shape}")
     return array.astype(np.int64)
+
+
+def device_of(vectors: Any) -> str:
+    """Where products of these vectors are made: the device of a torch tensor, else the CPU."""
+    return str(vectors.device) if _is_tensor(vectors) else "cpu"
+
+
+def as_tensor(array: np.ndarray, device: str | torch.device = "cpu") -> torch.Tensor:
+    """The array as a tensor on the device, to read only; where that is the CPU it is no copy."""
+    import torch
+
+    with warnings.catch_warnings():
+        # torch warns of a read-only array, since one could write to the tensor
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+        return torch.from_numpy(array).to(device)
+
+
+def _is_tensor(value: object) -> Any:
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
+
+
+def _on_host(values: Any) -> np.ndarray:
+    if not _is_tensor(values):
+        return np.asarray(values)
+    tensor = values.detach().cpu()
+    # numpy has no bfloat16; float32 holds its values exactly
+    return np.asarray((tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy())
 
 
 def _refuse(bad: npt.ArrayLike, complaint: str) -> None:
@@ -57,13 +96,15 @@ class Items:
     """Samples without repetitions: those of one class with the same vector are one item, with a weight.
 
     Such samples rank alike, so an embedding that collapsed to few points costs little.
-    vectors: (U, D); labels: (U,), ascending; weights: (U,), samples an item; inverse: (N,), the item of a sample.
+    samples: (N, D), as given; first: (U,), an item's first sample; labels: (U,), ascending; weights: (U,), samples
+    an item; inverse: (N,), the item of a sample.
     """
 
-    vectors: np.ndarray
+    samples: np.ndarray
+    first: npt.NDArray[np.intp]
     labels: npt.NDArray[np.int64]
     weights: npt.NDArray[np.int64]
-    inverse: npt.NDArray[np.int64]
+    inverse: npt.NDArray[np.intp]
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -71,11 +112,31 @@ class Items:
 
 def distinct(vectors: np.ndarray, labels: npt.NDArray[np.int64]) -> Items:
     """The items among samples (N, D) with labels (N,)."""
-    rows = np.ascontiguousarray(vectors)
-    as_bytes = rows.view(np.dtype((np.void, rows.itemsize * rows.shape[1]))).ravel()
-    _, content = np.unique(as_bytes, return_inverse=True)
-    _, code = np.unique(labels, return_inverse=True)
-    _, first, inverse, weights = np.unique(
-        code * len(rows) + content, return_index=True, return_inverse=True, return_counts=True
-    )
-    return Items(rows[first], labels[first], weights, inverse)
+    hashes = _hashes(vectors)
+    order = np.lexsort((hashes, labels))
+    here, before = order[1:], order[:-1]
+    alike = np.flatnonzero((hashes[here] == hashes[before]) & (labels[here] == labels[before]))
+    new = np.ones(len(order), bool)
+    for start in range(0, len(alike), step := _rows_at_once(vectors)):
+        part = alike[start : start + step]
+        # a hash may be shared by chance: then of equal vectors some stay apart, which costs time and changes no number
+        new[part + 1] = (vectors[here[part]] != vectors[before[part]]).any(axis=1)
+    first = order[new]
+    inverse = np.empty(len(order), np.intp)
+    inverse[order] = np.cumsum(new) - 1
+    return Items(vectors, first, labels[first], np.bincount(inverse), inverse)
+
+
+def _hashes(vectors: np.ndarray) -> npt.NDArray[np.uint64]:
+    """(N,): equal for rows of equal bytes, hardly ever for others."""
+    factors = np.random.default_rng(0).integers(1, 2**63, vectors.shape[1], np.uint64) | np.uint64(1)
+    hashes = np.empty(len(vectors), np.uint64)
+    for start in range(0, len(vectors), step := _rows_at_once(vectors)):
+        rows = np.ascontiguousarray(vectors[start : start + step])
+        bits = rows.view(f"u{rows.itemsize}").astype(np.uint64)
+        hashes[start : start + step] = (bits * factors).sum(axis=1)
+    return hashes
+
+
+def _rows_at_once(vectors: np.ndarray) -> int:
+    return max(1, HASHED_VALUES // int(vectors.shape[1]))

@@ -58,8 +58,18 @@ def test_an_unknown_rule_for_ties_is_refused() -> None:
     assert str(caught.value) == "ties must be 'pessimistic' or 'optimistic', not 'random'"
 
 
-@pytest.mark.parametrize(("module", "examples"), [("ranking", 11), ("search", 3)])
+@pytest.mark.parametrize(
+    ("module", "examples"), [("ranking", 11), ("search", 3), ("shards", 3), ("agreement", 3), ("kmeans", 2)]
+)
 def test_the_examples_of_the_docstrings(module: str, examples: int) -> None:
     outcome = doctest.testmod(importlib.import_module(f"dmlcore.neighbors.{module}"))
     assert outcome.failed == 0
     assert outcome.attempted >= examples
+
+
+def test_metrics_from_counts() -> None:
+    """By hand: R = 3, 0 and 2, with 1, 0, 2 and 4, 0 items of other classes before each of the own."""
+    scores = PerQuery.of(np.array([1, 0, 2, 4, 0]), np.array([3, 0, 2]))
+    assert scores.first.tolist() == [2, 0, 5]
+    np.testing.assert_array_equal(scores.r_precision, [2 / 3, np.nan, 0])
+    np.testing.assert_allclose(scores.map_at_r, [(1 / 2 + 2 / 3) / 3, np.nan, 0])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tracemalloc
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -290,11 +293,154 @@ def test_queries_whose_class_the_gallery_lacks_are_left_out() -> None:
 
 def test_memory_stays_far_below_a_matrix_of_all_pairs() -> None:
     vectors, labels = clustered(17, count=8000, classes=400, dim=8)
+    rank(vectors[:50], labels[:50])
     tracemalloc.start()
     rank(vectors, labels, block_size=256)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 8000 * 8000 / 4  # a quarter of a byte a pair
+    assert peak < 8000 * 8000 * 4 / 5  # a fifth of a float32 a pair, with classes of up to 1000 samples
+
+
+FIRST_PASSES = ["bfloat16", "float32", "float64"]
+
+
+@pytest.mark.parametrize("distance", DISTANCES)
+@settings(max_examples=60, deadline=None)
+@given(data=samples(), shift=st.sampled_from([0.0, 3.0]))
+def test_the_first_pass_changes_nothing(distance: Any, data: tuple[np.ndarray, np.ndarray], shift: float) -> None:
+    vectors, labels = data
+    vectors = vectors + np.float32(shift)
+    vectors[~vectors.any(axis=1)] = 1
+    if not rankable(labels):
+        return
+    first, *others = (rank(vectors, labels, distance=distance, first_pass=one) for one in FIRST_PASSES)
+    for other in others:
+        assert_same(first, other)
+
+
+def adversarial(kind: str) -> tuple[np.ndarray, np.ndarray]:
+    """Vectors that low precision can't tell apart, or can't hold; 70 classes, of very unequal sizes."""
+    generator = np.random.default_rng(20)
+    count, dim = 700, 24
+    labels = np.minimum(generator.geometric(0.05, count), 70)
+    noise = generator.standard_normal((count, dim))
+    if kind == "huge norms":
+        vectors = noise * 10.0 ** generator.uniform(-18, 18, (count, 1))
+    elif kind == "one huge vector":
+        vectors = noise * np.where(np.arange(count) == 5, 1e18, 1)[:, None]
+    elif kind == "near-equal similarities":
+        vectors = 1 + noise * 2.0**-12
+    elif kind == "below bfloat16's steps":
+        vectors = np.sign(noise) * (1 + 2.0**-10 * generator.integers(0, 3, (count, dim)))
+    elif kind == "subnormal":
+        vectors = noise * 2.0**-140
+    elif kind == "subnormal parts":
+        vectors = np.where(generator.random((count, dim)) < 0.7, noise * 2.0**-135, noise)
+    elif kind == "flattened by fp16":
+        vectors = (30 + noise / 50).astype(np.float16).astype(np.float64)
+    elif kind == "codes":
+        vectors = np.sign(noise)
+    else:
+        vectors = np.where(np.arange(count)[:, None] % 3 == 0, noise, noise.mean(axis=0))
+    return vectors.astype(np.float32), labels
+
+
+@pytest.mark.parametrize("distance", DISTANCES)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("huge norms", "one huge vector", "near-equal similarities", "below bfloat16's steps", "subnormal"),
+        *("subnormal parts", "flattened by fp16", "codes", "partly collapsed"),
+    ],
+)
+def test_adversarial_vectors_change_no_count(distance: Any, kind: str) -> None:
+    """Against float64 for each pair; `first_pass="float64"` is compared with the definitions elsewhere."""
+    vectors, labels = adversarial(kind)
+    expected = rank(vectors, labels, distance=distance, first_pass="float64")
+    for first_pass in ("bfloat16", "float32"):
+        assert_same(expected, rank(vectors, labels, distance=distance, first_pass=first_pass, block_size=128))
+    half = len(labels) // 2
+    data = (vectors[:half], labels[:half], vectors[half:], labels[half:])
+    expected = rank(*data, distance=distance, first_pass="float64")
+    assert_same(expected, rank(*data, distance=distance, first_pass="bfloat16", block_size=128))
+
+
+def test_large_classes_of_a_large_set_are_as_small_ones() -> None:
+    """Large and small classes are counted in different ways; each way alone gives the same."""
+    vectors, labels = clustered(21, count=3000, classes=300, dim=16)
+    assert_same(
+        rank(vectors, labels, first_pass="bfloat16"),
+        rank(vectors, labels, first_pass="float64"),
+    )
+
+
+def test_the_number_of_threads_changes_nothing() -> None:
+    vectors, labels = clustered(22, count=2500, classes=200)
+    one = rank(vectors, labels, first_pass="bfloat16")
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        assert_same(one, rank(vectors, labels, first_pass="bfloat16"))
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_float32_products_that_torch_may_shorten_are_not_shortened() -> None:
+    vectors, labels = clustered(23, count=2500, classes=200)
+    expected = rank(vectors, labels, first_pass="float32")
+    before = torch.get_float32_matmul_precision()
+    try:
+        torch.set_float32_matmul_precision("medium")
+        assert_same(expected, rank(vectors, labels, first_pass="float32"))
+        assert torch.get_float32_matmul_precision() == "medium"
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16, torch.float64])
+def test_tensors_are_as_arrays(dtype: torch.dtype) -> None:
+    vectors, labels = clustered(24)
+    tensor = torch.from_numpy(vectors).to(dtype).requires_grad_()
+    expected = rank(tensor.detach().double().numpy(), labels)
+    assert_same(expected, rank(tensor, torch.from_numpy(labels)))
+    assert_same(expected, rank(tensor, torch.from_numpy(labels), first_pass="bfloat16"))
+
+
+def test_read_only_arrays_are_only_read() -> None:
+    vectors, labels = clustered(25)
+    vectors.flags.writeable = labels.flags.writeable = False
+    before = vectors.copy()
+    rank(vectors, labels, first_pass="bfloat16")
+    np.testing.assert_array_equal(vectors, before)
+
+
+def test_progress_is_told_after_each_step() -> None:
+    vectors, labels = clustered(26, count=400, classes=60)
+    for options in ({"first_pass": "float32"}, {"first_pass": "float64"}):
+        told: list[tuple[int, int]] = []
+        rank(vectors, labels, block_size=96, progress=lambda *step: told.append(step), **options)  # noqa: B023
+        total = told[-1][1]
+        assert total > 3
+        assert told == [(done, total) for done in range(1, total + 1)]
+
+
+def test_an_interrupt_stops_at_once() -> None:
+    vectors, labels = clustered(27, count=400, classes=60)
+    steps: list[int] = []
+
+    def interrupt(done: int, _total: int) -> None:
+        steps.append(done)
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        rank(vectors, labels, block_size=96, progress=interrupt)
+    assert steps == [1, 2]
+
+
+def test_importing_loads_no_torch() -> None:
+    code = "import sys, dmlcore.neighbors; assert not {'torch', 'scipy'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 GOOD = ([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [1.0, 2.0]], [0, 0, 1, 1])
@@ -306,6 +452,11 @@ GOOD = ([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [1.0, 2.0]], [0, 0, 1, 1])
         (GOOD, {"distance": "euclid"}, "distance must be one of cosine, l2, inner_product, not 'euclid'"),
         (GOOD, {"block_size": 0}, "block_size must be a whole number ≥ 1, not 0"),
         (GOOD, {"block_size": 2.5}, "block_size must be a whole number ≥ 1, not 2.5"),
+        (
+            GOOD,
+            {"first_pass": "int8"},
+            "first_pass must be one of auto, bfloat16, float32, float64, not 'int8'",
+        ),
         ((*GOOD, [[1.0, 0.0]]), {}, "gallery and gallery_labels go together: give both or neither"),
         (
             GOOD,

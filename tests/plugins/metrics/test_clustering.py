@@ -205,7 +205,7 @@ def test_options() -> None:
 
 def test_offered() -> None:
     assert dmlcore_register_evaluators() == [Clustering]
-    assert (Clustering.name, Clustering.libraries) == ("clustering", ("faiss-cpu", "scikit-learn"))
+    assert (Clustering.name, Clustering.libraries) == ("clustering", ("faiss-cpu",))
 
 
 def test_the_example_of_the_docstring() -> None:

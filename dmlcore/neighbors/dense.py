@@ -1,0 +1,62 @@
+"""Counting for queries near which much lies: all similarities in float64, sorted, and thresholds looked up in them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dmlcore.neighbors.pairing import Pairing
+from dmlcore.neighbors.similarity import Floats, Indices, Similarity, lengths, parts
+from dmlcore.neighbors.threads import in_threads
+from dmlcore.neighbors.thresholds import Thresholds
+
+ROW_VALUES = 2**22
+"""Similarities that are held at once."""
+
+
+def count_dense(pairing: Pairing, thresholds: Thresholds, queries: Indices, which: Indices, columns: slice) -> None:
+    """Count for some queries what a part of the gallery holds; `which` (B,) are their rows among the thresholds.
+
+    A product in float64 tells what lies above a threshold, unless it lies within the product's error of one: then the
+    query's whole row is made again, exactly.
+    """
+    step = max(1, ROW_VALUES // (columns.stop - columns.start))
+    for start in range(0, len(queries), step):
+        _count_block(pairing, thresholds, queries[start : start + step], which[start : start + step], columns)
+    thresholds.drop(which)
+
+
+def _count_block(pairing: Pairing, thresholds: Thresholds, queries: Indices, which: Indices, columns: slice) -> None:
+    low, high = (np.clip(end, columns.start, columns.stop) - columns.start for end in pairing.own_class(queries))
+    weights = pairing.gallery.weights[columns]
+    repeated = bool((weights > 1).any())
+    open_rows = np.zeros(len(queries), bool)
+
+    def count(row: int, similarities: Floats, error: float) -> None:
+        others = np.concatenate([similarities[: low[row]], similarities[high[row] :]])
+        if repeated:
+            others = np.repeat(others, np.concatenate([weights[: low[row]], weights[high[row] :]]))
+        others.sort()
+        open_rows[row] = not thresholds.count_sorted(int(which[row]), others, error)
+
+    similarities, errors = _products(pairing.similarity, queries, columns)
+    in_threads(lambda row: count(row, similarities[row], errors[row]), range(len(queries)))
+    again = np.flatnonzero(open_rows)
+    exact = pairing.similarity.exact_block(queries[again], columns)
+    in_threads(lambda place: count(again[place], exact[place], 0.0), range(len(again)))
+
+
+def _products(similarity: Similarity, queries: Indices, columns: slice) -> tuple[Floats, Floats]:
+    """(B, W), and (B,) the largest error of each row, as for the float32 sums of `Products`."""
+    ours = similarity.queries.rows(queries)
+    norms, most = lengths(ours), 0.0
+    values = np.empty((len(queries), columns.stop - columns.start))
+    for part in parts(values.shape[1], max(1, ours.shape[1] // 16)):
+        theirs = similarity.gallery.rows(slice(columns.start + part.start, columns.start + part.stop))
+        others = lengths(theirs)
+        most = max(most, others.max())
+        np.matmul(ours, theirs.T, out=values[:, part])
+        if similarity.distance == "l2":
+            values[:, part] = 2 * values[:, part] - np.square(others) - np.square(norms)[:, None]
+    size = np.square(norms + most) if similarity.distance == "l2" else norms * most
+    facts = np.finfo(np.float64)
+    return values, 4 * (ours.shape[1] + 4) * (facts.eps / 2 * size + float(facts.tiny))

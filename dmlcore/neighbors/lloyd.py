@@ -1,0 +1,171 @@
+"""Lloyd's algorithm, exactly, for many clusters: only what can have moved is assigned again.
+
+After each step most centres of many stay where they are. A sample whose own centre came nearer, or stayed, can only
+have lost it to a centre that moved; another one is searched for among all, unless a bound on its second nearest centre
+says that it stays. Products of low precision find the few centres that can be nearest, float64 decides.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from attrs import define
+
+from dmlcore.neighbors.products import Products, bfloat16_pays, true_float32
+from dmlcore.neighbors.similarity import Floats, Indices, Similarity, Vectors
+from dmlcore.neighbors.threads import in_threads
+from dmlcore.neighbors.tiles import ROUNDING, blocks, floats, least_of_groups, limits, near_groups, near_values
+
+BLOCK = 2048
+"""Samples, and centres, that are compared at once."""
+
+CENTRES = 256
+"""Centres of which means are made at once."""
+
+SPLIT = np.float32(1 / 1024)
+"""How far the halves of a split cluster are moved apart, as a share of each value."""
+
+SPLIT_SEED = 1234
+"""Of the generator that picks the clusters to split, the same in each step, as in faiss."""
+
+
+def lloyd(samples: np.ndarray, initial: Indices, iterations: int, device: str) -> Indices:
+    """(N,): the clusters of samples (N, D) float32 after so many steps from K of them as centres."""
+    with true_float32():
+        state = Clustering.of(samples, initial, device)
+        for _ in range(iterations):
+            state.step()
+    return state.assigned
+
+
+@define(eq=False)
+class Clustering:
+    """A state of Lloyd's algorithm.
+
+    samples: (N, D) float32; centres: (K, D) float32; assigned: (N,), the nearest centre; distance: (N,), its squared
+    distance; others: (N,), what no squared distance to another centre is below; stale: (K,), whether a centre is not
+    the mean of its samples.
+    """
+
+    samples: np.ndarray
+    centres: np.ndarray
+    similarity: Similarity
+    products: Products
+    assigned: Indices
+    distance: Floats
+    others: Floats
+    stale: np.ndarray
+
+    @classmethod
+    def of(cls, samples: np.ndarray, initial: Indices, device: str) -> Clustering:
+        """Each sample at the nearest of the initial centres, given as samples."""
+        count, centres = len(samples), samples[initial]
+        similarity = Similarity(Vectors(samples, np.arange(count)), Vectors(centres, np.arange(len(centres))), "l2")
+        products = Products.of(similarity, "bfloat16" if bfloat16_pays(device) else "float32", device)
+        far, stale = np.full(count, np.inf), np.ones(len(centres), bool)
+        state = cls(samples, centres, similarity, products, np.full(count, -1), far, far.copy(), stale)
+        state._search(np.arange(count), np.arange(len(centres)))
+        return state
+
+    def step(self) -> None:
+        """Move the centres to the means of their samples, and assign anew."""
+        before = self.centres.copy()
+        self._move()
+        moved = (self.centres != before).any(axis=1)
+        own = np.flatnonzero(moved[self.assigned])
+        old = self.distance[own]
+        self.distance[own] = -self.similarity.exact(own, self.assigned[own])
+        doubtful = (self.distance[own] > old) & (self.distance[own] >= self.others[own])
+        anew = np.zeros(len(self.samples), bool)
+        anew[own[doubtful]] = True
+        self.others[anew] = np.inf
+        self._search(np.flatnonzero(~anew), np.flatnonzero(moved))
+        self._search(np.flatnonzero(anew), np.arange(len(self.centres)))
+
+    def _move(self) -> None:
+        sizes = np.bincount(self.assigned, minlength=len(self.centres))
+        members = np.flatnonzero(self.stale[self.assigned])
+        members = members[np.argsort(self.assigned[members], kind="stable")]
+        centres, starts, counts = np.unique(self.assigned[members], return_index=True, return_counts=True)
+
+        def fill(part: slice) -> None:
+            total = np.zeros((part.stop - part.start, self.samples.shape[1]), np.float32)
+            for turn in range(counts[part].max()):
+                # one sample of each cluster at once, so that each sum is made in the order of its samples
+                has = np.flatnonzero(counts[part] > turn)
+                total[has] += self.samples[members[starts[part][has] + turn]]
+            self.centres[centres[part]] = total * (1 / counts[part].astype(np.float32))[:, None]
+
+        in_threads(fill, blocks(len(centres), CENTRES))
+        self.stale[:] = False
+        self._split(sizes.astype(np.float32))
+
+    def _split(self, sizes: np.ndarray) -> None:
+        """Give each empty cluster half of another, which is drawn with chances that rise with its size."""
+        generator = np.random.RandomState(SPLIT_SEED)  # the Mersenne twister of faiss's draws
+        most, spare = np.float32(2**32 - 1), np.float64(len(self.samples) - len(sizes))
+        up, down = 1 + SPLIT, 1 - SPLIT
+        turn = np.where(np.arange(self.samples.shape[1]) % 2 == 0, up, down)
+        for empty in np.flatnonzero(sizes == 0):
+            large = 0
+            with np.errstate(divide="ignore", invalid="ignore"):  # with none to spare, any of two or more will do
+                while not _draw(generator) / most < np.float32((np.float64(sizes[large]) - 1) / spare):
+                    large = (large + 1) % len(sizes)
+            self.centres[empty] = self.centres[large] * turn
+            self.centres[large] *= up + down - turn
+            sizes[empty] = sizes[large] / 2
+            sizes[large] -= sizes[empty]
+            self.stale[empty] = self.stale[large] = True
+
+    def _search(self, rows: Indices, centres: Indices) -> None:
+        """Assign samples to those of the centres that are nearer than their own."""
+        if not len(rows) or not len(centres):
+            return
+        products = self.products.with_gallery(Vectors(self.centres, centres))
+
+        def search(block: slice) -> None:
+            left = products.left(rows[block])
+            for columns in blocks(len(centres), BLOCK):
+                far = products.tile(left, columns)
+                self._compare(far, rows[block], centres[columns], products.error(rows[block], columns))
+
+        in_threads(search, blocks(len(rows), BLOCK))
+
+    def _compare(self, far: torch.Tensor, rows: Indices, centres: Indices, error: Floats) -> None:
+        """Assign samples (B,) to those of the centres (W,) that are nearer, by a tile of products."""
+        frame = self.products.frame
+        least = least_of_groups(far)[: len(rows)]
+        nearest = floats(least.amin(1).cpu().numpy(), far.dtype)
+        nearest += np.abs(nearest) * ROUNDING[far.dtype] + error
+        bound = np.minimum(frame.far(-self.distance[rows]), nearest)
+        limit = limits(bound + error, far)
+        row, column, _ = near_values(far, limit, *near_groups(least, limit), least.shape[1])
+        candidate = self.assigned[rows[row]] != centres[column]
+        row, centre = rows[row[candidate]], centres[column[candidate]]
+        self._lower(rows, -frame.similarity(bound))
+        self._choose(row, centre, -self.similarity.exact(row, centre))
+
+    def _choose(self, rows: Indices, centres: Indices, distance: Floats) -> None:
+        """Assign samples to the nearest of pairs (P,) of sample and centre, if it is nearer than their own."""
+        order = np.lexsort((centres, distance, rows))
+        rows, centres, distance = rows[order], centres[order], distance[order]
+        first = np.ones(len(rows), bool)
+        first[1:] = rows[1:] != rows[:-1]
+        second = np.flatnonzero(~first & np.append(False, first[:-1]))
+        self._lower(rows[second], distance[second])
+        rows, centres, distance = rows[first], centres[first], distance[first]
+        own, assigned = self.distance[rows], self.assigned[rows]
+        nearer = (distance < own) | ((distance == own) & (centres < assigned))
+        self._lower(rows, np.where(nearer, own, distance))
+        rows, centres, distance = rows[nearer], centres[nearer], distance[nearer]
+        left = assigned[nearer]
+        self.stale[left[left >= 0]] = True
+        self.stale[centres] = True
+        self.assigned[rows], self.distance[rows] = centres, distance
+
+    def _lower(self, rows: Indices, distance: Floats) -> None:
+        self.others[rows] = np.minimum(self.others[rows], distance)
+
+
+def _draw(generator: np.random.RandomState) -> np.float32:
+    return np.float32(generator.randint(0, 2**32, dtype=np.uint32))

@@ -1,0 +1,85 @@
+"""Who is compared with whom, and who is of one class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from attrs import frozen
+
+from dmlcore.neighbors.similarity import Floats, Indices, Similarity
+from dmlcore.neighbors.thresholds import Counts
+from dmlcore.neighbors.vectors import Items
+
+LARGE_CLASS = 32
+"""From so many items on it pays to compare the vectors of a class as a block."""
+
+
+@frozen(eq=False)
+class Pairing:
+    """Queries and the gallery: what is compared, and which items are of a query's own class.
+
+    `leave_one_out` says that they are the same, so that a query is not ranked against itself.
+    """
+
+    similarity: Similarity
+    queries: Items
+    gallery: Items
+    leave_one_out: bool
+
+    def relevant(self) -> Counts:
+        """(Q,): R, the other samples of the query's class in the gallery."""
+        low, high = self.own_class(slice(None))
+        samples = np.concatenate([[0], np.cumsum(self.gallery.weights)])
+        return np.asarray(samples[high] - samples[low] - self.leave_one_out)
+
+    def own_class(self, rows: Indices | slice) -> tuple[Indices, Indices]:
+        """(B,) each: where the query's class begins and ends in the gallery, which is sorted by class."""
+        labels = self.queries.labels[rows]
+        low, high = (np.searchsorted(self.gallery.labels, labels, side) for side in ("left", "right"))
+        return low, high
+
+    def own_pairs(self, rows: Indices | slice, columns: slice | None = None) -> tuple[Indices, Indices]:
+        """(P,) each: the pairs of one class, self with self too, as indices into these rows and these columns."""
+        first, last = (0, len(self.gallery)) if columns is None else (columns.start, columns.stop)
+        low, high = (np.clip(end, first, last) for end in self.own_class(rows))
+        lengths = high - low
+        row = np.repeat(np.arange(len(lengths)), lengths)
+        column = np.arange(len(row)) + np.repeat(low - first - (np.cumsum(lengths) - lengths), lengths)
+        return row, column
+
+    def thresholds(self, rows: Indices) -> Floats:
+        """(T,): the similarities of some queries, one after the other, to their own class, each falling."""
+        row, column = self.own_pairs(rows)
+        samples = self.gallery.weights[column]
+        if self.leave_one_out:
+            samples = samples - (rows[row] == column)
+        similarities = self._own_similarities(rows, row, column)
+        counts = np.bincount(row, samples, len(rows)).astype(np.int64)
+        held = np.arange(counts.max(initial=0)) < counts[:, None]
+        sheet = np.full(held.shape, np.inf)
+        sheet[held] = -np.repeat(similarities, samples)
+        sheet.sort(axis=1)
+        return -sheet[held]
+
+    def _own_similarities(self, rows: Indices, row: Indices, column: Indices) -> Floats:
+        """(P,): of the pairs of `own_pairs`, class by class where classes are large."""
+        if len(column) < LARGE_CLASS * len(rows):
+            return self.similarity.exact(rows[row], column)
+        low, high = self.own_class(rows)
+        first = np.flatnonzero(np.diff(low, prepend=-1))
+        classes = zip(np.split(rows, first[1:]), low[first], high[first], strict=True)
+        blocks = [self.similarity.exact_block(ours, slice(start, stop)).ravel() for ours, start, stop in classes]
+        return np.concatenate(blocks)
+
+
+def runs(rows: Indices, relevant: Counts, queries: int, thresholds: int) -> Iterator[Indices]:
+    """The rows, at most so many `queries` at once, and `thresholds` for so many, but for one alone."""
+    total = np.cumsum(relevant[rows])
+    start = 0
+    while start < len(rows):
+        before = total[start] - relevant[rows[start]]
+        affordable = int(np.searchsorted(total, before + thresholds, "right"))
+        stop = min(max(affordable, start + 1), start + queries)
+        yield rows[start:stop]
+        start = stop

@@ -1,0 +1,104 @@
+"""How far all pairs are, quickly, with a bound on the error."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+import numpy as np
+import torch
+from attrs import evolve, frozen
+
+from dmlcore.neighbors.factors import ROWS, Factor, Frame, Precision
+from dmlcore.neighbors.similarity import Floats, Indices, Similarity, Vectors, parts
+from dmlcore.neighbors.threads import in_threads
+
+
+@frozen(eq=False)
+class Products:
+    """Farness of queries to a gallery: tiles in a low precision, and pairs in float32.
+
+    Beside the vectors this takes 4 bytes a value, and 2 or 4 for the factor of the gallery.
+    """
+
+    queries: Factor
+    gallery: Factor
+    frame: Frame
+    precision: Precision
+    right: torch.Tensor
+
+    @classmethod
+    def of(cls, similarity: Similarity, precision: Precision, device: str) -> Products:
+        frame = Frame.of(similarity)
+        gallery = Factor.of(similarity.gallery, frame, precision)
+        queries = gallery
+        if similarity.queries is not similarity.gallery:
+            queries = Factor.of(similarity.queries, frame, precision)
+        return cls(queries, gallery, frame, precision, gallery.right(precision).to(device))
+
+    def with_gallery(self, vectors: Vectors) -> Products:
+        """The same queries with another gallery, whose vectors should not be much longer than those of this one."""
+        gallery = Factor.of(vectors, self.frame, self.precision)
+        return evolve(self, gallery=gallery, right=gallery.right(self.precision).to(self.right.device))
+
+    def left(self, queries: slice | Indices) -> torch.Tensor:
+        """(B, K): the factor of some queries, padded with vectors that are far from all."""
+        return self.queries.left(queries, self.precision).to(self.right.device)
+
+    def tile(self, left: torch.Tensor, gallery: slice) -> torch.Tensor:
+        """(B, W): the farness of the queries of `left` to a part of the gallery, W with the padding of its end."""
+        right = self.right[gallery.start : gallery.stop + -gallery.stop % ROWS].T
+        if left.device.type == "cuda" and left.dtype == torch.bfloat16:
+            return torch.mm(left, right, out_dtype=torch.float32)
+        return left @ right
+
+    def error(self, queries: slice | Indices, gallery: slice) -> Floats:
+        """(B,): largest error of each query's farness to any of a part of the gallery.
+
+        It is that of the float32 sum. Where a tile is of bfloat16 the sum was rounded to it at last, which keeps the
+        order: a limit that is rounded likewise still holds.
+        """
+        ours, theirs = (side.room[self.precision] for side in (self.queries, self.gallery))
+        return ours.at(queries).error(theirs.at(gallery).largest(), self.queries.centred.shape[1])
+
+    def pairs(self, queries: Indices, gallery: Indices) -> tuple[Floats, Floats]:
+        """(P,) each: the farness of each pair by a product in float32, and its largest error."""
+        ours, theirs = self.queries, self.gallery
+        dim = ours.centred.shape[1]
+        product = np.empty(len(queries))
+
+        def fill(part: slice) -> None:
+            product[part] = np.vecdot(ours.centred.take(queries[part], 0), theirs.centred.take(gallery[part], 0))
+
+        in_threads(fill, parts(len(queries), dim))
+        error = ours.room["float32"].at(queries).error(theirs.room["float32"].at(gallery), dim)
+        return ours.offset[queries] + theirs.offset[gallery] - product, error
+
+
+@cache
+def bfloat16_pays(device: str) -> bool:
+    """Whether the device multiplies bfloat16 in two thirds of the time of float32: measured once, in milliseconds."""
+    half, full = (torch.ones((768, 256), dtype=dtype, device=device) for dtype in (torch.bfloat16, torch.float32))
+    return 1.5 * _seconds(half) < _seconds(full)
+
+
+@contextmanager
+def true_float32() -> Iterator[None]:
+    """Inside, float32 products are made in float32: `torch.set_float32_matmul_precision` may allow less."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def _seconds(factor: torch.Tensor) -> float:
+    times = []
+    for _ in range(4):
+        start = time.perf_counter()
+        (factor @ factor.T)[0, 0].item()
+        times.append(time.perf_counter() - start)
+    return min(times)

@@ -1,0 +1,225 @@
+"""Over tiles of all pairs: which items of other classes are near enough to a query to count.
+
+A fast product of low precision passes over all pairs, when queries are the gallery over each once, and shows the few
+pairs that can matter. Only these are looked at more closely.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from threading import Lock
+
+import numpy as np
+import torch
+from attrs import define, field, frozen
+
+from dmlcore.neighbors.dense import count_dense
+from dmlcore.neighbors.pairing import Pairing, runs
+from dmlcore.neighbors.products import Products
+from dmlcore.neighbors.similarity import Floats, Indices
+from dmlcore.neighbors.threads import each_in_threads, in_threads
+from dmlcore.neighbors.thresholds import Counts, Thresholds
+from dmlcore.neighbors.tiles import (
+    MOST,
+    ROUNDING,
+    bits,
+    bits_of_rows,
+    blocks,
+    floats,
+    least_of_groups,
+    limits,
+    near_groups,
+    near_values,
+)
+from dmlcore.neighbors.vectors import as_tensor
+
+SAMPLED = 512
+"""Items whose order, in a query's first tile, shows which of its thresholds can't matter."""
+
+SAMPLED_EACH = 32
+"""More of them, where this is more for each of a query's thresholds."""
+
+CROWDED = 1 / 4
+"""Where more of a query's groups in a tile are near than this, its whole row is compared."""
+
+BETWEEN = 1 / 4
+"""Where more of a query's row lies between its thresholds than this, it is made again in float64."""
+
+OPEN_PAIRS = 2**15
+"""Pairs that products leave open are gathered, and closed so many of a block of queries at once."""
+
+Tile = tuple[slice, slice]
+"""Queries, and gallery items."""
+
+
+@frozen(eq=False)
+class View:
+    """A tile as its queries see it.
+
+    far: (B, W), with the padding; rows: B of the queries; columns: W of the gallery; error: (B,).
+    """
+
+    far: torch.Tensor
+    rows: slice
+    columns: slice
+    error: Floats
+
+    def slack(self, row: Indices, far: Floats) -> Floats:
+        """How far some values of these rows may be from the exact ones."""
+        return np.asarray(self.error[row] + np.abs(far) * ROUNDING[self.far.dtype])
+
+
+@define(eq=False)
+class Block:
+    """What a sweep knows of a block of queries, beside their thresholds.
+
+    bounded: whether their first tile bounded what can matter; open: pairs to be looked at more closely.
+    """
+
+    lock: Lock = field(factory=Lock)
+    bounded: bool = False
+    open: list[tuple[Indices, Indices]] = field(factory=list)
+
+
+@define(eq=False)
+class Sweep:
+    """Counts for queries with few thresholds, by tiles of all pairs.
+
+    A tile serves its queries, and where the queries are the gallery also its gallery items. Memory: the factors of
+    `Products`, 24 bytes a threshold, and about 16 bytes a value of a tile.
+    """
+
+    pairing: Pairing
+    products: Products
+    thresholds: Thresholds
+    block_size: int
+    _states: dict[int, Block] = field(init=False)
+
+    @classmethod
+    def of(cls, pairing: Pairing, products: Products, relevant: Counts, block_size: int) -> Sweep:
+        """relevant: (Q,), R of the queries that are swept, and 0 of others."""
+        swept = np.flatnonzero(relevant)
+        values = [pairing.thresholds(rows) for rows in runs(swept, relevant, block_size, block_size**2 // 8)]
+        return cls(pairing, products, Thresholds.of(np.concatenate(values), relevant), block_size)
+
+    def __attrs_post_init__(self) -> None:
+        self._states = {rows.start: Block() for rows in blocks(len(self.pairing.queries), self.block_size)}
+
+    def tiles(self) -> list[Tile]:
+        """All of them; those come first that show each query something, and neighbours hardly ever share queries."""
+        rows = blocks(len(self.pairing.queries), self.block_size)
+        columns = blocks(len(self.pairing.gallery), self.block_size)
+        if not self.pairing.leave_one_out:
+            return [(row, column) for column in columns for row in rows]
+        return [(rows[first], rows[second]) for first, second in round_robin(len(rows))]
+
+    def count(self, tiles: list[Tile]) -> Iterator[None]:
+        """Count what these tiles hold, yielding after each."""
+        yield from each_in_threads(self._count_tile, tiles)
+        in_threads(self._close, self._states.values())
+
+    def _count_tile(self, tile: Tile) -> None:
+        rows, columns = tile
+        far = self.products.tile(self.products.left(rows), columns)
+        row, column = (as_tensor(index, far.device) for index in self.pairing.own_pairs(rows, columns))
+        far[row, column] = torch.inf
+        self._scan(View(far, rows, columns, self.products.error(rows, columns)))
+        if self.pairing.leave_one_out and rows != columns:
+            self._scan(View(far.T, columns, rows, self.products.error(columns, rows)))
+
+    def _scan(self, view: View) -> None:
+        """Count for the queries of a tile what it holds, while no other thread counts for them."""
+        if not self.thresholds.relevant[view.rows].any():
+            return
+        least = least_of_groups(view.far)[: len(view.error)]
+        state = self._states[view.rows.start]
+        with state.lock:
+            if not state.bounded:
+                state.bounded = True
+                self._bound(view)
+            lowest, highest = map(self.products.frame.far, self.thresholds.limits(view.rows))
+            limit = limits(lowest + view.error, view.far)
+            row, group = near_groups(least, limit)
+            crowded = np.bincount(row, minlength=len(limit)) > least.shape[1] * CROWDED
+            if crowded.any():
+                self._count_crowded(view, np.flatnonzero(crowded), limit, highest - view.error)
+                row, group = row[~crowded[row]], group[~crowded[row]]
+            self._count(view, *near_values(view.far, limit, row, group, least.shape[1]))
+            if sum(len(row) for row, _ in state.open) > OPEN_PAIRS:
+                self._close(state)
+
+    def _bound(self, view: View) -> None:
+        """Drop thresholds with more than R items of other classes above them among the first of this tile."""
+        relevant = self.thresholds.relevant[view.rows]
+        sampled = max(SAMPLED, SAMPLED_EACH * int(relevant.max()))
+        nearest = np.sort(bits(view.far[: len(view.error), :sampled]).cpu().numpy(), axis=1)
+        row = np.flatnonzero((relevant > 0) & (relevant < nearest.shape[1]))
+        # bits of negative values are out of order among themselves: what is among them is at most 0
+        far = floats(np.maximum(nearest[row, relevant[row]], 0), view.far.dtype)
+        far = np.minimum(far, MOST)
+        bound = self.products.frame.similarity(far + view.slack(row, far))
+        self.thresholds.drop_below(row + view.rows.start, bound)
+
+    def _count_crowded(self, view: View, rows: Indices, limit: torch.Tensor, sure: Floats) -> None:
+        """Count for some rows of a tile, comparing all of it; what is nearer than `sure` (B,) is above all."""
+        held = bits_of_rows(view.far, rows)[:, : view.columns.stop - view.columns.start]
+        least = bits(limits(np.where(sure[rows] > 0, sure[rows], -np.inf), view.far)).numpy()
+        above = held < least[:, None]
+        between = np.flatnonzero((held <= bits(limit).numpy()[rows][:, None]) & ~above)
+        row = between // held.shape[1]
+        dense = np.bincount(row, minlength=len(rows)) > BETWEEN * held.shape[1]
+        if dense.any():
+            queries = rows[dense] + view.rows.start
+            count_dense(self.pairing, self.thresholds, queries, queries, view.columns)
+            between, row = between[~dense[row]], row[~dense[row]]
+        samples = np.where(dense, 0, _samples(above, self.pairing.gallery.weights[view.columns]))
+        self.thresholds.count_above_all(rows + view.rows.start, samples)
+        self._count(view, rows[row], between - row * held.shape[1], floats(held.ravel()[between], view.far.dtype))
+
+    def _count(self, view: View, row: Indices, column: Indices, far: Floats) -> None:
+        """Count pairs (P,) of a tile by their values, and gather those that these leave open."""
+        error = view.slack(row, far)
+        row, column = row + view.rows.start, column + view.columns.start
+        unsettled = self._count_near(row, column, far, error)
+        self._states[view.rows.start].open.append((row[unsettled], column[unsettled]))
+        self.thresholds.drop(_distinct(row))
+
+    def _count_near(self, row: Indices, column: Indices, far: Floats, error: Floats) -> np.ndarray:
+        frame = self.products.frame
+        samples = self.pairing.gallery.weights[column]
+        return self.thresholds.count(row, frame.similarity(far), error / frame.factor, samples)
+
+    def _close(self, state: Block) -> None:
+        """Count the open pairs by a closer product, and what that leaves open exactly."""
+        if not state.open:
+            return
+        row, column = (np.concatenate(indices) for indices in zip(*state.open, strict=True))
+        state.open.clear()
+        unsettled = self._count_near(row, column, *self.products.pairs(row, column))
+        row, column = row[unsettled], column[unsettled]
+        samples = self.pairing.gallery.weights[column]
+        self.thresholds.count_exact(row, self.pairing.similarity.exact(row, column), samples)
+        self.thresholds.drop(np.unique(row))
+
+
+def round_robin(count: int) -> Iterator[tuple[int, int]]:
+    """Each with itself, and then all pairs, the lower first, in rounds in which each is met once at most."""
+    yield from ((place, place) for place in range(count))
+    circle = list(range(count + count % 2))
+    for _ in circle[1:]:
+        for first, second in zip(circle[: len(circle) // 2], circle[: -len(circle) // 2 - 1 : -1], strict=True):
+            if max(first, second) < count:
+                yield min(first, second), max(first, second)
+        circle[1:] = circle[-1:] + circle[1:-1]
+
+
+def _distinct(rows: Indices) -> Indices:
+    """The different ones of rows in order."""
+    return rows[np.diff(rows, prepend=-1) > 0]
+
+
+def _samples(chosen: np.ndarray, weights: Counts) -> Counts:
+    """(B,): the samples in the chosen items (B, W) bool, of weights (W,)."""
+    heavy = np.flatnonzero(weights > 1)
+    ones = np.bitwise_count(np.packbits(chosen, axis=1)).sum(axis=1, dtype=np.int64)
+    return np.asarray(ones + chosen[:, heavy] @ (weights[heavy] - 1))

@@ -1,0 +1,85 @@
+"""Finding the few small values of a large tile.
+
+Floats of one sign are in the order of their bits, read as integers, and integers are compared several times faster.
+A tile is cut into groups of which the least value is found first; only groups that can matter are looked into.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from dmlcore.neighbors.similarity import Floats, Indices
+from dmlcore.neighbors.vectors import as_tensor
+
+BITS = {torch.bfloat16: torch.int16, torch.float32: torch.int32}
+
+DEPTH = 32
+"""Values of a group, at most."""
+
+RUN = 64
+"""Groups of a row at least, where it is long enough: the least values of so many are found side by side."""
+
+ROUNDING = {torch.bfloat16: 2.0**-7.9, torch.float32: 0.0}
+"""How far a value is, as a share of it, from the sum that was rounded to the type of a tile."""
+
+LEAST, MOST = 2.0**-120, 1e29
+"""Limits are kept within these: all that is smaller or larger is alike."""
+
+
+def limits(values: Floats, like: torch.Tensor) -> torch.Tensor:
+    """(B,): limits, rounded as the values of a tile are, to compare `bits` with; nothing is within −∞."""
+    positive = np.where(np.isneginf(values), -0.0, np.clip(values, LEAST, MOST))
+    return torch.from_numpy(positive).float().to(like.dtype)
+
+
+def bits(tile: torch.Tensor) -> torch.Tensor:
+    """The values as integers, in the order of the values where these are positive; negative ones are below 0."""
+    return tile.view(BITS[tile.dtype])
+
+
+def bits_of_rows(tile: torch.Tensor, rows: Indices) -> np.ndarray:
+    """(C, W): some rows of a tile (B, W) as bits."""
+    which = as_tensor(rows, tile.device)
+    # along the layout that the tile has in memory, which is flipped where queries and gallery change places
+    chosen = tile.T.index_select(1, which).T.contiguous() if tile.stride(0) == 1 else tile.index_select(0, which)
+    return np.asarray(bits(chosen).cpu().numpy())
+
+
+def floats(held: np.ndarray, dtype: torch.dtype) -> Floats:
+    """What `bits` made integers."""
+    return np.asarray(torch.from_numpy(held).view(dtype).double().numpy())
+
+
+def least_of_groups(far: torch.Tensor) -> torch.Tensor:
+    """(B, G): the least values, as bits, of groups of a tile (B, W); group g holds the values g, g + G, g + 2·G, …"""
+    depth = 1
+    while 2 * depth * RUN <= far.shape[1] and depth < DEPTH:
+        depth *= 2
+    number = far.shape[1] // depth
+    if far.stride(0) == 1:
+        return bits(far.T).reshape(depth, number, -1).amin(0).T
+    return bits(far).reshape(-1, depth, number).amin(1)
+
+
+def near_groups(least: torch.Tensor, limit: torch.Tensor) -> tuple[Indices, Indices]:
+    """Rows and numbers of groups (B, G) that hold a value up to the limit (B,) of the row, row after row."""
+    near = np.flatnonzero((least <= bits(limit).to(least.device)[:, None]).cpu().numpy())
+    row = near // least.shape[1]
+    return row, near - row * least.shape[1]
+
+
+def near_values(
+    far: torch.Tensor, limit: torch.Tensor, row: Indices, group: Indices, number: int
+) -> tuple[Indices, Indices, Floats]:
+    """The values up to the limit (B,) of the row in some of so many groups: their rows, columns and values."""
+    groups = bits(far).view(len(far), -1, number)
+    held = groups[as_tensor(row, far.device), :, as_tensor(group, far.device)].cpu().numpy()
+    near = np.flatnonzero(held <= bits(limit).numpy()[row][:, None])
+    which, depth = np.divmod(near, held.shape[1])
+    return row[which], depth * number + group[which], floats(held.ravel()[near], far.dtype)
+
+
+def blocks(count: int, size: int) -> list[slice]:
+    """Slices of so many, that cover `count`."""
+    return [slice(start, min(start + size, count)) for start in range(0, count, size)]
