@@ -46,9 +46,12 @@ FEW_A_CLUSTER = (200, 30, 8)
 ENOUGH_A_CLUSTER = (1200, 20, 16)
 SO_MANY_THAT_FAISS_SAMPLES = (2000, 4, 6)
 NOT_CONVERGED = (2500, 30, 24, 2.0)
+MANY_CLASSES = (5000, 1100, 24)
 
 
-@pytest.mark.parametrize("shape", [FEW_A_CLUSTER, ENOUGH_A_CLUSTER, SO_MANY_THAT_FAISS_SAMPLES, NOT_CONVERGED])
+@pytest.mark.parametrize(
+    "shape", [FEW_A_CLUSTER, ENOUGH_A_CLUSTER, SO_MANY_THAT_FAISS_SAMPLES, NOT_CONVERGED, MANY_CLASSES]
+)
 def test_nmi_and_ami_are_those_of_pytorch_metric_learning(shape: Any) -> None:
     embeddings = overlapping(0, *shape)
     measured = Clustering(seeds=1).evaluate(embeddings)
