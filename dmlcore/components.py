@@ -19,12 +19,14 @@ from dmlcore.values import (
     Embeddings,
     LabelledImages,
     LossContext,
+    MarginAxis,
     RunInfo,
     SamplerContext,
     Split,
 )
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
 SCALARS: tuple[type, ...] = (bool, int, float, str, Path)
@@ -172,10 +174,24 @@ class LossConfig(Component):
     needs_negatives: ClassVar[bool] = True
     """A batch must hold at least two classes."""
 
+    @property
+    def formula(self) -> str:
+        """Its formula for reports: LaTeX without dollar signs, in the part of it that matplotlib's mathtext draws."""
+        return ""
+
+    @property
+    def margin_axis(self) -> MarginAxis | None:
+        """What its option `margin` is measured on; None without a margin."""
+        return None
+
     def build(self, context: LossContext) -> torch.nn.Module:
         """A module: embeddings (B, D), float32, L2-normalised unless the study says not; labels (B,) int64 → loss ().
 
-        Its parameters, such as proxies, are trained at `training.loss_learning_rate` and saved with the run.
+        Its parameters, such as proxies, are trained at `optimizer.loss_learning_rate` and saved with the run.
+
+        The module may have a method `activity(embeddings, labels)` → name to share: how much of the batch the loss
+        acts on, called on some steps without gradient. Usual names are active_positive_pairs, active_negative_pairs
+        and active_triplets: those with a term above zero, as a share of all such pairs or triplets of the batch.
         """
         raise NotImplementedError
 
@@ -223,6 +239,13 @@ class EvaluatorConfig(Component):
         keeps it in the result.
         """
         raise NotImplementedError
+
+    def per_query(self, queries: Embeddings, gallery: Embeddings | None = None) -> Mapping[str, np.ndarray]:
+        """Metric name → (N,): each query's own value, NaN where it is left out; the metric is their mean.
+
+        Confidence intervals and paired tests are made from them. Metrics that are no means over queries are not there.
+        """
+        return {}
 
 
 @frozen

@@ -10,10 +10,22 @@ import attrs
 from attrs import field, frozen
 
 from dmlcore.errors import DmlcoreError
-from dmlcore.values import EpochSummary
+from dmlcore.values import EpochSummary, MarginAxis
 
-SCHEMA = 1
+SCHEMA = 2
 """The version of the result format that this dmlcore writes; it reads all up to it."""
+
+
+@frozen
+class LossFacts:
+    """What a loss says of itself, for those who read its results."""
+
+    name: str
+    formula: str = ""
+    """LaTeX, without dollar signs, in the part of it that matplotlib's mathtext draws; empty: not told."""
+    margin: float | None = None
+    margin_axis: MarginAxis | None = None
+    """What the margin is measured on."""
 
 
 @frozen
@@ -43,6 +55,14 @@ class Result:
     seconds: float
     environment: Mapping[str, Any]
     warnings: tuple[str, ...] = ()
+    loss: LossFacts = LossFacts("")
+    """New in format 2, as are the fields below it."""
+    geometry: Mapping[str, float] = field(factory=dict)
+    """Figures of the test embeddings that explain the metrics, such as effective_rank; see `dmlcore.geometry`."""
+    baseline_geometry: Mapping[str, float] = field(factory=dict)
+    """The same figures of the untrained network's features."""
+    peak_memory: int | None = None
+    """Most bytes held at once: by the device where it counts them, else by the process."""
     schema: int = field(default=SCHEMA)
 
 
@@ -60,6 +80,7 @@ def from_json(text: str, place: str) -> Result:
                 f"{place}: the result has format {values['schema']}, and this dmlcore reads up to {SCHEMA}."
                 " Update dmlcore."
             )
+        values["loss"] = LossFacts(**values.get("loss", {"name": values["settings"]["loss"]["use"]}))
         values["curve"] = tuple(EpochSummary(**epoch) for epoch in values["curve"])
         values["headline"] = tuple(values["headline"])
         values["warnings"] = tuple(values["warnings"])

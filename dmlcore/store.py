@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 from filelock import FileLock, Timeout
 
+from dmlcore.errors import DmlcoreError
 from dmlcore.results import Result, from_json, to_json
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 RESULT = "result.json"
 MODEL = "model.safetensors"
 EMBEDDINGS = "embeddings.safetensors"
+EVIDENCE = "evidence.safetensors"
+UNTRAINED_EVIDENCE = "untrained.safetensors"
+PROBE = "probe.json"
 FAILURE = "failure.txt"
 
 
@@ -120,3 +124,14 @@ def save_tensors(path: Path, arrays: Mapping[str, np.ndarray], metadata: Mapping
     # safetensors writes an array's memory as it lies, so that of a channels-last filter would come back shuffled
     contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     write_atomically(path, lambda scratch: save_file(contiguous, str(scratch), dict(metadata)))
+
+
+def load_tensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Arrays and texts of a safetensors file. Raises DmlcoreError where it is missing or damaged."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(path), "np") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise DmlcoreError(f"{path}: can't be read ({error}).") from None

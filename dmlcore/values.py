@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 Split = Literal["train", "test"]
 
+MarginAxis = Literal["cosine", "euclidean", "squared_euclidean", "degrees"]
+"""What a margin is measured on: cosine, distance, squared distance or angle of L2-normalised embeddings."""
+
 
 class LabelledImages(Protocol):
     """One split of a data set. It is sent to worker processes, so it must be picklable."""

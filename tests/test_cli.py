@@ -20,7 +20,7 @@ from toys import STUDY
 @pytest.fixture
 def invoke(registry: Registry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """Gives a command, in a folder with the small study `toy.toml`, to the small components."""
-    monkeypatch.setattr(cli, "_registry", lambda: registry)
+    monkeypatch.setattr(Registry, "of", lambda plugins: registry)
     monkeypatch.chdir(tmp_path)
     Path("toy.toml").write_text(STUDY)
 
@@ -59,7 +59,7 @@ def test_ctrl_c_says_how_to_go_on(invoke: Any, monkeypatch: pytest.MonkeyPatch) 
     def interrupted(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "_run", interrupted)
+    monkeypatch.setattr("dmlcore.engine.runner.run_study", interrupted)
     result = invoke("run", "toy.toml", code=130)
     assert result.stderr == "Stopped. The same command goes on after the last finished epoch.\n"
 

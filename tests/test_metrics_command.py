@@ -29,7 +29,8 @@ REAL = Registry(tuple(Offer(component, SOURCE) for component in (Retrieval, Clus
 def invoke(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """Gives a `metrics` command in a folder with `e.npz`: two classes of three, well apart."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "_registry", lambda: evolve(REGISTRY, offers=REGISTRY.offers + REAL.offers))
+    both = evolve(REGISTRY, offers=REGISTRY.offers + REAL.offers)
+    monkeypatch.setattr(Registry, "of", lambda plugins: both)
     vectors = np.array([[1, 0], [1, 0.1], [0.9, 0.2], [0, 1], [0.1, 1], [0.3, 1]], dtype=np.float32)
     np.savez("e.npz", vectors=vectors, labels=["a", "a", "a", "b", "b", "b"])
     np.savez("g.npz", vectors=vectors[::2] + 0.01, labels=["b", "c", "a"])

@@ -1,0 +1,30 @@
+"""What several commands share: the arguments that name studies, and the registry of what is installed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from dmlcore.registry import Registry
+
+PATH = click.Path(path_type=Path)
+STUDIES = click.argument("studies", nargs=-1, required=True, type=PATH)
+RUNS = click.option("--runs", "root", type=PATH, default=Path("runs"), show_default=True, help="Folder of the results.")
+SET = click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="PATH=VALUE",
+    help="Set a value of the study, such as training.epochs=10. Repeatable.",
+)
+
+
+def installed() -> Registry:
+    """Every component that is installed."""
+    from dmlcore.discovery import discover
+    from dmlcore.registry import Registry
+
+    return Registry.of(discover())

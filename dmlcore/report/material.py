@@ -1,0 +1,75 @@
+"""All that is stored of one study: what its report is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from attrs import field, frozen
+
+from dmlcore.evidence import Evidence, load_evidence
+from dmlcore.results import Result
+from dmlcore.store import EVIDENCE, PROBE, UNTRAINED_EVIDENCE, RunFolder, Store
+from dmlcore.trials import Probe, from_json
+from dmlcore.values import LabelledImages
+
+
+@frozen(eq=False)
+class StudyMaterial:
+    """One study, finished or not."""
+
+    name: str
+    question: str
+    source: str
+    """The study file's text, as the user wrote it."""
+    varied: tuple[str, ...]
+    """The dotted paths of the grid."""
+    results: tuple[Result, ...]
+    """Of the finished runs, in the order of the grid."""
+    folders: Mapping[str, RunFolder] = field(repr=False)
+    """By Result.run."""
+    unfinished: tuple[str, ...] = ()
+    """Labels of the runs still to be made."""
+    failures: Mapping[str, str] = field(factory=dict)
+    """Label of a run that can't be trained → why."""
+    probe: Probe | None = None
+    images: LabelledImages | None = None
+    """The test images, where they are at hand."""
+
+    def evidence(self, result: Result) -> Evidence | None:
+        """What explains a run; None for results of older versions, which stored none."""
+        return self._evidence(result, EVIDENCE)
+
+    def untrained_evidence(self, result: Result) -> Evidence | None:
+        """The same of the run's untrained network."""
+        return self._evidence(result, UNTRAINED_EVIDENCE)
+
+    def _evidence(self, result: Result, name: str) -> Evidence | None:
+        path = self.folders[result.run].final / name
+        return load_evidence(path) if path.is_file() else None
+
+
+def gather(
+    store: Store,
+    name: str,
+    question: str,
+    source: str,
+    varied: Sequence[str],
+    runs: Mapping[str, str],
+    images: LabelledImages | None = None,
+) -> StudyMaterial:
+    """Reads what is stored of a study; `runs` are the names of its runs by label."""
+    folders = {label: store.run(name, run) for label, run in runs.items()}
+    failures = {label: why for label, folder in folders.items() if not folder.finished and (why := folder.failure())}
+    probe = store.study(name) / PROBE
+    return StudyMaterial(
+        name=name,
+        question=question,
+        source=source,
+        varied=tuple(varied),
+        results=tuple(folder.result() for folder in folders.values() if folder.finished),
+        folders={folder.final.name: folder for folder in folders.values()},
+        unfinished=tuple(label for label, folder in folders.items() if not folder.finished and label not in failures),
+        failures=failures,
+        probe=from_json(probe.read_text(encoding="utf-8"), str(probe)) if probe.is_file() else None,
+        images=images,
+    )
