@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +78,10 @@ class RunFolder:
         (self.partial / FAILURE).unlink(missing_ok=True)
         self.partial.rename(self.final)
 
+    def copy(self, other: RunFolder) -> None:
+        """Takes over the files of another, finished run; `complete` then makes them this run's."""
+        shutil.copytree(other.final, self.partial, dirs_exist_ok=True, ignore=shutil.ignore_patterns(RESULT))
+
     @contextmanager
     def locked(self) -> Iterator[bool]:
         """Gives True while this process alone may work on the run, False where another one does.
@@ -110,6 +114,14 @@ class Store:
 
     def run(self, study: str, run: str) -> RunFolder:
         return RunFolder(self.study(study) / run)
+
+    def same_runs(self, fingerprint: str) -> Iterator[RunFolder]:
+        """Finished runs of any study that have this identity; a damaged one is passed over."""
+        for path in sorted(self.root.glob(f"*/*{fingerprint[:12]}/{RESULT}")):
+            folder = RunFolder(path.parent)
+            with suppress(DmlcoreError):
+                if folder.result().fingerprint == fingerprint:
+                    yield folder
 
     def forget(self, study: str) -> None:
         """Removes a study's folder."""

@@ -37,7 +37,8 @@ def run_study(runs: Sequence[Run], store: Store, observers: Sequence[ObserverCon
     """Makes the runs that are not finished yet, and gives the outcome of each.
 
     A run that another process is making is left to it, and waited for when nothing else is to be done. A run
-    whose training can't go on is given as a Failure, and the others are made all the same.
+    whose training can't go on is given as a Failure, and the others are made all the same. A run that another study
+    of the store has made already, on the same images, is taken from there.
     """
     waiting = list(enumerate(runs, start=1))
     while waiting:
@@ -47,6 +48,8 @@ def run_study(runs: Sequence[Run], store: Store, observers: Sequence[ObserverCon
             with folder.locked() as mine:
                 if folder.finished:
                     yield folder.result()
+                elif mine and (twin := _same_run(run, store)):
+                    yield _taken(run, folder, twin)
                 elif mine:
                     yield _outcome(run, _info(run, index, len(runs), folder), folder, observers)
                 else:
@@ -54,6 +57,33 @@ def run_study(runs: Sequence[Run], store: Store, observers: Sequence[ObserverCon
         if len(busy) == len(waiting):
             time.sleep(_POLL_SECONDS)
         waiting = busy
+
+
+def _same_run(run: Run, store: Store) -> RunFolder | None:
+    """A finished run of another study with the same identity and the same images."""
+    for twin in store.same_runs(run.fingerprint):
+        facts, protocol = load_data(run).facts(), twin.result().protocol
+        if all(protocol.get(name) == value for name, value in facts.items()):
+            return twin
+    return None
+
+
+def _taken(run: Run, folder: RunFolder, twin: RunFolder) -> Result:
+    """The twin's result as this run's own."""
+    made_as = f"{twin.final.parent.name}/{twin.final.name}"
+    result = evolve(
+        twin.result(),
+        study=run.study.name,
+        question=run.study.question,
+        run=run.name,
+        point=run.point,
+        settings=run.settings,
+    )
+    result = evolve(result, environment={"made_as": made_as, **result.environment})
+    folder.copy(twin)
+    folder.complete(result)
+    checkpoint.remove(folder.final)
+    return result
 
 
 def _info(run: Run, index: int, count: int, folder: RunFolder) -> RunInfo:

@@ -135,7 +135,12 @@ def test_the_reference_is_what_the_classes_say() -> None:
     assert (ROOT / "docs" / "reference.md").read_text(encoding="utf-8") == made, "run `make docs`"
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "studies").glob("*.toml")), ids=lambda path: path.stem)
+STUDIES = [path for path in sorted((ROOT / "studies").rglob("*.toml")) if path.parent.name != "base"]
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.relative_to(ROOT / "studies").as_posix())
 def test_every_study_loads_and_says_its_command(path: Path) -> None:
-    load_study(path, Registry.of(discover()))
-    assert path.read_text(encoding="utf-8").startswith(f"# dmlcore run studies/{path.name}")
+    file = load_study(path, Registry.of(discover()))
+    told = "*.toml" if file.needs else path.name
+    folder = path.parent.relative_to(ROOT).as_posix()
+    assert path.read_text(encoding="utf-8").startswith(f"# dmlcore run {folder}/{told}")

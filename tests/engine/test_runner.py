@@ -24,7 +24,7 @@ from dmlcore.engine.splits import load_data
 from dmlcore.results import Result
 from dmlcore.store import EMBEDDINGS, MODEL, Store
 from dmlcore.study.schema import Run
-from toys import Recording, SquareImages
+from toys import Recording, SquareImages, Squares
 
 
 def results(runs: Sequence[Run], root: Path, *observers: Any) -> list[Result]:
@@ -116,6 +116,31 @@ def test_a_stopped_run_goes_on_to_the_same_numbers(
     assert not (tmp_path / "stopped" / "toy" / runs[0].name).exists()
     (resumed,) = results(runs, tmp_path / "stopped")
     assert numbers(resumed) == numbers(whole)
+
+
+def test_a_run_of_another_study_is_taken_over(make_study: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (first,) = results(make_study("seeds=[0]").runs, tmp_path)
+    other = make_study("seeds=[0]", name="other", added='\n[grid]\n"loss.margin" = [0.5, 0.25]\n')
+    with monkeypatch.context() as patched:
+        patched.setattr("dmlcore.engine.runner.perform", lambda *_: pytest.fail("it is there"))
+        (taken,) = results(other.runs[:1], tmp_path)
+    assert numbers(taken) == numbers(first)
+    assert (taken.study, taken.point, taken.run) == ("other", {"loss.margin": 0.5}, other.runs[0].name)
+    assert taken.environment["made_as"] == f"toy/{first.run}"
+    assert (tmp_path / "other" / taken.run / EMBEDDINGS).is_file()
+    (own,) = results(other.runs[1:], tmp_path)
+    assert "made_as" not in own.environment
+
+
+def test_a_run_on_other_images_is_not_taken_over(
+    make_study: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (first,) = results(make_study("seeds=[0]").runs, tmp_path)
+    monkeypatch.setattr(Squares, "load", lambda _, split: SquareImages(0 if split == "train" else 9, 6, 6))
+    (own,) = results(make_study("seeds=[0]", name="other").runs, tmp_path)
+    assert "made_as" not in own.environment
+    assert own.fingerprint == first.fingerprint
+    assert own.metrics != first.metrics
 
 
 def test_a_run_stopped_while_storing_goes_on(make_study: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
