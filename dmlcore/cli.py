@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from dmlcore import __version__
@@ -36,6 +38,9 @@ class _Commands(click.Group):
 @click.version_option(__version__, prog_name="dmlcore")
 def main() -> None:
     """Studies of deep metric learning, every component a plugin."""
+    # Waiting threads that spin slow training down several times once anything else holds a core, be it a process that
+    # loads images. OpenMP reads this when torch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 for command in (run, check, report, metrics, data, list_plugins, describe):
