@@ -5,10 +5,14 @@ BIN := $(VENV)/bin
 # Spinning OpenMP threads make small steps many times slower while another process holds a core.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: quickstart test test-slow check bench docs clean
+.PHONY: quickstart assignment test test-slow check bench docs clean
 
 quickstart: $(VENV)/.installed
 	$(BIN)/dmlcore run studies/quickstart.toml
+
+assignment: $(VENV)/.installed-handin
+	$(BIN)/dmlcore run studies/assignment/glyphs/*.toml
+	$(BIN)/dmlcore submit studies/assignment/glyphs/*.toml -o handin.zip
 
 test: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m "not slow"
@@ -36,6 +40,10 @@ $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "dmlcore needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.installed-handin: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --editable '.[handin]'
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
