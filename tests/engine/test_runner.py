@@ -22,7 +22,7 @@ from dmlcore.engine.model import build_model
 from dmlcore.engine.runner import Failure, run_study
 from dmlcore.engine.splits import load_data
 from dmlcore.results import Result
-from dmlcore.store import EMBEDDINGS, MODEL, Store
+from dmlcore.store import EMBEDDINGS, EVIDENCE, MODEL, UNTRAINED_EVIDENCE, Store
 from dmlcore.study.schema import Run
 from toys import Recording, SquareImages
 
@@ -36,7 +36,8 @@ def results(runs: Sequence[Run], root: Path, *observers: Any) -> list[Result]:
 def numbers(result: Result) -> tuple[Any, ...]:
     """All that must come out the same again; the times do not."""
     curve = [(e.epoch, e.loss, e.learning_rate, e.test, e.validation, e.diagnostics) for e in result.curve]
-    return (result.metrics, result.baseline, curve, result.protocol, result.warnings)
+    geometry = (result.geometry, result.baseline_geometry)
+    return (result.metrics, result.baseline, curve, result.protocol, result.warnings, geometry)
 
 
 def test_a_run_gives_a_whole_result(make_study: Any, tmp_path: Path) -> None:
@@ -55,7 +56,13 @@ def test_a_run_gives_a_whole_result(make_study: Any, tmp_path: Path) -> None:
     assert result.protocol["selected_by"] == "last epoch"
     assert result.settings["loss"] == {"use": "pair", "margin": 0.5}
     folder = tmp_path / "toy" / file.runs[0].name
-    assert sorted(path.name for path in folder.iterdir()) == [EMBEDDINGS, MODEL, "result.json"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        EMBEDDINGS,
+        EVIDENCE,
+        MODEL,
+        "result.json",
+        UNTRAINED_EVIDENCE,
+    ]
     stored = load_file(folder / EMBEDDINGS)
     assert stored["vectors"].shape == (36, 4)
     assert np.linalg.norm(stored["vectors"], axis=1) == pytest.approx(np.ones(36), abs=1e-6)

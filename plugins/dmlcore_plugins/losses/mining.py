@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -11,7 +14,7 @@ class MinedLoss(nn.Module):
 
     def __init__(self, loss: nn.Module, miner: nn.Module) -> None:
         super().__init__()
-        self.loss = loss
+        self.loss: Any = loss
         self.miner = miner
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
@@ -20,3 +23,8 @@ class MinedLoss(nn.Module):
             picks = self.miner(embeddings, labels)
         loss: Tensor = self.loss(embeddings, labels, picks)
         return loss
+
+    def activity(self, embeddings: Tensor, labels: Tensor) -> Mapping[str, Tensor]:
+        """Shares of all pairs or triplets of the batch that are picked and have a term above zero."""
+        shares: Mapping[str, Tensor] = self.loss.activity(embeddings, labels, self.miner(embeddings, labels))
+        return shares
