@@ -326,8 +326,8 @@ def neighbors(vectors: Vectors, most: int = NEIGHBORS) -> tuple[npt.NDArray[np.i
     count = len(vectors)
     kept = min(most, count - 1)
     nearest, cosines = np.empty((count, kept), np.int32), np.empty((count, kept), np.float32)
-    for rows in _runs(count, count):
-        away = -(vectors[rows] @ vectors.T)
+    for rows in _runs(count, count, 4 * BLOCK):  # a product of few rows with all others is slow
+        away = -vectors[rows] @ vectors.T
         away[np.arange(len(away)), np.arange(count)[rows]] = np.inf
         found = np.sort(np.argpartition(away, kept - 1, axis=1)[:, :kept]) if kept else np.empty((len(away), 0), int)
         values = np.take_along_axis(away, found, axis=1)
@@ -360,7 +360,7 @@ def _anchors(count: int, pairs: int, most: int) -> npt.NDArray[np.int64]:
     return np.sort(np.random.default_rng(0).choice(count, max(1, count * most // pairs), replace=False))
 
 
-def _runs(count: int, width: int) -> Iterator[slice]:
-    """The rows below count in runs, each of about BLOCK numbers where a row has so many."""
-    step = max(1, BLOCK // width)
+def _runs(count: int, width: int, numbers: int | None = None) -> Iterator[slice]:
+    """The rows below count in runs, each of about so many numbers where a row has `width`; BLOCK where not told."""
+    step = max(1, (numbers or BLOCK) // width)
     return (slice(start, start + step) for start in range(0, count, step))
