@@ -162,3 +162,19 @@ def test_separated_classes_have_no_active_triplet_and_collapsed_ones_have_all() 
     labels = torch.tensor([0, 0, 0, 1, 1, 1])
     assert set(told(Triplet(), (torch.eye(2).repeat_interleave(3, 0), labels)).values()) == {0}
     assert set(told(Triplet(), (torch.ones(6, 2), labels)).values()) == {1}
+
+
+def test_a_batch_is_mined_once(batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
+    loss = Triplet(miner=BatchHard()).build(CONTEXT)
+    mine, mined = loss.miner.forward, []
+    monkeypatch.setattr(loss.miner, "forward", lambda *given: (mined.append(given), mine(*given))[1])
+    embeddings, labels = batch
+    fresh = loss.activity(embeddings, labels)
+    loss(embeddings.requires_grad_(), labels).backward()
+    assert len(mined) == 2
+    assert loss.activity(embeddings.detach(), labels) == fresh
+    assert len(mined) == 2, "it is what the loss was made of"
+    assert loss.activity(embeddings.detach().flip(0), labels) != fresh
+    assert loss.activity(embeddings.detach().flip(0), labels.flip(0))["active_triplets"] == fresh["active_triplets"]
+    assert len(mined) == 4
+    assert loss.state_dict() == {}
