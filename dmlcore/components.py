@@ -189,9 +189,11 @@ class LossConfig(Component):
 
         Its parameters, such as proxies, are trained at `optimizer.loss_learning_rate` and saved with the run.
 
-        The module may have a method `activity(embeddings, labels)` → name to share: how much of the batch the loss
-        acts on, called on some steps without gradient. Usual names are active_positive_pairs, active_negative_pairs
-        and active_triplets: those with a term above zero, as a share of all such pairs or triplets of the batch.
+        The module may have a method `activity(embeddings, labels)` → name to share, from 0 to 1 or NaN where it is
+        undefined: how much of the batch the loss acts on. It is called on some steps after `forward`, with the same
+        batch, without gradient, and must change nothing. Usual names are active_positive_pairs, active_negative_pairs
+        and active_triplets: those with a term above zero, as a share of all such pairs or triplets of the batch. One
+        that raises stops the run with a PluginError.
         """
         raise NotImplementedError
 
@@ -243,7 +245,8 @@ class EvaluatorConfig(Component):
     def per_query(self, queries: Embeddings, gallery: Embeddings | None = None) -> Mapping[str, np.ndarray]:
         """Metric name → (N,): each query's own value, NaN where it is left out; the metric is their mean.
 
-        Confidence intervals and paired tests are made from them. Metrics that are no means over queries are not there.
+        The names are those of `evaluate`. Confidence intervals and paired tests are made from them. Metrics that are
+        no means over queries are not there.
         """
         return {}
 

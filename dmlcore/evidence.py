@@ -23,9 +23,10 @@ class Evidence:
 
     labels: (N,) int64, indices into class_names.
     queries: evaluator/metric → (N,) float64, each query's own value, whose mean is the metric; NaN where left out.
-    spectrum: (min(N, D),), shares of the variance along the principal axes, falling, of sum 1.
+    spectrum: (min(N, D),), shares of the variance along the principal axes, falling, of sum 1; zeros where all
+    embeddings are one point.
     similarity_edges: (bins + 1,), cosines; positive_density, negative_density: (bins,), how the cosines of pairs of
-    one class, and of two, are spread, each of integral 1.
+    one class, and of two, are spread, each of integral 1; zeros where there is no such pair.
     neighbors: (N, K) int32, the nearest others of each image, the nearest first, by cosine; neighbor_similarities:
     (N, K) float32, their cosines.
     """

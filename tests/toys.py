@@ -182,6 +182,21 @@ class Nearest(EvaluatorConfig):
         return {"recall_at_1": float(hits.mean()), "spread": float(queries.vectors.std())}
 
 
+@frozen
+class Hits(EvaluatorConfig):
+    """Recall@1, and which queries it counts."""
+
+    name = "hits"
+
+    def evaluate(self, queries: Embeddings, gallery: Embeddings | None = None) -> dict[str, float]:
+        return {name: float(values.mean()) for name, values in self.per_query(queries).items()}
+
+    def per_query(self, queries: Embeddings, gallery: Embeddings | None = None) -> dict[str, np.ndarray]:
+        similarity = queries.vectors @ queries.vectors.T
+        np.fill_diagonal(similarity, -np.inf)
+        return {"recall_at_1": queries.labels[similarity.argmax(1)] == queries.labels}
+
+
 class Recorder:
     def __init__(self, log: list[tuple[str, Any]], fails_on: str) -> None:
         self.log = log
@@ -226,7 +241,7 @@ class Recording(ObserverConfig):
 
 
 SOURCE = PluginSource("toys", "1.0", "toys")
-COMPONENTS = (Squares, Tiny, Pair, Nan, Collapse, HardPairs, Balanced, Nearest, Recording)
+COMPONENTS = (Squares, Tiny, Pair, Nan, Collapse, HardPairs, Balanced, Nearest, Hits, Recording)
 REGISTRY = Registry(tuple(Offer(component, SOURCE) for component in COMPONENTS))
 
 STUDY = """\

@@ -25,6 +25,7 @@ class TrainingState:
     data: Mapping[str, Any]
     """Facts of the data, to see that it is still the same after a resumption."""
     baseline: Mapping[str, float] = field(factory=dict)
+    baseline_geometry: Mapping[str, float] = field(factory=dict)
     curve: list[EpochSummary] = field(factory=list)
     notes: dict[str, list[str]] = field(factory=dict)
     """What the evaluators said of the last measurement of each split."""
@@ -41,9 +42,12 @@ class TrainingState:
         return self.curve[-1].epoch if self.curve else -1
 
 
+_PLAIN = ("data", "baseline", "baseline_geometry", "notes", "seconds", "best_epoch")
+
+
 def save(state: TrainingState, folder: Path) -> None:
     """Puts the state in the place of the last one."""
-    plain = {name: getattr(state, name) for name in ("data", "baseline", "notes", "seconds", "best_epoch")}
+    plain = {name: getattr(state, name) for name in _PLAIN}
     plain["curve"] = [attrs.asdict(epoch) for epoch in state.curve]
     payload = {"plain": json.dumps(plain), "trainer": dict(state.trainer), "best_model": state.best_model}
     write_atomically(folder / CHECKPOINT, lambda path: torch.save(payload, path))

@@ -6,6 +6,9 @@ import math
 import warnings
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+import numpy.typing as npt
+
 from dmlcore.components import EvaluatorConfig, MetricWarning
 from dmlcore.errors import PluginError, TrainingError
 from dmlcore.values import Embeddings
@@ -34,6 +37,34 @@ def measure(
             if not issubclass(note.category, MetricWarning):
                 warnings.warn_explicit(note.message, note.category, note.filename, note.lineno)
     return metrics, notes
+
+
+def per_query(
+    evaluators: Iterable[EvaluatorConfig], embeddings: Embeddings, gallery: Embeddings | None = None
+) -> dict[str, npt.NDArray[np.float64]]:
+    """Each query's own values (N,) of the metrics that are means over queries, named evaluator/metric.
+
+    Raises PluginError where an evaluator gives something else, TrainingError where the embeddings can't be measured.
+    """
+    queries: dict[str, npt.NDArray[np.float64]] = {}
+    for evaluator in evaluators:
+        try:
+            values = evaluator.per_query(embeddings, gallery)
+        except ValueError as error:
+            raise TrainingError(f"The embeddings can't be measured by {evaluator.name!r}: {error}") from error
+        for name, each in values.items():
+            queries[f"{evaluator.name}/{name}"] = _one_a_query(evaluator, name, each, len(embeddings))
+    return queries
+
+
+def _one_a_query(evaluator: EvaluatorConfig, name: str, values: np.ndarray, count: int) -> npt.NDArray[np.float64]:
+    numbers = np.asarray(values)
+    if numbers.shape != (count,) or numbers.dtype.kind not in "biuf" or np.isinf(numbers).any():
+        raise PluginError(
+            f"The evaluator {evaluator.name!r} gives {name!r} by query as {numbers.dtype} {numbers.shape}; it must be"
+            f" one number for each of the {count:,} queries, finite, or NaN for a query that is left out."
+        )
+    return numbers.astype(np.float64)
 
 
 def _number(evaluator: EvaluatorConfig, name: str, value: float) -> float:

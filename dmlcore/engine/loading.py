@@ -116,7 +116,7 @@ class _SeededBatches:
         return len(self.batches)
 
 
-class _Loader:
+class Loader:
     """Batches of images and labels, made by worker processes."""
 
     def __init__(self, images: TransformedImages, batches: _SeededBatches, training: Training) -> None:
@@ -138,6 +138,9 @@ class _Loader:
                 raise loaded
             yield loaded
 
+    def __len__(self) -> int:
+        return len(self._loader)
+
 
 def _collate(loaded: list[tuple[Tensor, int]] | DmlcoreError) -> Any:
     return loaded if isinstance(loaded, DmlcoreError) else default_collate(loaded)
@@ -149,9 +152,9 @@ class TrainLoader:
     def __init__(self, images: LabelledImages, transform: Transform, training: Training, seed: int) -> None:
         self._seed = seed
         self._batches = _SeededBatches([])
-        self._loader = _Loader(TransformedImages(images, transform), self._batches, training)
+        self._loader = Loader(TransformedImages(images, transform), self._batches, training)
 
-    def epoch(self, epoch: int, batches: Batches) -> Iterator[tuple[Tensor, Tensor]]:
+    def epoch(self, epoch: int, batches: Batches) -> Loader:
         """Pairs of images (B, 3, size, size) and labels (B,), one a batch.
 
         An image's augmentation is seeded by run, epoch, batch and position: it comes out the same in any
@@ -162,7 +165,7 @@ class TrainLoader:
             [(index, derive_seed(base, number, place)) for place, index in enumerate(batch)]
             for number, batch in enumerate(batches)
         ]
-        return iter(self._loader)
+        return self._loader
 
 
 def embedding_loader(
@@ -171,7 +174,7 @@ def embedding_loader(
     """All images of a split in their order; pairs of images (B, 3, size, size) and labels (B,)."""
     count = len(images.labels)
     batches = [[(i, 0) for i in range(start, min(start + batch_size, count))] for start in range(0, count, batch_size)]
-    return _Loader(TransformedImages(images, transform), _SeededBatches(batches), training)
+    return Loader(TransformedImages(images, transform), _SeededBatches(batches), training)
 
 
 def _one_thread(_worker: int) -> None:

@@ -12,18 +12,22 @@ from typing import Any, Self
 import torch
 from attrs import evolve, frozen
 
+from dmlcore.components import LossConfig
 from dmlcore.engine import checkpoint
 from dmlcore.engine.batching import coverage, epoch_batches
 from dmlcore.engine.checkpoint import TrainingState
 from dmlcore.engine.embedding import SplitEmbedder
-from dmlcore.engine.evaluation import headline, measure
+from dmlcore.engine.evaluation import headline, measure, per_query
 from dmlcore.engine.loading import TrainLoader, train_transform
+from dmlcore.engine.memory import forget_peak, peak_memory
 from dmlcore.engine.observing import Observers
 from dmlcore.engine.splits import Data
 from dmlcore.engine.trainer import Trainer
 from dmlcore.errors import DataError, StudyError
-from dmlcore.results import Result
-from dmlcore.store import EMBEDDINGS, MODEL, save_tensors
+from dmlcore.evidence import Evidence, save_evidence
+from dmlcore.geometry import evidence_of
+from dmlcore.results import LossFacts, Result
+from dmlcore.store import EMBEDDINGS, EVIDENCE, MODEL, UNTRAINED_EVIDENCE, save_tensors
 from dmlcore.study.schema import Run, Transforms
 from dmlcore.study.structure import plain
 from dmlcore.values import Embeddings, EpochSummary, Evaluation, Progress
@@ -74,6 +78,7 @@ class Session:
 
     def train(self) -> None:
         """Every epoch that is not finished yet."""
+        forget_peak(self.trainer.device)
         if self.state.epoch < 0:
             self._measure_untrained()
         training = self.run.study.training
@@ -91,7 +96,7 @@ class Session:
             self._close_epoch(summary)
 
     def finish(self) -> Result:
-        """Measures the selected network on the test classes, and stores network and embeddings."""
+        """Measures the selected network on the test classes, and stores network, embeddings and evidence."""
         start = time.perf_counter()
         if self.state.best_model is not None:
             self.trainer.model.load_state_dict(self.state.best_model)
@@ -100,15 +105,18 @@ class Session:
         metrics = self._measure("test", epoch, embeddings)
         if epoch > 0 and self.state.curve[epoch].test is None:
             self.state.curve[epoch] = evolve(self.state.curve[epoch], test=metrics)
-        self._store(embeddings)
+        evidence, geometry = self._explain(embeddings)
+        self._store(embeddings, evidence)
         self.state.seconds += time.perf_counter() - start
-        return self._result(epoch, metrics)
+        return self._result(epoch, metrics, geometry)
 
     def _measure_untrained(self) -> None:
         start = time.perf_counter()
         embeddings = self.test.features(self.trainer.model, self._on_batch("embed", "test images, untrained"))
         baseline = self._measure("baseline", 0, embeddings)
         self.state.baseline = baseline
+        evidence, self.state.baseline_geometry = self._explain(embeddings)
+        save_evidence(self.folder / UNTRAINED_EVIDENCE, evidence)
         seconds = time.perf_counter() - start
         self.state.seconds += seconds
         self._close_epoch(EpochSummary(0, None, None, seconds, None, test=baseline))
@@ -156,6 +164,10 @@ class Session:
         self.observers.evaluation(Evaluation(split, epoch, metrics))
         return metrics
 
+    def _explain(self, embeddings: Embeddings) -> tuple[Evidence, dict[str, float]]:
+        """What explains the metrics of the test classes' embeddings, as just measured."""
+        return evidence_of(embeddings, per_query(self.run.study.evaluators, embeddings))
+
     def _keep_best(self, summary: EpochSummary) -> None:
         """Keeps the network of the best epoch on the validation classes; of equals, the earliest."""
         metric = self.run.study.evaluation.metric
@@ -175,14 +187,15 @@ class Session:
         checkpoint.save(self.state, self.folder)
         self.observers.epoch(summary)
 
-    def _store(self, embeddings: Embeddings) -> None:
+    def _store(self, embeddings: Embeddings, evidence: Evidence) -> None:
         identity = {"study": self.run.study.name, "run": self.run.name, "fingerprint": self.run.fingerprint}
         weights = {name: tensor.cpu().numpy() for name, tensor in self.trainer.model.state_dict().items()}
         save_tensors(self.folder / MODEL, weights, identity)
         arrays = {"vectors": embeddings.vectors, "labels": embeddings.labels}
         save_tensors(self.folder / EMBEDDINGS, arrays, identity | {"class_names": "\n".join(embeddings.class_names)})
+        save_evidence(self.folder / EVIDENCE, evidence)
 
-    def _result(self, epoch: int, metrics: Mapping[str, float]) -> Result:
+    def _result(self, epoch: int, metrics: Mapping[str, float], geometry: Mapping[str, float]) -> Result:
         run, study = self.run, self.run.study
         return Result(
             study=study.name,
@@ -201,6 +214,10 @@ class Session:
             seconds=self.state.seconds,
             environment=self._environment(),
             warnings=tuple(f"{split}: {note}" for split, notes in self.state.notes.items() for note in notes),
+            loss=loss_facts(study.loss),
+            geometry=geometry,
+            baseline_geometry=self.state.baseline_geometry,
+            peak_memory=peak_memory(self.trainer.device),
         )
 
     def _protocol(self, epoch: int) -> dict[str, Any]:
@@ -228,6 +245,13 @@ class Session:
             "python": platform.python_version(),
             "platform": platform.platform(),
         }
+
+
+def loss_facts(loss: LossConfig) -> LossFacts:
+    """What the loss says of itself; its option `margin`, where it has one that is a number."""
+    margin = getattr(loss, "margin", None)
+    number = float(margin) if isinstance(margin, int | float) and not isinstance(margin, bool) else None
+    return LossFacts(loss.name, loss.formula, number, loss.margin_axis)
 
 
 def _counts(facts: Mapping[str, Any]) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol
 
 import torch
 from attrs import frozen
@@ -16,6 +16,7 @@ from dmlcore.engine.embedding import autocast
 from dmlcore.engine.loading import resolve_device, to_batch
 from dmlcore.engine.model import EmbeddingModel
 from dmlcore.engine.optimization import build_optimizer, build_schedule, clip_gradients
+from dmlcore.engine.recording import Recorder
 from dmlcore.engine.seeding import seed_torch
 from dmlcore.errors import TrainingError
 from dmlcore.study.schema import Run
@@ -35,6 +36,14 @@ class EpochFigures:
     diagnostics: Mapping[str, float]
 
 
+class LoadedBatches(Protocol):
+    """The batches of an epoch: images (B, 3, H, W) and labels (B,)."""
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]: ...
+
+    def __len__(self) -> int: ...
+
+
 OnStep = Callable[[int, float, float], None]
 """Told after each step: images done, mean loss so far, images a second."""
 
@@ -50,6 +59,7 @@ class Trainer:
         self.loss = loss.to(self.device)
         self.optimizer = build_optimizer(run.study.optimizer, self.model, self.loss)
         self.schedule = build_schedule(run.study, self.optimizer)
+        self.recorder = Recorder(run.study.loss.name, self.model, self.loss)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=run.study.training.precision == "fp16")
         self._parts: dict[str, Any] = {
             "model": self.model,
@@ -67,13 +77,15 @@ class Trainer:
         for name, part in self._parts.items():
             part.load_state_dict(state[name])
 
-    def train_epoch(self, epoch: int, batches: Iterable[tuple[Tensor, Tensor]], on_step: OnStep) -> EpochFigures:
+    def train_epoch(self, epoch: int, batches: LoadedBatches, on_step: OnStep) -> EpochFigures:
         """Trains on the batches of one epoch.
 
-        Raises TrainingError on a loss that is not finite, and where the embeddings have become one point.
+        Raises TrainingError on a loss that is not finite, and where the embeddings have become one point; PluginError
+        where the loss can't tell its activity.
         """
         seed_torch(self.run.seed, "epoch", epoch)
         self._prepare(epoch)
+        self.recorder.start_epoch(len(batches))
         start = time.perf_counter()
         losses: list[float] = []
         cosines: list[float] = []
@@ -90,6 +102,7 @@ class Trainer:
         seconds = time.perf_counter() - start
         self._check_collapse(epoch, cosines)
         diagnostics = {
+            **self.recorder.means(),
             "mean_cosine": math.fsum(cosines) / len(cosines),
             "zero_loss_steps": sum(value == 0 for value in losses) / len(losses),
         }
@@ -115,7 +128,8 @@ class Trainer:
         images = to_batch(inputs, self.device, training.channels_last)
         with autocast(self.run.study, self.device):
             embeddings = self.model(images)
-        loss = self.loss(embeddings, labels.to(self.device))
+        labels = labels.to(self.device)
+        loss = self.loss(embeddings, labels)
         value = loss.item()
         if not math.isfinite(value):
             raise TrainingError(
@@ -125,6 +139,7 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()
         self.scaler.unscale_(self.optimizer)
+        self.recorder.record(step, embeddings, labels)
         clip_gradients(training, [p for group in self.optimizer.param_groups for p in group["params"]])
         self.scaler.step(self.optimizer)
         self.scaler.update()

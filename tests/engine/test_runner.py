@@ -10,19 +10,21 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from attrs import evolve
+from attrs import evolve, frozen
 from safetensors.numpy import load_file
 from safetensors.torch import load_file as load_tensors
 
-from dmlcore import DataError, StudyError
+from dmlcore import DataError, Embeddings, LossConfig, StudyError
 from dmlcore.engine import session
 from dmlcore.engine.embedding import SplitEmbedder
 from dmlcore.engine.loading import resolve_transforms
 from dmlcore.engine.model import build_model
 from dmlcore.engine.runner import Failure, run_study
 from dmlcore.engine.splits import load_data
-from dmlcore.results import Result
-from dmlcore.store import EMBEDDINGS, MODEL, Store
+from dmlcore.evidence import load_evidence
+from dmlcore.geometry import effective_rank, evidence_of
+from dmlcore.results import LossFacts, Result
+from dmlcore.store import EMBEDDINGS, EVIDENCE, MODEL, UNTRAINED_EVIDENCE, Store
 from dmlcore.study.schema import Run
 from toys import Recording, SquareImages, Squares
 
@@ -36,7 +38,8 @@ def results(runs: Sequence[Run], root: Path, *observers: Any) -> list[Result]:
 def numbers(result: Result) -> tuple[Any, ...]:
     """All that must come out the same again; the times do not."""
     curve = [(e.epoch, e.loss, e.learning_rate, e.test, e.validation, e.diagnostics) for e in result.curve]
-    return (result.metrics, result.baseline, curve, result.protocol, result.warnings)
+    geometry = (result.geometry, result.baseline_geometry)
+    return (result.metrics, result.baseline, curve, result.protocol, result.warnings, geometry)
 
 
 def test_a_run_gives_a_whole_result(make_study: Any, tmp_path: Path) -> None:
@@ -55,7 +58,13 @@ def test_a_run_gives_a_whole_result(make_study: Any, tmp_path: Path) -> None:
     assert result.protocol["selected_by"] == "last epoch"
     assert result.settings["loss"] == {"use": "pair", "margin": 0.5}
     folder = tmp_path / "toy" / file.runs[0].name
-    assert sorted(path.name for path in folder.iterdir()) == [EMBEDDINGS, MODEL, "result.json"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        EMBEDDINGS,
+        EVIDENCE,
+        MODEL,
+        "result.json",
+        UNTRAINED_EVIDENCE,
+    ]
     stored = load_file(folder / EMBEDDINGS)
     assert stored["vectors"].shape == (36, 4)
     assert np.linalg.norm(stored["vectors"], axis=1) == pytest.approx(np.ones(36), abs=1e-6)
@@ -72,6 +81,61 @@ def test_the_stored_network_gives_the_stored_embeddings(make_study: Any, tmp_pat
     embedder = SplitEmbedder(load_data(run).test, run.study, transforms)
     vectors = embedder.embeddings(model, lambda *_: None).vectors
     assert vectors == pytest.approx(load_file(folder / EMBEDDINGS)["vectors"], abs=1e-6)
+
+
+def test_what_explains_a_run_is_stored_beside_it(make_study: Any, tmp_path: Path) -> None:
+    (run,) = make_study("seeds=[0]", 'evaluators=[{use="nearest"}, {use="hits"}]').runs
+    (result,) = results([run], tmp_path)
+    folder = tmp_path / "toy" / run.name
+    vectors = load_file(folder / EMBEDDINGS)["vectors"]
+    data = load_data(run).test
+    for name, geometry in ((EVIDENCE, result.geometry), (UNTRAINED_EVIDENCE, result.baseline_geometry)):
+        evidence = load_evidence(folder / name)
+        assert evidence.labels.tolist() == data.labels.tolist()
+        assert evidence.class_names == tuple(data.class_names)
+        assert geometry["effective_rank"] == effective_rank(evidence.spectrum)
+        metrics = result.metrics if name == EVIDENCE else result.baseline
+        assert list(evidence.queries) == ["hits/recall_at_1"]
+        assert evidence.queries["hits/recall_at_1"].mean() == metrics["hits/recall_at_1"]
+    trained, geometry = evidence_of(Embeddings(vectors, data.labels), {})
+    assert geometry == result.geometry != result.baseline_geometry
+    np.testing.assert_array_equal(load_evidence(folder / EVIDENCE).neighbors, trained.neighbors)
+    assert len(load_evidence(folder / UNTRAINED_EVIDENCE).spectrum) == 8, "of the backbone's features"
+    assert result.loss == LossFacts("pair", "", 0.5, None)
+    assert result.peak_memory is not None
+    assert result.curve[2].diagnostics["gradient_norm"] > 0
+    assert Store(tmp_path).run("toy", run.name).result() == result
+
+
+def test_a_run_that_an_older_version_began_goes_on(
+    make_study: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (run,) = make_study("seeds=[0]").runs
+    (whole,) = results([run], tmp_path / "whole")
+    monkeypatch.setattr(session.checkpoint, "_PLAIN", ("data", "baseline", "notes", "seconds", "best_epoch"))
+    monkeypatch.setattr(session.Session, "finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        results([run], tmp_path / "begun")
+    monkeypatch.undo()
+    (resumed,) = results([run], tmp_path / "begun")
+    assert resumed.baseline_geometry == {}
+    assert numbers(evolve(resumed, baseline_geometry=whole.baseline_geometry)) == numbers(whole)
+
+
+@pytest.mark.parametrize(
+    ("margin", "told"), [(1, 1.0), (0.25, 0.25), (None, None), (True, None), ("wide", None)], ids=str
+)
+def test_facts_of_a_loss(margin: Any, told: float | None) -> None:
+    @frozen
+    class Odd(LossConfig):
+        """A loss whose margin may be anything."""
+
+        name = "odd"
+        margin: Any
+        formula = "x^2"
+        margin_axis = "degrees"
+
+    assert session.loss_facts(Odd(margin)) == LossFacts("odd", "x^2", told, "degrees")
 
 
 def test_the_same_run_gives_the_same_numbers(make_study: Any, tmp_path: Path) -> None:

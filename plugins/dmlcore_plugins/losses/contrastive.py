@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from attrs import frozen
 
-from dmlcore import LossConfig, LossContext, MinerConfig, hookimpl, option
+from dmlcore import LossConfig, LossContext, MarginAxis, MinerConfig, hookimpl, option
 from dmlcore_plugins.losses.distances import build_distance
 from dmlcore_plugins.losses.miners import TripletMargin, mined
 
@@ -105,6 +105,35 @@ class Contrastive(LossConfig):
     @property
     def _pull(self) -> float:
         return self._nearest if self.positive_margin is None else self.positive_margin
+
+    @property
+    def formula(self) -> str:
+        positive = self._positive_term
+        negative = r"\max(s_{ij} - m, 0)" if self.distance == "cosine" else r"\max(m - d_{ij}, 0)"
+        if self.negative == "gate":
+            negative = r"s_{ij} [s_{ij} > m]"
+        if self.reduction == "anchor_mean":
+            means = (
+                rf"\frac{{1}}{{B}} \sum_i \left( \sum_{{j \in P_i}} {positive} + \sum_{{j \in N_i}} {negative} \right)"
+            )
+        else:
+            means = (
+                rf"\frac{{1}}{{|P_{{>0}}|}} \sum_{{(i,j) \in P}} {positive}"
+                rf" + \frac{{1}}{{|N_{{>0}}|}} \sum_{{(i,j) \in N}} {negative}"
+            )
+        pull = "" if self.positive_margin is None else rf",\quad p = {self.positive_margin:g}"
+        mined = r",\quad P, N\mathrm{:\ picked\ by\ the\ miner}" if self.miner else ""
+        return rf"L = {means},\quad m = {self.margin:g}{pull}{mined}"
+
+    @property
+    def _positive_term(self) -> str:
+        if self.distance == "cosine":
+            return r"(1 - s_{ij})" if self.positive_margin is None else r"\max(p - s_{ij}, 0)"
+        return "d_{ij}" if self.positive_margin is None else r"\max(d_{ij} - p, 0)"
+
+    @property
+    def margin_axis(self) -> MarginAxis:
+        return self.distance
 
     def build(self, context: LossContext) -> torch.nn.Module:
         """embeddings (B, D), labels (B,) → loss (); see LossConfig.build."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from dmlcore import LossConfig, LossContext, hookimpl, option
+from dmlcore import LossConfig, LossContext, MarginAxis, hookimpl, option
 
 if TYPE_CHECKING:
     import torch
@@ -37,9 +37,22 @@ class ProxyAnchor(LossConfig):
     )
     alpha: float = option(32.0, gt=0, help="α: the larger, the more the hardest images count")
 
+    @property
+    def formula(self) -> str:
+        return (
+            r"L = \frac{1}{|P^+|} \sum_{p \in P^+}"
+            r" \log \left( 1 + \sum_{x \in X_p^+} e^{-\alpha (s(x,p) - \delta)} \right)"
+            r" + \frac{1}{|P|} \sum_{p \in P} \log \left( 1 + \sum_{x \in X_p^-} e^{\alpha (s(x,p) + \delta)} \right)"
+            rf",\quad \delta = {self.margin:g},\quad \alpha = {self.alpha:g}"
+        )
+
+    @property
+    def margin_axis(self) -> MarginAxis:
+        return "cosine"
+
     def build(self, context: LossContext) -> torch.nn.Module:
         """embeddings (B, D), labels (B,) in 0 … C−1 → loss (); see LossConfig.build."""
-        from pytorch_metric_learning.losses import ProxyAnchorLoss
+        from dmlcore_plugins.losses.proxy_anchor_loss import ProxyAnchorLoss
 
         loss: torch.nn.Module = ProxyAnchorLoss(
             num_classes=context.num_classes,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from dmlcore import LossConfig, LossContext, MinerConfig, hookimpl, option
+from dmlcore import LossConfig, LossContext, MarginAxis, MinerConfig, hookimpl, option
 from dmlcore_plugins.losses.distances import Distance, build_distance
 from dmlcore_plugins.losses.miners import mined
 
@@ -47,11 +47,24 @@ class Triplet(LossConfig):
                 f"most {largest} farther than a positive"
             )
 
+    @property
+    def formula(self) -> str:
+        term = {"euclidean": "d_{ap} - d_{an}", "squared_euclidean": "d_{ap}^2 - d_{an}^2", "cosine": "s_{an} - s_{ap}"}
+        mined = r",\quad T\mathrm{:\ picked\ by\ the\ miner}" if self.miner else ""
+        return (
+            r"L = \frac{1}{|T_{>0}|} \sum_{(a,p,n) \in T} "
+            rf"\max({term[self.distance]} + m, 0),\quad m = {self.margin:g}{mined}"
+        )
+
+    @property
+    def margin_axis(self) -> MarginAxis:
+        return self.distance
+
     def build(self, context: LossContext) -> torch.nn.Module:
         """embeddings (B, D), labels (B,) → loss (); see LossConfig.build."""
-        from pytorch_metric_learning.losses import TripletMarginLoss
+        from dmlcore_plugins.losses.triplet_loss import TripletLoss
 
-        loss = TripletMarginLoss(margin=self.margin, distance=build_distance(self.distance))
+        loss = TripletLoss(margin=self.margin, distance=build_distance(self.distance))
         return mined(loss, self.miner, context, distance=self.distance, margin=self.margin)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
+from weakref import WeakKeyDictionary
 
 from attrs import frozen
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     from dmlcore.neighbors import Ranking, Ties
+
+_RANKINGS: WeakKeyDictionary[Embeddings, dict[str, Ranking]] = WeakKeyDictionary()
+"""By distance, of embeddings that still exist and are frozen: `evaluate` and `per_query` need the same ranking."""
 
 
 @frozen
@@ -43,21 +47,47 @@ class Retrieval(EvaluatorConfig):
     )
 
     def evaluate(self, queries: Embeddings, gallery: Embeddings | None = None) -> Mapping[str, float]:
-        from dmlcore.neighbors import rank
-        from dmlcore_plugins.metrics.refusals import refusals
-
-        with refusals(self.name):
-            if gallery is None:
-                ranking = rank(queries.vectors, queries.labels, distance=self.distance)
-            else:
-                labels = _numbered_alike(queries, gallery)
-                ranking = rank(queries.vectors, queries.labels, gallery.vectors, labels, distance=self.distance)
+        ranking = self._ranked(queries, gallery)
         numbers = self._metrics(ranking, "pessimistic")
         optimistic = self._metrics(ranking, "optimistic")
         tied = {name: value for name, value in optimistic.items() if value != numbers[name]}
         self._tell(ranking, numbers, tied)
         metrics = numbers | {f"{name}_optimistic": value for name, value in tied.items()}
         return metrics | ({"lone_queries": float(ranking.lone_queries)} if ranking.lone_queries else {})
+
+    def per_query(self, queries: Embeddings, gallery: Embeddings | None = None) -> Mapping[str, np.ndarray]:
+        """Each query's part in the metrics of `evaluate`, ties counting against it; NaN for lone queries.
+
+        recall_at_<K>: 1 where an image of the class is among the K nearest, else 0; mrr: the reciprocal rank of the
+        first.
+        """
+        import numpy as np
+
+        ranking = self._ranked(queries, gallery)
+        scores = ranking.pessimistic
+        values: dict[str, np.ndarray] = {
+            f"recall_at_{k}": scores.first <= k for k in self.recall_at if k <= ranking.candidates
+        }
+        values |= {
+            "r_precision": scores.r_precision,
+            "map_at_r": scores.map_at_r,
+            "mrr": 1 / np.maximum(scores.first, 1),
+        }
+        return {name: np.where(ranking.relevant > 0, each, np.nan) for name, each in values.items()}
+
+    def _ranked(self, queries: Embeddings, gallery: Embeddings | None) -> Ranking:
+        """The ranking of the queries, against each other where there is no gallery."""
+        from dmlcore.neighbors import rank
+        from dmlcore_plugins.metrics.refusals import refusals
+
+        with refusals(self.name):
+            if gallery is not None:
+                labels = _numbered_alike(queries, gallery)
+                return rank(queries.vectors, queries.labels, gallery.vectors, labels, distance=self.distance)
+            known = _RANKINGS.setdefault(queries, {})
+            if self.distance not in known:
+                known[self.distance] = rank(queries.vectors, queries.labels, distance=self.distance)
+            return known[self.distance]
 
     def _metrics(self, ranking: Ranking, ties: Ties) -> dict[str, float]:
         recalls = {f"recall_at_{k}": ranking.recall_at(k, ties=ties) for k in self.recall_at if k <= ranking.candidates}

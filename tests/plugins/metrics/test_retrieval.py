@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import doctest
+import gc
 import importlib
+import math
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +15,9 @@ import pytest
 import torch
 from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
 
-from dmlcore import DataError, Embeddings, MetricWarning, TrainingError
+from dmlcore import DataError, Embeddings, MetricWarning, TrainingError, neighbors
+from dmlcore.neighbors import rank
+from dmlcore_plugins.metrics import retrieval
 from dmlcore_plugins.metrics.retrieval import Retrieval, dmlcore_register_evaluators
 
 
@@ -204,6 +209,61 @@ def test_options() -> None:
     ]
     assert len(set(numbers)) == 3
     assert numbers[0] == Retrieval().evaluate(embeddings)["map_at_r"]
+
+
+def means(values: Mapping[str, np.ndarray]) -> dict[str, float]:
+    return {name: math.fsum(part := each[~np.isnan(each)]) / len(part) for name, each in values.items()}
+
+
+@pytest.mark.parametrize("distance", ["cosine", "l2", "inner_product"])
+@pytest.mark.filterwarnings("ignore::dmlcore.MetricWarning")
+def test_metrics_are_the_means_of_their_queries_to_the_last_digit(distance: Any) -> None:
+    embeddings = overlapping(3, 90, 50, 8, noise=0.5)
+    lone = np.bincount(embeddings.labels)[embeddings.labels] == 1
+    metric = Retrieval(distance=distance)
+    values, measured = metric.per_query(embeddings), metric.evaluate(embeddings)
+    assert list(values) == list(measured)[: len(values)]
+    assert list(measured)[len(values) :] == ["lone_queries"]
+    assert means(values) == {name: measured[name] for name in values}
+    for each in values.values():
+        assert each.shape == (90,)
+        assert each.dtype == np.float64
+        assert np.isnan(each).tolist() == lone.tolist()
+
+
+@pytest.mark.filterwarnings("ignore::dmlcore.MetricWarning")
+def test_queries_too_have_ties_against_them_and_no_k_beyond_the_images() -> None:
+    collapsed = Embeddings(np.ones((12, 4), np.float32), np.arange(12) % 3)
+    values = Retrieval(recall_at=(1, 9, 12)).per_query(collapsed)
+    assert list(values) == ["recall_at_1", "recall_at_9", "r_precision", "map_at_r", "mrr"]
+    assert [set(each) for each in values.values()] == [{0.0}, {1.0}, {0.0}, {0.0}, {1 / 9}]
+
+
+def test_queries_against_a_gallery() -> None:
+    queries, gallery = overlapping(1, 50, 20, 12), overlapping(2, 300, 20, 12)
+    measured, values = Retrieval().evaluate(queries, gallery), Retrieval().per_query(queries, gallery)
+    assert means(values) == measured
+
+
+def test_one_ranking_serves_metrics_and_queries(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    def counted(*arguments: Any, distance: Any) -> Any:
+        made.append(distance)
+        return rank(*arguments, distance=distance)
+
+    monkeypatch.setattr(neighbors, "rank", counted)
+    first, second = overlapping(1, 40, 4, 6), overlapping(2, 40, 4, 6)
+    for embeddings in (first, second):
+        for distance in ("cosine", "l2"):
+            Retrieval(distance=distance).evaluate(embeddings)
+            Retrieval(distance=distance).per_query(embeddings)
+    assert made == ["cosine", "l2"] * 2
+    assert Retrieval().per_query(first)["mrr"].mean() != Retrieval().per_query(second)["mrr"].mean()
+    kept = len(retrieval._RANKINGS)
+    del first, second, embeddings
+    gc.collect()
+    assert len(retrieval._RANKINGS) == kept - 2, "a ranking goes with its embeddings"
 
 
 def test_offered() -> None:

@@ -1,0 +1,366 @@
+"""How embeddings lie in their space: the figures that explain why they retrieve well or badly.
+
+    from dmlcore.geometry import evidence_of
+
+    evidence, figures = evidence_of(embeddings, queries)
+    figures["effective_rank"], figures["similarity_overlap"]
+
+All is measured on L2-normalised vectors. Numbers of the neighbours and of the spectrum are exact. What is measured on
+pairs of images or of classes is exact for up to `PAIRS` pairs, which is 8,192 images; of more, anchors are drawn by a
+fixed seed, and each meets all others. A figure that has no meaning for the embeddings at hand is not given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from attrs import frozen
+
+from dmlcore.errors import TrainingError
+from dmlcore.evidence import Evidence
+from dmlcore.values import Embeddings
+
+PAIRS = 2**26
+"""Pairs, in both orders, up to which all are looked at."""
+
+BLOCK = 2**22
+"""Numbers that a step holds at once."""
+
+FINE_BINS = 2**16
+"""Bins of cosine in which pairs are counted: 1/32768 wide."""
+
+BINS = 64
+"""Bins of the densities that are stored."""
+
+NEIGHBORS = 10
+
+Vectors = npt.NDArray[np.floating[Any]]
+Labels = npt.NDArray[np.int64]
+
+
+def evidence_of(
+    embeddings: Embeddings, queries: Mapping[str, npt.NDArray[np.float64]]
+) -> tuple[Evidence, dict[str, float]]:
+    """What explains the metrics of embeddings (N, D), and its figures by name.
+
+    queries: evaluator/metric → (N,), kept as they are. The figures: effective_rank, dimensions_for_90_percent,
+    intra_class_distance, inter_class_distance, distance_ratio (the first by the second), alignment, uniformity,
+    hubness, positive_similarity, negative_similarity, similarity_overlap.
+    Raises TrainingError where embeddings are not finite.
+
+    >>> vectors = np.array([[1, 0], [0.8, 0.6], [0, 1], [0, 1]], np.float32)
+    >>> evidence, figures = evidence_of(Embeddings(vectors, np.array([0, 0, 1, 1]), ("left", "right")), {})
+    >>> evidence.neighbors[:, 0]
+    array([1, 0, 3, 2], dtype=int32)
+    >>> round(figures["positive_similarity"], 6), round(figures["similarity_overlap"], 6)
+    (0.9, 0.0)
+    """
+    if not np.isfinite(embeddings.vectors).all():
+        raise TrainingError(
+            "The embeddings hold NaN or infinite values. Lower the learning rate, or check the weights that training"
+            " starts from."
+        )
+    vectors, labels = unit_length(embeddings.vectors), embeddings.labels
+    shares = spectrum(vectors)
+    positives, negatives = positive_pairs(vectors, labels), negative_pairs(vectors, labels)
+    nearest, cosines = neighbors(vectors)
+    evidence = Evidence(
+        labels=labels,
+        class_names=embeddings.class_names,
+        queries=queries,
+        spectrum=shares,
+        similarity_edges=np.linspace(-1, 1, BINS + 1),
+        positive_density=density(positives),
+        negative_density=density(negatives),
+        neighbors=nearest,
+        neighbor_similarities=cosines,
+    )
+    figures = {
+        "effective_rank": effective_rank(shares),
+        "dimensions_for_90_percent": dimensions_for(shares, 0.9),
+        "intra_class_distance": positives.distance if positives else None,
+        "inter_class_distance": inter_class_distance(vectors, labels),
+        "alignment": alignment(positives),
+        "uniformity": uniformity(positives, negatives),
+        "hubness": hubness(nearest),
+        "positive_similarity": positives.similarity if positives else None,
+        "negative_similarity": negatives.similarity if negatives else None,
+        "similarity_overlap": similarity_overlap(positives, negatives),
+    }
+    if positives and figures["inter_class_distance"]:
+        figures["distance_ratio"] = positives.distance / figures["inter_class_distance"]
+    return evidence, {name: float(value) for name, value in figures.items() if value is not None}
+
+
+def unit_length(vectors: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """The vectors (N, D) scaled to length 1, float32; zeros stay zeros.
+
+    >>> unit_length(np.array([[3.0, 4.0], [0.0, 0.0]]))
+    array([[0.6, 0.8],
+           [0. , 0. ]], dtype=float32)
+    """
+    largest = np.abs(vectors).max(axis=1, keepdims=True)
+    scaled = np.zeros(vectors.shape, np.float32)
+    np.divide(vectors, largest, out=scaled, where=largest > 0, casting="same_kind")
+    lengths = np.linalg.norm(scaled, axis=1, keepdims=True)
+    np.divide(scaled, lengths, out=scaled, where=lengths > 0)
+    return scaled
+
+
+def spectrum(vectors: Vectors) -> npt.NDArray[np.float64]:
+    """(min(N, D),): the shares of the variance along the principal axes, falling; zeros where all is one point.
+
+    λ_k / Σ λ with λ the eigenvalues of the covariance matrix, as in principal component analysis (Pearson, 1901).
+
+    >>> spectrum(np.array([[2.0, 0.0], [-2.0, 0.0], [0.0, 1.0], [0.0, -1.0]]))
+    array([0.8, 0.2])
+    >>> spectrum(np.ones((3, 2)))
+    array([0., 0.])
+    """
+    count, dims = vectors.shape
+    mean = vectors.mean(axis=0, dtype=np.float64)
+    if count < dims:
+        centred = vectors - mean
+        scatter = centred @ centred.T
+    else:
+        scatter = np.zeros((dims, dims))
+        for rows in _runs(count, dims):
+            centred = (vectors[rows] - mean).astype(vectors.dtype)
+            scatter += centred.T @ centred
+    variances = np.linalg.eigvalsh(scatter)[::-1].clip(min=0)
+    total = variances.sum()
+    rounding = (total + count * (mean @ mean)) * np.finfo(vectors.dtype).eps ** 2
+    shares: npt.NDArray[np.float64] = variances / total if total > rounding else np.zeros(min(count, dims))
+    return shares
+
+
+def effective_rank(shares: npt.NDArray[np.float64]) -> float | None:
+    """exp(−Σ λ_k ln λ_k): how many axes the variance would fill, were it spread evenly. None where there is none.
+
+    The exponential of the entropy of the spectrum (Roy and Vetterli, "The effective rank: a measure of effective
+    dimensionality", 2007), of the covariance matrix. It lies between 1 and the number of dimensions.
+
+    >>> round(effective_rank(np.array([0.25, 0.25, 0.25, 0.25, 0.0])), 6)
+    4.0
+    """
+    held = shares[shares > 0]
+    return float(np.exp(-(held * np.log(held)).sum())) if len(held) else None
+
+
+def dimensions_for(shares: npt.NDArray[np.float64], share: float) -> int | None:
+    """The fewest principal axes that hold this share of the variance; None where there is none.
+
+    >>> dimensions_for(np.array([0.5, 0.3, 0.1, 0.1]), 0.9)
+    3
+    """
+    if not shares.any():
+        return None
+    return int(np.searchsorted(np.cumsum(shares), share - 1e-9)) + 1
+
+
+@frozen(eq=False)
+class Pairs:
+    """How near the pairs of one sort are to each other, over those that were looked at.
+
+    count: all there are, in both orders. Means over pairs of unit vectors with cosine s: similarity, of s; distance,
+    of d = √(2 − 2s); potential, of exp(−2 d²). histogram: (FINE_BINS,) int64, pairs by cosine from −1 to 1.
+    """
+
+    count: int
+    similarity: float
+    distance: float
+    potential: float
+    histogram: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, count: int, blocks: Iterator[npt.NDArray[np.floating[Any]]]) -> Pairs | None:
+        """From cosines (any number,), block after block; None without any."""
+        seen, sums, histogram = 0, np.zeros(3), np.zeros(FINE_BINS, np.int64)
+        for block in blocks:
+            cosines = block.clip(-1, 1)
+            squared = 2 - 2 * cosines
+            values = (cosines, np.sqrt(squared), np.exp(-2 * squared))
+            sums += [part.sum(dtype=np.float64) for part in values]
+            seen += len(cosines)
+            places = ((cosines + 1) * (FINE_BINS / 2)).astype(np.int64).clip(max=FINE_BINS - 1)
+            histogram += np.bincount(places, minlength=FINE_BINS)
+        if not seen:
+            return None
+        similarity, distance, potential = (sums / seen).tolist()
+        return cls(count, similarity, distance, potential, histogram)
+
+
+def positive_pairs(vectors: Vectors, labels: Labels, most: int = PAIRS) -> Pairs | None:
+    """Different images of one class, unit vectors (N, D) with labels (N,); None where every class has one image.
+
+    >>> pairs = positive_pairs(np.array([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]]), np.array([0, 0, 1]))
+    >>> pairs.count, round(pairs.similarity, 6)
+    (2, 0.6)
+    """
+    sizes = np.bincount(labels)
+    count = int((sizes * (sizes - 1)).sum())
+    anchors = _anchors(len(labels), count, most)
+
+    def blocks() -> Iterator[npt.NDArray[np.floating[Any]]]:
+        order = np.argsort(labels, kind="stable")
+        for members in np.split(order, np.cumsum(sizes)[:-1]):
+            if len(members) < 2:
+                continue
+            own = vectors[members].astype(np.float64)
+            chosen = np.flatnonzero(np.isin(members, anchors, assume_unique=True))
+            for places in (chosen[part] for part in _runs(len(chosen), len(members))):
+                others = np.arange(len(members)) != places[:, None]
+                yield (own[places] @ own.T)[others]
+
+    return Pairs.of(count, blocks())
+
+
+def negative_pairs(vectors: Vectors, labels: Labels, most: int = PAIRS) -> Pairs | None:
+    """Images of two classes, unit vectors (N, D) with labels (N,); None where there is one class.
+
+    >>> pairs = negative_pairs(np.array([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]]), np.array([0, 0, 1]))
+    >>> pairs.count, round(pairs.similarity, 6)
+    (4, 0.4)
+    """
+    count = len(labels) ** 2 - int((np.bincount(labels) ** 2).sum())
+    anchors = _anchors(len(labels), len(labels) ** 2, most)
+    return Pairs.of(
+        count,
+        (
+            (vectors[rows] @ vectors.T)[labels[rows, None] != labels]
+            for rows in (anchors[part] for part in _runs(len(anchors), len(labels)))
+        ),
+    )
+
+
+def density(pairs: Pairs | None) -> npt.NDArray[np.float64]:
+    """(BINS,): how the cosines of the pairs are spread from −1 to 1, as a density of integral 1; zeros of no pair."""
+    if pairs is None:
+        return np.zeros(BINS)
+    shares: npt.NDArray[np.float64] = pairs.histogram.reshape(BINS, -1).sum(axis=1) / pairs.histogram.sum()
+    return shares * (BINS / 2)
+
+
+def similarity_overlap(positives: Pairs | None, negatives: Pairs | None) -> float | None:
+    """The probability that a random negative pair is more similar than a random positive pair; equal ones count half.
+
+    1 − AUC (Mann and Whitney, 1947): 0 where all positive pairs are nearer than all negative ones, 0.5 where nothing
+    tells them apart. Cosines of one of the `FINE_BINS` count as equal.
+
+    >>> vectors = unit_length(np.array([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0], [1.0, 0.1]]))
+    >>> labels = np.array([0, 0, 1, 1])
+    >>> similarity_overlap(positive_pairs(vectors, labels), negative_pairs(vectors, labels))
+    0.75
+    """
+    if positives is None or negatives is None:
+        return None
+    ours, theirs = positives.histogram, negatives.histogram
+    more = theirs.sum() - np.cumsum(theirs)
+    return float((ours / ours.sum()) @ ((more + theirs / 2) / theirs.sum()))
+
+
+def alignment(positives: Pairs | None) -> float | None:
+    """Mean squared distance of positive pairs: E d², d² = 2 − 2s. None without any.
+
+    Wang and Isola, "Understanding Contrastive Representation Learning through Alignment and Uniformity on the
+    Hypersphere", 2020, with their α = 2. 0 where each class is one point.
+    """
+    return None if positives is None else 2 - 2 * positives.similarity
+
+
+def uniformity(positives: Pairs | None, negatives: Pairs | None) -> float | None:
+    """ln E exp(−2 d²) over all pairs of different images; None of a single image.
+
+    Wang and Isola, 2020, with their t = 2: 0 where all is one point; the lower, the more evenly the sphere is filled.
+
+    >>> vectors, labels = np.array([[1.0, 0.0], [-1.0, 0.0]]), np.array([0, 1])
+    >>> uniformity(None, negative_pairs(vectors, labels))
+    -8.0
+    """
+    sorts = [pairs for pairs in (positives, negatives) if pairs is not None]
+    if not sorts:
+        return None
+    return float(np.log(np.average([p.potential for p in sorts], weights=[p.count for p in sorts])))
+
+
+def inter_class_distance(vectors: Vectors, labels: Labels, most: int = PAIRS) -> float | None:
+    """Mean Euclidean distance between the centres, the means, of two classes; None where there is one class.
+
+    Fisher's view of classes (1936): what separates them is the distance between centres beside that within each.
+
+    >>> vectors = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
+    >>> inter_class_distance(vectors, np.array([0, 0, 1, 1]))
+    1.0
+    """
+    sizes = np.bincount(labels)
+    present = np.flatnonzero(sizes)
+    if len(present) < 2:
+        return None
+    order = np.argsort(labels, kind="stable")
+    starts = (np.cumsum(sizes) - sizes)[present]
+    sums = np.stack([vectors[members].sum(axis=0, dtype=np.float64) for members in np.split(order, starts[1:])])
+    centres = sums / sizes[present, None]
+    lengths = (centres**2).sum(axis=1)
+    anchors = _anchors(len(centres), len(centres) ** 2, most)
+    total = 0.0
+    for rows in (anchors[part] for part in _runs(len(anchors), len(centres))):
+        squared = lengths[rows, None] + lengths - 2 * centres[rows] @ centres.T
+        squared[np.arange(len(rows)), rows] = 0
+        total += float(np.sqrt(squared.clip(min=0)).sum())
+    return total / (len(anchors) * (len(centres) - 1))
+
+
+def neighbors(vectors: Vectors, most: int = NEIGHBORS) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
+    """(N, K) the nearest others of each unit vector (N, D), the nearest first, by cosine; and (N, K) their cosines.
+
+    K is 10, or all others where there are fewer. A vector is left out of its own by its index; another that is equal
+    to it is not. Of equally near ones the one with the lower index comes first, as far as both are among the K.
+
+    >>> nearest, cosines = neighbors(np.array([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]]), 1)
+    >>> nearest[:, 0], cosines[:, 0]
+    (array([1, 2, 1], dtype=int32), array([0.6, 0.8, 0.8], dtype=float32))
+    """
+    count = len(vectors)
+    kept = min(most, count - 1)
+    nearest, cosines = np.empty((count, kept), np.int32), np.empty((count, kept), np.float32)
+    for rows in _runs(count, count, 4 * BLOCK):  # a product of few rows with all others is slow
+        away = -vectors[rows] @ vectors.T
+        away[np.arange(len(away)), np.arange(count)[rows]] = np.inf
+        found = np.sort(np.argpartition(away, kept - 1, axis=1)[:, :kept]) if kept else np.empty((len(away), 0), int)
+        values = np.take_along_axis(away, found, axis=1)
+        order = np.argsort(values, axis=1, kind="stable")
+        nearest[rows] = np.take_along_axis(found, order, axis=1)
+        cosines[rows] = -np.take_along_axis(values, order, axis=1)
+    return nearest, cosines
+
+
+def hubness(nearest: npt.NDArray[np.int32]) -> float | None:
+    """Skewness of the 10-occurrence, from the neighbours (N, 10); None where all occur as often.
+
+    E (n − μ)³ / σ³, with n how often an image is among the 10 nearest of another, as in Radovanović et al., "Hubs in
+    Space: Popular Nearest Neighbors in High-Dimensional Data", 2010, section 3. High where a few images, the hubs, are
+    near to very many.
+
+    >>> round(hubness(np.array([[1], [0], [0], [0], [0]])), 3)
+    1.291
+    """
+    occurrences = np.bincount(nearest.ravel(), minlength=len(nearest)).astype(np.float64)
+    deviations = occurrences - occurrences.mean()
+    spread = np.sqrt((deviations**2).mean())
+    return float((deviations**3).mean() / spread**3) if spread else None
+
+
+def _anchors(count: int, pairs: int, most: int) -> npt.NDArray[np.int64]:
+    """Indices below count, rising: all, or as many as bring the pairs down to `most`, drawn by a fixed seed."""
+    if pairs <= most:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(0).choice(count, max(1, count * most // pairs), replace=False))
+
+
+def _runs(count: int, width: int, numbers: int | None = None) -> Iterator[slice]:
+    """The rows below count in runs, each of about so many numbers where a row has `width`; BLOCK where not told."""
+    step = max(1, (numbers or BLOCK) // width)
+    return (slice(start, start + step) for start in range(0, count, step))

@@ -1,0 +1,40 @@
+"""The benchmark of recording: its arithmetic, and one small measurement."""
+
+from __future__ import annotations
+
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "recording.py"
+BENCH: dict[str, Any] = runpy.run_path(str(SCRIPT))
+
+
+def test_the_share_is_of_an_epochs_time() -> None:
+    cost = BENCH["Cost"](without=50.0, recording=2.0, low=1.0, high=3.0, itself=2.0)
+    assert cost.share(32) == pytest.approx(16 * 2 / (32 * 50))
+    assert cost.share(8) == pytest.approx(0.04), "every step is recorded"
+
+
+@pytest.mark.parametrize("loss", BENCH["LOSSES"])
+def test_every_loss_can_be_trained_with(loss: str) -> None:
+    network = BENCH["NETWORKS"]["quickstart"]._replace(batch_size=10, pixels=32)
+    cost = BENCH["measured"](network, loss, 2)
+    assert 0 < cost.itself < cost.without
+    assert cost.low <= cost.recording <= cost.high
+
+
+def test_one_measurement_from_start_to_table() -> None:
+    arguments = ["--networks", "quickstart", "--losses", "triplet", "--pairs", "2", "--threads", "1"]
+    done = subprocess.run([sys.executable, str(SCRIPT), *arguments], capture_output=True, text=True, check=True)
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("1 threads, torch ")
+    assert "2 pairs of steps; 16 of 30 steps an epoch are recorded." in lines
+    row = lines[-1].strip("| ").split(" | ")
+    assert row[0] == "triplet"
+    assert float(row[1]) > float(row[4]) > 0
+    assert row[5].endswith("%")
