@@ -15,7 +15,10 @@ from torch import Tensor, nn
 from dmlcore.errors import DmlcoreError, PluginError
 
 RECORDED_STEPS = 16
-"""Steps of an epoch that are recorded; all, where there are fewer."""
+"""Most steps of an epoch that are recorded."""
+
+RECORDED_SHARE = 4
+"""At most one step of so many is recorded, but for the first and the last."""
 
 PAIRS = 2**18
 """Pairs of a batch that are looked at: all of up to 512 images; of more, those of evenly spread anchors."""
@@ -72,9 +75,10 @@ def recorded_steps(count: int) -> frozenset[int]:
     They follow from the number alone, so that a resumed run records the same.
 
     >>> sorted(recorded_steps(20))
-    [1, 2, 4, 5, 6, 7, 9, 10, 11, 12, 14, 15, 16, 17, 19, 20]
+    [1, 6, 10, 15, 20]
     """
-    return frozenset(np.linspace(1, count, min(count, RECORDED_STEPS)).round().astype(int).tolist())
+    recorded = min(RECORDED_STEPS, max(2, count // RECORDED_SHARE))
+    return frozenset(np.linspace(1, count, recorded).round().astype(int).tolist())
 
 
 def gradient_norm(model: nn.Module) -> dict[str, float]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
-from weakref import WeakKeyDictionary
 
 from attrs import frozen
 
@@ -15,9 +14,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from dmlcore.neighbors import Ranking, Ties
-
-_RANKINGS: WeakKeyDictionary[Embeddings, dict[str, Ranking]] = WeakKeyDictionary()
-"""By distance, of embeddings that still exist and are frozen: `evaluate` and `per_query` need the same ranking."""
 
 
 @frozen
@@ -81,13 +77,10 @@ class Retrieval(EvaluatorConfig):
         from dmlcore_plugins.metrics.refusals import refusals
 
         with refusals(self.name):
-            if gallery is not None:
-                labels = _numbered_alike(queries, gallery)
-                return rank(queries.vectors, queries.labels, gallery.vectors, labels, distance=self.distance)
-            known = _RANKINGS.setdefault(queries, {})
-            if self.distance not in known:
-                known[self.distance] = rank(queries.vectors, queries.labels, distance=self.distance)
-            return known[self.distance]
+            if gallery is None:
+                return rank(queries.vectors, queries.labels, distance=self.distance)
+            labels = _numbered_alike(queries, gallery)
+            return rank(queries.vectors, queries.labels, gallery.vectors, labels, distance=self.distance)
 
     def _metrics(self, ranking: Ranking, ties: Ties) -> dict[str, float]:
         recalls = {f"recall_at_{k}": ranking.recall_at(k, ties=ties) for k in self.recall_at if k <= ranking.candidates}

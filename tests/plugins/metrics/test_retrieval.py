@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import doctest
-import gc
 import importlib
 import math
 import warnings
@@ -15,9 +14,7 @@ import pytest
 import torch
 from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
 
-from dmlcore import DataError, Embeddings, MetricWarning, TrainingError, neighbors
-from dmlcore.neighbors import rank
-from dmlcore_plugins.metrics import retrieval
+from dmlcore import DataError, Embeddings, MetricWarning, TrainingError
 from dmlcore_plugins.metrics.retrieval import Retrieval, dmlcore_register_evaluators
 
 
@@ -243,27 +240,6 @@ def test_queries_against_a_gallery() -> None:
     queries, gallery = overlapping(1, 50, 20, 12), overlapping(2, 300, 20, 12)
     measured, values = Retrieval().evaluate(queries, gallery), Retrieval().per_query(queries, gallery)
     assert means(values) == measured
-
-
-def test_one_ranking_serves_metrics_and_queries(monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[str] = []
-
-    def counted(*arguments: Any, distance: Any) -> Any:
-        made.append(distance)
-        return rank(*arguments, distance=distance)
-
-    monkeypatch.setattr(neighbors, "rank", counted)
-    first, second = overlapping(1, 40, 4, 6), overlapping(2, 40, 4, 6)
-    for embeddings in (first, second):
-        for distance in ("cosine", "l2"):
-            Retrieval(distance=distance).evaluate(embeddings)
-            Retrieval(distance=distance).per_query(embeddings)
-    assert made == ["cosine", "l2"] * 2
-    assert Retrieval().per_query(first)["mrr"].mean() != Retrieval().per_query(second)["mrr"].mean()
-    kept = len(retrieval._RANKINGS)
-    del first, second, embeddings
-    gc.collect()
-    assert len(retrieval._RANKINGS) == kept - 2, "a ranking goes with its embeddings"
 
 
 def test_offered() -> None:
