@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from rich.console import Console
 
 from dmlcore.commands.options import RUNS, SET, STUDIES, installed
 from dmlcore.commands.report import show_report
+from dmlcore.data.meter import Meter
 
 if TYPE_CHECKING:
     from dmlcore.registry import Registry
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     help="Who watches beside the study's own observers. Repeatable.",
 )
 def run(studies: Sequence[Path], overrides: Sequence[str], root: Path, smoke: bool, observers: Sequence[str]) -> None:
-    """Make the runs of study files; finished runs are kept, stopped ones go on."""
+    """Make the probes and runs of study files; finished ones are kept, stopped ones go on."""
     from dmlcore.store import Store
     from dmlcore.study.best import in_order_of_need
     from dmlcore.study.load import load_study, smoke_study
@@ -54,9 +56,12 @@ def run(studies: Sequence[Path], overrides: Sequence[str], root: Path, smoke: bo
 
 
 def _run(file: StudyFile, store: Store, names: Sequence[str], registry: Registry) -> bool:
-    """Makes the runs of one study and shows its table; False where runs failed."""
+    """Makes the probe and the runs of one study and shows its table; False where runs failed."""
+    from dmlcore.engine.probing import probe_study
     from dmlcore.engine.runner import Failure, run_study
 
+    if file.probe is not None:
+        probe_study(file.probe, store, Meter(Console()))
     own = {observer.name for observer in file.study.observers}
     added = [registry.find("observer", name).component() for name in names if name not in own]
     outcomes = list(run_study(file.runs, store, [*file.study.observers, *added]))  # type: ignore[list-item]

@@ -178,7 +178,7 @@ def with_fewer_a_class(run: Run, labels: np.ndarray) -> SmallestBatch | None:
     sampler = run.study.sampler
     if (samples_per_class(run) or 0) <= 2:
         return None
-    fewer = evolve(run, study=evolve(run.study, sampler=evolve(sampler, **{SAMPLES_PER_CLASS: 2})))  # type: ignore[arg-type]
+    fewer = evolve(run, study=evolve(run.study, sampler=evolve(sampler, **{SAMPLES_PER_CLASS: 2})))
     return smallest_batch(fewer, labels)
 
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-import torch
 from attrs import evolve, frozen
 
 from dmlcore.engine import checkpoint
 from dmlcore.engine.batching import coverage, epoch_batches
 from dmlcore.engine.checkpoint import TrainingState
 from dmlcore.engine.embedding import SplitEmbedder
+from dmlcore.engine.environment import environment
 from dmlcore.engine.evaluation import headline, measure
 from dmlcore.engine.loading import TrainLoader, train_transform
 from dmlcore.engine.observing import Observers
@@ -199,7 +197,7 @@ class Session:
             headline=headline(study.evaluators, metrics),
             curve=tuple(self.state.curve),
             seconds=self.state.seconds,
-            environment=self._environment(),
+            environment=environment(self.trainer.device),
             warnings=tuple(f"{split}: {note}" for split, notes in self.state.notes.items() for note in notes),
         )
 
@@ -217,16 +215,6 @@ class Session:
             "selected_by": "last epoch"
             if study.evaluation.select == "last"
             else f"validation {study.evaluation.metric}",
-        }
-
-    def _environment(self) -> dict[str, Any]:
-        device = self.trainer.device
-        return {
-            "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
-            "threads": torch.get_num_threads(),
-            "cores": os.cpu_count(),
-            "python": platform.python_version(),
-            "platform": platform.platform(),
         }
 
 
