@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 from attrs import asdict, define, evolve, field
 from filelock import FileLock
 
 from dmlcore.engine.environment import environment
 from dmlcore.engine.reasoning import Reasoning, reason, refusal, smallest_batch
-from dmlcore.engine.trial import Bench, Meter
-from dmlcore.engine.verdict import compared, conclusions, smallest_that_learns, smallest_that_runs, trial_of
+from dmlcore.engine.trial import Bench, Meter, as_first_steps
+from dmlcore.engine.verdict import compared, conclusions, in_short, smallest_that_learns, smallest_that_runs, trial_of
 from dmlcore.store import PROBE, Store, write_atomically
 from dmlcore.study.fingerprint import fingerprint
 from dmlcore.study.probe import PATH
@@ -46,6 +47,19 @@ def tried_sizes(probe: StudyProbe, store: Store) -> tuple[int, ...]:
     """The sizes that an unfinished probe has tried."""
     partial = _stored(store.study(probe.run.study.name) / PARTIAL, probe)
     return tuple(trial.batch_size for trial in partial.trials) if partial else ()
+
+
+def planned_sizes(probe: StudyProbe, labels: np.ndarray) -> list[int]:
+    """The sizes that steps will be made with; of a search a guess, as if only the last one learnt."""
+    run, own = as_first_steps(probe.run, probe.table.max_images), probe.run.study.training.batch_size
+    if probe.table.sizes is not None:
+        return [size for size in probe.table.sizes if reason(run, labels, size).batches]
+    size = smallest_batch(run, labels).size or own
+    sizes = {own}
+    while size < own:
+        sizes.add(size)
+        size *= 2
+    return sorted(sizes)
 
 
 def _stored(path: Path, probe: StudyProbe) -> Probe | None:
@@ -104,7 +118,7 @@ class _Trials:
         self.done.append(trial)
         # as they are: what they are beside each other is not told before all are made
         _write(self.folder / PARTIAL, evolve(self.probe(None), trials=tuple(self.done), conclusions=()))
-        self.meter.say(f"  {size:>5}  {'learns' if trial.learns else trial.regime}  {trial.reasons[-1]}")
+        self.meter.say(f"  {size:>5}  {'learns' if trial.learns else trial.regime}  {in_short(trial)}")
         return trial
 
     def _tried(self, reasoning: Reasoning) -> Trial:
@@ -157,11 +171,9 @@ def search(trials: _Trials, own: int) -> None:
     if smallest.size is None:
         trials.at(own)
         return
-    for below in range(smallest.below, 0, -1):
-        if below == smallest.below or trials.can_be_made(below):
-            trials.at(below)
-        if trials.can_be_made(below):
-            break
+    made = next((below for below in range(smallest.below, 0, -1) if trials.can_be_made(below)), smallest.below)
+    for below in sorted({made, smallest.below} - {0}):
+        trials.at(below)
     size: int | None = smallest.size
     while size is not None and not trials.at(size).runs:
         size = trials.first_that_works(size + 1, own)

@@ -14,7 +14,7 @@ from dmlcore.engine.batching import coverage, epoch_batches
 from dmlcore.engine.checkpoint import TrainingState
 from dmlcore.engine.embedding import SplitEmbedder
 from dmlcore.engine.environment import environment
-from dmlcore.engine.evaluation import headline, measure
+from dmlcore.engine.evaluation import headline, is_measured, measure
 from dmlcore.engine.loading import TrainLoader, train_transform
 from dmlcore.engine.observing import Observers
 from dmlcore.engine.splits import Data
@@ -79,7 +79,7 @@ class Session:
         for epoch in range(self.state.epoch + 1, training.epochs + 1):
             start = time.perf_counter()
             summary = self._train_epoch(epoch, loader)
-            if self._is_measured(epoch):
+            if is_measured(self.run.study, epoch):
                 summary = evolve(summary, test=self._measure("test", epoch, self._embed("test", epoch)))
             if self.validation is not None:
                 metrics = self._measure("validation", epoch, self._embed("validation", epoch))
@@ -131,13 +131,6 @@ class Session:
             images_per_second=figures.images_per_second,
             diagnostics={**figures.diagnostics, "coverage": visited},
         )
-
-    def _is_measured(self, epoch: int) -> bool:
-        """Whether the test classes are measured after this epoch; `finish` measures the last one."""
-        study = self.run.study
-        if epoch == study.training.epochs and study.evaluation.select == "last":
-            return False
-        return study.evaluation.every > 0 and epoch % study.evaluation.every == 0
 
     def _embed(self, split: str, epoch: int) -> Embeddings:
         embedder = self.test if split == "test" else self.validation

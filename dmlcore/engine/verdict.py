@@ -125,16 +125,20 @@ def conclusions(probe: StudyProbe, classes: int, trials: Sequence[Trial], larges
 def _runs_sentence(trials: Sequence[Trial]) -> str:
     size = smallest_that_runs(trials)
     if size is None:
-        return f"None of the sizes tried runs. {_why_not(trials[-1])}"
+        return f"None of the sizes tried runs. {_not(trials[-1])}"
     below = [trial for trial in trials if trial.batch_size < size]
-    return " ".join([f"The smallest batch size that runs is {size}.", *map(_why_not, below[-2:])])
+    return " ".join([f"The smallest batch size that runs is {size}.", *map(_not, below[-2:])])
 
 
-def _why_not(trial: Trial) -> str:
-    """The refusal, without its advice, or the failure."""
+def _not(trial: Trial) -> str:
+    return f"Not {trial.batch_size}: {in_short(trial)}"
+
+
+def in_short(trial: Trial) -> str:
+    """The reason that decides: the refusal, without its advice, or what was seen last."""
     refused = [reason for reason in trial.reasons if reason.startswith(REFUSED)]
-    why = refused[0].removeprefix(REFUSED).partition(". ")[0] if refused else trial.reasons[-1]
-    return f"Not {trial.batch_size}: {why.rstrip('.')}."
+    text = refused[0].removeprefix(REFUSED).partition(". ")[0] if refused else trial.reasons[-1]
+    return f"{text.rstrip('.')}."
 
 
 def _rule_sentence(probe: StudyProbe, classes: int, trials: Sequence[Trial]) -> str:
