@@ -22,18 +22,23 @@ def preflight(file: StudyFile, store: Store) -> Iterator[str]:
     batches that can't be made or that the loss can't use, with the smallest batch size that works.
     """
     yield f"{file.path}: {_contents(file)}"
-    seen = None
+    seen = searched = None
+    labels = np.empty(0)
     for run in (*file.runs, *([file.probe.run] if file.probe else [])):
-        settings = (
-            run.study.dataset,
-            run.study.sampler,
-            run.study.training,
-            run.study.evaluation,
-            run.study.loss,
-        )
-        if settings != seen:
-            seen = settings
-            yield from _data_lines(run)
+        study = run.study
+        batches = (study.dataset, study.sampler, study.evaluation, study.loss)
+        if (*batches, study.training) != seen:
+            seen = (*batches, study.training)
+            data = load_data(run)
+            labels = np.asarray(data.train.labels)
+            yield "  data     " + ", ".join(
+                f"{name} {counted(len(images.labels), 'image')} of {counted(len(images.class_names), 'class')}"
+                for name, images in data.splits().items()
+            )
+            yield from _epoch_lines(run, labels)
+        if batches != searched:
+            searched = batches
+            yield from _smallest_lines(run, labels)
         if run in file.runs:
             yield f"  run      {_state(run, store)}  {run.name}"
 
@@ -43,24 +48,22 @@ def _contents(file: StudyFile) -> str:
     return " and ".join([*(["a probe of the batch size"] if file.probe else []), *runs])
 
 
-def _data_lines(run: Run) -> Iterator[str]:
-    """The images, and what the batches of an epoch hold."""
-    data = load_data(run)
-    yield "  data     " + ", ".join(
-        f"{name} {counted(len(images.labels), 'image')} of {counted(len(images.class_names), 'class')}"
-        for name, images in data.splits().items()
-    )
-    labels = np.asarray(data.train.labels)
-    smallest = smallest_batch(run, labels)
+def _epoch_lines(run: Run, labels: np.ndarray) -> Iterator[str]:
+    """What the batches of an epoch hold."""
     try:
         epoch_batches(run, labels, 1)
     except (StudyError, TrainingError) as error:
-        raise type(error)(f"{error} {smallest.size_sentence()}") from None
+        raise type(error)(f"{error} {smallest_batch(run, labels).size_sentence()}") from None
     found = reason(run, labels, run.study.training.batch_size)
     yield f"  epoch    {found.epoch_words()}"
     yield f"  batch    {found.batch_words()}"
     if found.caution:
         yield f"           {found.caution}"
+
+
+def _smallest_lines(run: Run, labels: np.ndarray) -> Iterator[str]:
+    """The smallest batch size that would do."""
+    smallest = smallest_batch(run, labels)
     yield f"  smallest {smallest.sentence()}"
     fewer = with_fewer_a_class(run, labels)
     if fewer is not None and fewer.size and smallest.size and fewer.size < smallest.size:

@@ -55,29 +55,37 @@ class Reasoning:
             for name in ("classes", "positives_per_anchor", "negatives_per_anchor", "triplets_per_anchor")
         )
         held = ", ".join(f"{n} {what}" for n, what in zip(pairs, ("positives", "negatives", "triplets"), strict=True))
-        of = f"{classes} {'class' if classes == '1' else 'classes'}"
-        return f"{counted(self.batch_size, 'image')} of {of}; an image has {held}"
+        images = _number(sum(map(len, self.batches)) / len(self.batches))
+        noun = "image" if images == "1" else "images"
+        return f"{images} {noun} of {classes} {'class' if classes == '1' else 'classes'}; an image has {held}"
 
 
 def reason(run: Run, labels: np.ndarray, batch_size: int) -> Reasoning:
     """What follows for a batch size from the run's sampler, its loss and the training labels (N,)."""
     run = with_batch_size(run, batch_size)
-    try:
-        batches = sampled_batches(run, labels, 1)
-    except (StudyError, PluginError) as error:
-        return Reasoning(batch_size, str(error))
-    return Reasoning(
-        batch_size, _unusable(run, labels, batches), batches, batch_figures(labels, batches), _caution(run, batches)
-    )
+    batches, refused = _sampled(run, labels)
+    if not batches:
+        return Reasoning(batch_size, refused)
+    figures = batch_figures(labels, batches)
+    return Reasoning(batch_size, _unusable(run, labels, batches), batches, figures, _caution(run, batches))
 
 
 def refusal(run: Run, labels: np.ndarray, batch_size: int) -> str | None:
     """Why no epoch can be trained with a batch size; None where one can. Cheaper than all of `reason`."""
     run = with_batch_size(run, batch_size)
+    batches, refused = _sampled(run, labels)
+    return refused or _unusable(run, labels, batches)
+
+
+def _sampled(run: Run, labels: np.ndarray) -> tuple[Batches, str | None]:
+    """The batches of the first epoch, or none and why."""
     try:
-        return _unusable(run, labels, sampled_batches(run, labels, 1))
+        return sampled_batches(run, labels, 1), None
     except (StudyError, PluginError) as error:
-        return str(error)
+        return [], str(error)
+    except Exception as error:  # a sampler may not have thought of a size that only a search asks for
+        sampler, size = run.study.sampler.name, run.study.training.batch_size
+        return [], f"The sampler {sampler!r} breaks at a batch size of {size} ({type(error).__name__}: {error})."
 
 
 def with_batch_size(run: Run, batch_size: int) -> Run:

@@ -72,7 +72,11 @@ class Observation:
 
 @define
 class _Watch:
-    """What the steps of a trial showed, one entry a step; fp16 may leave out some gradients."""
+    """What the steps of a trial showed, one entry a step.
+
+    Gradients are taken as the optimiser gets them, unscaled and clipped; it gets none of a step that overflows in fp16.
+    A batch of one image has no cosine.
+    """
 
     steps: int = 0
     losses: list[float] = field(factory=list)
@@ -94,7 +98,8 @@ class _Watch:
 
     def _after_loss(self, _loss: Any, given: tuple[Any, ...], value: Tensor) -> None:
         self.losses.append(value.item())
-        self.cosines.append(mean_cosine(given[0].detach()))
+        if len(given[0]) > 1:
+            self.cosines.append(mean_cosine(given[0].detach()))
 
     def _before_step(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
         gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
@@ -108,8 +113,9 @@ class _Watch:
             "loss_last": statistics.fmean(self.losses[-tenth:]),
             "zero_loss_steps": sum(value == 0 for value in self.losses) / len(self.losses),
             "gradient_norm": statistics.fmean(self.gradients) if self.gradients else 0.0,
-            "mean_cosine_last": statistics.fmean(self.cosines[-tenth:]),
         }
+        if self.cosines:
+            figures["mean_cosine_last"] = statistics.fmean(self.cosines[-tenth:])
         return {name: value for name, value in figures.items() if math.isfinite(value)}
 
 

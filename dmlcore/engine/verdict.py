@@ -53,10 +53,11 @@ def _seen(reasoning: Reasoning, seen: Observation, metric: str) -> Iterator[str]
         yield begin + seen.error
         return
     f = seen.figures
+    cosine = f.get("mean_cosine_last")
     yield (
         f"{begin}{counted(seen.steps, 'step')}, loss {f['loss_first']:.4g} → {f['loss_last']:.4g}, exactly zero in"
-        f" {f['zero_loss_steps']:.0%} of the steps; length of the gradient {f['gradient_norm']:.3g}; mean cosine"
-        f" between a batch's embeddings at the end {f['mean_cosine_last']:.4f}."
+        f" {f['zero_loss_steps']:.0%} of the steps; length of the gradient {f['gradient_norm']:.3g}"
+        + ("." if cosine is None else f"; mean cosine between a batch's embeddings at the end {cosine:.4f}.")
     )
     yield f"{metric} on unseen classes {f['metric_before']:.3f} → {f['metric_after']:.3f}: gain {gain_words(f)}."
 
@@ -75,7 +76,7 @@ def _taught_nothing(figures: Mapping[str, float]) -> str:
         return f"The loss is exactly zero in {figures['zero_loss_steps']:.0%} of the steps, so they teach nothing."
     if figures["gradient_norm"] == 0:
         return "The gradient is exactly zero in every step, so they teach nothing."
-    if figures["mean_cosine_last"] > COLLAPSED:
+    if figures.get("mean_cosine_last", 0.0) > COLLAPSED:
         return f"The embeddings collapsed into one point (mean cosine {figures['mean_cosine_last']:.5f})."
     return ""
 
@@ -90,13 +91,20 @@ def compared(trials: Sequence[Trial]) -> tuple[Trial, ...]:
 
 def _against(trial: Trial, best: Trial | None) -> Trial:
     if best is None or not trial.learns:
-        why = "its interval holds 0" if "gain_low" in trial.figures else "the metric did not rise"
-        return evolve(trial, reasons=(*trial.reasons, f"Nothing was learnt that can be told from chance: {why}."))
+        return evolve(trial, reasons=(*trial.reasons, _nothing_learnt(trial.figures)))
     if trial is best:
         return evolve(trial, regime="fine", reasons=(*trial.reasons, "It learns the most of all sizes tried."))
     share = trial.figures["gain"] / best.figures["gain"]
     sentence = f"It learns {share:.0%} of what a batch of {best.batch_size} learns in as many steps."
     return evolve(trial, regime="fine" if share >= WEAK else "weak", reasons=(*trial.reasons, sentence))
+
+
+def _nothing_learnt(figures: Mapping[str, float]) -> str:
+    if "gain_low" not in figures:
+        return "It has learnt nothing: the metric did not rise."
+    if figures["gain_high"] < 0:
+        return "It has learnt nothing: the metric fell, by more than its interval."
+    return "It can't be told whether it has learnt anything: the gain's interval holds 0."
 
 
 def smallest_that_runs(trials: Sequence[Trial]) -> int | None:
