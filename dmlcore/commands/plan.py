@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
 
 from dmlcore.commands.options import RUNS, SET, STUDIES, installed
 from dmlcore.errors import StudyError
 from dmlcore.wording import byte_size, counted, duration, point_label
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from dmlcore.engine.planning import Item, Measurement, StudyPlan
     from dmlcore.registry import Registry
     from dmlcore.store import Store
@@ -34,6 +33,8 @@ def plan(studies: Sequence[Path], overrides: Sequence[str], root: Path) -> None:
 
     A few real steps of each distinct setting are timed on this machine; nothing is stored.
     """
+    from rich.console import Console
+
     from dmlcore.engine.planning import Planner
     from dmlcore.store import Store
 
@@ -64,6 +65,9 @@ def _loaded(path: Path, registry: Registry, overrides: Sequence[str], store: Sto
 
 
 def _table(plans: Iterable[StudyPlan]) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
     table = Table(box=SIMPLE_HEAD)
     table.add_column("study")
     for column in COLUMNS:

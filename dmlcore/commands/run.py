@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 
 from dmlcore.commands.options import RUNS, SET, STUDIES, installed
 from dmlcore.commands.report import show_report
-from dmlcore.data.meter import Meter
 
 if TYPE_CHECKING:
     from dmlcore.registry import Registry
@@ -57,6 +55,9 @@ def run(studies: Sequence[Path], overrides: Sequence[str], root: Path, smoke: bo
 
 def _run(file: StudyFile, store: Store, names: Sequence[str], registry: Registry) -> bool:
     """Makes the probe and the runs of one study and shows its table; False where runs failed."""
+    from rich.console import Console
+
+    from dmlcore.data.meter import Meter
     from dmlcore.engine.probing import probe_study
     from dmlcore.engine.runner import Failure, run_study
 

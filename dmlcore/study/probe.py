@@ -23,9 +23,7 @@ class ProbeTable:
     )
     steps: int = option(60, ge=2, help="training steps of each trial")
     metric: str = option("retrieval/recall_at_1", help="what tells whether a trial has learnt, as evaluator/metric")
-    max_images: int | None = option(
-        1000, ge=4, help="measure on at most so many test images, of as few classes as hold them"
-    )
+    max_images: int = option(1000, ge=4, help="measure on at most so many test images, of as few classes as hold them")
 
     def __attrs_post_init__(self) -> None:
         if self.sizes is not None and (not self.sizes or list(self.sizes) != sorted(set(self.sizes))):

@@ -189,7 +189,7 @@ def test_no_gradient_is_degenerate(probe: Any, tmp_path: Path, monkeypatch: pyte
 
 def test_collapse_is_degenerate(probe: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nn.Dropout, "forward", lambda _, features: features)  # it would keep embeddings apart
-    overrides = ('loss={use="collapse"}', "optimizer.learning_rate=0.02")
+    overrides = ('loss={use="collapse"}', "optimizer.learning_rate=0.1")
     (trial,) = made(probe("sizes = [12]\nsteps = 300", *overrides), tmp_path)[0].trials
     assert trial.regime == "degenerate"
     assert trial.reasons[-1].startswith("The embeddings collapsed into one point (mean cosine 0.9999")
