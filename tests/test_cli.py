@@ -60,7 +60,7 @@ def test_ctrl_c_says_how_to_go_on(invoke: Any, monkeypatch: pytest.MonkeyPatch) 
         raise KeyboardInterrupt
 
     monkeypatch.setattr("dmlcore.engine.runner.run_study", interrupted)
-    result = invoke("run", "toy.toml", code=130)
+    result = invoke("run", "toy.toml", "--observer", "recording", code=130)
     assert result.stderr == "Stopped. The same command goes on after the last finished epoch.\n"
 
 

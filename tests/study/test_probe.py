@@ -66,7 +66,8 @@ def test_mistakes_of_table_and_study_are_told_together(make_study: Any) -> None:
 def test_the_metric_is_of_an_evaluator_of_the_study(make_study: Any) -> None:
     text = problems(make_study, "\n[probe]\nsteps = 5\n")
     assert text.endswith(
-        "probe.metric\n    expected  a metric of an evaluator of the study: nearest/…\n    found     'retrieval/recall_at_1'"
+        "probe.metric\n    expected  a metric of an evaluator of the study: nearest/…\n"
+        "    found     'retrieval/recall_at_1'"
     )
 
 
