@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from dmlcore.discovery import discover
 from dmlcore.registry import Registry
 from dmlcore.study.load import load_study
-from dmlcore.study.schema import StudyFile
+from dmlcore.study.schema import Run, StudyFile
 from toys import REGISTRY, STUDY
 
 torch.set_num_threads(1)
@@ -39,6 +40,17 @@ def make_study(registry: Registry, tmp_path: Path) -> StudyMaker:
         return load_study(path, registry, overrides)
 
     return make
+
+
+@pytest.fixture
+def real_study() -> Callable[..., Run]:
+    """The first run of a study that ships with dmlcore, some values set."""
+
+    def load(name: str, *overrides: str) -> Run:
+        path = Path(__file__).parents[1] / "studies" / f"{name}.toml"
+        return load_study(path, Registry.of(discover()), overrides).runs[0]
+
+    return load
 
 
 @pytest.fixture

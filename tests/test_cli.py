@@ -95,17 +95,22 @@ def test_a_folder_that_cannot_be_written(invoke: Any) -> None:
 
 def test_check_counts_images_steps_and_runs(invoke: Any) -> None:
     lines = invoke("check", "toy.toml").stdout.splitlines()
-    assert lines[:3] == [
+    assert lines[:5] == [
         "toy.toml: 2 runs",
         "  data     train 36 images of 6 classes, test 36 images of 6 classes",
         "  epoch    2 steps, 50.0% of the training images",
+        "  batch    9 images of 3 classes; an image has 2 positives, 6 negatives, 12 triplets",
+        "  smallest The smallest batch size that works is 6. Not 5: A batch of 3 images of 1 class holds one class"
+        " only, so the loss 'pair' has no negative pair. Use a batch size of at least twice the sampler's"
+        " samples_per_class.",
     ]
-    assert [line.split()[:3] for line in lines[3:]] == [["run", "to", "do"], ["run", "to", "do"]]
+    assert [line.split()[:3] for line in lines[5:]] == [["run", "to", "do"], ["run", "to", "do"]]
 
 
 def test_check_finds_what_the_run_would_meet(invoke: Any) -> None:
     error = invoke("check", "toy.toml", "--set", "training.batch_size=3", code=1).stderr
     assert error.startswith("Error: A batch of 3 images of 1 class holds one class only")
+    assert error.endswith("samples_per_class. The smallest batch size that works is 6.\n")
 
 
 def test_describe_a_component_a_table_and_nothing(invoke: Any) -> None:

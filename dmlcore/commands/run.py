@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     help="Who watches beside the study's own observers. Repeatable.",
 )
 def run(studies: Sequence[Path], overrides: Sequence[str], root: Path, smoke: bool, observers: Sequence[str]) -> None:
-    """Make the runs of study files; finished runs are kept, stopped ones go on."""
+    """Make the probes and runs of study files; finished ones are kept, stopped ones go on."""
     from dmlcore.store import Store
     from dmlcore.study.best import in_order_of_need
     from dmlcore.study.load import load_study, smoke_study
@@ -54,9 +54,15 @@ def run(studies: Sequence[Path], overrides: Sequence[str], root: Path, smoke: bo
 
 
 def _run(file: StudyFile, store: Store, names: Sequence[str], registry: Registry) -> bool:
-    """Makes the runs of one study and shows its table; False where runs failed."""
+    """Makes the probe and the runs of one study and shows its table; False where runs failed."""
+    from rich.console import Console
+
+    from dmlcore.data.meter import Meter
+    from dmlcore.engine.probing import probe_study
     from dmlcore.engine.runner import Failure, run_study
 
+    if file.probe is not None:
+        probe_study(file.probe, store, Meter(Console()))
     own = {observer.name for observer in file.study.observers}
     added = [registry.find("observer", name).component() for name in names if name not in own]
     outcomes = list(run_study(file.runs, store, [*file.study.observers, *added]))  # type: ignore[list-item]

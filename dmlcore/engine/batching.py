@@ -21,6 +21,17 @@ def epoch_batches(run: Run, labels: np.ndarray, epoch: int) -> Batches:
     Raises StudyError where the sampler gives none, PluginError where it gives indices outside the data, and
     TrainingError where the loss can't use a batch.
     """
+    batches = sampled_batches(run, labels, epoch)
+    for batch in batches:
+        check_batch(run.study.loss, labels[batch])
+    return batches
+
+
+def sampled_batches(run: Run, labels: np.ndarray, epoch: int) -> Batches:
+    """The batches of one epoch as the sampler gives them, whether or not the loss can use them.
+
+    Raises StudyError where it gives none, PluginError where it gives indices outside the data.
+    """
     study = run.study
     context = SamplerContext(labels, study.training.batch_size, epoch, generator(run.seed, "sampler", epoch))
     batches = [[int(index) for index in batch] for batch in study.sampler.build(context)]
@@ -31,8 +42,6 @@ def epoch_batches(run: Run, labels: np.ndarray, epoch: int) -> Batches:
             f" {len(labels):,} training images. Lower training.batch_size."
         )
     _check_indices(study.sampler, batches, len(labels))
-    for batch in batches:
-        check_batch(study.loss, labels[batch])
     return batches
 
 

@@ -32,7 +32,7 @@ class SplitEmbedder:
     def __init__(self, images: LabelledImages, study: Study, transforms: Transforms) -> None:
         self._images = images
         self._study = study
-        self._device = resolve_device(study.training.device)
+        self.device = resolve_device(study.training.device)
         self._batches = embedding_loader(
             images, eval_transform(transforms), study.evaluation.batch_size, study.training
         )
@@ -57,8 +57,8 @@ class SplitEmbedder:
         parts: list[np.ndarray] = []
         done, total = 0, len(self._images.labels)
         for images, _ in self._batches:
-            batch = to_batch(images, self._device, self._study.training.channels_last)
-            with autocast(self._study, self._device):
+            batch = to_batch(images, self.device, self._study.training.channels_last)
+            with autocast(self._study, self.device):
                 vectors = embed(batch)
             parts.append(vectors.float().cpu().numpy())
             done += len(images)

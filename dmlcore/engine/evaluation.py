@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from dmlcore.components import EvaluatorConfig, MetricWarning
 from dmlcore.errors import PluginError, TrainingError
+from dmlcore.study.schema import Study
 from dmlcore.values import Embeddings
 
 
@@ -72,6 +73,13 @@ def _number(evaluator: EvaluatorConfig, name: str, value: float) -> float:
     if not math.isfinite(number):
         raise PluginError(f"The evaluator {evaluator.name!r} gives {number} for {name!r}; a metric must be finite.")
     return number
+
+
+def is_measured(study: Study, epoch: int) -> bool:
+    """Whether the test classes are measured right after this epoch; the result's own measurement comes at the end."""
+    if epoch == study.training.epochs and study.evaluation.select == "last":
+        return False
+    return study.evaluation.every > 0 and epoch % study.evaluation.every == 0
 
 
 def headline(evaluators: Sequence[EvaluatorConfig], metrics: Iterable[str]) -> tuple[str, ...]:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dmlcore.engine.batching import coverage, epoch_batches
+import numpy as np
+
+from dmlcore.engine.batching import epoch_batches
+from dmlcore.engine.reasoning import SAMPLES_PER_CLASS, reason, smallest_batch, with_fewer_a_class
 from dmlcore.engine.splits import load_data
+from dmlcore.errors import StudyError, TrainingError
 from dmlcore.store import Store
 from dmlcore.study.schema import Run, StudyFile
 from dmlcore.wording import counted
@@ -15,29 +19,55 @@ def preflight(file: StudyFile, store: Store) -> Iterator[str]:
     """Lines about a study's runs, data and batches.
 
     Raises the errors that the run would meet: DataError for missing images, StudyError and TrainingError for
-    batches that can't be made or that the loss can't use.
+    batches that can't be made or that the loss can't use, with the smallest batch size that works.
     """
-    yield f"{file.path}: {counted(len(file.runs), 'run')}"
-    seen = None
-    for run in file.runs:
-        settings = (
-            run.study.dataset,
-            run.study.sampler,
-            run.study.training,
-            run.study.evaluation,
-            run.study.loss,
-        )
-        if settings != seen:
-            seen = settings
+    yield f"{file.path}: {_contents(file)}"
+    seen = searched = None
+    labels = np.empty(0)
+    for run in (*file.runs, *([file.probe.run] if file.probe else [])):
+        study = run.study
+        batches = (study.dataset, study.sampler, study.evaluation, study.loss)
+        if (*batches, study.training) != seen:
+            seen = (*batches, study.training)
             data = load_data(run)
+            labels = np.asarray(data.train.labels)
             yield "  data     " + ", ".join(
                 f"{name} {counted(len(images.labels), 'image')} of {counted(len(images.class_names), 'class')}"
                 for name, images in data.splits().items()
             )
-            batches = epoch_batches(run, data.train.labels, 1)
-            share = coverage(batches, len(data.train.labels))
-            yield f"  epoch    {counted(len(batches), 'step')}, {share:.1%} of the training images"
-        yield f"  run      {_state(run, store)}  {run.name}"
+            yield from _epoch_lines(run, labels)
+        if batches != searched:
+            searched = batches
+            yield from _smallest_lines(run, labels)
+        if run in file.runs:
+            yield f"  run      {_state(run, store)}  {run.name}"
+
+
+def _contents(file: StudyFile) -> str:
+    runs = [counted(len(file.runs), "run")] if file.runs else []
+    return " and ".join([*(["a probe of the batch size"] if file.probe else []), *runs])
+
+
+def _epoch_lines(run: Run, labels: np.ndarray) -> Iterator[str]:
+    """What the batches of an epoch hold."""
+    try:
+        epoch_batches(run, labels, 1)
+    except (StudyError, TrainingError) as error:
+        raise type(error)(f"{error} {smallest_batch(run, labels).size_sentence()}") from None
+    found = reason(run, labels, run.study.training.batch_size)
+    yield f"  epoch    {found.epoch_words()}"
+    yield f"  batch    {found.batch_words()}"
+    if found.caution:
+        yield f"           {found.caution}"
+
+
+def _smallest_lines(run: Run, labels: np.ndarray) -> Iterator[str]:
+    """The smallest batch size that would do."""
+    smallest = smallest_batch(run, labels)
+    yield f"  smallest {smallest.sentence()}"
+    fewer = with_fewer_a_class(run, labels)
+    if fewer is not None and fewer.size and smallest.size and fewer.size < smallest.size:
+        yield f"           With sampler.{SAMPLES_PER_CLASS} = 2 it would be {fewer.size}."
 
 
 def _state(run: Run, store: Store) -> str:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-import torch
 from attrs import evolve, frozen
 
 from dmlcore.components import LossConfig
@@ -17,7 +14,8 @@ from dmlcore.engine import checkpoint
 from dmlcore.engine.batching import coverage, epoch_batches
 from dmlcore.engine.checkpoint import TrainingState
 from dmlcore.engine.embedding import SplitEmbedder
-from dmlcore.engine.evaluation import headline, measure, per_query
+from dmlcore.engine.environment import environment
+from dmlcore.engine.evaluation import headline, is_measured, measure, per_query
 from dmlcore.engine.loading import TrainLoader, train_transform
 from dmlcore.engine.memory import forget_peak, peak_memory
 from dmlcore.engine.observing import Observers
@@ -86,7 +84,7 @@ class Session:
         for epoch in range(self.state.epoch + 1, training.epochs + 1):
             start = time.perf_counter()
             summary = self._train_epoch(epoch, loader)
-            if self._is_measured(epoch):
+            if is_measured(self.run.study, epoch):
                 summary = evolve(summary, test=self._measure("test", epoch, self._embed("test", epoch)))
             if self.validation is not None:
                 metrics = self._measure("validation", epoch, self._embed("validation", epoch))
@@ -141,13 +139,6 @@ class Session:
             images_per_second=figures.images_per_second,
             diagnostics={**figures.diagnostics, "coverage": visited},
         )
-
-    def _is_measured(self, epoch: int) -> bool:
-        """Whether the test classes are measured after this epoch; `finish` measures the last one."""
-        study = self.run.study
-        if epoch == study.training.epochs and study.evaluation.select == "last":
-            return False
-        return study.evaluation.every > 0 and epoch % study.evaluation.every == 0
 
     def _embed(self, split: str, epoch: int) -> Embeddings:
         embedder = self.test if split == "test" else self.validation
@@ -212,7 +203,7 @@ class Session:
             headline=headline(study.evaluators, metrics),
             curve=tuple(self.state.curve),
             seconds=self.state.seconds,
-            environment=self._environment(),
+            environment=environment(self.trainer.device),
             warnings=tuple(f"{split}: {note}" for split, notes in self.state.notes.items() for note in notes),
             loss=loss_facts(study.loss),
             geometry=geometry,
@@ -234,16 +225,6 @@ class Session:
             "selected_by": "last epoch"
             if study.evaluation.select == "last"
             else f"validation {study.evaluation.metric}",
-        }
-
-    def _environment(self) -> dict[str, Any]:
-        device = self.trainer.device
-        return {
-            "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
-            "threads": torch.get_num_threads(),
-            "cores": os.cpu_count(),
-            "python": platform.python_version(),
-            "platform": platform.platform(),
         }
 
 

@@ -110,8 +110,8 @@ def _first_classes(images: LabelledImages, most: int) -> LabelledImages:
     counts = np.bincount(images.labels)
     classes = max(2, int(np.searchsorted(np.cumsum(counts), most)) + 1)
     chosen = of_classes(images, np.arange(min(classes, len(counts))))
-    step = max(1, -(-len(chosen.labels) // most))
-    rows = np.arange(0, len(chosen.labels), step)
+    count = min(most, len(chosen.labels))
+    rows = np.arange(count) * len(chosen.labels) // count
     return Subset(chosen.images, chosen.indices[rows], chosen.labels[rows], chosen.class_names)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from attrs import evolve, frozen
 
@@ -16,9 +16,12 @@ from dmlcore.study.document import Document, Origin, dotted, parse_override, rea
 from dmlcore.study.fingerprint import fingerprint, versions_of
 from dmlcore.study.grid import GRID, at_point, points, read_grid
 from dmlcore.study.locate import line_of
-from dmlcore.study.schema import Run, Study, StudyFile
+from dmlcore.study.probe import PATH, PROBE, ProbeTable
+from dmlcore.study.schema import Run, Study, StudyFile, StudyProbe
 from dmlcore.study.structure import Problem, Structurer, plain
 from dmlcore.wording import counted, listing
+
+_Table = TypeVar("_Table", Best, ProbeTable)
 
 
 def load_study(
@@ -40,39 +43,74 @@ def load_study(
     for text in overrides:
         at, value = parse_override(text)
         document = document.with_value(at, value, Origin(None, at))
-    best, problems = _read_best(document, registry)
+    best, problems = _read_table(document, BEST, Best, registry)
     if best is not None:
         way = (*needed_by, path.resolve())
         document = with_best_values(
             document, best, lambda source: load_study(source, registry, overrides, store, way), store
         )
     grid, grid_problems = read_grid(document)
-    located = [_locate(problem, document) for problem in (*problems, *grid_problems)]
+    table, probe_problems = _read_table(document, PROBE, ProbeTable, registry)
+    located = [_locate(problem, document) for problem in (*problems, *grid_problems, *probe_problems)]
     studies: list[tuple[dict[str, Any], Study]] = []
     for indices in points(grid):
         study, found = _at_point(document, indices, path, registry)
         located += found
         if study is not None:
             studies.append(({at: grid[at][index] for at, index in indices.items()}, study))
+    probed = None
+    if table is not None:
+        probed, found = _probed(document, grid, table, path, registry)
+        located += found
     if located:
         raise StudyError(_report(path, located))
-    runs = tuple(_run(study, point, seed, path.parent, registry) for point, study in studies for seed in study.seeds)
+    made = studies if grid or table is None else []
+    runs = tuple(_run(study, point, seed, path.parent, registry) for point, study in made for seed in study.seeds)
     needs = tuple(source.resolve() for source in best.from_) if best else ()
-    return StudyFile(path, studies[0][1], grid, runs, needs)
+    return StudyFile(path, studies[0][1], grid, runs, needs, probed)
 
 
-def _read_best(document: Document, registry: Registry) -> tuple[Best | None, list[Problem]]:
-    """The table `[best]`, where there is one, and what is wrong with it."""
-    if BEST not in document.values:
+def _read_table(
+    document: Document, name: str, cls: type[_Table], registry: Registry
+) -> tuple[_Table | None, list[Problem]]:
+    """A table that is no part of a run, where there is one, and what is wrong with it."""
+    if name not in document.values:
         return None, []
     structurer = Structurer(registry, lambda at: document.origin(at).folder)
-    best = structurer.structure(document.values[BEST], Best, (BEST,))
-    return (None if structurer.problems else best), structurer.problems
+    table = structurer.structure(document.values[name], cls, (name,))
+    return (None if structurer.problems else table), structurer.problems
+
+
+def _probed(
+    document: Document, grid: Mapping[str, Any], table: ProbeTable, path: Path, registry: Registry
+) -> tuple[StudyProbe | None, list[_Located]]:
+    """The run whose batch size is probed: the grid's first values, but for the batch size, which is the file's own."""
+    first = {at: 0 for at in grid if at != PATH}
+    study, problems = _at_point(document, first, path, registry)
+    if study is None:
+        return None, problems
+    evaluators = [evaluator.name for evaluator in study.evaluators]
+    if table.metric.partition("/")[0] not in evaluators:
+        expected = f"a metric of an evaluator of the study: {listing(f'{name}/…' for name in evaluators)}"
+        return None, [_locate(Problem((PROBE, "metric"), expected, repr(table.metric)), document)]
+    point = {at: grid[at][0] for at in first}
+    return StudyProbe(table, _run(study, point, study.seeds[0], path.parent, registry)), []
 
 
 def smoke_study(file: StudyFile, registry: Registry) -> StudyFile:
-    """The first run of a study cut down to its shortest: every stage once, nothing downloaded."""
-    full = file.runs[0].study
+    """The first run of a study, and its probe, cut down to their shortest: every stage once, nothing downloaded."""
+    runs = tuple(_smoke_run(run, file.path.parent, registry) for run in file.runs[:1])
+    probe = None
+    if file.probe is not None:
+        run = _smoke_run(file.probe.run, file.path.parent, registry)
+        sizes = sorted({1, run.study.training.batch_size})
+        probe = StudyProbe(evolve(file.probe.table, sizes=tuple(sizes), steps=2, max_images=200), run)
+    study = runs[0].study if runs else file.study
+    return StudyFile(file.path, study, {}, runs, probe=probe)
+
+
+def _smoke_run(run: Run, folder: Path, registry: Registry) -> Run:
+    full = run.study
     study = evolve(
         full,
         seeds=full.seeds[:1],
@@ -80,8 +118,7 @@ def smoke_study(file: StudyFile, registry: Registry) -> StudyFile:
         training=evolve(full.training, epochs=1, warmup_epochs=0, max_steps=2),
         evaluation=evolve(full.evaluation, max_images=200),
     )
-    run = _run(study, file.runs[0].point, study.seeds[0], file.path.parent, registry)
-    return StudyFile(file.path, study, {}, (run,))
+    return _run(study, run.point, study.seeds[0], folder, registry)
 
 
 def _at_point(
@@ -89,7 +126,7 @@ def _at_point(
 ) -> tuple[Study | None, list[_Located]]:
     document = at_point(document, indices)
     structurer = Structurer(registry, lambda at: document.origin(at).folder)
-    values = {key: value for key, value in document.values.items() if key not in (GRID, BEST)}
+    values = {key: value for key, value in document.values.items() if key not in (GRID, BEST, PROBE)}
     study = structurer.structure(values, Study, ())
     if structurer.problems:
         return None, [_locate(problem, document) for problem in structurer.problems]

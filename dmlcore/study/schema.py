@@ -17,6 +17,7 @@ from dmlcore.components import (
     SamplerConfig,
     option,
 )
+from dmlcore.study.probe import ProbeTable
 from dmlcore.wording import point_label
 
 SCHEMA = 1
@@ -214,6 +215,15 @@ class Run:
 
 
 @frozen
+class StudyProbe:
+    """What a study's `[probe]` asks for."""
+
+    table: ProbeTable
+    run: Run
+    """The study with its own batch size, at the first values of the rest of its grid and with its first seed."""
+
+
+@frozen
 class StudyFile:
     """A study as loaded: the values of its first point, and all its runs."""
 
@@ -221,5 +231,7 @@ class StudyFile:
     study: Study
     grid: Mapping[str, tuple[object, ...]]
     runs: tuple[Run, ...] = field(repr=False)
+    """Empty where the study has a probe and no grid."""
     needs: tuple[Path, ...] = ()
     """The study files, resolved, whose results its `[best]` takes values from."""
+    probe: StudyProbe | None = None

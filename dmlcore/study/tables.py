@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dmlcore.study.best import Best
+from dmlcore.study.probe import ProbeTable
 from dmlcore.study.schema import EmbeddingHead, EvaluationProtocol, Optimizer, Scheduler, Study, Training, Transforms
 
 TABLES: Mapping[str, type] = {
@@ -16,5 +17,6 @@ TABLES: Mapping[str, type] = {
     "scheduler": Scheduler,
     "evaluation": EvaluationProtocol,
     "best": Best,
+    "probe": ProbeTable,
 }
 """“study” is the top of the file."""

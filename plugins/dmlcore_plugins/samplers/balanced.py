@@ -19,10 +19,12 @@ class ShuffledRounds:
         self._items = items
         self._generator = generator
         self._round: list[int] = []
+        self._next = 0
 
     def take(self, count: int) -> list[int]:
         """The next `count` items; none twice, unless there are fewer than `count`."""
-        taken, self._round = self._round[:count], self._round[count:]
+        taken = self._round[self._next : self._next + count]
+        self._next += len(taken)
         while len(taken) < count:
             order: list[int] = self._generator.permutation(self._items).tolist()
             # Only the head of the new round avoids what the old one gave; to push that to its end would bind
@@ -30,7 +32,7 @@ class ShuffledRounds:
             head = sorted(order, key=taken.count)[: count - len(taken)]
             taken += head
             gone = set(head)
-            self._round = [item for item in order if item not in gone]
+            self._round, self._next = [item for item in order if item not in gone], 0
         return taken
 
 

@@ -1,0 +1,186 @@
+"""`dmlcore plan`: what of studies is still to be made, and about what it takes on this machine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from attrs import define, evolve, field, frozen
+
+from dmlcore.engine import checkpoint
+from dmlcore.engine.batching import epoch_batches
+from dmlcore.engine.evaluation import is_measured
+from dmlcore.engine.pace import Pace, measure_pace
+from dmlcore.engine.probing import planned_sizes, stored_probe, tried_sizes
+from dmlcore.engine.splits import Data, load_data
+from dmlcore.store import RunFolder, Store
+from dmlcore.study.schema import Run, StudyFile, StudyProbe
+
+EVIDENCE_BYTES = 160
+"""About what a test image takes in a file of evidence: its label, ten neighbours, and its own value of ten metrics."""
+
+
+@frozen
+class Item:
+    """One line of a plan: the runs of a grid point, or a study's probe."""
+
+    label: str
+    runs: int
+    finished: int
+    steps: int
+    """Training steps still to be made."""
+    images: int
+    """Images still to be trained on, each as often as it comes."""
+    seconds_each: float | None
+    """A whole run, from the start; None where nothing is left to be made, so that nothing was timed."""
+    seconds_left: float
+    memory: int | None
+    """Bytes, while one runs; None where nothing was timed, or the device does not tell."""
+    disk: int
+    """Bytes that the runs which are not finished will fill."""
+
+
+@frozen
+class StudyPlan:
+    """What is to be made of one study."""
+
+    study: str
+    items: tuple[Item, ...]
+
+
+@frozen
+class Measurement:
+    """A pace, and the settings that it was measured with."""
+
+    pace: Pace
+    run: Run
+
+
+@define
+class Planner:
+    """Plans studies; what several runs share is loaded and measured once."""
+
+    store: Store
+    measurements: list[Measurement] = field(factory=list)
+    """Of the settings met so far."""
+    _paces: dict[Any, Pace] = field(factory=dict)
+    _data: dict[Any, Data] = field(factory=dict)
+    _steps: dict[Any, tuple[int, int]] = field(factory=dict)
+
+    def plan(self, file: StudyFile) -> StudyPlan:
+        """The plan of one study. Raises what its runs would: DataError, StudyError, PluginError, TrainingError."""
+        points: dict[str, list[Run]] = {}
+        for run in file.runs:
+            points.setdefault(run.label, []).append(run)
+        items = [self._point(label or "runs", runs) for label, runs in points.items()]
+        return StudyPlan(file.study.name, (*([self._probe(file.probe)] if file.probe else []), *items))
+
+    def _point(self, label: str, runs: list[Run]) -> Item:
+        """The runs of one grid point."""
+        run = runs[0]
+        done = [epochs_done(self.store.run(run.study.name, run.name), run) for run in runs]
+        left = [epochs for epochs in done if epochs is not None]
+        if not left:
+            return _finished(label, len(runs))
+        steps, images = self._epoch(run)
+        epochs = sum(run.study.training.epochs - max(epoch, 0) for epoch in left)
+        pace = self._pace(run)
+        return Item(
+            label=label,
+            runs=len(runs),
+            finished=done.count(None),
+            steps=epochs * steps,
+            images=epochs * images,
+            seconds_each=self._seconds(run, -1, pace, steps),
+            seconds_left=sum(self._seconds(run, epoch, pace, steps) for epoch in left),
+            memory=pace.memory,
+            disk=len(left) * self._disk(run, pace),
+        )
+
+    def _seconds(self, run: Run, done: int, pace: Pace, steps: int) -> float:
+        """What a run takes after the epoch `done`; -1: from the start."""
+        data, epochs = self._images(run), run.study.training.epochs
+        later = range(done + 1, epochs + 1)
+        tests = 1 + sum(epoch == 0 or is_measured(run.study, epoch) for epoch in later)
+        seconds = (epochs - max(done, 0)) * steps * pace.step_seconds
+        seconds += tests * pace.measurement_seconds(len(data.test.labels))
+        if data.validation is not None:
+            seconds += (epochs - max(done, 0)) * pace.measurement_seconds(len(data.validation.labels))
+        return seconds
+
+    def _probe(self, probe: StudyProbe) -> Item:
+        """A study's probe. The sizes that a search will try are not known: it is taken to double to the study's own."""
+        finished = stored_probe(probe, self.store)
+        if finished is not None:
+            return _finished(f"probe of {len(finished.trials)} batch sizes", 1)
+        data, table, pace = self._images(probe.run), probe.table, self._pace(probe.run)
+        sizes, tried = planned_sizes(probe, np.asarray(data.train.labels)), tried_sizes(probe, self.store)
+        left = [size for size in sizes if size not in tried]
+        unseen = len(data.test.labels)
+        measured = pace.measurement_seconds(min(unseen, table.max_images or unseen))
+        an_image = pace.step_seconds / probe.run.study.training.batch_size
+
+        def seconds(sizes: list[int]) -> float:
+            return table.steps * sum(sizes) * an_image + (len(sizes) + 1) * measured
+
+        return Item(
+            label=f"probe of about {len(sizes)} batch sizes",
+            runs=1,
+            finished=0,
+            steps=table.steps * len(left),
+            images=table.steps * sum(left),
+            seconds_each=seconds(sizes),
+            seconds_left=seconds(left),
+            memory=pace.memory,
+            disk=0,
+        )
+
+    def _images(self, run: Run) -> Data:
+        study = run.study
+        key = (study.dataset, study.evaluation, run.seed if study.evaluation.select == "validation" else None)
+        if key not in self._data:
+            self._data[key] = load_data(run)
+        return self._data[key]
+
+    def _epoch(self, run: Run) -> tuple[int, int]:
+        """Steps and images of an epoch."""
+        study = run.study
+        key = (study.dataset, study.evaluation, study.sampler, study.loss, study.training)
+        if key not in self._steps:
+            batches = epoch_batches(run, np.asarray(self._images(run).train.labels), 1)
+            self._steps[key] = len(batches), sum(map(len, batches))
+        return self._steps[key]
+
+    def _pace(self, run: Run) -> Pace:
+        key = what_sets_the_pace(run)
+        if key not in self._paces:
+            self._paces[key] = measure_pace(run, self._images(run))
+            self.measurements.append(Measurement(self._paces[key], run))
+        return self._paces[key]
+
+    def _disk(self, run: Run, pace: Pace) -> int:
+        """Bytes of a finished run's folder: the network, and embeddings and evidence of the test images."""
+        dim, images = run.study.embedding.dim, len(self._images(run).test.labels)
+        width = pace.feature_dim if dim == "features" else dim
+        head = 0 if dim == "features" else 4 * (pace.feature_dim + 1) * dim
+        return pace.backbone_bytes + head + images * (4 * width + 8) + 2 * images * EVIDENCE_BYTES
+
+
+def _finished(label: str, runs: int) -> Item:
+    return Item(label, runs, runs, 0, 0, None, 0.0, None, 0)
+
+
+def what_sets_the_pace(run: Run) -> Any:
+    """All of a run that its speed and memory are taken to depend on; runs that differ elsewhere share a measurement."""
+    study = run.study
+    training = evolve(study.training, epochs=1, warmup_epochs=0, max_steps=None)
+    kinds = (study.loss.name, study.optimizer.name, study.embedding.pooling)
+    return study.dataset, study.backbone, study.transforms, training, study.evaluation, study.evaluators, *kinds
+
+
+def epochs_done(folder: RunFolder, run: Run) -> int | None:
+    """The last epoch that a run has finished, -1 before its first measurement; None where the run is finished."""
+    if folder.finished:
+        return None
+    state = checkpoint.load(folder.partial)
+    return -1 if state is None else state.epoch

@@ -1,0 +1,201 @@
+"""What follows from a study's settings for a batch size, before anything is trained and without torch.
+
+No rule of a sampler or a loss stands here: the sampler is asked for the batches of an epoch, and these are looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import attrs
+import numpy as np
+from attrs import evolve, field, frozen
+
+from dmlcore.engine.batching import Batches, check_batch, coverage, sampled_batches
+from dmlcore.errors import PluginError, StudyError, TrainingError
+from dmlcore.study.schema import Run
+from dmlcore.wording import counted
+
+SAMPLES_PER_CLASS = "samples_per_class"
+"""The option of a sampler that says how many images of each of its classes a batch holds."""
+
+SEARCHED = 64
+"""Batch sizes up to this one are searched for one that works, even where the study's own is smaller."""
+
+
+@frozen(eq=False)
+class Reasoning:
+    """What follows for one batch size."""
+
+    batch_size: int
+    refusal: str | None
+    """Why no epoch can be trained with it; None: one can."""
+    batches: Batches = field(factory=list, repr=False)
+    """The first epoch's; empty where the sampler refuses the size."""
+    figures: Mapping[str, float] = field(factory=dict)
+    """Means over the batches, or over the images in them: classes, positives_per_anchor, negatives_per_anchor and
+    triplets_per_anchor; and steps_per_epoch and coverage. Empty where the sampler refuses the size.
+    """
+    caution: str = ""
+    """What may still fail; only a trial tells."""
+
+    @property
+    def works(self) -> bool:
+        return self.refusal is None
+
+    def epoch_words(self) -> str:
+        """ "58 steps, 98.0% of the training images"."""
+        steps = counted(int(self.figures["steps_per_epoch"]), "step")
+        return f"{steps}, {self.figures['coverage']:.1%} of the training images"
+
+    def batch_words(self) -> str:
+        """ "10 images of 2 classes; an image has 4 positives, 5 negatives, 20 triplets"; means over the batches."""
+        classes, *pairs = (
+            _number(self.figures[name])
+            for name in ("classes", "positives_per_anchor", "negatives_per_anchor", "triplets_per_anchor")
+        )
+        held = ", ".join(f"{n} {what}" for n, what in zip(pairs, ("positives", "negatives", "triplets"), strict=True))
+        images = _number(sum(map(len, self.batches)) / len(self.batches))
+        noun = "image" if images == "1" else "images"
+        return f"{images} {noun} of {classes} {'class' if classes == '1' else 'classes'}; an image has {held}"
+
+
+def reason(run: Run, labels: np.ndarray, batch_size: int) -> Reasoning:
+    """What follows for a batch size from the run's sampler, its loss and the training labels (N,)."""
+    run = with_batch_size(run, batch_size)
+    batches, refused = _sampled(run, labels)
+    if not batches:
+        return Reasoning(batch_size, refused)
+    figures = batch_figures(labels, batches)
+    return Reasoning(batch_size, _unusable(run, labels, batches), batches, figures, _caution(run, batches))
+
+
+def refusal(run: Run, labels: np.ndarray, batch_size: int) -> str | None:
+    """Why no epoch can be trained with a batch size; None where one can. Cheaper than all of `reason`."""
+    run = with_batch_size(run, batch_size)
+    batches, refused = _sampled(run, labels)
+    return refused or _unusable(run, labels, batches)
+
+
+def _sampled(run: Run, labels: np.ndarray) -> tuple[Batches, str | None]:
+    """The batches of the first epoch, or none and why."""
+    try:
+        return sampled_batches(run, labels, 1), None
+    except (StudyError, PluginError) as error:
+        return [], str(error)
+    except Exception as error:  # a sampler may not have thought of a size that only a search asks for
+        sampler, size = run.study.sampler.name, run.study.training.batch_size
+        return [], f"The sampler {sampler!r} breaks at a batch size of {size} ({type(error).__name__}: {error})."
+
+
+def with_batch_size(run: Run, batch_size: int) -> Run:
+    """The run with another batch size; its settings as plain values, and its fingerprint, stay the study's own."""
+    return evolve(run, study=evolve(run.study, training=evolve(run.study.training, batch_size=batch_size)))
+
+
+def _unusable(run: Run, labels: np.ndarray, batches: Batches) -> str | None:
+    try:
+        for batch in batches:
+            check_batch(run.study.loss, labels[batch])
+    except TrainingError as error:
+        return str(error)
+    return None
+
+
+def _caution(run: Run, batches: Batches) -> str:
+    if run.study.training.freeze_batchnorm or min(map(len, batches)) > 1:
+        return ""
+    return (
+        "There are batches of one image, and training.freeze_batchnorm is false: where BatchNorm sees one value a"
+        " channel, it fails."
+    )
+
+
+def batch_figures(labels: np.ndarray, batches: Sequence[Sequence[int]]) -> dict[str, float]:
+    """Means over the batches, and over the anchors in them; see Reasoning.figures."""
+    classes = anchors = 0
+    positives = negatives = triplets = 0.0
+    for batch in batches:
+        _, counts = np.unique(labels[list(batch)], return_counts=True)
+        others = len(batch) - counts
+        classes += len(counts)
+        anchors += len(batch)
+        positives += float((counts * (counts - 1)).sum())
+        negatives += float((counts * others).sum())
+        triplets += float((counts * (counts - 1) * others).sum())
+    return {
+        "classes": classes / len(batches),
+        "positives_per_anchor": positives / anchors,
+        "negatives_per_anchor": negatives / anchors,
+        "triplets_per_anchor": triplets / anchors,
+        "steps_per_epoch": float(len(batches)),
+        "coverage": coverage(batches, len(labels)),
+    }
+
+
+@frozen
+class SmallestBatch:
+    """The smallest batch size that works, with its neighbours."""
+
+    size: int | None
+    """None where none works, as far as was searched."""
+    below: int
+    """The size just below, or the largest searched where none works; 0 below a size of 1."""
+    why_not_below: str
+    next_size: int | None
+    """The next size that works, as far as was searched."""
+
+    def size_sentence(self) -> str:
+        """Which size it is."""
+        if self.size is None:
+            return f"No batch size up to {self.below} works."
+        gap = self.next_size is not None and self.next_size > self.size + 1
+        after = f", the next one {self.next_size}" if gap else ""
+        return f"The smallest batch size that works is {self.size}{after}."
+
+    def sentence(self) -> str:
+        """Which size it is, and why none below."""
+        if self.size is None:
+            return f"{self.size_sentence()} {self.why_not_below}"
+        return f"{self.size_sentence()} Not {self.below}: {self.why_not_below}" if self.below else self.size_sentence()
+
+
+def smallest_batch(run: Run, labels: np.ndarray) -> SmallestBatch:
+    """The smallest batch size that works, found by trying 1, 2, 3 …
+
+    It is searched up to 64 or the study's own size, whichever is more, and to no more than there are images.
+    """
+    why = ""
+    last = min(len(labels), max(SEARCHED, run.study.training.batch_size))
+    for size in range(1, last + 1):
+        found = refusal(run, labels, size)
+        if found is None:
+            return SmallestBatch(size, size - 1, why, next_working(run, labels, size + 1, 2 * size + 1))
+        why = found
+    return SmallestBatch(None, last, why, None)
+
+
+def next_working(run: Run, labels: np.ndarray, first: int, last: int) -> int | None:
+    """The smallest batch size from `first` to `last` that works."""
+    sizes = range(first, min(last, len(labels)) + 1)
+    return next((size for size in sizes if refusal(run, labels, size) is None), None)
+
+
+def with_fewer_a_class(run: Run, labels: np.ndarray) -> SmallestBatch | None:
+    """The smallest batch size with two images of a class, where the sampler says how many and has more."""
+    sampler = run.study.sampler
+    if (samples_per_class(run) or 0) <= 2:
+        return None
+    fewer = evolve(run, study=evolve(run.study, sampler=evolve(sampler, **{SAMPLES_PER_CLASS: 2})))
+    return smallest_batch(fewer, labels)
+
+
+def samples_per_class(run: Run) -> int | None:
+    """How many images of each of its classes a batch holds, where the sampler has an option of that name."""
+    sampler = run.study.sampler
+    known = SAMPLES_PER_CLASS in attrs.fields_dict(type(sampler))
+    return int(getattr(sampler, SAMPLES_PER_CLASS)) if known else None
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if float(value).is_integer() or value >= 100 else f"{value:.3g}"
