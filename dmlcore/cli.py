@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import click
 
@@ -25,6 +26,9 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except DmlcoreError as error:
             click.echo(f"Error: {error}", err=True)
+            ctx.exit(1)
+        except BrokenPipeError:  # who reads what is printed has seen enough, as `head` does
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(1)
         except OSError as error:
             click.echo(f"Error: {error.filename or 'a file'}: {error.strerror or error}.", err=True)
