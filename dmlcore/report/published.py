@@ -88,7 +88,9 @@ def published_margins(result: Result) -> Grid | None:
         " of 32, margins on the Euclidean distance. Source: trials published with Musgrave et al., A Metric Learning"
         " Reality Check, ECCV 2020.",
     )
-    return Grid(("margin", "map@r on validation classes"), _TRIPLET_MARGINS, "Published margins of the triplet loss", notes)
+    return Grid(
+        ("margin", "map@r on validation classes"), _TRIPLET_MARGINS, "Published margins of the triplet loss", notes
+    )
 
 
 def _dataset(settings: Mapping[str, Any]) -> str:

@@ -78,7 +78,11 @@ def _facts(result: Result, varied: Sequence[str]) -> Iterator[tuple[str, str]]:
         if key in protocol and not _touches(varied, *sources):
             yield name, str(protocol[key])
     training = settings.get("training", {})
-    for name, key in (("batch size", "batch_size"), ("precision", "precision"), ("steps an epoch at most", "max_steps")):
+    for name, key in (
+        ("batch size", "batch_size"),
+        ("precision", "precision"),
+        ("steps an epoch at most", "max_steps"),
+    ):
         if key in training:
             yield name, value_text(training[key])
     for name in ("optimizer", "scheduler"):
