@@ -91,4 +91,7 @@ def _row(cells: tuple[str, ...]) -> str:
 def _cell(text: str) -> str:
     lines = [escaped(line) for line in text.split("\n")]
     # a row that starts with a bracket would be taken for the length of the line break above it
-    return lines[0] if len(lines) == 1 else rf"\shortstack[r]{{{r'\\ '.join(f'{{}}{line}' for line in lines)}}}"
+    if len(lines) == 1:
+        return lines[0]
+    stacked = r"\\ ".join("{}" + line for line in lines)
+    return rf"\shortstack[r]{{{stacked}}}"

@@ -60,7 +60,8 @@ _TRIPLET_MARGINS = (
 
 NOTE = (
     "Other protocols than the study's, so no row of it is to be compared with these digit by digit: unless said, they"
-    " are of the best test epoch, which is chosen by looking at the test classes. A clean protocol lands a little below."
+    " are of the best test epoch, which is chosen by looking at the test classes. A clean protocol lands"
+    " a little below."
 )
 
 

@@ -94,8 +94,8 @@ def _against_rule(probe: Probe, per_class: int) -> str:
         )
     if per_class < 2:
         return (
-            f"With K = {per_class} no batch holds a positive pair by design, so the rule allows no size; the smallest that"
-            f" learns is {found}, so this loss does not need what the rule asks for."
+            f"With K = {per_class} no batch holds a positive pair by design, so the rule allows no size; the smallest"
+            f" that learns is {found}, so this loss does not need what the rule asks for."
         )
     if found < smallest:
         return (
@@ -110,10 +110,10 @@ def _against_rule(probe: Probe, per_class: int) -> str:
     if between:
         shown = listing(f"{trial.batch_size} ({trial.regime})" for trial in between)
         return (
-            f"The smallest that learns is {found}, above the rule's {smallest}: the rule says what a batch must hold, and"
-            f" that did not suffice at {shown}."
+            f"The smallest that learns is {found}, above the rule's {smallest}: the rule says what a batch must hold,"
+            f" and that did not suffice at {shown}."
         )
-    return f"The smallest that learns of those tried is {found}; the rule's {smallest} and what lies between was not tried."
+    return f"The smallest that learns of those tried is {found}; the rule's {smallest} was not tried."
 
 
 def _found(probe: Probe) -> str:

@@ -38,8 +38,8 @@ def _used(effect: Effect) -> Iterator[Block]:
         )
         return
     yield Text(
-        "How many dimensions the embeddings use is told by their effective rank: with the shares p of the variance along"
-        " the principal axes, it is the number of equal shares of the same entropy (Roy and Vetterli, 2007)."
+        "How many dimensions the embeddings use is told by their effective rank: with the shares p of the variance"
+        " along the principal axes, it is the number of equal shares of the same entropy (Roy and Vetterli, 2007)."
     )
     yield Formula(r"\mathrm{erank} = \exp\left(-\sum_i p_i \,\ln p_i\right)")
     first, last = points[0], points[-1]
@@ -78,8 +78,8 @@ def _verdict(effect: Effect, points: list[AxisPoint]) -> Text:
     if grown <= 1 or (correlation is not None and correlation.rho < USED):
         return Text(
             f"{effect.name} rises with the dimension, but not with the number of dimensions that are used: {span} the"
-            f" effective rank becomes {grown:.2f} times what it was{together}. So these figures do not support that more"
-            " directions in use are the reason."
+            f" effective rank becomes {grown:.2f} times what it was{together}. So these figures do not support that"
+            " more directions in use are the reason."
         )
     return Text(
         f"These figures fit the textbook: {span} the effective rank becomes {grown:.2f} times what it was, and"

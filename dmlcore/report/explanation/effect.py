@@ -140,8 +140,8 @@ def edge_text(effect: Effect) -> Text:
         )
     told = f"only from {effect.axis.named(beaten[0])}" if beaten else "from neither end"
     return Text(
-        f"The highest value, {effect.axis.named(effect.highest)}, lies inside the range that was tried, {values}, but it"
-        f" can be told {told}: that there is an optimum inside is not shown."
+        f"The highest value, {effect.axis.named(effect.highest)}, lies inside the range that was tried, {values}, but"
+        f" it can be told {told}: that there is an optimum inside is not shown."
     )
 
 

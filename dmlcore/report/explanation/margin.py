@@ -100,9 +100,9 @@ def _mechanism(effect: Effect, name: str) -> Text:
             " textbook's story that few active pairs or triplets leave nothing to learn from is not what happened here."
         )
     return Text(
-        f"Neither the margin with the least active ({effect.axis.named(least)}, {number(min(shares))}) nor that with the"
-        f" most ({effect.axis.named(most)}, {number(max(shares))}) is distinguishably below the highest: the {what} does"
-        " not explain the difference."
+        f"Neither the margin with the least active ({effect.axis.named(least)}, {number(min(shares))}) nor that with"
+        f" the most ({effect.axis.named(most)}, {number(max(shares))}) is distinguishably below the highest: the"
+        f" {what} does not explain the difference."
     )
 
 
@@ -135,12 +135,10 @@ def _separation(effect: Effect) -> Iterator[Text]:
             f" {'also the one' if least is effect.highest else 'not distinguishable from the one'} that retrieves"
             f" best{told}: what the margin changes shows as how far positive and negative pairs are parted."
         )
-    else:
-        yield Text(
-            f"The least overlap, {number(min(values))}, is at {effect.axis.named(least)}, but {effect.name} is highest at"
-            f" {effect.axis.named(effect.highest)}, where it is {number(effect.highest.recorded[OVERLAP].mean)}"
-            f"{told}: how far all pairs are parted does not explain which margin retrieves best."
-            if OVERLAP in effect.highest.recorded
-            else f"The least overlap, {number(min(values))}, is at {effect.axis.named(least)}, and none was recorded at"
-            f" {effect.axis.named(effect.highest)}, where {effect.name} is highest{told}."
-        )
+        return
+    there = effect.highest.recorded.get(OVERLAP)
+    yield Text(
+        f"The least overlap, {number(min(values))}, is at {effect.axis.named(least)}, but {effect.name} is highest at"
+        f" {effect.axis.named(effect.highest)}, where it is {'not recorded' if there is None else number(there.mean)}"
+        f"{told}: how far all pairs are parted does not explain which margin retrieves best."
+    )

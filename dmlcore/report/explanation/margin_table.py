@@ -74,7 +74,7 @@ def _remarks(axis: MarginAxis, kind: MarginKind) -> tuple[str, ...]:
     if axis in ("cosine", "squared_euclidean"):
         return (
             "It is how much farther a negative must be than a positive. A difference of cosines is half of that of"
-            " squared distances; as a distance or an angle it depends on where the pairs lie, so it has no fixed value.",
+            " squared distances; as a distance or an angle it depends on where the pairs lie: no fixed value.",
         )
     return (
         f"It is how much farther a negative must be than a positive, as {AXES[axis]}: on the other axes that depends on"

@@ -99,8 +99,8 @@ def _grid(effect: Effect, moved: list[Moved]) -> Grid:
     header = ("quantity", f"first: {first}", f"highest: {best}", f"last: {last}", "ρ", "p")
     left = len(moved) - len(rows)
     notes = (
-        f"ρ is Spearman's rank correlation with {effect.name} over the {len(points)} values, p the probability of one as"
-        " strong among random orders, not corrected for the number of quantities.",
+        f"ρ is Spearman's rank correlation with {effect.name} over the {len(points)} values, p the probability of one"
+        " as strong among random orders, not corrected for the number of quantities.",
         *((f"{left} more with a weaker ρ are left out.",) if left else ()),
     )
     return Grid(header, rows, f"What moved with {effect.name}", notes)
