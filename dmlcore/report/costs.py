@@ -19,8 +19,7 @@ def costs_grid(material: StudyMaterial) -> Grid:
     return Grid(
         ("run", "time a run", "images a second", "peak memory"),
         rows,
-        "Time and memory",
-        (f"All runs together took {duration(total)}, on {devices}.",),
+        notes=(f"All runs together took {duration(total)}, on {devices}.",),
     )
 
 

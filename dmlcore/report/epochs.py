@@ -25,8 +25,17 @@ def epochs_grid(material: StudyMaterial) -> Grid | None:
         return None
     metric = names[0]
     name = short_name(metric)
-    header = ("run", name, "at the best validation epoch", "best test epoch (optimistic)", "which epoch")
-    return Grid(header, tuple(_row(row, metric) for row in rows), "Which epoch is reported", (NOTE,))
+    header: tuple[str, ...] = (
+        "run",
+        name,
+        "at the best validation epoch",
+        "best test epoch (optimistic)",
+        "which epoch",
+    )
+    cells: tuple[tuple[str, ...], ...] = tuple(_row(row, metric) for row in rows)
+    if all(row[2] == "–" for row in cells):
+        header, cells = (*header[:2], *header[3:]), tuple((*row[:2], *row[3:]) for row in cells)
+    return Grid(header, cells, notes=(NOTE,))
 
 
 def _row(row: Measured, metric: str) -> tuple[str, ...]:

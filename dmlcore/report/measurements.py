@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from dmlcore.evidence import Evidence
-from dmlcore.report.statistics import Resampling, Sample
+from dmlcore.report.statistics import Resampling, Sample, pooled_seed_variance
 from dmlcore.results import Result
 from dmlcore.wording import point_label
 
@@ -52,7 +52,17 @@ def measure(
         Measured(label or "trained", tuple(group), reader.samples(group, [r.metrics for r in group], evidence))
         for label, group in points.items()
     ]
-    return (*untrained, *trained)
+    return (*_with_seed_noise(untrained), *_with_seed_noise(trained))
+
+
+def _with_seed_noise(rows: Sequence[Measured]) -> list[Measured]:
+    """The rows with the variance over seeds that all of them show, metric by metric."""
+    names = dict.fromkeys(name for row in rows for name in row.samples)
+    noise = {name: pooled_seed_variance([row.samples[name] for row in rows if name in row.samples]) for name in names}
+    return [
+        evolve(row, samples={name: evolve(sample, seed_variance=noise[name]) for name, sample in row.samples.items()})
+        for row in rows
+    ]
 
 
 def _untrained_groups(points: Mapping[str, Sequence[Result]]) -> dict[str, list[Result]]:

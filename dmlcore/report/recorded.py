@@ -18,7 +18,7 @@ ZERO_LOSS = f"{TRAINING}zero_loss_steps"
 
 _WORDS = {
     "effective_rank": "effective rank",
-    "dimensions_for_90_percent": "axes that hold 90 % of the variance",
+    "dimensions_for_90_percent": "number of axes that hold 90 % of the variance",
     "intra_class_distance": "mean distance within a class",
     "inter_class_distance": "mean distance between class centres",
     "distance_ratio": "distance within over between classes",

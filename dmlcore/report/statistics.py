@@ -15,7 +15,7 @@ from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
-from attrs import frozen
+from attrs import evolve, frozen
 from scipy.special import stdtr, stdtrit
 
 Floats = npt.NDArray[np.float64]
@@ -70,6 +70,18 @@ class Resampling:
         return out
 
 
+@frozen
+class Variance:
+    """A variance, and the degrees of freedom that it is known by."""
+
+    value: float
+    freedom: float
+
+    def over(self, count: int) -> Variance:
+        """Of the mean of so many."""
+        return Variance(self.value / count, self.freedom)
+
+
 @frozen(eq=False)
 class Sample:
     """One metric of one row: its value for each seed and, where queries were kept, in each draw of the classes.
@@ -81,6 +93,8 @@ class Sample:
     values: Floats
     resampling: Resampling | None = None
     replicates: Floats | None = None
+    seed_variance: Variance | None = None
+    """Of one run, over seeds; None where it is not known, or where the seed changes nothing."""
 
     @property
     def mean(self) -> float:
@@ -96,7 +110,17 @@ class Sample:
         """The same of some of its seeds, in the order given."""
         places = [self.seeds.index(seed) for seed in seeds]
         replicates = None if self.replicates is None else self.replicates[places]
-        return Sample(tuple(seeds), self.values[places], self.resampling, replicates)
+        return evolve(self, seeds=tuple(seeds), values=self.values[places], replicates=replicates)
+
+
+def pooled_seed_variance(samples: Sequence[Sample]) -> Variance | None:
+    """The variance over seeds, taken to be the same in all rows; None where no row has two seeds, or none matters.
+
+    Two or three seeds say little of it (a t-test of two pairs has one degree of freedom); all rows together say more.
+    """
+    freedom = sum(len(sample.values) - 1 for sample in samples)
+    squares = math.fsum(float(np.var(sample.values)) * len(sample.values) for sample in samples)
+    return None if freedom == 0 or squares == 0 else Variance(squares / freedom, freedom)
 
 
 def averaged(samples: Sequence[Sample]) -> Sample:
@@ -108,10 +132,11 @@ def averaged(samples: Sequence[Sample]) -> Sample:
     if any(sample.seeds != first.seeds for sample in samples):
         raise ValueError("samples of different seeds have no mean a seed")
     values = np.mean([sample.values for sample in samples], axis=0)
+    noise = None if first.seed_variance is None else first.seed_variance.over(len(samples))
     drawn = [sample.replicates for sample in samples if sample.replicates is not None]
     if len(drawn) < len(samples) or any(sample.resampling is not first.resampling for sample in samples):
-        return Sample(first.seeds, values)
-    return Sample(first.seeds, values, first.resampling, np.mean(drawn, axis=0))
+        return Sample(first.seeds, values, seed_variance=noise)
+    return Sample(first.seeds, values, first.resampling, np.mean(drawn, axis=0), noise)
 
 
 @frozen
@@ -123,7 +148,7 @@ class Interval:
     source: Source
 
     def __str__(self) -> str:
-        return f"[{self.low:.3f}, {self.high:.3f}]"
+        return f"[{self.low:.3f}, {self.high:.3f}]".replace("-", "−")
 
 
 @frozen
@@ -139,37 +164,34 @@ class Comparison:
 def interval(sample: Sample) -> Interval | None:
     """The interval of a row's mean; None where there is neither a second class nor a second seed.
 
-    One seed: percentiles of the draws, at the levels that make up for few classes (expanded percentile interval;
-    Hesterberg, What Teachers Should Know about the Bootstrap, 2015, section 4.4.2). Several seeds: mean ± t · se, where
-    se² is the variance over draws plus that over seeds / S, with degrees of freedom after Satterthwaite (1946). How
-    a class answers to a seed is in both parts, so the interval is rather too wide than too narrow.
+    Seed noise unknown: percentiles of the draws, at the levels that make up for few classes (expanded percentile
+    interval; Hesterberg, What Teachers Should Know about the Bootstrap, 2015, section 4.4.2). Known: mean ± t · se,
+    where se² is the variance over draws plus that over seeds / S, with degrees of freedom after Satterthwaite (1946).
+    How a class answers to a seed is in both parts, so the interval is rather too wide than too narrow.
     """
-    if len(sample.seeds) == 1:
+    if sample.seed_variance is None and len(sample.seeds) == 1:
         return _percentiles(sample)
-    error = _Error.sum([_class_error(sample.resampling, sample.replicates), _Error.of_mean(sample.values)])
-    source: Source = "seeds" if sample.replicates is None else "classes and seeds"
-    return None if error is None else error.around(sample.mean, source)
+    over_classes, over_seeds = _over_classes(sample.resampling, sample.replicates), _over_seeds(sample)
+    return _around(sample.mean, over_classes, over_seeds)
 
 
 def compare(a: Sample, b: Sample) -> Comparison | None:
-    """The paired test of two rows: t = difference / se, with se² from classes and seeds as for `interval`.
+    """The test of two rows, paired by query: t = difference / se, se² from classes and seeds as for `interval`.
 
-    Queries are paired where both rows have the same labels: each draw of the classes gives one difference. Seeds are
-    paired where both rows have the same ones (else Welch's variance; a row of one seed takes the other's). None
-    where rows can't be compared: queries of different test sets or none, and no second seed.
+    Each draw of the classes gives one difference of the rows' means over seeds. Seeds of different rows count as
+    independent. None where rows can't be compared: measured on different queries, or neither values for each query
+    nor a second seed.
     """
-    paired = a.resampling is b.resampling and a.replicates is not None and b.replicates is not None
-    if not paired and (a.replicates is not None and b.replicates is not None):
-        return None
-    draws = a.replicates.mean(0) - b.replicates.mean(0) if paired else None  # type: ignore[union-attr]
-    over_classes = _class_error(a.resampling, None if draws is None else draws[None])
-    over_seeds = _seed_error(a, b)
-    error = _Error.sum([over_classes, over_seeds])
-    if error is None:
-        return None
-    source: Source = "seeds" if over_classes is None else "classes" if over_seeds is None else "classes and seeds"
-    difference = a.mean - b.mean
-    return Comparison(difference, error.around(difference, source), error.p(difference))
+    if a.replicates is not None and b.replicates is not None:
+        if a.resampling is not b.resampling:
+            return None
+        over_classes = _over_classes(a.resampling, (a.replicates.mean(0) - b.replicates.mean(0))[None])
+    else:
+        over_classes = None
+    over_seeds = _sum([_over_seeds(a), _over_seeds(b)])
+    error = _sum([over_classes, over_seeds])
+    bounds = _around(a.mean - b.mean, over_classes, over_seeds)
+    return None if error is None or bounds is None else Comparison(a.mean - b.mean, bounds, _p(a.mean - b.mean, error))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -182,57 +204,42 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-@frozen
-class _Error:
-    """A variance and the degrees of freedom that it is known by."""
-
-    variance: float
-    freedom: float
-
-    @classmethod
-    def of_mean(cls, values: Floats) -> Self | None:
-        if len(values) < 2:
-            return None
-        return cls(float(np.var(values, ddof=1)) / len(values), len(values) - 1)
-
-    @classmethod
-    def sum(cls, parts: Sequence[_Error | None]) -> _Error | None:
-        """Variances added; degrees of freedom after Satterthwaite (1946)."""
-        known = [part for part in parts if part is not None]
-        if not known:
-            return None
-        variance = math.fsum(part.variance for part in known)
-        if variance == 0:
-            return cls(0.0, min(part.freedom for part in known))
-        return cls(variance, variance**2 / math.fsum(part.variance**2 / part.freedom for part in known))
-
-    def around(self, centre: float, source: Source) -> Interval:
-        reach = float(stdtrit(self.freedom, (1 + LEVEL) / 2)) * math.sqrt(self.variance)
-        return Interval(centre - reach, centre + reach, source)
-
-    def p(self, difference: float) -> float:
-        if self.variance == 0:
-            return 1.0 if difference == 0 else 0.0
-        return float(2 * stdtr(self.freedom, -abs(difference) / math.sqrt(self.variance)))
-
-
-def _class_error(resampling: Resampling | None, replicates: Floats | None) -> _Error | None:
+def _over_classes(resampling: Resampling | None, replicates: Floats | None) -> Variance | None:
     """Of the mean over seeds of (S, RESAMPLES) replicates; resampling C classes shows (C − 1)/C of the variance."""
     if resampling is None or replicates is None or resampling.classes < 2:
         return None
     count = resampling.classes
-    return _Error(float(np.nanvar(replicates.mean(0), ddof=1)) * count / (count - 1), count - 1)
+    return Variance(float(np.nanvar(replicates.mean(0), ddof=1)) * count / (count - 1), count - 1)
 
 
-def _seed_error(a: Sample, b: Sample) -> _Error | None:
-    if a.seeds == b.seeds:
-        return _Error.of_mean(a.values - b.values)
-    first, second = _Error.of_mean(a.values), _Error.of_mean(b.values)
-    if first is None and second is not None:
-        first = _Error(second.variance * len(b.values), second.freedom)
-    elif second is None and first is not None:
-        second = _Error(first.variance * len(a.values), first.freedom)
-    return _Error.sum([first, second])
+def _over_seeds(sample: Sample) -> Variance | None:
+    return None if sample.seed_variance is None else sample.seed_variance.over(len(sample.seeds))
+
+
+def _sum(parts: Sequence[Variance | None]) -> Variance | None:
+    """Variances added; degrees of freedom after Satterthwaite (1946), of equal sources as they are."""
+    known = [part for part in parts if part is not None]
+    if not known:
+        return None
+    value = math.fsum(part.value for part in known)
+    if value == 0:
+        return Variance(0.0, min(part.freedom for part in known))
+    return Variance(value, value**2 / math.fsum(part.value**2 / part.freedom for part in known))
+
+
+def _around(centre: float, over_classes: Variance | None, over_seeds: Variance | None) -> Interval | None:
+    error = _sum([over_classes, over_seeds])
+    if error is None:
+        return None
+    reach = float(stdtrit(error.freedom, (1 + LEVEL) / 2)) * math.sqrt(error.value)
+    source: Source = "seeds" if over_classes is None else "classes" if over_seeds is None else "classes and seeds"
+    return Interval(centre - reach, centre + reach, source)
+
+
+def _p(difference: float, error: Variance) -> float:
+    if error.value == 0:
+        return 1.0 if difference == 0 else 0.0
+    return float(2 * stdtr(error.freedom, -abs(difference) / math.sqrt(error.value)))
 
 
 def _percentiles(sample: Sample) -> Interval | None:

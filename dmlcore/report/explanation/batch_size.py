@@ -157,7 +157,7 @@ def _gain(trial: Trial) -> str:
     told = f"{trial.figures['gain']:+.4f}".replace("-", "−")
     if "gain_low" not in trial.figures or "gain_high" not in trial.figures:
         return told
-    return f"{told}\n[{trial.figures['gain_low']:.3f}, {trial.figures['gain_high']:.3f}]".replace("[-", "[−")
+    return f"{told}\n[{trial.figures['gain_low']:.3f}, {trial.figures['gain_high']:.3f}]".replace("-", "−")
 
 
 def _sizes(probe: Probe) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from dmlcore.report.blocks import Block, Formula, Grid, Text
 from dmlcore.report.explanation.effect import Effect, against_highest, effect_text
-from dmlcore.report.explanation.phrases import p_value, signed
+from dmlcore.report.explanation.phrases import p_cell, signed
 from dmlcore.report.recorded import Recorded, in_words, number
 from dmlcore.report.statistics import LEVEL, compare, holm
 from dmlcore.results import Result
@@ -52,7 +52,7 @@ def _pairs_grid(effect: Effect) -> Grid:
     rows = []
     for (above, under), test in zip(pairs, tests, strict=True):
         gain = signed(effect.sample(above).mean - effect.sample(under).mean)
-        cells = ("–", "–") if test is None else (str(test.interval), p_value(next(adjusted)).removeprefix("p = "))
+        cells = ("–", "–") if test is None else (str(test.interval), p_cell(next(adjusted)))
         rows.append((f"{above.label} − {under.label}", gain, *cells))
     header = (effect.axis.path, effect.name, f"{LEVEL:.0%} interval", "p (Holm)")
     return Grid(header, tuple(rows), f"Every pair's difference in {effect.name}")

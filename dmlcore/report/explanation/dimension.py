@@ -102,7 +102,7 @@ def _flattening(effect: Effect, points: list[AxisPoint]) -> Iterator[Text]:
         f" {signed(effect.sample(last).mean - effect.sample(enough).mean)}."
     )
     if grown - 1 < USED * (offered - 1):
-        yield Text(f"{told} The added dimensions are hardly used, which is why they bring no more.")
+        yield Text(f"{told} The added dimensions are hardly used, which fits that they bring no more.")
     else:
         yield Text(
             f"{told} The added dimensions are used, so that unused dimensions do not explain why it flattens: what they"

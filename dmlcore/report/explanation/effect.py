@@ -9,7 +9,7 @@ from attrs import frozen
 
 from dmlcore.report.axis import Axis, AxisPoint
 from dmlcore.report.blocks import Block, Grid, Text
-from dmlcore.report.explanation.phrases import difference, level, p_value, signed
+from dmlcore.report.explanation.phrases import difference, level, p_cell, p_value, signed
 from dmlcore.report.statistics import LEVEL, Comparison, Sample, compare, holm
 from dmlcore.report.table import short_name
 from dmlcore.wording import counted, listing
@@ -153,7 +153,7 @@ def steps_grid(effect: Effect) -> Grid:
     rows = []
     for (before, after), test in zip(pairs, tests, strict=True):
         gain = effect.sample(after).mean - effect.sample(before).mean
-        cells = ("–", "–") if test is None else (str(test.interval), p_value(next(adjusted)).removeprefix("p = "))
+        cells = ("–", "–") if test is None else (str(test.interval), p_cell(next(adjusted)))
         rows.append((f"{before.label} → {after.label}", signed(gain), *cells))
     header = (effect.axis.path, f"change of {effect.name}", f"{LEVEL:.0%} interval", "p (Holm)")
     return Grid(header, tuple(rows), f"{effect.name} from one value to the next")

@@ -74,10 +74,10 @@ def _chance(effect: Effect, moved: list[Moved]) -> Text:
         else f" As {effect.name} itself is not shown to change here, its order may be one of noise."
     )
     return Text(
-        f"Of the quantities recorded, {len(moved)} in number, {perfect} order the"
+        f"{perfect} of the {len(moved)} recorded quantities order the"
         f" {count} values of {effect.axis.path} exactly as {effect.name} does, or exactly the other way round; one that"
         f" had nothing to do with it would by chance with probability {probability:.2g}, so that"
-        f" {len(moved) * probability:.1f} are expected.{noise}"
+        f" {len(moved) * probability:.2g} are expected.{noise}"
     )
 
 

@@ -8,6 +8,9 @@ from dmlcore.report.axis import Axis, AxisPoint
 from dmlcore.report.recorded import in_words, number
 from dmlcore.report.statistics import Comparison, Sample, interval
 
+BEYOND = 2.0
+"""So many deviations over seeds a recorded quantity must move to be said to move."""
+
 
 def level(sample: Sample) -> str:
     """ "0.6123 ± 0.0040 [0.581, 0.643]"."""
@@ -24,6 +27,11 @@ def difference(test: Comparison, p: float | None = None) -> str:
 def p_value(p: float) -> str:
     """ "p = 0.012"."""
     return "p < 0.0001" if p < 0.0001 else f"p = {p:.2g}"
+
+
+def p_cell(p: float) -> str:
+    """The same for a column headed p: "0.012"."""
+    return p_value(p).removeprefix("p ").removeprefix("= ")
 
 
 def signed(value: float) -> str:
@@ -53,8 +61,11 @@ def course(axis: Axis, name: str) -> str | None:
     first, last = points[0], points[-1]
     ends = f"{number(values[0])} at {axis.named(first)} to {number(values[-1])} at {axis.named(last)}"
     ordered = sorted(values)
-    if len(set(values)) == 1:
+    if number(ordered[0]) == number(ordered[-1]):
         text = f"The {in_words(name)} is {number(values[0])} at every value"
+    elif (noise := _deviation(points, name)) is not None and ordered[-1] - ordered[0] <= BEYOND * noise:
+        text = f"The {in_words(name)} moves no more than seeds move it, between {number(ordered[0])} and"
+        text = f"{text} {number(ordered[-1])}"
     elif values == ordered:
         text = f"The {in_words(name)} rises from {ends}"
     elif values == ordered[::-1]:
@@ -69,5 +80,10 @@ def course(axis: Axis, name: str) -> str | None:
 
 
 def _noise(points: Sequence[AxisPoint], name: str) -> str:
+    deviation = _deviation(points, name)
+    return "" if deviation is None else f" (deviation over seeds at most {number(deviation)})"
+
+
+def _deviation(points: Sequence[AxisPoint], name: str) -> float | None:
     deviations = [sd for point in points if (sd := point.recorded[name].sd) is not None]
-    return f" (deviation over seeds at most {number(max(deviations))})" if deviations else ""
+    return max(deviations, default=None)
