@@ -22,6 +22,8 @@ MAP = "retrieval/map_at_r"
 NMI = "clustering/nmi"
 HEADLINE = (RECALL, RECALL_2, MAP, NMI)
 
+CONTRASTIVE = LossFacts("contrastive")
+
 Figures = Callable[[Mapping[str, Any]], Mapping[str, float]]
 
 
@@ -37,7 +39,7 @@ def made_material(
     seed_spread: float = 0.004,
     geometry: Figures = lambda point: {},
     diagnostics: Figures = lambda point: {},
-    loss: LossFacts = LossFacts("contrastive"),
+    loss: LossFacts = CONTRASTIVE,
     evidence: bool = True,
     untrained: float = 0.3,
     settings: Mapping[str, Any] | None = None,
@@ -101,7 +103,7 @@ def made_result(
     *,
     geometry: Mapping[str, float] = {},
     diagnostics: Mapping[str, float] = {},
-    loss: LossFacts = LossFacts("contrastive"),
+    loss: LossFacts = CONTRASTIVE,
     settings: Mapping[str, Any] = {},
     classes: int = 40,
     images: int = 600,

@@ -38,7 +38,8 @@ def grid_markdown(grid: Grid) -> str:
 
 
 def _section(section: Section) -> str:
-    return "\n\n".join([f"## {section.title}", *(block_markdown(block) for block in section.blocks)])
+    heading = [] if section.key == "question" else [f"## {section.title}"]  # it stands below the page's title
+    return "\n\n".join([*heading, *(block_markdown(block) for block in section.blocks)])
 
 
 def _plain(text: str) -> str:

@@ -21,7 +21,9 @@ def test_rho_is_spearmans(count: int) -> None:
 
 
 def test_p_counts_all_orders() -> None:
-    assert rank_correlation([1, 2, 3, 4], [10, 20, 30, 90]) == RankCorrelation(pytest.approx(1), pytest.approx(2 / 24), 4)
+    assert rank_correlation([1, 2, 3, 4], [10, 20, 30, 90]) == RankCorrelation(
+        pytest.approx(1), pytest.approx(2 / 24), 4
+    )
     assert rank_correlation([1, 2, 3], [3, 2, 1]) == RankCorrelation(pytest.approx(-1), pytest.approx(1 / 3), 3)
 
 

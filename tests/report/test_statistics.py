@@ -198,7 +198,11 @@ def test_equal_rows_do_not_differ() -> None:
 
 
 def test_the_variance_over_seeds_is_pooled() -> None:
-    rows = [Sample((0, 1, 2), np.array([0.1, 0.2, 0.3])), Sample((0, 1), np.array([0.5, 0.7])), Sample((0,), np.ones(1))]
+    rows = [
+        Sample((0, 1, 2), np.array([0.1, 0.2, 0.3])),
+        Sample((0, 1), np.array([0.5, 0.7])),
+        Sample((0,), np.ones(1)),
+    ]
     pooled = pooled_seed_variance(rows)
     assert pooled == Variance(pytest.approx((2 * 0.01 + 1 * 0.02) / 3), 3)
     assert pooled_seed_variance(rows[2:]) is None
@@ -213,7 +217,7 @@ def test_an_average_of_rows_has_less_noise() -> None:
     assert mean.seed_variance == Variance(0.02, 6)
     assert mean.replicates is not None
     np.testing.assert_allclose(mean.replicates, (rows[0].replicates + rows[1].replicates) / 2)  # type: ignore[operator]
-    with pytest.raises(ValueError, match="^samples of different seeds have no mean a seed$"):
+    with pytest.raises(ValueError, match=r"^samples of different seeds have no mean a seed$"):
         averaged([rows[0], rows[1].of_seeds([0])])
 
 
