@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dmlcore.report.blocks import Block, Section, Text
 from dmlcore.report.costs import costs_grid
 from dmlcore.report.epochs import epochs_grid
-from dmlcore.report.explanation import explain
+from dmlcore.report.explanation import explain_runs
+from dmlcore.report.explanation.batch_size import explain_probe
 from dmlcore.report.material import StudyMaterial
 from dmlcore.report.published import published_grid, published_margins
 from dmlcore.report.stamps import row_stamps, stamp_texts
@@ -15,8 +16,8 @@ from dmlcore.report.table import full_table, study_table, table_grid
 
 
 def study_sections(material: StudyMaterial, published: bool = True) -> list[Section]:
-    """Sections with the keys question, results, protocol, explanation, all_metrics, epochs, costs, published, warnings,
-    failures and unfinished: those that there is something for.
+    """Those that there is something for, of the keys question, probe, results, protocol, explanation, all_metrics,
+    epochs, costs, published, warnings, failures and unfinished.
 
     `published` lays published results under those of a data set that has some.
     """
@@ -26,12 +27,12 @@ def study_sections(material: StudyMaterial, published: bool = True) -> list[Sect
 def _sections(material: StudyMaterial, published: bool) -> Iterator[Section]:
     if material.question:
         yield Section("Question", [Text(material.question)], "question")
+    if material.probe is not None:
+        yield Section("Smallest batch", list(explain_probe(material.probe)), "probe")
     if material.results:
         yield Section("Results", [table_grid(study_table(material))], "results")
         yield Section("Protocol", stamp_texts(row_stamps(material)), "protocol")
-    if material.results or material.probe is not None:
-        yield explain(material)
-    if material.results:
+        yield explain_runs(material)
         yield from _further(material, published)
     yield from _remarks(material)
 

@@ -12,7 +12,8 @@ from dmlcore.report import csv, latex, markdown
 from dmlcore.report.blocks import Formula, Grid, Text
 from dmlcore.report.material import StudyMaterial
 from dmlcore.report.sections import study_sections
-from material_made import RECALL, made_material
+from dmlcore.trials import Trial
+from material_made import RECALL, made_material, made_probe
 
 
 def material(folder: Path) -> StudyMaterial:
@@ -43,6 +44,9 @@ def test_the_sections_in_order(tmp_path: Path) -> None:
         "unfinished",
     ]
     assert "published" not in [section.key for section in study_sections(made, published=False)]
+    probed = evolve(made, probe=made_probe([Trial(10, "fine", ("It learns.",), {"gain": 0.1}, True)], 10, 10))
+    assert [section.key for section in study_sections(probed)][:3] == ["question", "probe", "results"]
+    assert [section.key for section in study_sections(evolve(probed, results=()))][:2] == ["question", "probe"]
     noted = evolve(made, results=tuple(evolve(result, warnings=("a tie",)) for result in made.results))
     assert [s.blocks for s in study_sections(noted) if s.key == "warnings"] == [[Text("a tie")]]
 

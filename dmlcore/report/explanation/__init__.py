@@ -24,17 +24,21 @@ Explain = Callable[[Effect], Iterator[Block]]
 
 def explain(material: StudyMaterial) -> Section:
     """The explanation of a study, finished or not."""
-    return Section("Explanation", list(_blocks(material)), "explanation")
+    probe = [] if material.probe is None else list(explain_probe(material.probe))
+    runs = list(_runs(material)) if material.results or not probe else []
+    return Section("Explanation", [*probe, *runs], "explanation")
 
 
-def _blocks(material: StudyMaterial) -> Iterator[Block]:
+def explain_runs(material: StudyMaterial) -> Section:
+    """The explanation of what the runs gave, without the probe's."""
+    return Section("Explanation", list(_runs(material)), "explanation")
+
+
+def _runs(material: StudyMaterial) -> Iterator[Block]:
     yield from _missing(material)
-    if material.probe is not None:
-        yield from explain_probe(material.probe)
     metrics = headline(material)
     if not metrics:
-        if material.probe is None:
-            yield Text(f"{counted(len(material.results), 'run')} finished: there is nothing to explain yet.")
+        yield Text(f"{counted(len(material.results), 'run')} finished: there is nothing to explain yet.")
         return
     yield from _loss(material)
     yield from _against_untrained(material, metrics[0])
@@ -55,11 +59,12 @@ def _missing(material: StudyMaterial) -> Iterator[Text]:
             f"{counted(len(material.unfinished), 'run')} still to be made and not in these figures:"
             f" {listing(material.unfinished)}."
         )
-    old = [result.run for result in material.results if material.evidence(result) is None]
+    trained = [row for row in material.rows if not row.untrained]
+    old = sum(row.seeds for row in trained if all(sample.replicates is None for sample in row.samples.values()))
     if old:
         yield Text(
-            f"{counted(len(old), 'run')} of {len(material.results)} stored no values for each query, as those of older"
-            " versions: their intervals are over seeds alone, if there are several."
+            f"{counted(old, 'run')} of {len(material.results)} stored no values for each query, as those of older"
+            " versions, or stand beside one that did not: their intervals are over seeds alone, if there are several."
         )
 
 
