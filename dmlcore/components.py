@@ -20,6 +20,7 @@ from dmlcore.values import (
     LabelledImages,
     LossContext,
     MarginAxis,
+    MarginKind,
     RunInfo,
     SamplerContext,
     Split,
@@ -182,6 +183,11 @@ class LossConfig(Component):
     @property
     def margin_axis(self) -> MarginAxis | None:
         """What its option `margin` is measured on; None without a margin."""
+        return None
+
+    @property
+    def margin_kind(self) -> MarginKind | None:
+        """Whether `margin` is a place on that axis, or a difference between a positive and a negative."""
         return None
 
     def build(self, context: LossContext) -> torch.nn.Module:

@@ -10,7 +10,7 @@ import attrs
 from attrs import field, frozen
 
 from dmlcore.errors import DmlcoreError
-from dmlcore.values import EpochSummary, MarginAxis
+from dmlcore.values import EpochSummary, MarginAxis, MarginKind
 
 SCHEMA = 2
 """The version of the result format that this dmlcore writes; it reads all up to it."""
@@ -26,6 +26,8 @@ class LossFacts:
     margin: float | None = None
     margin_axis: MarginAxis | None = None
     """What the margin is measured on."""
+    margin_kind: MarginKind | None = None
+    """Whether it is a place on that axis or a difference of two."""
 
 
 @frozen

@@ -21,6 +21,9 @@ Split = Literal["train", "test"]
 MarginAxis = Literal["cosine", "euclidean", "squared_euclidean", "degrees"]
 """What a margin is measured on: cosine, distance, squared distance or angle of L2-normalised embeddings."""
 
+MarginKind = Literal["threshold", "difference"]
+"""What a margin bounds: where a pair may lie, or how much farther a negative must be than a positive."""
+
 
 class LabelledImages(Protocol):
     """One split of a data set. It is sent to worker processes, so it must be picklable."""

@@ -49,13 +49,13 @@ def byte_size(number: int) -> str:
 
 def point_label(point: Mapping[str, object]) -> str:
     """A grid point in words: "embedding.dim=64 loss.margin=0.1"; empty without a grid."""
-    return " ".join(f"{path}={_value_text(value)}" for path, value in point.items())
+    return " ".join(f"{path}={value_text(value)}" for path, value in point.items())
 
 
-def _value_text(value: object) -> str:
+def value_text(value: object) -> str:
     """A grid value in few words: a table by the component that it names."""
     if isinstance(value, Mapping):
-        rest = ",".join(f"{key}={_value_text(item)}" for key, item in value.items() if key != "use")
+        rest = ",".join(f"{key}={value_text(item)}" for key, item in value.items() if key != "use")
         return f"{value.get('use', '')}{f'({rest})' if rest else ''}"
     if isinstance(value, float):
         return f"{value:g}"

@@ -35,27 +35,26 @@ def show_report(file: StudyFile, store: Store) -> Path:
     from rich.console import Console
     from rich.text import Text
 
-    from dmlcore.report.markdown import markdown_report
+    from dmlcore.report import markdown
+    from dmlcore.report.material import gather
     from dmlcore.report.table import study_table
     from dmlcore.report.terminal import rich_table
     from dmlcore.store import write_atomically
 
     study = file.study
-    folders = {_label(run): store.run(study.name, run.name) for run in file.runs}
-    results = [folder.result() for folder in folders.values() if folder.finished]
-    failures = {label: why for label, folder in folders.items() if not folder.finished and (why := folder.failure())}
-    unfinished = [label for label, folder in folders.items() if not folder.finished and label not in failures]
+    runs = {_label(run): run.name for run in file.runs}
+    source = file.path.read_text(encoding="utf-8")
+    material = gather(store, study.name, study.question, source, tuple(file.grid), runs)
     console = Console(width=None if sys.stdout.isatty() else 120)
-    if results:
-        console.print(rich_table(study_table(results), study.question or study.name))
-    for label, reason in failures.items():
+    if material.results:
+        console.print(rich_table(study_table(material), study.question or study.name))
+    for label, reason in material.failures.items():
         console.print(Text.assemble(("failed", "red"), f" {label}: {reason}"))
-    for text in dict.fromkeys(text for result in results for text in result.warnings):
+    for text in dict.fromkeys(text for result in material.results for text in result.warnings):
         console.print(Text.assemble(("note", "yellow"), f" {text}"))
     path = store.study(study.name) / "report.md"
-    page = markdown_report(study.name, study.question, results, unfinished, failures)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, lambda scratch: scratch.write_text(page, encoding="utf-8"))
+    write_atomically(path, lambda scratch: scratch.write_text(markdown.render(material), encoding="utf-8"))
     console.print(f"Report: {path}", highlight=False, soft_wrap=True)
     return path
 

@@ -232,7 +232,7 @@ def loss_facts(loss: LossConfig) -> LossFacts:
     """What the loss says of itself; its option `margin`, where it has one that is a number."""
     margin = getattr(loss, "margin", None)
     number = float(margin) if isinstance(margin, int | float) and not isinstance(margin, bool) else None
-    return LossFacts(loss.name, loss.formula, number, loss.margin_axis)
+    return LossFacts(loss.name, loss.formula, number, loss.margin_axis, loss.margin_kind)
 
 
 def _counts(facts: Mapping[str, Any]) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 from attrs import field, frozen
 
 from dmlcore.evidence import Evidence, load_evidence
+from dmlcore.report.measurements import Measured, measure
 from dmlcore.results import Result
 from dmlcore.store import EVIDENCE, PROBE, UNTRAINED_EVIDENCE, RunFolder, Store
 from dmlcore.trials import Probe, from_json
@@ -34,6 +36,11 @@ class StudyMaterial:
     probe: Probe | None = None
     images: LabelledImages | None = None
     """The test images, where they are at hand."""
+
+    @cached_property
+    def rows(self) -> tuple[Measured, ...]:
+        """What was measured on each row of the study's tables, the untrained network first."""
+        return measure(self.results, self.evidence, self.untrained_evidence)
 
     def evidence(self, result: Result) -> Evidence | None:
         """What explains a run; None for results of older versions, which stored none."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 from rich.box import SIMPLE_HEAD
 from rich.table import Table as RichTable
 
-from dmlcore.report.table import Table, short_name
+from dmlcore.report.table import BEST, Table, short_name
 from dmlcore.wording import duration
 
 
 def rich_table(table: Table, title: str) -> RichTable:
     """The study's table, drawn by rich."""
     drawn = RichTable(title=title, box=SIMPLE_HEAD, title_justify="left", title_style="bold")
+    if any(spread.best for row in table.rows for spread in row.metrics.values()):
+        drawn.caption, drawn.caption_justify = f"{BEST} differs from every other row", "left"
     drawn.add_column("run")
     for column in table.columns:
         drawn.add_column(short_name(column), justify="right")

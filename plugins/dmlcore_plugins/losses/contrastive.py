@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from attrs import frozen
 
-from dmlcore import LossConfig, LossContext, MarginAxis, MinerConfig, hookimpl, option
+from dmlcore import LossConfig, LossContext, MarginAxis, MarginKind, MinerConfig, hookimpl, option
 from dmlcore_plugins.losses.distances import build_distance
 from dmlcore_plugins.losses.miners import TripletMargin, mined
 
@@ -134,6 +134,10 @@ class Contrastive(LossConfig):
     @property
     def margin_axis(self) -> MarginAxis:
         return self.distance
+
+    @property
+    def margin_kind(self) -> MarginKind:
+        return "threshold"
 
     def build(self, context: LossContext) -> torch.nn.Module:
         """embeddings (B, D), labels (B,) → loss (); see LossConfig.build."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from dmlcore import LossConfig, LossContext, MarginAxis, hookimpl, option
+from dmlcore import LossConfig, LossContext, MarginAxis, MarginKind, hookimpl, option
 
 if TYPE_CHECKING:
     import torch
@@ -49,6 +49,10 @@ class ProxyAnchor(LossConfig):
     @property
     def margin_axis(self) -> MarginAxis:
         return "cosine"
+
+    @property
+    def margin_kind(self) -> MarginKind:
+        return "threshold"
 
     def build(self, context: LossContext) -> torch.nn.Module:
         """embeddings (B, D), labels (B,) in 0 … C−1 → loss (); see LossConfig.build."""

@@ -1,0 +1,108 @@
+"""One path of a study's grid, with what was measured at each of its values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from attrs import frozen
+
+from dmlcore.report.material import StudyMaterial
+from dmlcore.report.measurements import Measured
+from dmlcore.report.recorded import Recorded, averaged_recorded, recorded_of
+from dmlcore.report.statistics import Sample, averaged
+from dmlcore.results import Result
+from dmlcore.wording import point_label, value_text
+
+
+@frozen(eq=False)
+class AxisPoint:
+    """One value of the path."""
+
+    value: object
+    results: tuple[Result, ...]
+    samples: Mapping[str, Sample]
+    recorded: Mapping[str, Recorded]
+
+    @property
+    def label(self) -> str:
+        return value_text(self.value)
+
+    @property
+    def number(self) -> float:
+        """The value of a numeric axis."""
+        assert isinstance(self.value, int | float)
+        return float(self.value)
+
+
+@frozen(eq=False)
+class Axis:
+    """A path of the grid and its values: numbers rising, all else in the order of the grid."""
+
+    path: str
+    points: tuple[AxisPoint, ...]
+    over: tuple[str, ...] = ()
+    """Labels of the points of the other paths that each value is averaged over; empty: nothing else varies."""
+
+    @property
+    def numeric(self) -> bool:
+        return all(isinstance(p.value, int | float) and not isinstance(p.value, bool) for p in self.points)
+
+    def named(self, point: AxisPoint) -> str:
+        """ "embedding.dim=64"."""
+        return f"{self.path}={point.label}"
+
+
+def marginal_axis(material: StudyMaterial, path: str) -> Axis | None:
+    """The axis averaged over what else the grid varies; None where no point of the other paths has every value.
+
+    Only points of the other paths at which every value of this path was measured count, and only seeds that all of
+    these have, so that no value is compared on easier company.
+    """
+    groups = _by_other(material, path)
+    values = dict.fromkeys(value for rows in groups.values() for value in rows)
+    complete = {other: rows for other, rows in groups.items() if len(rows) == len(values)}
+    seeds = _common_seeds([row for rows in complete.values() for row in rows.values()])
+    if not seeds:
+        return None
+    points = tuple(_point(path, [rows[value] for rows in complete.values()], seeds) for value in values)
+    return Axis(path, _ordered(points), tuple(other for other in complete if other))
+
+
+def axes_by_other(material: StudyMaterial, path: str) -> dict[str, Axis]:
+    """Label of a point of the other paths ("" without any) → the axis there, with the values measured so far."""
+    axes = {}
+    for other, rows in _by_other(material, path).items():
+        points = [AxisPoint(r.point[path], r.results, r.samples, recorded_of(r.results)) for r in rows.values()]
+        axes[other] = Axis(path, _ordered(tuple(points)))
+    return axes
+
+
+def _by_other(material: StudyMaterial, path: str) -> dict[str, dict[str, Measured]]:
+    """Label of a point of the other paths → the path's value in words → row."""
+    groups: dict[str, dict[str, Measured]] = {}
+    for row in material.rows:
+        if not row.untrained and path in row.point:
+            other = point_label({name: value for name, value in row.point.items() if name != path})
+            groups.setdefault(other, {})[value_text(row.point[path])] = row
+    return groups
+
+
+def _common_seeds(rows: Sequence[Measured]) -> list[int]:
+    seeds = [[result.seed for result in row.results] for row in rows]
+    return [seed for seed in seeds[0] if all(seed in others for others in seeds)] if seeds else []
+
+
+def _point(path: str, rows: Sequence[Measured], seeds: Sequence[int]) -> AxisPoint:
+    names = [name for name in rows[0].samples if all(_has(row, name, seeds) for row in rows)]
+    samples = {name: averaged([row.samples[name].of_seeds(seeds) for row in rows]) for name in names}
+    chosen = [tuple(result for result in row.results if result.seed in seeds) for row in rows]
+    recorded = averaged_recorded([recorded_of(results) for results in chosen])
+    return AxisPoint(rows[0].point[path], tuple(result for results in chosen for result in results), samples, recorded)
+
+
+def _has(row: Measured, metric: str, seeds: Sequence[int]) -> bool:
+    return metric in row.samples and set(seeds) <= set(row.samples[metric].seeds)
+
+
+def _ordered(points: tuple[AxisPoint, ...]) -> tuple[AxisPoint, ...]:
+    return tuple(sorted(points, key=lambda point: point.number)) if Axis("", points).numeric else points

@@ -1,0 +1,97 @@
+"""The report as LaTeX to paste into a paper: text, and tables in booktabs style."""
+
+from __future__ import annotations
+
+from dmlcore.report.blocks import Block, Formula, Grid, Text
+from dmlcore.report.material import StudyMaterial
+from dmlcore.report.sections import study_sections
+
+_ESCAPES = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "±": r"$\pm$",
+    "×": r"$\times$",
+    "·": r"$\cdot$",
+    "−": r"$-$",
+    "–": "--",
+    "…": r"\dots{}",
+    "→": r"$\rightarrow$",
+    "≤": r"$\leq$",
+    "≥": r"$\geq$",
+    "≠": r"$\neq$",
+    "≈": r"$\approx$",
+    "∞": r"$\infty$",
+    "√": r"$\sqrt{}$",
+    "²": r"$^2$",
+    "°": r"$^\circ$",
+    "⁺": r"$^+$",
+    "ρ": r"$\rho$",
+    "δ": r"$\delta$",
+    "α": r"$\alpha$",
+    "“": "``",
+    "”": "''",
+    "’": "'",
+}
+_TABLE = str.maketrans(_ESCAPES)
+
+
+def render(material: StudyMaterial) -> str:
+    """All sections; needs the packages booktabs, longtable and amsmath."""
+    parts = [r"% needs \usepackage{booktabs,longtable,amsmath}", rf"\section*{{{escaped(material.name)}}}"]
+    for section in study_sections(material):
+        parts.append(rf"\subsection*{{{escaped(section.title)}}}")
+        parts += [block_latex(block) for block in section.blocks]
+    return "\n\n".join(parts) + "\n"
+
+
+def block_latex(block: Block) -> str:
+    """One block."""
+    match block:
+        case Text():
+            return escaped(block.text)
+        case Formula():
+            return f"\\[\n{block.latex}\n\\]"
+        case Grid():
+            return grid_latex(block)
+
+
+def grid_latex(grid: Grid) -> str:
+    """A table that may break across pages; the lines of a cell stand one above the other."""
+    columns = len(grid.header)
+    lines = [rf"\begin{{longtable}}{{l{'r' * (columns - 1)}}}"]
+    if grid.caption:
+        lines.append(rf"\caption{{{escaped(grid.caption)}}}\\")
+    lines += [r"\toprule", _row(grid.header), r"\midrule", r"\endhead", r"\bottomrule", r"\endfoot"]
+    lines += [_row(row) for row in grid.rows]
+    lines.append(r"\end{longtable}")
+    notes = [rf"\par{{\small {escaped(note)}}}" for note in grid.notes]
+    return "\n".join([*lines, *notes])
+
+
+def escaped(text: str) -> str:
+    """Plain text as LaTeX shows it."""
+    return text.translate(_TABLE)
+
+
+def _row(cells: tuple[str, ...]) -> str:
+    return " & ".join(_cell(cell) for cell in cells) + r" \\"
+
+
+def _cell(text: str) -> str:
+    lines = [escaped(line) for line in text.split("\n")]
+    # a row that starts with a bracket would be taken for the length of the line break above it
+    if len(lines) == 1:
+        return lines[0]
+    stacked = r"\\ ".join("{}" + line for line in lines)
+    return rf"\shortstack[r]{{{stacked}}}"

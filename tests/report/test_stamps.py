@@ -1,0 +1,60 @@
+"""The protocol of every row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from attrs import evolve
+
+from dmlcore.report.material import StudyMaterial
+from dmlcore.report.stamps import row_stamps, stamp_texts
+from material_made import made_material
+
+SHARED = (
+    "data: glyphs, trained on 600 images of 40 classes, measured on 600 images of 40 classes never seen in training;"
+    " transforms: size 32; weights: random; pooling: avg; BatchNorm: statistics frozen; epochs: 2; epoch chosen by:"
+    " last epoch; batch size: 20; versions: torch 2.9; device: cpu"
+)
+
+
+def margins(folder: Path) -> StudyMaterial:
+    return made_material(folder, [{"loss.margin": 0.1}, {"loss.margin": 0.5}], lambda point: 0.5, seeds=(0, 1))
+
+
+def test_what_all_rows_share_is_one_line(tmp_path: Path) -> None:
+    texts = stamp_texts(row_stamps(margins(tmp_path)))
+    assert [text.text for text in texts] == [f"Protocol of every row: {SHARED}; seeds: 0, 1."]
+
+
+def test_what_the_grid_does_not_vary_and_differs_is_a_footnote(tmp_path: Path) -> None:
+    material = margins(tmp_path)
+    last = material.results[-1]
+    other = evolve(last, protocol={**last.protocol, "weights": "imagenet"})
+    texts = stamp_texts(row_stamps(evolve(material, results=(*material.results[:-2], last, other))))
+    shared = SHARED.replace("weights: random; ", "")
+    assert [text.text for text in texts] == [
+        f"Protocol of all rows: {shared}.",
+        "Mind that the rows differ in what the grid does not vary: weights: random (loss.margin=0.1);"
+        " random or imagenet (loss.margin=0.5).",
+        "Mind that the rows differ in what the grid does not vary: seeds: 0, 1 (loss.margin=0.1); 1, 1"
+        " (loss.margin=0.5).",
+    ]
+
+
+def test_what_follows_from_a_varied_backbone_is_left_out(tmp_path: Path) -> None:
+    points = [{"backbone": {"use": "resnet50"}}, {"backbone": {"use": "toy"}}]
+    stamps = row_stamps(made_material(tmp_path, points, lambda point: 0.5))
+    assert [name for name in ("weights", "pooling", "transforms", "backbone") if name in stamps[0].facts] == []
+    assert str(stamps[0]).startswith("data: glyphs, trained on 600 images")
+
+
+def test_the_other_options_of_a_varied_component_are_told(tmp_path: Path) -> None:
+    settings = {"sampler": {"use": "m_per_class", "samples_per_class": 5}, "optimizer": {"learning_rate": 0.001}}
+    material = made_material(tmp_path, [{"loss.margin": 0.1}], lambda point: 0.5, settings=settings)
+    first = evolve(
+        material.results[0], settings={**settings, "loss": {"use": "triplet", "margin": 0.1, "distance": "cosine"}}
+    )
+    facts = row_stamps(evolve(material, results=(first,)))[0].facts
+    assert facts["loss"] == "triplet (distance cosine)"
+    assert facts["sampler"] == "m_per_class (samples_per_class 5)"
+    assert facts["optimizer"] == "learning_rate 0.001"
