@@ -23,7 +23,7 @@ class Formula:
 
 @frozen
 class Grid:
-    """A table of texts: the first column is of words, the others of numbers."""
+    """A table of texts: the first column is of words, the others of numbers. A cell may have lines, parted by \n."""
 
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -41,3 +41,5 @@ class Section:
 
     title: str
     blocks: Sequence[Block]
+    key: str = ""
+    """Names the section for those who put something beside it, whatever its title."""

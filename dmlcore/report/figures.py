@@ -1,0 +1,36 @@
+"""The figures of a study, by the section that they stand in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dmlcore.report.cost import cost_figure
+from dmlcore.report.curves import geometry_curves, metric_curves
+from dmlcore.report.distributions import similarity_histograms, spectra
+from dmlcore.report.drawing import Figure
+from dmlcore.report.epochs import learning_curves, recorded_curves
+from dmlcore.report.material import StudyMaterial
+from dmlcore.report.probe_picture import probe_picture
+
+
+def study_figures(material: StudyMaterial) -> dict[str, list[Figure]]:
+    """Section key → its figures; a figure that the stored results can't fill is left out."""
+    figures: dict[str, list[Figure]] = {}
+    for section, figure in _figures(material):
+        if figure is not None:
+            figures.setdefault(section, []).append(figure)
+    return figures
+
+
+def _figures(material: StudyMaterial) -> Iterator[tuple[str, Figure | None]]:
+    if material.probe is not None:
+        yield "probe", probe_picture(material.probe)
+    if not material.results:
+        return
+    yield "table", metric_curves(material)
+    yield "explanation", geometry_curves(material)
+    yield "explanation", similarity_histograms(material)
+    yield "explanation", spectra(material)
+    yield "explanation", recorded_curves(material)
+    yield "learning", learning_curves(material)
+    yield "cost", cost_figure(material)
