@@ -43,4 +43,4 @@ def _bars(name: str, title: str, values: Mapping[str, Sequence[float]]) -> Panel
         axes.set_title(title)
 
     told = ", ".join(f"{label}: {mean:.3g}" for label, mean in zip(labels, means, strict=True))
-    return panel(name, f"{title}: {told}.", draw)
+    return panel(name, f"{title}: {told}.", draw, left=min(1.8, 0.25 + 0.085 * max(map(len, labels))))

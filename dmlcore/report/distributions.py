@@ -64,7 +64,6 @@ def _histogram(name: str, title: str, evidence: Evidence, low: float) -> Panel:
         axes.set_ylim(0, None)
         axes.set_title(title)
         axes.set_xlabel("cosine")
-        axes.set_ylabel("density")
 
     centres = (edges[1:] + edges[:-1]) / 2
     means = [

@@ -27,7 +27,7 @@ QUIET = "#838b97"
 DASHES = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)))
 """Lines that are told apart without their colours."""
 
-WIDTH, HEIGHT = 4.5, 3.1
+WIDTH, HEIGHT = 3.7, 2.7
 """Of a panel, in inches: a narrow window shows one at this size, a wide one several in a row."""
 
 _STYLE = {
@@ -35,12 +35,12 @@ _STYLE = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
     "text.color": INK,
-    "axes.titlesize": 10.5,
+    "axes.titlesize": 10,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
-    "axes.titlepad": 10,
+    "axes.titlepad": 7,
     "axes.labelcolor": MUTED,
-    "axes.labelsize": 9.5,
+    "axes.labelsize": 9,
     "axes.edgecolor": MUTED,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -53,8 +53,8 @@ _STYLE = {
     "ytick.color": MUTED,
     "xtick.labelsize": 9,
     "ytick.labelsize": 9,
-    "lines.linewidth": 1.8,
-    "lines.markersize": 5,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 4.5,
 }
 
 
@@ -88,11 +88,17 @@ class Figure:
     legend: tuple[Key, ...] = ()
 
 
-def panel(name: str, alt: str, draw: Callable[[Axes], object]) -> Panel:
-    """The picture that `draw` makes on a pair of axes. `name` is unlike any other on the page: ids are made from it."""
+def panel(name: str, alt: str, draw: Callable[[Axes], object], left: float = 0.45) -> Panel:
+    """The picture that `draw` makes on a pair of axes, `left` inches from the edge.
+
+    `name` is unlike any other on the page: ids are made from it.
+    """
     with matplotlib.rc_context(_STYLE | {"svg.hashsalt": name}):
-        canvas = Canvas(figsize=(WIDTH, HEIGHT), layout="constrained")
-        draw(canvas.add_subplot())
+        canvas = Canvas(figsize=(WIDTH, HEIGHT))
+        # fixed margins: a layout engine would double the time, and panels in a row would not line up
+        bottom, top, right = 0.48, 0.3, 0.12
+        width, height = WIDTH - left - right, HEIGHT - bottom - top
+        draw(canvas.add_axes((left / WIDTH, bottom / HEIGHT, width / WIDTH, height / HEIGHT)))
         return Panel(_svg(canvas), alt)
 
 

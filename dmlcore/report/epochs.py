@@ -91,11 +91,13 @@ def _panel(material: StudyMaterial, name: str, title: str, value: Value) -> Pane
     if not any(len(epochs) > 1 for _, (epochs, _) in lines):
         return None
     keys = {key.label: key for key in point_legend(material)}
+    shares = all(0 <= number <= 1 for _, (_, values) in lines for number in values)
 
     def draw(axes: Axes) -> None:
         for result, (epochs, values) in lines:
             key = keys[short_point(result.point)]
             axes.plot(epochs, values, color=key.colour, linestyle=DASHES[key.dash], linewidth=1.2, alpha=0.85)
+        axes.set_ylim(bottom=0 if shares else None)
         axes.set_title(title)
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))

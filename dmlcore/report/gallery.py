@@ -95,17 +95,21 @@ def retrieval(evidence: Evidence, title: str) -> Retrieval:
     """The galleries of a run; classes with one image, which nothing right can be found for, are left out."""
     classes = class_recalls(evidence)
     hardest = [recall.name for recall in classes[:HARDEST] if recall.recall < 1]
+    mistakes = worst_rows(evidence)
+    worst = _one_a_class(evidence, mistakes, WORST)
+    others = mistakes[~np.isin(mistakes, worst)]
     galleries = (
         Gallery(
             "The worst mistakes",
             "The nearest neighbour is of another class, and the nearest right one is the farthest behind it: searches"
             " that are wrong with the most confidence. At most one a class.",
-            _queries(evidence, _one_a_class(evidence, worst_rows(evidence), WORST)),
+            _queries(evidence, worst),
         ),
         Gallery(
             "The hardest classes",
-            "Of each of the classes with the lowest Recall@1, the query that fails with the most confidence.",
-            _queries(evidence, _of_classes(evidence, worst_rows(evidence), hardest)),
+            "Of each of the classes with the lowest Recall@1, the query that fails with the most confidence and is not"
+            " shown above.",
+            _queries(evidence, _of_classes(evidence, others, hardest)),
         ),
         Gallery(
             "Drawn by chance",

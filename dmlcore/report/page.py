@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from attrs import frozen
 
 from dmlcore.report.axes import short_point
-from dmlcore.report.blocks import Block, Section
+from dmlcore.report.blocks import Block, Section, Text
 from dmlcore.report.drawing import Figure
 from dmlcore.report.embedding_map import EmbeddingMap, embedding_map
 from dmlcore.report.figures import study_figures
@@ -19,8 +19,10 @@ from dmlcore.report.table import short_name
 from dmlcore.results import Result
 from dmlcore.wording import counted, duration
 
+QUESTION = "question"
+
 ORDER = (
-    "question",
+    QUESTION,
     "probe",
     "table",
     "explanation",
@@ -114,6 +116,8 @@ def _by_key(
     sections: dict[str, Section], figures: dict[str, list[Figure]], found: Sequence[EmbeddingMap | Retrieval]
 ) -> dict[str, tuple[Item, ...]]:
     items: dict[str, tuple[Item, ...]] = {key: tuple(section.blocks) for key, section in sections.items()}
+    if all(isinstance(block, Text) for block in items.get(QUESTION, ())):
+        items.pop(QUESTION, None)  # the page's heading says it
     for key, drawn in figures.items():
         items[key] = (*items.get(key, ()), *drawn)
     for item in found:

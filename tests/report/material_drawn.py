@@ -50,7 +50,7 @@ def _store(
     folder: RunFolder, images: LabelledImages, study: str, question: str, dim: int, strength: float, seed: int
 ) -> None:
     folder.partial.mkdir(parents=True)
-    vectors = embedded(images.labels, dim, 0.55 - 0.3 * strength**0.5, seed)
+    vectors = embedded(images.labels, dim, 1.05 - 0.45 * strength**0.5, seed)
     untrained = embedded(images.labels, 64, 2.0, 99)
     evidence = evidence_of(vectors, images)
     save_evidence(folder.partial / EVIDENCE, evidence)
@@ -66,7 +66,7 @@ def embedded(labels: np.ndarray, dim: int, noise: float, seed: int) -> np.ndarra
     rank = min(dim, 48)
     basis = np.linalg.qr(chance.normal(size=(dim, rank)))[0].T
     centres = chance.normal(size=(labels.max() + 1, rank)) * np.linspace(1.6, 0.4, rank)
-    centres[1::2] = 0.55 * centres[1::2] + 0.45 * centres[: len(centres[1::2]) * 2 : 2]
+    centres[1::2] = 0.35 * centres[1::2] + 0.65 * centres[: len(centres[1::2]) * 2 : 2]
     spread = chance.gamma(3, noise / 3, len(labels))[:, None] * 1.4
     points = (centres[labels] + spread * chance.normal(size=(len(labels), rank))) @ basis
     return (points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32)
