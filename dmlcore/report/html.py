@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from dmlcore.report.blocks import Formula, Grid, Text
-from dmlcore.report.drawing import GROUND, INK, MUTED, RULE, Figure, Panel, formula
+from dmlcore.report.figures.drawing import GROUND, INK, MUTED, RULE, Figure, Panel, formula
 from dmlcore.report.embedding_map import EmbeddingMap
 from dmlcore.report.gallery import Retrieval
 from dmlcore.report.page import Item, StudyPage

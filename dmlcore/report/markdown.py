@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from dmlcore.report.material import StudyMaterial
 from dmlcore.report.table import Table, short_name, study_table
 from dmlcore.results import Result
 from dmlcore.wording import counted, duration, point_label
@@ -92,3 +93,10 @@ def _warnings(results: Sequence[Result]) -> Iterator[str]:
     if texts:
         yield "## To be known"
         yield "\n".join(f"- {text}" for text in texts)
+
+
+def render(material: StudyMaterial) -> str:
+    """The page of a study's material."""
+    return markdown_report(
+        material.name, material.question, material.results, material.unfinished, material.failures
+    )

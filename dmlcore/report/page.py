@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from attrs import frozen
 
-from dmlcore.report.axes import short_point
+from dmlcore.report.figures.axes import short_point
 from dmlcore.report.blocks import Block, Section, Text
-from dmlcore.report.drawing import Figure
+from dmlcore.report.figures.drawing import Figure
 from dmlcore.report.embedding_map import EmbeddingMap, embedding_map
-from dmlcore.report.figures import study_figures
+from dmlcore.report.figures.study import study_figures
 from dmlcore.report.gallery import Retrieval, retrieval
 from dmlcore.report.material import StudyMaterial
 from dmlcore.report.pictures import Pictures, study_pictures
@@ -24,14 +24,15 @@ QUESTION = "question"
 ORDER = (
     QUESTION,
     "probe",
-    "table",
+    "results",
+    "protocol",
     "explanation",
+    "all_metrics",
     "learning",
-    "best_epochs",
+    "epochs",
     "map",
     "gallery",
-    "cost",
-    "protocol",
+    "costs",
     "published",
     "warnings",
     "failures",
@@ -44,7 +45,7 @@ TITLES = {
     "learning": "Learning curves",
     "map": "Map of the test embeddings",
     "gallery": "What is found, and what is mistaken",
-    "cost": "Time and memory",
+    "costs": "Time and memory",
 }
 """Of sections that may consist of figures alone."""
 

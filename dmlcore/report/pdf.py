@@ -14,7 +14,7 @@ from PIL import Image
 
 from dmlcore.errors import DmlcoreError
 from dmlcore.report.blocks import Formula, Grid, Text
-from dmlcore.report.drawing import DASHES, Figure, Key, formula, panel
+from dmlcore.report.figures.drawing import DASHES, Figure, Key, formula, panel
 from dmlcore.report.embedding_map import EmbeddingMap
 from dmlcore.report.gallery import ClassRecall, Confusion, Gallery, Query, Retrieval
 from dmlcore.report.page import Item, Part, StudyPage

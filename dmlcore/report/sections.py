@@ -18,7 +18,7 @@ def study_sections(material: StudyMaterial) -> list[Section]:
 def _sections(material: StudyMaterial) -> Iterator[Section]:
     yield Section("Question", [Text(material.question)] if material.question else [], "question")
     if material.results:
-        yield Section("Results", [_results(material)], "table")
+        yield Section("Results", [_results(material)], "results")
         formula = material.results[0].loss.formula
         yield Section("Explanation", [Formula(formula)] if formula else [], "explanation")
     yield Section("Failed", _listed(material.failures), "failures")

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from dmlcore.report.axes import short_point
-from dmlcore.report.drawing import DASHES, RAMP, Figure, Key, Panel, colours, panel
+from dmlcore.report.figures.axes import short_point
+from dmlcore.report.figures.drawing import DASHES, RAMP, Figure, Key, Panel, colours, panel
 from dmlcore.report.material import StudyMaterial
 from dmlcore.report.table import short_name
 from dmlcore.results import Result

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, NullLocator
 
-from dmlcore.report.drawing import BAD, QUIET, RAMP, Figure, Key, Panel, panel
+from dmlcore.report.figures.axes import grid_axis
+from dmlcore.report.figures.drawing import BAD, QUIET, RAMP, Figure, Key, Panel, panel
 from dmlcore.report.table import short_name
 from dmlcore.trials import Probe, Regime, Trial
 
@@ -61,17 +61,7 @@ def _gradients(axes: Axes, probe: Probe) -> None:
 
 
 def _sizes(axes: Axes, probe: Probe) -> None:
-    """The batch sizes by doubling, labelled where there is room."""
-    sizes = [trial.batch_size for trial in probe.trials]
-    axes.set_xscale("log", base=2)
-    shown: list[int] = []
-    for size in sizes:
-        if not shown or size / shown[-1] >= (sizes[-1] / sizes[0]) ** 0.07:
-            shown.append(size)
-    axes.xaxis.set_major_locator(FixedLocator(shown))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xticklabels([str(size) for size in shown])
-    axes.set_xlabel(probe.path)
+    grid_axis(axes, probe.path, {trial.batch_size: str(trial.batch_size) for trial in probe.trials}, numeric=True)
 
 
 def _alt(probe: Probe) -> str:

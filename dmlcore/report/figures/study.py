@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dmlcore.report.cost import cost_figure
-from dmlcore.report.curves import geometry_curves, metric_curves
-from dmlcore.report.distributions import similarity_histograms, spectra
-from dmlcore.report.drawing import Figure
-from dmlcore.report.epochs import learning_curves, recorded_curves
+from dmlcore.report.figures.cost import cost_figure
+from dmlcore.report.figures.over_grid import metric_curves, quantity_curves
+from dmlcore.report.figures.distributions import similarity_histograms, spectra
+from dmlcore.report.figures.drawing import Figure
+from dmlcore.report.figures.over_epochs import learning_curves, recorded_curves
 from dmlcore.report.material import StudyMaterial
-from dmlcore.report.probe_picture import probe_picture
+from dmlcore.report.figures.probe import probe_picture
 
 
 def study_figures(material: StudyMaterial) -> dict[str, list[Figure]]:
@@ -27,10 +27,10 @@ def _figures(material: StudyMaterial) -> Iterator[tuple[str, Figure | None]]:
         yield "probe", probe_picture(material.probe)
     if not material.results:
         return
-    yield "table", metric_curves(material)
-    yield "explanation", geometry_curves(material)
+    yield "results", metric_curves(material)
+    yield "explanation", quantity_curves(material)
     yield "explanation", similarity_histograms(material)
     yield "explanation", spectra(material)
     yield "explanation", recorded_curves(material)
     yield "learning", learning_curves(material)
-    yield "cost", cost_figure(material)
+    yield "costs", cost_figure(material)

@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from dmlcore.evidence import Evidence
-from dmlcore.report.axes import short_point
-from dmlcore.report.drawing import BAD, DASHES, GOOD, QUIET, Figure, Key, Panel, panel
-from dmlcore.report.epochs import point_legend
+from dmlcore.report.figures.axes import short_point
+from dmlcore.report.figures.drawing import BAD, DASHES, GOOD, QUIET, Figure, Key, Panel, panel
+from dmlcore.report.figures.over_epochs import point_legend
 from dmlcore.report.material import StudyMaterial
 from dmlcore.report.table import UNTRAINED
 from dmlcore.results import Result
