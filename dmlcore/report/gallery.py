@@ -182,7 +182,7 @@ def _found(evidence: Evidence, query: int) -> tuple[Neighbor, ...]:
 
 
 def _name(evidence: Evidence, row: int) -> str:
-    return evidence.class_names[evidence.labels[row]]
+    return evidence.class_names[int(evidence.labels[row])]
 
 
 def _one_a_class(evidence: Evidence, rows: npt.NDArray[np.int64], most: int) -> list[int]:

@@ -12,8 +12,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from dmlcore.report.blocks import Formula, Grid, Text
+from dmlcore.report.embedding_map import EmbeddingMap, class_colours
 from dmlcore.report.figures.drawing import GROUND, INK, MUTED, RULE, Figure, Panel, formula
-from dmlcore.report.embedding_map import EmbeddingMap
 from dmlcore.report.gallery import Retrieval
 from dmlcore.report.page import Item, StudyPage
 from dmlcore.report.pictures import Pictures, Sprite, sprite
@@ -41,8 +41,8 @@ def render(pages: Sequence[StudyPage]) -> str:
     return environment.get_template("report.html").render(
         pages=pages,
         title=", ".join(page.name for page in pages),
-        style=Markup(environment.get_template("report.css").render()),  # noqa: S704
-        script=Markup(script),  # noqa: S704
+        style=Markup(environment.get_template("report.css").render()),
+        script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
 
@@ -80,7 +80,7 @@ def formula_svg(latex: str) -> Markup:
 
 def _named(svg: str, alt: str) -> Markup:
     label = Markup('<svg role="img" aria-label="{}"').format(alt)
-    return Markup(svg.replace("<svg", label, 1))  # noqa: S704
+    return Markup(svg.replace("<svg", label, 1))
 
 
 def _lines(cell: str) -> Markup:
@@ -122,8 +122,3 @@ def _map_of(drawn: EmbeddingMap, pictures: Pictures, shown: Sprite | None) -> Ma
         "classes": [drawn.class_names[number] for number in numbers],
         "colours": class_colours(len(numbers)),
     }
-
-
-def class_colours(count: int) -> list[str]:
-    """So many colours around the circle of hues, of one lightness, which both grounds bear."""
-    return [f"oklch(0.62 {0.15 if place % 2 else 0.11} {360 * place / max(1, count):.0f})" for place in range(count)]

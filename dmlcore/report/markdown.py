@@ -97,6 +97,4 @@ def _warnings(results: Sequence[Result]) -> Iterator[str]:
 
 def render(material: StudyMaterial) -> str:
     """The page of a study's material."""
-    return markdown_report(
-        material.name, material.question, material.results, material.unfinished, material.failures
-    )
+    return markdown_report(material.name, material.question, material.results, material.unfinished, material.failures)

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from attrs import frozen
 
-from dmlcore.report.figures.axes import short_point
 from dmlcore.report.blocks import Block, Section, Text
-from dmlcore.report.figures.drawing import Figure
 from dmlcore.report.embedding_map import EmbeddingMap, embedding_map
+from dmlcore.report.figures.axes import short_point
+from dmlcore.report.figures.drawing import Figure
 from dmlcore.report.figures.study import study_figures
 from dmlcore.report.gallery import Retrieval, retrieval
 from dmlcore.report.material import StudyMaterial

@@ -10,26 +10,30 @@ import matplotlib
 import numpy as np
 import typst
 from attrs import field, frozen
+from matplotlib.axes import Axes
 from PIL import Image
 
 from dmlcore.errors import DmlcoreError
 from dmlcore.report.blocks import Formula, Grid, Text
-from dmlcore.report.figures.drawing import DASHES, Figure, Key, formula, panel
-from dmlcore.report.embedding_map import EmbeddingMap
+from dmlcore.report.embedding_map import EmbeddingMap, class_colours
+from dmlcore.report.figures.drawing import DASHES, WIDTH, Figure, Key, formula, panel
 from dmlcore.report.gallery import ClassRecall, Confusion, Gallery, Query, Retrieval
 from dmlcore.report.page import Item, Part, StudyPage
 from dmlcore.report.pictures import Pictures
 
 TEMPLATE = Path(__file__).parent / "templates" / "report.typ"
 
-WIDE = 90
+BROAD = 90
 """Letters in a table's widest row, above which it is set smaller."""
 
-VERY_WIDE = 150
+TOO_BROAD = 150
 """And above which its page lies on its side."""
 
 LONG = 40
 """Classes listed; the others are in the HTML report."""
+
+SHOWN = 5
+"""Queries of a gallery; the others are in the HTML report."""
 
 
 def render(pages: Sequence[StudyPage]) -> bytes:
@@ -38,7 +42,9 @@ def render(pages: Sequence[StudyPage]) -> bytes:
         folder = Path(name)
         source = _Source(folder)
         (folder / "report.typ").write_text(TEMPLATE.read_text(encoding="utf-8"), encoding="utf-8")
-        text = "\n".join([f'#import "report.typ": *\n#show: report.with({quoted(_title(pages))})', *source.pages(pages)])
+        text = "\n".join(
+            [f'#import "report.typ": *\n#show: report.with({quoted(_title(pages))})', *source.pages(pages)]
+        )
         (folder / "main.typ").write_text(text, encoding="utf-8")
         fonts = Path(matplotlib.get_data_path()) / "fonts" / "ttf"  # the figures' letters, which typst doesn't bring
         try:
@@ -75,7 +81,9 @@ class _Source:
         return [line for number, page in enumerate(pages) for line in self._page(page, number > 0)]
 
     def _page(self, page: StudyPage, later: bool) -> list[str]:
-        heading = f"#study({quoted(page.name)}, {quoted(page.question)}, {_array(map(quoted, page.facts))}, {_bool(later)})"
+        heading = (
+            f"#study({quoted(page.name)}, {quoted(page.question)}, {_array(map(quoted, page.facts))}, {_bool(later)})"
+        )
         return [heading, *(line for part in page.parts for line in self._part(part, page.pictures))]
 
     def _part(self, part: Part, pictures: Pictures) -> list[str]:
@@ -119,13 +127,14 @@ class _Source:
 
     def _map(self, drawn: EmbeddingMap) -> str:
         numbers, labels = np.unique(drawn.labels, return_inverse=True)
-        hues = matplotlib.colormaps["hsv"](np.arange(len(numbers)) / max(1, len(numbers))) * (0.8, 0.8, 0.8, 1)
-        svg = panel(
-            drawn.title,
-            "",
-            lambda axes: (axes.scatter(*drawn.places.T, c=hues[labels], s=5, linewidths=0), axes.axis("off")),
-            left=0.05,
-        ).svg
+        hues = np.array(class_colours(len(numbers)))
+
+        def scatter(axes: Axes) -> None:
+            axes.scatter(drawn.places[:, 0], drawn.places[:, 1], s=4, c=hues[labels], linewidths=0)
+            axes.set_axis_off()
+            axes.set_aspect("equal")
+
+        svg = panel(drawn.title, "", scatter, left=0.12, height=WIDTH).svg
         caption = (
             f"{drawn.title}. Each of {len(drawn.rows):,} points is a test image, placed by {drawn.method};"
             f" colours are its {len(numbers)} classes. In the HTML report, points show their images."
@@ -143,7 +152,7 @@ class _Source:
         return lines
 
     def _gallery(self, gallery: Gallery, pictures: Pictures) -> list[str]:
-        queries = [self._query(query, pictures) for query in gallery.queries if query.row in pictures]
+        queries = [self._query(query, pictures) for query in gallery.queries[:SHOWN] if query.row in pictures]
         if not queries:
             return []
         return [f"#gallery({quoted(gallery.title)}, {quoted(gallery.caption)}, {_array(queries)})"]
@@ -188,10 +197,11 @@ def _recall(recall: ClassRecall) -> str:
 
 def _grid(grid: Grid) -> str:
     letters = max(
-        sum(max((len(line) for line in cell.split("\n")), default=0) + 3 for cell in row) for row in (grid.header, *grid.rows)
+        sum(max((len(line) for line in cell.split("\n")), default=0) + 3 for cell in row)
+        for row in (grid.header, *grid.rows)
     )
-    size = "8.5pt" if letters <= WIDE else "7pt"
+    size = "8.5pt" if letters <= BROAD else "7pt"
     header = _array(map(quoted, grid.header))
     rows = _array(_array(map(quoted, row)) for row in grid.rows)
     notes = _array(map(quoted, grid.notes))
-    return f"#grid-table({header}, {rows}, {quoted(grid.caption)}, {notes}, {size}, {_bool(letters > VERY_WIDE)})"
+    return f"#grid-table({header}, {rows}, {quoted(grid.caption)}, {notes}, {size}, {_bool(letters > TOO_BROAD)})"

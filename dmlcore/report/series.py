@@ -66,23 +66,26 @@ def _along(material: StudyMaterial, path: str) -> Iterator[Series]:
 def _series(
     path: str, other: str, name: str, metric: bool, values: Mapping[int, float | None], results: Sequence[Result]
 ) -> Series:
-    grouped: dict[object, list[float]] = {}
+    grouped: dict[str, list[float]] = {}
+    given: dict[str, object] = {}
     for result in results:
         value = values[id(result)]
         if value is not None:
-            grouped.setdefault(result.point[path], []).append(value)
-    numeric = all(isinstance(x, int | float) and not isinstance(x, bool) for x in grouped)
+            label = point_label({path: result.point[path]}).partition("=")[2]
+            given[label] = result.point[path]
+            grouped.setdefault(label, []).append(value)
+    numeric = all(isinstance(x, int | float) and not isinstance(x, bool) for x in given.values())
     points = tuple(
         Point(
-            float(x) if numeric else float(place),  # type: ignore[arg-type]
-            point_label({path: x}).partition("=")[2],
+            float(given[label]) if numeric else float(place),  # type: ignore[arg-type]
+            label,
             statistics.fmean(found),
             min(found) if metric else None,
             max(found) if metric else None,
             statistics.stdev(found) if len(found) > 1 else None,
             len(found),
         )
-        for place, (x, found) in enumerate(grouped.items())
+        for place, (label, found) in enumerate(grouped.items())
     )
     untrained = results[0].baseline.get(name) if metric else None
     return Series(name, short_name(name), path, other, numeric, metric, points, untrained)

@@ -28,9 +28,12 @@ def write_report(materials: Sequence[StudyMaterial], paths: Sequence[Path]) -> N
         check_format(path)
     pages = cache(lambda: [study_page(material) for material in materials])
     for path in paths:
-        content = FORMATS[path.suffix](materials, pages)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, lambda scratch, content=content: scratch.write_bytes(content))
+        _write(path, FORMATS[path.suffix](materials, pages))
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, lambda scratch: scratch.write_bytes(content))
 
 
 def check_format(path: Path) -> None:

@@ -107,7 +107,9 @@ def spectra(material: StudyMaterial) -> Figure | None:
     told = ", ".join(f"{key.label}: {int(np.searchsorted(np.cumsum(s), 0.9)) + 1}" for key, s in lines)
     panels = (
         panel(f"{material.name} spectrum", "Share of the variance along each axis, falling.", lambda a: draw(a, False)),
-        panel(f"{material.name} spectrum held", f"Axes that hold 90 % of the variance: {told}.", lambda a: draw(a, True)),
+        panel(
+            f"{material.name} spectrum held", f"Axes that hold 90 % of the variance: {told}.", lambda a: draw(a, True)
+        ),
     )
     caption = (
         "The variance of the test embeddings along their principal axes. A curve that falls early uses few of its"

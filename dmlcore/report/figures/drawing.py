@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
+from typing import Any
 
 import matplotlib
 from attrs import frozen
@@ -24,13 +25,13 @@ GOOD = RAMP[3]
 BAD = RAMP[5]
 QUIET = "#838b97"
 
-DASHES = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)))
+DASHES: tuple[Any, ...] = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)))
 """Lines that are told apart without their colours."""
 
 WIDTH, HEIGHT = 3.7, 2.7
 """Of a panel, in inches: a narrow window shows one at this size, a wide one several in a row."""
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.family": "DejaVu Sans",
     "font.size": 10,
@@ -88,17 +89,17 @@ class Figure:
     legend: tuple[Key, ...] = ()
 
 
-def panel(name: str, alt: str, draw: Callable[[Axes], object], left: float = 0.45) -> Panel:
-    """The picture that `draw` makes on a pair of axes, `left` inches from the edge.
+def panel(name: str, alt: str, draw: Callable[[Axes], object], left: float = 0.45, height: float = HEIGHT) -> Panel:
+    """The picture that `draw` makes on a pair of axes, `left` inches from the edge of a panel `height` inches high.
 
     `name` is unlike any other on the page: ids are made from it.
     """
     with matplotlib.rc_context(_STYLE | {"svg.hashsalt": name}):
-        canvas = Canvas(figsize=(WIDTH, HEIGHT))
+        canvas = Canvas(figsize=(WIDTH, height))
         # fixed margins: a layout engine would double the time, and panels in a row would not line up
         bottom, top, right = 0.48, 0.3, 0.12
-        width, height = WIDTH - left - right, HEIGHT - bottom - top
-        draw(canvas.add_axes((left / WIDTH, bottom / HEIGHT, width / WIDTH, height / HEIGHT)))
+        place = (left / WIDTH, bottom / height, 1 - (left + right) / WIDTH, 1 - (bottom + top) / height)
+        draw(canvas.add_axes(place))
         return Panel(_svg(canvas), alt)
 
 

@@ -103,7 +103,9 @@ def _panel(material: StudyMaterial, name: str, title: str, value: Value) -> Pane
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
 
     ends = ", ".join(
-        f"{short_point(result.point)} seed {result.seed} ends at {values[-1]:.3g}" for result, (_, values) in lines if values
+        f"{short_point(result.point)} seed {result.seed} ends at {values[-1]:.3g}"
+        for result, (_, values) in lines
+        if values
     )
     return panel(name, f"{title} over epochs: {ends}.", draw)
 

@@ -75,8 +75,8 @@ def _panel(material: StudyMaterial, title: str, curves: Sequence[Series], keys: 
             key = keys[series.other]
             places, means = [p.x for p in series.points], [p.mean for p in series.points]
             ends = [[down for down, _ in map(_bar, series.points)], [up for _, up in map(_bar, series.points)]]
-            drawn = axes.errorbar(places, means, ends, fmt="o-" if series.numeric else "o", color=key.colour, capsize=3)
-            drawn.lines[0].set_linestyle(DASHES[key.dash] if series.numeric else "none")
+            line = DASHES[key.dash] if series.numeric else "none"
+            axes.errorbar(places, means, ends, marker="o", linestyle=line, color=key.colour, capsize=3)
         axes.set_title(title)
         grid_axis(axes, first.path, labels, first.numeric)
 
@@ -108,7 +108,9 @@ def _curves(material: StudyMaterial) -> list[Key]:
     """One key for each point of the other paths, as the series name them."""
     others = list(dict.fromkeys(series.other for series in study_series(material)))
     found = colours(len(others)) if len(others) > 1 else [RAMP[1]]
-    return [Key(other, colour, place % len(DASHES)) for place, (other, colour) in enumerate(zip(others, found))]
+    return [
+        Key(other, colour, place % len(DASHES)) for place, (other, colour) in enumerate(zip(others, found, strict=True))
+    ]
 
 
 def _legend(material: StudyMaterial) -> tuple[Key, ...]:

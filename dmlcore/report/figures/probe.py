@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from matplotlib.axes import Axes
 
 from dmlcore.report.figures.axes import grid_axis
-from dmlcore.report.figures.drawing import BAD, QUIET, RAMP, Figure, Key, Panel, panel
+from dmlcore.report.figures.drawing import QUIET, RAMP, Figure, Key, Panel, panel
 from dmlcore.report.table import short_name
 from dmlcore.trials import Probe, Regime, Trial
 
