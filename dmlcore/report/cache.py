@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
+from safetensors import SafetensorError
 
 from dmlcore.errors import DmlcoreError
 from dmlcore.store import load_tensors, save_tensors
@@ -17,7 +18,7 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 
 def keep(path: Path, arrays: Arrays, made_from: Mapping[str, str]) -> None:
     """Stores arrays, and what they were made from; results that may only be read are left as they are."""
-    with suppress(OSError):
+    with suppress(OSError, SafetensorError):  # the library has its own error where it can't write
         save_tensors(path, arrays, made_from)
 
 

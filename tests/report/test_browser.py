@@ -45,7 +45,8 @@ def page(window: Browser, report: Path) -> Browser:
 def middle(page: Browser, point: int, figure: int = 0) -> tuple[float, float]:
     """Where a point of a map is in the window, scrolled to."""
     x, y = page.run(
-        """const circle = document.querySelectorAll("figure.map")[arguments[1]].querySelectorAll("circle")[arguments[0]];
+        """const [point, figure] = arguments;
+        const circle = document.querySelectorAll("figure.map")[figure].querySelectorAll("circle")[point];
         circle.scrollIntoView({block: "center", behavior: "instant"});
         const box = circle.getBoundingClientRect();
         return [box.x + box.width / 2, box.y + box.height / 2];""",
