@@ -85,6 +85,13 @@ def test_a_study_without_results_has_no_figure(tmp_path: Path, material: StudyMa
     assert study_figures(evolve(material, results=(), probe=None)) == {}
 
 
+def test_a_study_of_one_point_has_no_curve_over_a_grid(material: StudyMaterial) -> None:
+    first = [result for result in material.results if result.point == material.results[0].point]
+    alone = evolve(material, varied=(), results=tuple(evolve(r, point={}) for r in first), probe=None)
+    found = {key: [figure.key for figure in figures] for key, figures in study_figures(alone).items()}
+    assert found == {"explanation": ["similarities", "spectrum", "recorded"], "learning": ["learning"]}
+
+
 def luminance(colour: str) -> float:
     """Relative luminance of WCAG 2."""
     parts = [

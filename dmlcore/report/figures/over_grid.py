@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from dmlcore.report.figures.axes import grid_axis
 from dmlcore.report.figures.drawing import DASHES, QUIET, RAMP, Figure, Key, Panel, colours, panel
 from dmlcore.report.material import StudyMaterial
-from dmlcore.report.series import Point, Series, study_series
+from dmlcore.report.series import Point, Series
 
 QUANTITIES: Mapping[str, str] = {
     "geometry/effective_rank": "effective rank",
@@ -27,36 +27,36 @@ QUANTITIES: Mapping[str, str] = {
 """What may explain a metric, in few words, in the order in which it is shown."""
 
 
-def metric_curves(material: StudyMaterial) -> Figure | None:
+def metric_curves(material: StudyMaterial, series: Sequence[Series]) -> Figure | None:
     """Each headline metric over each path of the grid that has several values."""
     headline = dict.fromkeys(name for result in material.results for name in result.headline)
-    panels = _panels(material, {name: name.rpartition("/")[2].replace("_at_", "@") for name in headline})
+    panels = _panels(material, series, {name: name.rpartition("/")[2].replace("_at_", "@") for name in headline})
     caption = (
         "Bars are the intervals of the table. Where they overlap widely, the rise or fall between two points may be"
         " chance."
     )
-    return Figure("metrics", "Metrics over the grid", caption, panels, _legend(material)) if panels else None
+    return Figure("metrics", "Metrics over the grid", caption, panels, _legend(series)) if panels else None
 
 
-def quantity_curves(material: StudyMaterial) -> Figure | None:
+def quantity_curves(material: StudyMaterial, series: Sequence[Series]) -> Figure | None:
     """Quantities recorded in training and of the test embeddings over the grid: what moved with the metrics."""
-    panels = _panels(material, QUANTITIES)
+    panels = _panels(material, series, QUANTITIES)
     caption = (
         "The same grid, and what was recorded beside the metrics; bars are deviations over seeds. A quantity that moves"
         " with a metric may explain it; one that stays flat does not."
     )
     title = "What moved along the grid"
-    return Figure("quantities", title, caption, panels, _legend(material)) if panels else None
+    return Figure("quantities", title, caption, panels, _legend(series)) if panels else None
 
 
-def _panels(material: StudyMaterial, titles: Mapping[str, str]) -> tuple[Panel, ...]:
+def _panels(material: StudyMaterial, series: Sequence[Series], titles: Mapping[str, str]) -> tuple[Panel, ...]:
     """A panel for each path and quantity, in the order of the titles, with a curve for each point of other paths."""
     groups: dict[tuple[str, str], list[Series]] = {}
-    for series in study_series(material):
-        if series.name in titles and len(series.points) > 1:
-            groups.setdefault((series.path, series.name), []).append(series)
+    for curve in series:
+        if curve.name in titles and len(curve.points) > 1:
+            groups.setdefault((curve.path, curve.name), []).append(curve)
     order = list(titles)
-    keys = {key.label: key for key in _curves(material)}
+    keys = {key.label: key for key in _curves(series)}
     return tuple(
         _panel(material, titles[name], curves, keys)
         for (_, name), curves in sorted(groups.items(), key=lambda group: order.index(group[0][1]))
@@ -104,15 +104,15 @@ def _untrained(material: StudyMaterial, name: str) -> float | None:
     return values.pop() if len(values) == 1 else None
 
 
-def _curves(material: StudyMaterial) -> list[Key]:
+def _curves(series: Sequence[Series]) -> list[Key]:
     """One key for each point of the other paths, as the series name them."""
-    others = list(dict.fromkeys(series.other for series in study_series(material)))
-    found = colours(len(others)) if len(others) > 1 else [RAMP[1]]
+    others = list(dict.fromkeys(curve.other for curve in series))
+    found = colours(len(others)) if len(others) > 1 else [RAMP[1]] * len(others)
     return [
         Key(other, colour, place % len(DASHES)) for place, (other, colour) in enumerate(zip(others, found, strict=True))
     ]
 
 
-def _legend(material: StudyMaterial) -> tuple[Key, ...]:
-    keys = [key if key.label else Key("trained", key.colour) for key in _curves(material)]
+def _legend(series: Sequence[Series]) -> tuple[Key, ...]:
+    keys = [key if key.label else Key("trained", key.colour) for key in _curves(series)]
     return (*keys, Key("untrained network", QUIET, 1))

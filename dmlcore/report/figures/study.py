@@ -11,6 +11,7 @@ from dmlcore.report.figures.over_epochs import learning_curves, recorded_curves
 from dmlcore.report.figures.over_grid import metric_curves, quantity_curves
 from dmlcore.report.figures.probe import probe_picture
 from dmlcore.report.material import StudyMaterial
+from dmlcore.report.series import study_series
 
 
 def study_figures(material: StudyMaterial) -> dict[str, list[Figure]]:
@@ -27,8 +28,9 @@ def _figures(material: StudyMaterial) -> Iterator[tuple[str, Figure | None]]:
         yield "probe", probe_picture(material.probe)
     if not material.results:
         return
-    yield "results", metric_curves(material)
-    yield "explanation", quantity_curves(material)
+    series = study_series(material)
+    yield "results", metric_curves(material, series)
+    yield "explanation", quantity_curves(material, series)
     yield "explanation", similarity_histograms(material)
     yield "explanation", spectra(material)
     yield "explanation", recorded_curves(material)
