@@ -12,8 +12,9 @@ from dmlcore.report.figures.axes import short_point
 from dmlcore.report.figures.drawing import BAD, DASHES, GOOD, QUIET, Figure, Key, Panel, panel
 from dmlcore.report.figures.over_epochs import point_legend
 from dmlcore.report.material import StudyMaterial
-from dmlcore.report.table import UNTRAINED
 from dmlcore.results import Result
+
+UNTRAINED = "untrained"
 
 MOST = 8
 """Histograms shown, besides that of the untrained network."""
