@@ -130,7 +130,7 @@ def _result(
         curve=tuple(_epoch(epoch, metrics, baseline, strength, chance) for epoch in range(13)),
         seconds=60.0 + dim / 8 + chance.normal(0, 4),
         peak_memory=int(6e8 + dim * 4e5),
-        loss=LossFacts("contrastive", FORMULA, 0.5, "cosine"),
+        loss=LossFacts("contrastive", FORMULA, margin=0.5, margin_axis="cosine"),
         geometry={
             "effective_rank": rank,
             "dimensions_for_90_percent": float(np.searchsorted(np.cumsum(held), 0.9) + 1),
