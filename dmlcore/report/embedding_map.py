@@ -34,7 +34,8 @@ Floats = npt.NDArray[np.floating]
 class EmbeddingMap:
     """Where n test images lie.
 
-    places: (n, 2) in [0, 1]; rows: (n,), indices of the test images; labels: (n,), indices into class_names.
+    places: (n, 2) in [0, 1]; rows: (n,), indices of the test images; labels: (N,), of all test images, indices into
+    class_names.
     """
 
     title: str
@@ -43,8 +44,16 @@ class EmbeddingMap:
     rows: npt.NDArray[np.int64]
     labels: npt.NDArray[np.int64]
     class_names: Sequence[str]
-    whole: bool
-    """Whether all test images are on it."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether all test images are on it."""
+        return len(self.rows) == len(self.labels)
+
+    @property
+    def shown_labels(self) -> npt.NDArray[np.int64]:
+        """(n,), of the images on it."""
+        return self.labels[self.rows]
 
 
 def embedding_map(material: StudyMaterial, result: Result, title: str) -> EmbeddingMap | None:
@@ -60,10 +69,9 @@ def embedding_map(material: StudyMaterial, result: Result, title: str) -> Embedd
         places, neighbours = laid_out(arrays["vectors"][rows])
         held = {"rows": rows, "places": places, "neighbours": np.array(neighbours)}
         keep(folder / MAP, held, _MADE_BY)
-    rows = held["rows"]
     method = "t-SNE" if held["neighbours"] else "the first two principal axes"
     names = metadata["class_names"].split("\n")
-    return EmbeddingMap(title, method, held["places"], rows, labels[rows], names, len(rows) == len(labels))
+    return EmbeddingMap(title, method, held["places"], held["rows"], labels, names)
 
 
 def chosen_rows(labels: npt.NDArray[np.int64], most: int) -> npt.NDArray[np.int64]:

@@ -108,7 +108,7 @@ def _cell(sprite: Sprite, row: int) -> str:
 
 def _map_of(drawn: EmbeddingMap, pictures: Pictures, shown: Sprite | None) -> Mapping[str, object]:
     """What the map's script reads: places in thousandths, classes by number, cells of the sprite."""
-    numbers, labels = np.unique(drawn.labels, return_inverse=True)
+    numbers, labels = np.unique(drawn.shown_labels, return_inverse=True)
     return {
         "points": [
             {

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from attrs import frozen
 
+from dmlcore.evidence import Evidence
 from dmlcore.report.blocks import Block, Section, Text
 from dmlcore.report.embedding_map import EmbeddingMap, embedding_map
 from dmlcore.report.figures.axes import short_point
@@ -128,11 +129,12 @@ def _by_key(
 
 def _pictures(material: StudyMaterial, shown: Result, found: Sequence[EmbeddingMap | Retrieval]) -> Pictures:
     evidence = material.evidence(shown)
-    if not found or evidence is None:
+    measured = [item for item in (evidence, *found) if isinstance(item, Evidence | EmbeddingMap)]
+    if not measured:
         return Pictures()
     wanted = [int(row) for item in found for row in item.rows]
     folder = material.folders[shown.run].final.parent
-    return study_pictures(folder, wanted, evidence.labels, evidence.class_names, material.images)
+    return study_pictures(folder, wanted, measured[0].labels, measured[0].class_names, material.images)
 
 
 def _facts(material: StudyMaterial) -> Iterator[str]:

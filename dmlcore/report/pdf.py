@@ -126,7 +126,7 @@ class _Source:
         return f"#drawn({quoted(title)}, {panels}, {legend}, {quoted(figure.caption)})"
 
     def _map(self, drawn: EmbeddingMap) -> str:
-        numbers, labels = np.unique(drawn.labels, return_inverse=True)
+        numbers, labels = np.unique(drawn.shown_labels, return_inverse=True)
         hues = np.array(class_colours(len(numbers)))
 
         def scatter(axes: Axes) -> None:

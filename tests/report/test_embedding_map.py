@@ -60,7 +60,7 @@ def test_the_map_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert again is not None
     assert np.array_equal(made.places, again.places)
     assert again.method == "t-SNE"
-    assert [again.class_names[label] for label in again.labels[:2]] == [letters(10, 12).class_names[0]] * 2
+    assert [again.class_names[label] for label in again.shown_labels[:2]] == [letters(10, 12).class_names[0]] * 2
     (material.folders[result.run].final / EMBEDDINGS).unlink()
     assert embedding_map.embedding_map(material, result, "title") is None
 

@@ -107,6 +107,16 @@ def test_without_images_the_rest_is_there(study: StudyMaterial) -> None:
     assert "Pairs most confused" in text
 
 
+def test_results_of_older_versions_have_a_map_with_pictures(tmp_path: Path) -> None:
+    material = drawn_material(tmp_path, letters(4, 10), dims=(16,), seeds=(0,))
+    for path in tmp_path.rglob("evidence.safetensors"):
+        path.unlink()
+    page = study_page(material)
+    assert "map" in [part.key for part in page.parts]
+    assert "gallery" not in [part.key for part in page.parts]
+    assert len(page.pictures.files) == 40
+
+
 def test_a_study_that_has_not_begun(study: StudyMaterial) -> None:
     empty = evolve(study, results=(), probe=None, folders={}, images=None, failures={}, question="")
     text = html.render([study_page(empty)])
