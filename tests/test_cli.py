@@ -37,10 +37,32 @@ def test_run_prints_the_table_and_writes_the_report(invoke: Any) -> None:
     lines = result.stdout.splitlines()
     assert lines[0].strip() == "Do colours keep apart?"
     assert [line.split()[0] for line in lines if "±" in line] == ["untrained", "trained"]
-    assert lines[-1] == "Report: runs/toy/report.md"
+    assert lines[-1] == "Report: runs/toy/report.html"
     assert Path("runs/toy/report.md").read_text().startswith("# toy\n\nDo colours keep apart?\n")
+    assert "<h1>Do colours keep apart?</h1>" in Path("runs/toy/report.html").read_text()
     again = invoke("report", "toy.toml")
     assert again.stdout == result.stdout
+    written = ["report.html", "report.md", "results.csv", "tables.tex"]
+    assert [name for name in written if not Path("runs/toy", name).is_file()] == []
+
+
+def test_report_writes_several_studies_into_one_file(invoke: Any) -> None:
+    invoke("run", "toy.toml", "--observer", "recording")
+    Path("other.toml").write_text(STUDY.replace("Do colours keep apart?", "Do they not?"))
+    result = invoke("report", "toy.toml", "other.toml", "-o", "both/all.html", "-o", "all.csv")
+    assert result.stdout.splitlines()[-2:] == ["Report: both/all.html", "Report: all.csv"]
+    page = Path("both/all.html").read_text()
+    assert "<h1>Do colours keep apart?</h1>" in page
+    assert "<h1>Do they not?</h1>" in page
+    assert len(Path("all.csv").read_text().splitlines()) == 3, "a header and the two runs that are finished"
+
+
+def test_report_into_an_unknown_format_says_the_known_ones(invoke: Any) -> None:
+    error = invoke("report", "toy.toml", "-o", "all.htm", code=1).stderr
+    assert error == (
+        "Error: all.htm: a report can't be written as '.htm'. Did you mean '.html' or '.md'?"
+        " The suffix says the format, one of .html, .md, .csv, .tex, .pdf.\n"
+    )
 
 
 def test_a_missing_observer_is_an_error(invoke: Any) -> None:
@@ -80,7 +102,7 @@ def test_a_failed_run_is_reported_and_ends_with_an_error_code(invoke: Any) -> No
 def test_smoke_tries_every_stage_and_keeps_apart(invoke: Any) -> None:
     for _ in range(2):
         result = invoke("run", "toy.toml", "--smoke", "--observer", "recording")
-        assert "Report: runs/.smoke/toy/report.md" in result.stdout
+        assert "Report: runs/.smoke/toy/report.html" in result.stdout
     (stored,) = Path("runs").rglob("result.json")
     curve = json.loads(stored.read_text())["curve"]
     assert [epoch["epoch"] for epoch in curve] == [0, 1]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from attrs import asdict, define, evolve, field
+from attrs import define, evolve, field
 from filelock import FileLock
 
 from dmlcore.engine.environment import environment
@@ -14,7 +14,7 @@ from dmlcore.engine.reasoning import Reasoning, reason, refusal, smallest_batch
 from dmlcore.engine.trial import Bench, Meter, as_first_steps
 from dmlcore.engine.verdict import compared, conclusions, in_short, smallest_that_learns, smallest_that_runs, trial_of
 from dmlcore.store import PROBE, Store, write_atomically
-from dmlcore.study.fingerprint import fingerprint
+from dmlcore.study.fingerprint import probe_fingerprint
 from dmlcore.study.probe import PATH
 from dmlcore.study.schema import StudyProbe
 from dmlcore.trials import Probe, Trial, from_json, to_json
@@ -67,12 +67,6 @@ def _stored(path: Path, probe: StudyProbe) -> Probe | None:
         return None
     stored = from_json(path.read_text(encoding="utf-8"), str(path))
     return stored if stored.fingerprint == probe_fingerprint(probe) else None
-
-
-def probe_fingerprint(probe: StudyProbe) -> str:
-    """What makes two probes the same: the run's identity, and what is tried."""
-    settings = {"run": probe.run.fingerprint, "probe": asdict(probe.table)}
-    return fingerprint(settings, probe.run.seed, probe.run.versions)
 
 
 def _made(probe: StudyProbe, folder: Path, meter: Meter) -> Probe:

@@ -12,7 +12,7 @@ import attrs
 
 from dmlcore.components import OPTION, Component
 from dmlcore.registry import Registry
-from dmlcore.study.schema import Study
+from dmlcore.study.schema import Study, StudyProbe
 
 
 def fingerprint(settings: Mapping[str, Any], seed: int, versions: Mapping[str, str]) -> str:
@@ -20,6 +20,12 @@ def fingerprint(settings: Mapping[str, Any], seed: int, versions: Mapping[str, s
     identity = {"settings": settings, "seed": seed, "versions": dict(versions)}
     canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def probe_fingerprint(probe: StudyProbe) -> str:
+    """What makes two probes the same: the run's identity, and what is tried."""
+    settings = {"run": probe.run.fingerprint, "probe": attrs.asdict(probe.table)}
+    return fingerprint(settings, probe.run.seed, probe.run.versions)
 
 
 def versions_of(study: Study, registry: Registry) -> dict[str, str]:

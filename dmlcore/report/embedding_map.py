@@ -1,0 +1,125 @@
+"""A map of one run's test embeddings: near in space, near on paper."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from colorsys import hls_to_rgb
+
+import numpy as np
+import numpy.typing as npt
+from attrs import frozen
+
+from dmlcore.report.cache import keep, kept
+from dmlcore.report.material import StudyMaterial
+from dmlcore.results import Result
+from dmlcore.store import EMBEDDINGS, load_tensors
+
+MAP = "map.safetensors"
+
+MOST = 1000
+"""Images on the map."""
+
+PERPLEXITY = 30.0
+
+STEPS = 500
+"""Of t-SNE's descent: half of what scikit-learn does unless told, and enough for so few points."""
+
+_MADE_BY = {"scheme": "1"}
+"""Told apart from maps of other versions of this module."""
+
+Floats = npt.NDArray[np.floating]
+
+
+@frozen(eq=False)
+class EmbeddingMap:
+    """Where n test images lie.
+
+    places: (n, 2) in [0, 1]; rows: (n,), indices of the test images; labels: (N,), of all test images, indices into
+    class_names.
+    """
+
+    title: str
+    method: str
+    places: Floats
+    rows: npt.NDArray[np.int64]
+    labels: npt.NDArray[np.int64]
+    class_names: Sequence[str]
+
+    @property
+    def whole(self) -> bool:
+        """Whether all test images are on it."""
+        return len(self.rows) == len(self.labels)
+
+    @property
+    def shown_labels(self) -> npt.NDArray[np.int64]:
+        """(n,), of the images on it."""
+        return self.labels[self.rows]
+
+
+def embedding_map(material: StudyMaterial, result: Result, title: str) -> EmbeddingMap | None:
+    """The map of a run, made once and then read; None where its embeddings are gone."""
+    folder = material.folders[result.run].final
+    if not (folder / EMBEDDINGS).is_file():
+        return None
+    arrays, metadata = load_tensors(folder / EMBEDDINGS)
+    labels = arrays["labels"]
+    held = kept(folder / MAP, _MADE_BY)
+    if held is None:
+        rows = chosen_rows(labels, MOST)
+        places, neighbours = laid_out(arrays["vectors"][rows])
+        held = {"rows": rows, "places": places, "neighbours": np.array(neighbours)}
+        keep(folder / MAP, held, _MADE_BY)
+    method = "t-SNE" if held["neighbours"] else "the first two principal axes"
+    names = metadata["class_names"].split("\n")
+    return EmbeddingMap(title, method, held["places"], held["rows"], labels, names)
+
+
+def chosen_rows(labels: npt.NDArray[np.int64], most: int) -> npt.NDArray[np.int64]:
+    """Rows of whole classes, drawn by a fixed seed, at most so many; of a class that is larger, its first ones."""
+    if len(labels) <= most:
+        return np.arange(len(labels))
+    order = np.random.default_rng(0).permutation(np.unique(labels))
+    sizes = np.cumsum(np.bincount(labels)[order])
+    classes = order[: max(1, int(np.searchsorted(sizes, most, side="right")))]
+    return np.flatnonzero(np.isin(labels, classes))[:most]
+
+
+def laid_out(vectors: Floats) -> tuple[Floats, bool]:
+    """vectors: (n, D) → places (n, 2) in [0, 1], and whether they keep neighbours (t-SNE), not axes (PCA).
+
+    t-SNE (van der Maaten and Hinton, 2008) of the L2-normalised vectors' first 50 principal axes, started from the
+    first two. Where it can't be made, of few points or points all alike, these two are the places.
+    """
+    from sklearn.manifold import TSNE
+
+    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    centred = unit - unit.mean(axis=0)
+    left, scales, _ = np.linalg.svd(centred, full_matrices=False)
+    axes = (left * scales)[:, :50]
+    plane = np.pad(axes[:, :2], ((0, 0), (0, max(0, 2 - axes.shape[1]))))
+    spread = float(plane[:, 0].std())
+    if len(vectors) <= 3 * PERPLEXITY or spread < 1e-6:
+        return _unit_square(plane), False
+    start = (plane / spread * 1e-4).astype(np.float32)
+    tsne = TSNE(perplexity=PERPLEXITY, max_iter=STEPS, init=start, learning_rate="auto", random_state=0)
+    return _unit_square(tsne.fit_transform(axes.astype(np.float32))), True
+
+
+def _unit_square(points: Floats) -> Floats:
+    """Moved and scaled, both axes alike, to fill [0, 1]."""
+    low = points.min(axis=0)
+    extent = max(float(np.ptp(points, axis=0).max()), 1e-12)
+    rest = (1 - np.ptp(points, axis=0) / extent) / 2
+    scaled: Floats = ((points - low) / extent + rest).astype(np.float32)
+    return scaled
+
+
+def class_colours(count: int) -> list[str]:
+    """So many colours around the circle of hues, neighbours apart in strength, fit for a light and a dark ground."""
+    # greens and yellows look brighter than blues of the same lightness
+    return [_hex(place / max(1, count), 0.72 if place % 2 else 0.45) for place in range(count)]
+
+
+def _hex(hue: float, saturation: float) -> str:
+    lightness = 0.52 - 0.1 * np.exp(-(((hue - 0.28) / 0.17) ** 2)) + 0.08 * np.exp(-(((hue - 0.67) / 0.1) ** 2))
+    return "#" + "".join(f"{round(255 * part):02x}" for part in hls_to_rgb(hue, float(lightness), saturation))

@@ -1,0 +1,131 @@
+"""How the test embeddings lie: cosines of pairs, and variance along the principal axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from dmlcore.evidence import Evidence
+from dmlcore.report.figures.axes import short_point
+from dmlcore.report.figures.drawing import BAD, DASHES, GOOD, QUIET, Figure, Key, Panel, panel
+from dmlcore.report.figures.over_epochs import point_legend
+from dmlcore.report.material import StudyMaterial
+from dmlcore.results import Result
+
+UNTRAINED = "untrained"
+
+MOST = 8
+"""Histograms shown, besides that of the untrained network."""
+
+
+def first_runs(material: StudyMaterial) -> list[Result]:
+    """The first seed's run of each grid point that has evidence stored."""
+    runs: dict[str, Result] = {}
+    for result in material.results:
+        if short_point(result.point) not in runs and material.evidence(result) is not None:
+            runs[short_point(result.point)] = result
+    return list(runs.values())
+
+
+def similarity_histograms(material: StudyMaterial) -> Figure | None:
+    """Cosines of positive and negative test pairs, untrained and at each grid point."""
+    runs = _evenly(first_runs(material), MOST)
+    if not runs:
+        return None
+    found = [(short_point(run.point), material.evidence(run)) for run in runs]
+    shown = [(UNTRAINED, material.untrained_evidence(runs[0])), *found]
+    held = [(title, evidence) for title, evidence in shown if evidence is not None]
+    low = min(_low_edge(evidence) for _, evidence in held)
+    panels = tuple(_histogram(f"{material.name} pairs {title}", title, evidence, low) for title, evidence in held)
+    caption = (
+        "How the cosines of pairs of test images are spread, of one class and of two; each curve has area 1. The less"
+        f" they overlap, the better the neighbours. First seed of each grid point{_chosen(material, runs)}."
+    )
+    legend = (Key("pairs of one class", GOOD), Key("pairs of two classes", BAD, 1))
+    return Figure("similarities", "Similarities of test pairs", caption, panels, legend)
+
+
+def _low_edge(evidence: Evidence) -> float:
+    """The cosine below which hardly any pair lies."""
+    widths = np.diff(evidence.similarity_edges)
+    mass = np.maximum(np.cumsum(evidence.positive_density * widths), np.cumsum(evidence.negative_density * widths))
+    return float(evidence.similarity_edges[int(np.searchsorted(mass, 0.001))])
+
+
+def _histogram(name: str, title: str, evidence: Evidence, low: float) -> Panel:
+    edges = evidence.similarity_edges
+
+    def draw(axes: Axes) -> None:
+        for density, colour, dash in ((evidence.positive_density, GOOD, 0), (evidence.negative_density, BAD, 1)):
+            axes.stairs(density, edges, fill=True, color=colour, alpha=0.22, linewidth=0)
+            axes.stairs(density, edges, color=colour, linestyle=DASHES[dash], linewidth=1.5)
+        axes.set_xlim(low, 1)
+        axes.set_ylim(0, None)
+        axes.set_title(title)
+        axes.set_xlabel("cosine")
+
+    centres = (edges[1:] + edges[:-1]) / 2
+    means = [
+        float((density * np.diff(edges) * centres).sum())
+        for density in (evidence.positive_density, evidence.negative_density)
+    ]
+    alt = f"{title}: cosines of pairs of one class are {means[0]:.2f} on average, of two classes {means[1]:.2f}."
+    return panel(name, alt, draw)
+
+
+def spectra(material: StudyMaterial) -> Figure | None:
+    """The share of variance along each principal axis, on logarithmic scales."""
+    runs = first_runs(material)
+    if not runs:
+        return None
+    keys = {key.label: key for key in point_legend(material)}
+    untrained = material.untrained_evidence(runs[0])
+    lines = [(keys[short_point(run.point)], evidence.spectrum) for run in runs if (evidence := material.evidence(run))]
+    legend = [key for key, _ in lines]
+    if untrained is not None:
+        lines.insert(0, (Key(UNTRAINED, QUIET, 2), untrained.spectrum))
+        legend.insert(0, lines[0][0])
+
+    def draw(axes: Axes, whole: bool) -> None:
+        for key, shares in lines:
+            kept = shares[shares > 1e-7]
+            axis = np.arange(1, len(kept) + 1)
+            values = np.cumsum(kept) if whole else kept
+            axes.plot(axis, values, color=key.colour, linestyle=DASHES[key.dash], linewidth=1.5)
+        axes.set_xscale("log", base=2)
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axes.set_xlabel("principal axis")
+        if whole:
+            axes.axhline(0.9, color=QUIET, linewidth=0.8)
+            axes.set_title("variance held up to an axis")
+            axes.set_ylim(0, 1.03)
+        else:
+            axes.set_yscale("log")
+            axes.set_title("share of the variance")
+
+    told = ", ".join(f"{key.label}: {int(np.searchsorted(np.cumsum(s), 0.9)) + 1}" for key, s in lines)
+    panels = (
+        panel(f"{material.name} spectrum", "Share of the variance along each axis, falling.", lambda a: draw(a, False)),
+        panel(
+            f"{material.name} spectrum held", f"Axes that hold 90 % of the variance: {told}.", lambda a: draw(a, True)
+        ),
+    )
+    caption = (
+        "The variance of the test embeddings along their principal axes. A curve that falls early uses few of its"
+        " dimensions: more of them can't help. The thin line is at 90 %."
+    )
+    return Figure("spectrum", "Spectrum of the embeddings", caption, panels, tuple(legend))
+
+
+def _evenly(runs: Sequence[Result], most: int) -> list[Result]:
+    """At most so many, the first and the last among them."""
+    if len(runs) <= most:
+        return list(runs)
+    return [runs[round(place * (len(runs) - 1) / (most - 1))] for place in range(most)]
+
+
+def _chosen(material: StudyMaterial, runs: Sequence[Result]) -> str:
+    count = len(first_runs(material))
+    return f"; {len(runs)} of {count} are shown" if count > len(runs) else ""

@@ -1,0 +1,136 @@
+"""Figures as SVG: drawn by matplotlib in a few named colours, which a page may replace by its own."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from typing import Any
+
+import matplotlib
+from attrs import frozen
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+
+INK = "#1b2330"
+MUTED = "#5a6473"
+RULE = "#d5dae1"
+GROUND = "#ffffff"
+"""Colours of a light page; a dark one has its own in their place."""
+
+RAMP = ("#7a5fd3", "#2f78d0", "#0b8aa0", "#2b9348", "#a67c00", "#d9602a", "#d13a70")
+"""Colours in an order that the eye follows, each readable on a light and on a dark ground."""
+
+GOOD = RAMP[3]
+BAD = RAMP[5]
+QUIET = "#838b97"
+
+DASHES: tuple[Any, ...] = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)))
+"""Lines that are told apart without their colours."""
+
+WIDTH, HEIGHT = 3.7, 2.7
+"""Of a panel, in inches: a narrow window shows one at this size, a wide one several in a row."""
+
+_STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "text.color": INK,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 7,
+    "axes.labelcolor": MUTED,
+    "axes.labelsize": 9,
+    "axes.edgecolor": MUTED,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.xmargin": 0.04,
+    "grid.color": RULE,
+    "grid.linewidth": 0.7,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 4.5,
+}
+
+
+@frozen
+class Panel:
+    """One picture of a figure, and what it shows in words."""
+
+    svg: str
+    alt: str
+
+
+@frozen
+class Key:
+    """One line of a figure's legend."""
+
+    label: str
+    colour: str
+    dash: int = 0
+    """Which of DASHES."""
+
+
+@frozen
+class Figure:
+    """Panels side by side under one title."""
+
+    key: str
+    title: str
+    caption: str
+    """What to look at."""
+    panels: tuple[Panel, ...]
+    legend: tuple[Key, ...] = ()
+
+
+def panel(name: str, alt: str, draw: Callable[[Axes], object], left: float = 0.45, height: float = HEIGHT) -> Panel:
+    """The picture that `draw` makes on a pair of axes, `left` inches from the edge of a panel `height` inches high.
+
+    `name` is unlike any other on the page: ids are made from it.
+    """
+    with matplotlib.rc_context(_STYLE | {"svg.hashsalt": name}):
+        canvas = Canvas(figsize=(WIDTH, height))
+        # fixed margins: a layout engine would double the time, and panels in a row would not line up
+        bottom, top, right = 0.48, 0.3, 0.12
+        place = (left / WIDTH, bottom / height, 1 - (left + right) / WIDTH, 1 - (bottom + top) / height)
+        draw(canvas.add_axes(place))
+        return Panel(_svg(canvas), alt)
+
+
+def formula(latex: str) -> Panel:
+    """A formula, drawn by mathtext. Raises ValueError where mathtext can't draw it."""
+    with matplotlib.rc_context(_STYLE | {"svg.fonttype": "path", "svg.hashsalt": latex, "mathtext.fontset": "stix"}):
+        canvas = Canvas(figsize=(0.1, 0.1))
+        canvas.text(0, 0, f"${latex}$", fontsize=13)
+        return Panel(_svg(canvas, bbox_inches="tight", pad_inches=0.03), latex)
+
+
+def _svg(canvas: Canvas, **options: object) -> str:
+    file = io.StringIO()
+    canvas.savefig(file, format="svg", transparent=True, metadata={"Date": None}, **options)
+    return _tidy(file.getvalue())
+
+
+def _tidy(svg: str) -> str:
+    """The element alone, without what only files need."""
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'<g id="[^"]*">', "<g>", svg)
+    svg = re.sub(r"font-family: [^;\"]*;? ?", "", svg)
+    svg = re.sub(r"\s*\n\s*", " ", svg)
+    return svg.replace('version="1.1"', 'font-family="DejaVu Sans" stroke-linejoin="round"')
+
+
+def colours(count: int) -> list[str]:
+    """So many colours along the ramp, as far apart as it allows."""
+    if count <= len(RAMP):
+        last = len(RAMP) - 1
+        return [RAMP[round(place * last / max(1, count - 1))] for place in range(count)]
+    ramp = matplotlib.colors.LinearSegmentedColormap.from_list("ramp", RAMP)
+    return [matplotlib.colors.to_hex(ramp(place / (count - 1))) for place in range(count)]

@@ -1,0 +1,73 @@
+"""The picture of a probe: which batch sizes run, which learn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from matplotlib.axes import Axes
+
+from dmlcore.report.figures.axes import grid_axis
+from dmlcore.report.figures.drawing import QUIET, RAMP, Figure, Key, Panel, panel
+from dmlcore.report.table import short_name
+from dmlcore.trials import Probe, Regime, Trial
+
+COLOURS: Mapping[Regime, str] = {"undefined": QUIET, "degenerate": RAMP[6], "weak": RAMP[4], "fine": RAMP[3]}
+MARKERS: Mapping[Regime, str] = {"undefined": "x", "degenerate": "v", "weak": "s", "fine": "o"}
+SIGNS: Mapping[Regime, str] = {"undefined": "×", "degenerate": "▼", "weak": "■", "fine": "●"}
+
+
+def probe_picture(probe: Probe) -> Figure:
+    """Gain over the untrained network by batch size, regimes told by colour and shape."""
+    there = [regime for regime in COLOURS if any(trial.regime == regime for trial in probe.trials)]
+    legend = tuple(Key(f"{SIGNS[regime]} {regime}", COLOURS[regime], -1) for regime in there)
+    caption = (
+        f"{short_name(probe.metric)} gained on unseen classes in {probe.steps} steps, with its interval over classes."
+        " A size learns where the interval lies above zero. × marks sizes with which no step can be made; they stand"
+        " at the foot of the picture."
+    )
+    return Figure("probe", "Batch sizes tried", caption, tuple(_panels(probe)), legend)
+
+
+def _panels(probe: Probe) -> list[Panel]:
+    panels = [panel(f"{probe.study} probe gain", _alt(probe), lambda axes: _gains(axes, probe))]
+    if any("gradient_norm" in trial.figures for trial in probe.trials):
+        alt = "Norm of the gradient by batch size."
+        panels.append(panel(f"{probe.study} probe gradient", alt, lambda axes: _gradients(axes, probe)))
+    return panels
+
+
+def _gains(axes: Axes, probe: Probe) -> None:
+    foot = min([0.0, *(trial.figures.get("gain_low", 0.0) for trial in probe.trials)])
+    axes.axhline(0, color=QUIET, linewidth=1)
+    for trial in probe.trials:
+        colour, marker = COLOURS[trial.regime], MARKERS[trial.regime]
+        gain = trial.figures.get("gain")
+        if gain is None:
+            axes.plot([trial.batch_size], [foot], marker, color=colour, markersize=7, markeredgewidth=2)
+            continue
+        ends = [[gain - trial.figures.get("gain_low", gain)], [trial.figures.get("gain_high", gain) - gain]]
+        axes.errorbar([trial.batch_size], [gain], ends, fmt=marker, color=colour, capsize=4, markersize=7)
+    axes.set_title(f"gain in {short_name(probe.metric)}")
+    _sizes(axes, probe)
+
+
+def _gradients(axes: Axes, probe: Probe) -> None:
+    for trial in probe.trials:
+        if "gradient_norm" in trial.figures:
+            place = ([trial.batch_size], [trial.figures["gradient_norm"]])
+            axes.plot(*place, MARKERS[trial.regime], color=COLOURS[trial.regime], markersize=7)
+    axes.set_title("norm of the gradient")
+    _sizes(axes, probe)
+
+
+def _sizes(axes: Axes, probe: Probe) -> None:
+    grid_axis(axes, probe.path, {trial.batch_size: str(trial.batch_size) for trial in probe.trials}, numeric=True)
+
+
+def _alt(probe: Probe) -> str:
+    return " ".join(f"{_told(trial)}" for trial in probe.trials)
+
+
+def _told(trial: Trial) -> str:
+    gain = trial.figures.get("gain")
+    return f"Batch size {trial.batch_size}: {trial.regime}{'' if gain is None else f', gain {gain:.3f}'}."

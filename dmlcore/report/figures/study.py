@@ -1,0 +1,38 @@
+"""The figures of a study, by the section that they stand in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dmlcore.report.figures.cost import cost_figure
+from dmlcore.report.figures.distributions import similarity_histograms, spectra
+from dmlcore.report.figures.drawing import Figure
+from dmlcore.report.figures.over_epochs import learning_curves, recorded_curves
+from dmlcore.report.figures.over_grid import metric_curves, quantity_curves
+from dmlcore.report.figures.probe import probe_picture
+from dmlcore.report.material import StudyMaterial
+from dmlcore.report.series import study_series
+
+
+def study_figures(material: StudyMaterial) -> dict[str, list[Figure]]:
+    """Section key → its figures; a figure that the stored results can't fill is left out."""
+    figures: dict[str, list[Figure]] = {}
+    for section, figure in _figures(material):
+        if figure is not None:
+            figures.setdefault(section, []).append(figure)
+    return figures
+
+
+def _figures(material: StudyMaterial) -> Iterator[tuple[str, Figure | None]]:
+    if material.probe is not None:
+        yield "probe", probe_picture(material.probe)
+    if not material.results:
+        return
+    series = study_series(material)
+    yield "results", metric_curves(material, series)
+    yield "explanation", quantity_curves(material, series)
+    yield "explanation", similarity_histograms(material)
+    yield "explanation", spectra(material)
+    yield "explanation", recorded_curves(material)
+    yield "learning", learning_curves(material)
+    yield "costs", cost_figure(material)

@@ -1,0 +1,204 @@
+"""Queries with their nearest neighbours: the worst mistakes, the hardest classes, the pairs most confused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from attrs import frozen
+
+from dmlcore.evidence import Evidence
+
+SHOWN = 8
+"""Neighbours of a query."""
+
+WORST = 10
+"""Queries in the gallery of mistakes."""
+
+HARDEST = 6
+DRAWN = 6
+CONFUSED = 10
+"""Hard classes with a query, queries drawn by chance, confused pairs."""
+
+
+@frozen
+class Neighbor:
+    """One image found for a query."""
+
+    row: int
+    name: str
+    """Of its class."""
+    similarity: float
+    right: bool
+
+
+@frozen
+class Query:
+    """One image searched for."""
+
+    row: int
+    name: str
+    neighbors: tuple[Neighbor, ...]
+
+
+@frozen
+class Gallery:
+    """Queries under a heading."""
+
+    title: str
+    caption: str
+    queries: tuple[Query, ...]
+
+
+@frozen
+class ClassRecall:
+    """How often the nearest neighbour of a class's images is of the class."""
+
+    name: str
+    recall: float
+    images: int
+
+
+@frozen
+class Confusion:
+    """Images of a class whose nearest neighbour is of another."""
+
+    name: str
+    other: str
+    count: int
+    images: int
+    """Of the class."""
+    rows: tuple[int, int]
+    """A query and its nearest neighbour, the most similar of such pairs."""
+
+
+@frozen
+class Retrieval:
+    """What one run finds, and what it takes for what."""
+
+    title: str
+    galleries: tuple[Gallery, ...]
+    classes: tuple[ClassRecall, ...]
+    """From the hardest to the easiest."""
+    confusions: tuple[Confusion, ...]
+
+    @property
+    def rows(self) -> list[int]:
+        """Every image that is shown, once."""
+        queries = [query for gallery in self.galleries for query in gallery.queries]
+        rows = [row for query in queries for row in (query.row, *(n.row for n in query.neighbors))]
+        return list(dict.fromkeys([*rows, *(row for confusion in self.confusions for row in confusion.rows)]))
+
+
+def retrieval(evidence: Evidence, title: str) -> Retrieval:
+    """The galleries of a run; classes with one image, which nothing right can be found for, are left out."""
+    classes = class_recalls(evidence)
+    hardest = [recall.name for recall in classes[:HARDEST] if recall.recall < 1]
+    mistakes = worst_rows(evidence)
+    worst = _one_a_class(evidence, mistakes, WORST)
+    others = mistakes[~np.isin(mistakes, worst)]
+    galleries = (
+        Gallery(
+            "The worst mistakes",
+            "The nearest neighbour is of another class, and the nearest right one is the farthest behind it: searches"
+            " that are wrong with the most confidence. At most one a class.",
+            _queries(evidence, worst),
+        ),
+        Gallery(
+            "The hardest classes",
+            "Of each of the classes with the lowest Recall@1, the query that fails with the most confidence and is not"
+            " shown above.",
+            _queries(evidence, _of_classes(evidence, others, hardest)),
+        ),
+        Gallery(
+            "Drawn by chance",
+            "Queries drawn by a fixed seed, so that the failures above are seen in proportion.",
+            _queries(evidence, _drawn(evidence, DRAWN)),
+        ),
+    )
+    return Retrieval(title, tuple(g for g in galleries if g.queries), classes, confusions(evidence, CONFUSED))
+
+
+def class_recalls(evidence: Evidence) -> tuple[ClassRecall, ...]:
+    """Recall@1 of each class, the hardest first; of equals, the larger class first."""
+    sizes = np.bincount(evidence.labels, minlength=len(evidence.class_names))
+    right = evidence.labels[evidence.neighbors[:, 0]] == evidence.labels
+    hits = np.bincount(evidence.labels, weights=right, minlength=len(sizes))
+    recalls = [
+        ClassRecall(name, float(hit / size), int(size))
+        for name, hit, size in zip(evidence.class_names, hits, sizes, strict=True)
+        if size > 1
+    ]
+    return tuple(sorted(recalls, key=lambda recall: (recall.recall, -recall.images, recall.name)))
+
+
+def worst_rows(evidence: Evidence) -> npt.NDArray[np.int64]:
+    """Queries whose nearest neighbour is wrong, by how far the nearest right one is behind it in cosine.
+
+    Where none of the stored neighbours is right, the farthest stored one stands for it: it is at least so far behind.
+    """
+    right = evidence.labels[evidence.neighbors] == evidence.labels[:, None]
+    first = np.where(right.any(axis=1), right.argmax(axis=1), right.shape[1] - 1)
+    rows = np.arange(len(right))
+    behind = evidence.neighbor_similarities[:, 0] - evidence.neighbor_similarities[rows, first]
+    known = np.bincount(evidence.labels, minlength=len(evidence.class_names))[evidence.labels] > 1
+    wrong = np.flatnonzero(~right[:, 0] & known)
+    none_right = ~right.any(axis=1)
+    order = np.lexsort((wrong, -behind[wrong], ~none_right[wrong]))
+    return wrong[order]
+
+
+def confusions(evidence: Evidence, most: int) -> tuple[Confusion, ...]:
+    """The pairs of classes where the nearest neighbour of the one is most often of the other."""
+    nearest = evidence.neighbors[:, 0]
+    sizes = np.bincount(evidence.labels, minlength=len(evidence.class_names))
+    wrong = np.flatnonzero((evidence.labels[nearest] != evidence.labels) & (sizes[evidence.labels] > 1))
+    pairs = np.stack([evidence.labels[wrong], evidence.labels[nearest[wrong]]], axis=1)
+    if not len(pairs):
+        return ()
+    distinct, place, counts = np.unique(pairs, axis=0, return_inverse=True, return_counts=True)
+    shown = np.lexsort((distinct[:, 1], distinct[:, 0], -counts))[:most]
+    found = []
+    for which in shown:
+        a, b = distinct[which]
+        members = wrong[place.reshape(-1) == which]
+        query = int(members[evidence.neighbor_similarities[members, 0].argmax()])
+        names = evidence.class_names[a], evidence.class_names[b]
+        found.append(Confusion(*names, int(counts[which]), int(sizes[a]), (query, int(nearest[query]))))
+    return tuple(found)
+
+
+def _queries(evidence: Evidence, rows: Sequence[int]) -> tuple[Query, ...]:
+    return tuple(Query(row, _name(evidence, row), _found(evidence, row)) for row in rows)
+
+
+def _found(evidence: Evidence, query: int) -> tuple[Neighbor, ...]:
+    rows, cosines = evidence.neighbors[query, :SHOWN], evidence.neighbor_similarities[query, :SHOWN]
+    return tuple(
+        Neighbor(int(row), _name(evidence, row), float(cosine), bool(evidence.labels[row] == evidence.labels[query]))
+        for row, cosine in zip(rows, cosines, strict=True)
+    )
+
+
+def _name(evidence: Evidence, row: int) -> str:
+    return evidence.class_names[int(evidence.labels[row])]
+
+
+def _one_a_class(evidence: Evidence, rows: npt.NDArray[np.int64], most: int) -> list[int]:
+    firsts: dict[int, int] = {}
+    for row in rows:
+        firsts.setdefault(int(evidence.labels[row]), int(row))
+    return list(firsts.values())[:most]
+
+
+def _of_classes(evidence: Evidence, rows: npt.NDArray[np.int64], names: Sequence[str]) -> list[int]:
+    firsts: dict[str, int] = {}
+    for row in rows:
+        firsts.setdefault(_name(evidence, row), int(row))
+    return [firsts[name] for name in names if name in firsts]
+
+
+def _drawn(evidence: Evidence, most: int) -> list[int]:
+    known = np.flatnonzero(np.bincount(evidence.labels)[evidence.labels] > 1)
+    return np.random.default_rng(0).permutation(known)[:most].tolist()  # type: ignore[no-any-return]

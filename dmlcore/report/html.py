@@ -1,0 +1,124 @@
+"""Pages of studies as one HTML file that asks for nothing outside itself."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from dmlcore.report.blocks import Formula, Grid, Text
+from dmlcore.report.embedding_map import EmbeddingMap, class_colours
+from dmlcore.report.figures.drawing import GROUND, INK, MUTED, RULE, Figure, Panel, formula
+from dmlcore.report.gallery import Retrieval
+from dmlcore.report.page import Item, StudyPage
+from dmlcore.report.pictures import Pictures, Sprite, sprite
+
+ROLES = {INK: "var(--ink)", MUTED: "var(--muted)", RULE: "var(--rule)", GROUND: "var(--ground)"}
+"""Colours of figures that follow the page's, light or dark."""
+
+MAP_SIDE = 56
+GALLERY_SIDE = 96
+"""Pixels of a picture in each sprite."""
+
+
+def render(pages: Sequence[StudyPage]) -> str:
+    """The file: all studies, each with its own sections, and a table of contents."""
+    environment = Environment(
+        loader=PackageLoader("dmlcore.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"themed": themed, "formula": formula_svg, "lines": _lines}
+    environment.globals |= {"kind": kind, "map_of": _map_of, "sprite_of": _sprite_of, "cell": _cell, "dash": _DASHES}
+    script = environment.get_template("report.js").render()
+    return environment.get_template("report.html").render(
+        pages=pages,
+        title=", ".join(page.name for page in pages),
+        style=Markup(environment.get_template("report.css").render()),
+        script=Markup(script),
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+    )
+
+
+_DASHES = ("", "6 2", "2 1.5", "6 2 1.5 2")
+
+
+def kind(item: Item) -> str:
+    """Which macro of the template draws an item."""
+    return {
+        Text: "text",
+        Formula: "formula",
+        Grid: "grid",
+        Figure: "figure",
+        EmbeddingMap: "map",
+        Retrieval: "retrieval",
+    }[type(item)]
+
+
+def themed(panel: Panel) -> Markup:
+    """A panel's picture in the colours of the page, named by its text."""
+    svg = re.sub("#[0-9a-f]{6}", lambda colour: ROLES.get(colour[0], colour[0]), panel.svg)
+    svg = re.sub(r'(<svg[^>]*?) width="[^"]*" height="[^"]*"', r"\1", svg)
+    return _named(svg, panel.alt)
+
+
+def formula_svg(latex: str) -> Markup:
+    """A formula as a picture, or as it is written where mathtext can't draw it."""
+    try:
+        drawn = formula(latex)
+    except ValueError:
+        return Markup("<code>{}</code>").format(latex)
+    return _named(drawn.svg.replace(INK, "currentColor"), latex)
+
+
+def _named(svg: str, alt: str) -> Markup:
+    label = Markup('<svg role="img" aria-label="{}"').format(alt)
+    return Markup(svg.replace("<svg", label, 1))
+
+
+def _lines(cell: str) -> Markup:
+    return Markup("<br>").join(cell.split("\n"))
+
+
+def _sprite_of(page: StudyPage, item: EmbeddingMap | Retrieval) -> Mapping[str, object] | None:
+    """The item's pictures: an address that holds the file itself, and the sprite."""
+    side = MAP_SIDE if isinstance(item, EmbeddingMap) else GALLERY_SIDE
+    drawn = sprite(page.pictures, (int(row) for row in item.rows), side)
+    if drawn is None:
+        return None
+    address = "data:image/webp;base64," + base64.b64encode(drawn.file).decode()
+    return {"address": address, "sprite": drawn}
+
+
+def _cell(sprite: Sprite, row: int) -> str:
+    """The CSS position of a picture in its sprite; empty where it has none."""
+    if row not in sprite.places:
+        return ""
+    column, line = sprite.places[row]
+    across, down = (100 * part / max(1, whole - 1) for part, whole in ((column, sprite.columns), (line, sprite.rows)))
+    return f"{across:.3f}% {down:.3f}%"
+
+
+def _map_of(drawn: EmbeddingMap, pictures: Pictures, shown: Sprite | None) -> Mapping[str, object]:
+    """What the map's script reads: places in thousandths, classes by number, cells of the sprite."""
+    numbers, labels = np.unique(drawn.shown_labels, return_inverse=True)
+    return {
+        "points": [
+            {
+                "x": round(10 * float(x) * 100, 1),
+                "y": round(10 * float(1 - y) * 100, 1),
+                "label": int(label),
+                "cell": _cell(shown, int(row)) if shown else "",
+            }
+            for (x, y), label, row in zip(drawn.places, labels, drawn.rows, strict=True)
+        ],
+        "classes": [drawn.class_names[number] for number in numbers],
+        "colours": class_colours(len(numbers)),
+    }

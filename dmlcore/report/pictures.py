@@ -1,0 +1,112 @@
+"""Small pictures of test images, kept with the study so that later reports need no images."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from attrs import field, frozen
+from PIL import Image, ImageOps
+
+from dmlcore.errors import DataError
+from dmlcore.report.cache import keep, kept
+from dmlcore.values import LabelledImages
+
+PICTURES = "pictures.safetensors"
+
+SIDE = 96
+"""Most pixels of a picture's side."""
+
+
+@frozen(eq=False)
+class Pictures:
+    """Pictures of test images by index; `missing` says why there are none."""
+
+    files: Mapping[int, bytes] = field(factory=dict, repr=False)
+    """Square WebP files."""
+    missing: str = ""
+
+    def __contains__(self, index: int) -> bool:
+        return index in self.files
+
+    def image(self, index: int) -> Image.Image:
+        return Image.open(io.BytesIO(self.files[index])).convert("RGB")
+
+
+def study_pictures(
+    folder: Path,
+    wanted: Iterable[int],
+    labels: npt.NDArray[np.int64],
+    class_names: Sequence[str],
+    images: LabelledImages | None,
+) -> Pictures:
+    """Pictures of the wanted test images, from the study's folder or else from `images`.
+
+    labels: (N,), class_names: of the images that the results were measured on; images of another data set are not
+    taken for them.
+    """
+    made_from = {"digest": _digest(labels, class_names), "side": str(SIDE)}
+    held = kept(folder / PICTURES, made_from) or {}
+    files = {int(name): array.tobytes() for name, array in held.items()}
+    absent = [index for index in dict.fromkeys(wanted) if index not in files]
+    if not absent:
+        return Pictures(files)
+    if images is None:
+        return Pictures(files, "The test images are not at hand, so pictures are left out.")
+    if _digest(np.asarray(images.labels), images.class_names) != made_from["digest"]:
+        return Pictures({}, "The data set has changed since the runs were made, so its images are not shown.")
+    try:
+        files |= {index: _picture(images.image(index)) for index in absent}
+    except DataError as error:
+        return Pictures(files, f"Pictures are left out: {error}")
+    keep(folder / PICTURES, {str(i): np.frombuffer(data, np.uint8) for i, data in files.items()}, made_from)
+    return Pictures(files)
+
+
+def _picture(image: Image.Image) -> bytes:
+    """The image's square middle, at most SIDE pixels a side."""
+    side = min(SIDE, *image.size)
+    file = io.BytesIO()
+    ImageOps.fit(image, (side, side), Image.Resampling.LANCZOS).save(file, "webp", quality=82)
+    return file.getvalue()
+
+
+def _digest(labels: npt.NDArray[np.int64], class_names: Sequence[str]) -> str:
+    digest = hashlib.sha256(np.ascontiguousarray(labels, dtype="<i8").tobytes())
+    digest.update("\n".join(class_names).encode())
+    return digest.hexdigest()[:16]
+
+
+@frozen(eq=False)
+class Sprite:
+    """Many pictures in one file: cells of one size, row by row."""
+
+    file: bytes = field(repr=False)
+    """WebP."""
+    columns: int
+    rows: int
+    places: Mapping[int, tuple[int, int]] = field(repr=False)
+    """Index of an image → column and row of its cell."""
+
+
+def sprite(pictures: Pictures, indices: Iterable[int], side: int) -> Sprite | None:
+    """The sprite of these pictures, cells of at most `side` pixels; None without any."""
+    shown = [index for index in dict.fromkeys(indices) if index in pictures]
+    if not shown:
+        return None
+    images = [pictures.image(index) for index in shown]
+    cell = min(side, max(image.width for image in images))
+    columns = int(np.ceil(np.sqrt(len(shown))))
+    rows = -(-len(shown) // columns)
+    sheet = Image.new("RGB", (columns * cell, rows * cell), "white")
+    places = {index: (place % columns, place // columns) for place, index in enumerate(shown)}
+    for index, image in zip(shown, images, strict=True):
+        column, row = places[index]
+        sheet.paste(image.resize((cell, cell), Image.Resampling.LANCZOS), (column * cell, row * cell))
+    file = io.BytesIO()
+    sheet.save(file, "webp", quality=72)
+    return Sprite(file.getvalue(), columns, rows, places)

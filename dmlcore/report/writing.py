@@ -1,0 +1,85 @@
+"""Reports into files, each in the format that its name says."""
+
+from __future__ import annotations
+
+import csv as csv_format
+import io
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+from dmlcore.errors import DmlcoreError
+from dmlcore.report import csv, latex, markdown
+from dmlcore.report.material import StudyMaterial
+from dmlcore.report.page import StudyPage, study_page
+from dmlcore.store import write_atomically
+from dmlcore.wording import did_you_mean, listing
+
+Pages = Callable[[], Sequence[StudyPage]]
+Materials = Sequence[StudyMaterial]
+
+
+def write_report(materials: Sequence[StudyMaterial], paths: Sequence[Path]) -> None:
+    """Writes the studies into each of the files, all of them into every one.
+
+    Raises DmlcoreError, before anything is written, where a suffix is of no format.
+    """
+    for path in paths:
+        check_format(path)
+    pages = cache(lambda: [study_page(material) for material in materials])
+    for path in paths:
+        _write(path, FORMATS[path.suffix](materials, pages))
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, lambda scratch: scratch.write_bytes(content))
+
+
+def check_format(path: Path) -> None:
+    """Raises DmlcoreError where the file's suffix is of no format."""
+    if path.suffix not in FORMATS:
+        raise DmlcoreError(
+            f"{path}: a report can't be written as {path.suffix or 'a file without a suffix'!r}."
+            f"{did_you_mean(path.suffix, FORMATS)} The suffix says the format, one of {listing(FORMATS)}."
+        )
+
+
+def _html(materials: Materials, pages: Pages) -> bytes:
+    from dmlcore.report import html
+
+    return html.render(pages()).encode()
+
+
+def _pdf(materials: Materials, pages: Pages) -> bytes:
+    from dmlcore.report import pdf
+
+    return pdf.render(pages())
+
+
+def _markdown(materials: Materials, pages: Pages) -> bytes:
+    return "\n\n".join(markdown.render(material) for material in materials).encode()
+
+
+def _latex(materials: Materials, pages: Pages) -> bytes:
+    return "\n\n".join(latex.render(material) for material in materials).encode()
+
+
+def _csv(materials: Materials, pages: Pages) -> bytes:
+    """One table of all studies; a cell is empty where a study has no such column."""
+    rows = [row for m in materials for row in csv_format.DictReader(io.StringIO(csv.render(m)))]
+    text = io.StringIO()
+    writer = csv_format.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+FORMATS: Mapping[str, Callable[[Materials, Pages], bytes]] = {
+    ".html": _html,
+    ".md": _markdown,
+    ".csv": _csv,
+    ".tex": _latex,
+    ".pdf": _pdf,
+}
+"""Suffix → what makes the file's content."""

@@ -1,0 +1,139 @@
+"""Figures: complete, named, the same each time, and readable on both grounds."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import matplotlib
+import pytest
+from attrs import evolve
+
+from dmlcore.report.figures.axes import by_doubling, roomy, short_point
+from dmlcore.report.figures.drawing import INK, RAMP, colours, formula
+from dmlcore.report.figures.study import study_figures
+from dmlcore.report.material import StudyMaterial
+from report.material_drawn import FORMULA, drawn_material, drawn_probe, letters
+
+
+@pytest.fixture(scope="module")
+def material(tmp_path_factory: pytest.TempPathFactory) -> StudyMaterial:
+    root = tmp_path_factory.mktemp("figures")
+    drawn = drawn_material(root, letters(10, 8), dims=(16, 64, 256), seeds=(0, 1))
+    return evolve(drawn, probe=drawn_probe())
+
+
+def test_every_figure_is_there_and_told_in_words(material: StudyMaterial) -> None:
+    found = {key: [figure.key for figure in figures] for key, figures in study_figures(material).items()}
+    assert found == {
+        "probe": ["probe"],
+        "results": ["metrics"],
+        "explanation": ["quantities", "similarities", "spectrum", "recorded"],
+        "learning": ["learning"],
+        "costs": ["cost"],
+    }
+    for figure in (figure for figures in study_figures(material).values() for figure in figures):
+        assert figure.title
+        assert figure.caption.endswith(".")
+        assert figure.panels
+        for panel in figure.panels:
+            assert panel.svg.startswith("<svg ")
+            assert panel.alt.endswith(".")
+            assert len(panel.svg) < 80_000
+
+
+def test_a_figure_is_drawn_the_same_each_time_and_shares_no_id(material: StudyMaterial) -> None:
+    once, again = (
+        [panel.svg for figures in study_figures(material).values() for figure in figures for panel in figure.panels]
+        for _ in range(2)
+    )
+    assert once == again
+    ids = [set(re.findall(r'id="([^"]*)"', svg)) for svg in once]
+    assert sum(map(len, ids)) == len(set().union(*ids))
+
+
+def test_metrics_are_told_with_their_bounds(material: StudyMaterial) -> None:
+    (figure,) = study_figures(material)["results"]
+    for panel, name in zip(figure.panels, ("recall@1", "recall@2", "map@r", "nmi"), strict=True):
+        assert re.fullmatch(rf"{name} over embedding\.dim: 16: [\d.]+ \[[\d.]+, [\d.]+\], 64: .*, 256: .*\.", panel.alt)
+
+
+def test_a_probe_tells_every_size(material: StudyMaterial) -> None:
+    (figure,) = study_figures(material)["probe"]
+    assert "Batch size 3: undefined." in figure.panels[0].alt
+    assert "Batch size 10: weak, gain 0.150." in figure.panels[0].alt
+    assert [key.label for key in figure.legend] == ["× undefined", "▼ degenerate", "■ weak", "● fine"]
+
+
+def test_results_of_older_versions_have_the_figures_that_they_can_have(material: StudyMaterial) -> None:
+    results = tuple(evolve(r, geometry={}, baseline_geometry={}, peak_memory=None) for r in material.results)
+    old = evolve(material, results=results, probe=None)
+    for folder in old.folders.values():
+        for path in folder.final.glob("*.safetensors"):
+            path.rename(path.with_suffix(".away"))
+    try:
+        found = {key: [figure.key for figure in figures] for key, figures in study_figures(old).items()}
+    finally:
+        for folder in old.folders.values():
+            for path in folder.final.glob("*.away"):
+                path.rename(path.with_suffix(".safetensors"))
+    assert found["explanation"] == ["quantities", "recorded"]
+    assert found["results"] == ["metrics"]
+
+
+def test_a_study_without_results_has_no_figure(tmp_path: Path, material: StudyMaterial) -> None:
+    assert study_figures(evolve(material, results=(), probe=None)) == {}
+
+
+def test_a_study_of_one_point_has_no_curve_over_a_grid(material: StudyMaterial) -> None:
+    first = [result for result in material.results if result.point == material.results[0].point]
+    alone = evolve(material, varied=(), results=tuple(evolve(r, point={}) for r in first), probe=None)
+    found = {key: [figure.key for figure in figures] for key, figures in study_figures(alone).items()}
+    assert found == {"explanation": ["similarities", "spectrum", "recorded"], "learning": ["learning"]}
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of WCAG 2."""
+    parts = [
+        part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4
+        for part in matplotlib.colors.to_rgb(colour)
+    ]
+    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+
+@pytest.mark.parametrize("colour", RAMP)
+def test_lines_stand_out_on_a_light_and_on_a_dark_page(colour: str) -> None:
+    assert 1.05 / (luminance(colour) + 0.05) >= 3, "the contrast that WCAG 2 asks of graphics"
+    assert (luminance(colour) + 0.05) / (luminance("#14171c") + 0.05) >= 3
+
+
+def test_colours_are_as_many_as_asked_for() -> None:
+    for count in (1, 2, 7, 8, 30):
+        assert len(set(colours(count))) == count
+
+
+def test_a_formula_is_drawn_or_refused() -> None:
+    drawn = formula(FORMULA)
+    assert INK in drawn.svg
+    assert "<text" not in drawn.svg, "letters are outlines, so that no font is needed"
+    assert drawn.alt == FORMULA
+    with pytest.raises(ValueError, match="begin"):
+        formula(r"\begin{cases} 1 \end{cases}")
+
+
+def test_sizes_double_and_margins_do_not() -> None:
+    assert by_doubling([32, 64, 1024])
+    assert by_doubling([1e-5, 1e-3])
+    assert not by_doubling([0.1, 0.2, 0.5])
+    assert not by_doubling([0, 5, 100])
+    assert not by_doubling([2, 3, 4])
+
+
+def test_labels_have_room() -> None:
+    assert roomy([0.0, 0.01, 0.02, 0.5, 1.0], False) == [0.0, 0.5, 1.0]
+    assert roomy([1, 2, 4, 8], True) == [1, 2, 4, 8]
+
+
+def test_a_point_in_few_words() -> None:
+    assert short_point({"embedding.dim": 64, "loss.margin": 0.1}) == "dim=64 margin=0.1"
+    assert short_point({}) == "trained"

@@ -1,0 +1,100 @@
+"""Pictures are made when they are needed, once, and only of the images that the results are of."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from attrs import field, frozen
+from PIL import Image
+
+from dmlcore.errors import DataError
+from dmlcore.report.pictures import PICTURES, SIDE, Pictures, sprite, study_pictures
+
+
+@frozen(eq=False)
+class Colours:
+    """Images of one colour each, which remember which were asked for."""
+
+    labels: np.ndarray
+    class_names: Sequence[str] = ("a", "b")
+    size: tuple[int, int] = (300, 200)
+    asked: list[int] = field(factory=list)
+
+    def image(self, index: int) -> Image.Image:
+        self.asked.append(index)
+        if index == 9:
+            raise DataError("nine.jpg: the image is gone.")
+        return Image.new("RGB", self.size, (10 * index, 200 - 10 * index, 99))
+
+
+LABELS = np.repeat(np.arange(2), 5)
+
+
+def colour(pictures: Pictures, index: int) -> tuple[int, ...]:
+    image = pictures.image(index)
+    assert image.size == (SIDE, SIDE)
+    return image.getpixel((40, 40))  # type: ignore[return-value]
+
+
+def test_only_what_is_wanted_is_made_and_it_is_made_once(tmp_path: Path) -> None:
+    images = Colours(LABELS)
+    first = study_pictures(tmp_path, [3, 1, 3], LABELS, ("a", "b"), images)
+    assert images.asked == [3, 1]
+    more = study_pictures(tmp_path, [1, 4], LABELS, ("a", "b"), images)
+    assert images.asked == [3, 1, 4]
+    without = study_pictures(tmp_path, [4, 3, 1], LABELS, ("a", "b"), None)
+    assert without.missing == ""
+    for index in (1, 3, 4):
+        expected = (10 * index, 200 - 10 * index, 99)
+        assert np.abs(np.subtract(colour(without, index), expected)).max() <= 4
+    assert 3 in first
+    assert 2 not in more
+
+
+def test_without_images_the_report_says_so(tmp_path: Path) -> None:
+    pictures = study_pictures(tmp_path, [1], LABELS, ("a", "b"), None)
+    assert 1 not in pictures
+    assert pictures.missing == "The test images are not at hand, so pictures are left out."
+    assert not (tmp_path / PICTURES).exists()
+
+
+def test_another_data_set_is_not_taken_for_the_one_measured(tmp_path: Path) -> None:
+    study_pictures(tmp_path, [1], LABELS, ("a", "b"), Colours(LABELS))
+    pictures = study_pictures(tmp_path, [1], LABELS[::-1], ("a", "b"), None)
+    assert 1 not in pictures, "the cache is of other labels"
+    changed = study_pictures(tmp_path, [1], LABELS, ("a", "c"), Colours(LABELS))
+    assert 1 not in changed
+    assert changed.missing == "The data set has changed since the runs were made, so its images are not shown."
+
+
+def test_an_image_that_is_gone_costs_its_pictures_alone(tmp_path: Path) -> None:
+    pictures = study_pictures(tmp_path, [1, 9], LABELS, ("a", "b"), Colours(LABELS))
+    assert pictures.missing == "Pictures are left out: nine.jpg: the image is gone."
+
+
+def test_a_damaged_cache_is_made_anew(tmp_path: Path) -> None:
+    (tmp_path / PICTURES).write_bytes(b"not safetensors")
+    assert 2 in study_pictures(tmp_path, [2], LABELS, ("a", "b"), Colours(LABELS))
+    assert 2 in study_pictures(tmp_path, [2], LABELS, ("a", "b"), None)
+
+
+def test_results_that_may_only_be_read_get_pictures_all_the_same(tmp_path: Path) -> None:
+    folder = tmp_path / "not made"
+    assert 2 in study_pictures(folder, [2], LABELS, ("a", "b"), Colours(LABELS))
+    assert not folder.exists()
+
+
+def test_a_sprite_holds_each_picture_in_its_cell(tmp_path: Path) -> None:
+    pictures = study_pictures(tmp_path, range(5), LABELS, ("a", "b"), Colours(LABELS))
+    made = sprite(pictures, [4, 0, 2, 4, 7], 32)
+    assert made is not None
+    assert list(made.places) == [4, 0, 2]
+    sheet = Image.open(io.BytesIO(made.file)).convert("RGB")
+    assert sheet.size == (made.columns * 32, made.rows * 32)
+    for index, (column, row) in made.places.items():
+        pixel = sheet.getpixel((column * 32 + 16, row * 32 + 16))
+        assert np.abs(np.subtract(pixel, (10 * index, 200 - 10 * index, 99))).max() <= 6
+    assert sprite(pictures, [7], 32) is None

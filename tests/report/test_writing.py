@@ -1,0 +1,190 @@
+"""The same report as HTML, PDF, Markdown, CSV and LaTeX."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import re
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+
+from dmlcore.errors import DmlcoreError
+from dmlcore.report import html, pdf
+from dmlcore.report.material import StudyMaterial
+from dmlcore.report.page import best_run, study_page
+from dmlcore.report.pdf import quoted
+from dmlcore.report.writing import write_report
+from dmlcore.results import LossFacts, Result
+from report.material_drawn import drawn_material, drawn_probe, letters
+from results_made import result
+
+HOSTILE = 'Is <script>alert("x")</script> & #panic("y") $z$ *b* \\ `c` @d {{ e }} safe?'
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> StudyMaterial:
+    root = tmp_path_factory.mktemp("formats")
+    drawn = drawn_material(root, letters(12, 10), dims=(16, 64), seeds=(0, 1), question=HOSTILE)
+    results = tuple(evolve(r, loss=LossFacts("x", r"\begin{cases} 1 \end{cases}")) for r in drawn.results)
+    return evolve(
+        drawn,
+        results=results,
+        probe=drawn_probe(),
+        unfinished=("embedding.dim=128 seed=0",),
+        failures={"embedding.dim=2 seed=0": "The loss became <nan>."},
+    )
+
+
+class Tags(HTMLParser):
+    """Every start tag with its attributes, and the ids."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+
+def test_the_page_names_nothing_outside_itself(study: StudyMaterial) -> None:
+    text = html.render([study_page(study)])
+    for tag, attributes in Tags(text).found:
+        assert tag not in ("iframe", "object", "embed", "base", "img")
+        for name in ("src", "href", "xlink:href", "action", "data"):
+            address = attributes.get(name)
+            assert address is None or address.startswith(("#", "data:")), (tag, address)
+        assert not [name for name in attributes if name.startswith("on")]
+    assert all(address.startswith(("data:image/webp;base64,", "#")) for address in re.findall(r"url\(([^)]*)\)", text))
+
+
+def test_only_the_page_s_own_script_may_run(study: StudyMaterial) -> None:
+    text = html.render([study_page(study)])
+    (script,) = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    allowed = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{allowed}'" in text
+    assert "eval(" not in script
+    assert "innerHTML" not in script
+
+
+def test_what_a_study_says_is_text_and_no_markup(study: StudyMaterial) -> None:
+    text = html.render([study_page(study)])
+    assert "<script>alert" not in text
+    assert "<h1>Is &lt;script&gt;alert(&#34;x&#34;)&lt;/script&gt; &amp; #panic" in text
+    assert "The loss became &lt;nan&gt;." in text
+    assert r"<code>\begin{cases} 1 \end{cases}</code>" in text, "mathtext can't draw it"
+
+
+def test_ids_are_unique_and_links_lead_somewhere(study: StudyMaterial) -> None:
+    page = study_page(study)
+    tags = Tags(html.render([page, evolve(page, name="another")])).found
+    ids = [attributes["id"] for tag, attributes in tags if "id" in attributes and tag in ("article", "section")]
+    assert len(set(ids)) == len(ids)
+    links = {attributes["href"] for tag, attributes in tags if tag == "a"}
+    assert links == {f"#{name}" for name in ids}
+
+
+def test_sections_stand_in_their_order(study: StudyMaterial) -> None:
+    keys = [part.key for part in study_page(study).parts]
+    expected = ["probe", "results", "explanation", "learning", "map", "gallery", "costs", "failures", "unfinished"]
+    assert [key for key in keys if key in expected] == expected
+
+
+def test_without_images_the_rest_is_there(study: StudyMaterial) -> None:
+    for path in study.folders[study.results[0].run].final.parent.glob("pictures.safetensors"):
+        path.unlink()
+    text = html.render([study_page(evolve(study, images=None))])
+    assert text.count("The test images are not at hand, so pictures are left out.") == 2
+    assert "url(data:" not in text
+    assert "<circle" in text
+    assert "Pairs most confused" in text
+
+
+def test_results_of_older_versions_have_a_map_with_pictures(tmp_path: Path) -> None:
+    material = drawn_material(tmp_path, letters(4, 10), dims=(16,), seeds=(0,))
+    for path in tmp_path.rglob("evidence.safetensors"):
+        path.unlink()
+    page = study_page(material)
+    assert "map" in [part.key for part in page.parts]
+    assert "gallery" not in [part.key for part in page.parts]
+    assert len(page.pictures.files) == 40
+
+
+def test_a_study_that_has_not_begun(study: StudyMaterial) -> None:
+    empty = evolve(study, results=(), probe=None, folders={}, images=None, failures={}, question="")
+    text = html.render([study_page(empty)])
+    assert "<h1>letters_dim</h1>" in text
+    assert "0 of 1 run finished" in text
+    assert "embedding.dim=128 seed=0" in text
+    assert pdf.render([study_page(empty)]).startswith(b"%PDF")
+
+
+def test_twenty_runs_and_a_thousand_pictures_stay_small(tmp_path: Path) -> None:
+    material = drawn_material(tmp_path, letters(40, 25))
+    text = html.render([study_page(material)])
+    assert text.count("<circle") >= 1000
+    assert len(text.encode()) < 5_000_000
+
+
+def test_the_best_run_is_of_the_best_mean_and_the_first_seed() -> None:
+    def run(k: int, seed: int, value: float) -> Result:
+        return result(point={"k": k}, seed=seed, metrics={"retrieval/recall_at_1": 0.5, "retrieval/map_at_r": value})
+
+    results = [run(1, 0, 0.9), run(1, 1, 0.1), run(2, 0, 0.6), run(2, 1, 0.7)]
+    assert best_run(results) is results[2]
+    assert best_run([]) is None
+
+
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="needs pdftotext of poppler-utils")
+def test_the_pdf_says_the_same(study: StudyMaterial, tmp_path: Path) -> None:
+    path = tmp_path / "report.pdf"
+    path.write_bytes(pdf.render([study_page(study)]))
+    text = subprocess.run(["pdftotext", "-layout", path, "-"], capture_output=True, text=True, check=True).stdout
+    words = " ".join(text.split())
+    assert '<script>alert("x")</script> & #panic("y") $z$ *b* \\ `c` @d {{ e }} safe?' in words
+    assert "The loss became <nan>." in words
+    assert "Batch sizes tried" in words
+    pages = text.count("\f")
+    assert f"{pages} / {pages}" in words
+    fonts = subprocess.run(["pdffonts", path], capture_output=True, text=True, check=True).stdout
+    assert "DejaVuSans" in fonts, "letters of the figures are letters"
+
+
+def test_a_string_of_typst_is_closed_by_its_own_quote_alone() -> None:
+    assert quoted('a "b" \\ c\nd\x00') == r'"a \"b\" \\ c\nd"'
+
+
+def test_each_suffix_has_its_format(study: StudyMaterial, tmp_path: Path) -> None:
+    paths = [tmp_path / "deep" / f"report{suffix}" for suffix in (".html", ".md", ".csv", ".tex", ".pdf")]
+    write_report([study, evolve(study, name="other")], paths)
+    page, text, table, latex, printed = (path.read_bytes() for path in paths)
+    assert page.startswith(b"<!doctype html>")
+    assert text.decode().count("\n# ") + text.decode().startswith("# ") == 2
+    assert len(list(csv.DictReader(table.decode().splitlines()))) == 8
+    assert b"letters" in latex
+    assert printed.startswith(b"%PDF")
+    assert {path.name for path in (tmp_path / "deep").iterdir()} == {path.name for path in paths}
+
+
+def test_an_unknown_suffix_is_refused_before_anything_is_written(study: StudyMaterial, tmp_path: Path) -> None:
+    with pytest.raises(DmlcoreError) as error:
+        write_report([study], [tmp_path / "a.md", tmp_path / "b.docx"])
+    assert str(error.value) == (
+        f"{tmp_path}/b.docx: a report can't be written as '.docx'. The suffix says the format, one of .html, .md, .csv,"
+        " .tex, .pdf."
+    )
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_report_loads_no_torch() -> None:
+    code = (
+        "import sys, dmlcore.report.writing, dmlcore.report.html, dmlcore.report.pdf; assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
