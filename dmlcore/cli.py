@@ -7,6 +7,7 @@ import click
 from dmlcore import __version__
 from dmlcore.commands.check import check
 from dmlcore.commands.metrics import metrics
+from dmlcore.commands.notebook import notebook
 from dmlcore.commands.plugins import describe, list_plugins
 from dmlcore.commands.report import report
 from dmlcore.commands.run import run
@@ -38,5 +39,5 @@ def main() -> None:
     """Studies of deep metric learning, every component a plugin."""
 
 
-for command in (run, check, report, metrics, data, list_plugins, describe):
+for command in (run, check, report, notebook, metrics, data, list_plugins, describe):
     main.add_command(command)

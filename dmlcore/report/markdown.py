@@ -22,7 +22,7 @@ def markdown_report(
     """
     parts = [f"# {name}", question]
     if results:
-        parts += [_table(study_table(results)), *_protocol(results[0]), "## Learning curves"]
+        parts += [results_table(results), *_protocol(results[0]), "## Learning curves"]
         parts += [_curve(result) for result in results]
         parts += list(_warnings(results))
     if failures:
@@ -33,6 +33,16 @@ def markdown_report(
     if unfinished:
         parts += ["## Runs still to be made", "\n".join(f"- {run}" for run in unfinished)]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def results_table(results: Sequence[Result]) -> str:
+    """The table of at least one result."""
+    return _table(study_table(results))
+
+
+def notes(results: Sequence[Result]) -> str:
+    """What the numbers of at least one result mean, and the warnings."""
+    return "\n\n".join([*list(_protocol(results[0]))[1:], *_warnings(results)])
 
 
 def _table(table: Table) -> str:

@@ -1,0 +1,211 @@
+"""A study in a notebook: `open_study`, then one line for each thing to do or to see."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attrs import field, frozen
+
+from dmlcore.errors import DmlcoreError, StudyError
+
+if TYPE_CHECKING:
+    from dmlcore.registry import Registry
+    from dmlcore.report.material import StudyMaterial
+    from dmlcore.study.schema import StudyFile
+
+
+@frozen
+class Page:
+    """Markdown, for a notebook to show."""
+
+    markdown: str
+
+    def __repr__(self) -> str:
+        return self.markdown
+
+    def _repr_markdown_(self) -> str:
+        return self.markdown
+
+
+@frozen
+class Picture:
+    """An SVG figure, for a notebook to show."""
+
+    name: str
+    svg: str = field(repr=False)
+
+    def _repr_svg_(self) -> str:
+        return self.svg
+
+
+@frozen
+class Shown:
+    """Several things that a notebook shows below each other."""
+
+    items: Sequence[Page | Picture]
+
+    def __iter__(self) -> Iterator[Page | Picture]:
+        return iter(self.items)
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        for item in self.items:
+            display(item)  # type: ignore[no-untyped-call]
+
+
+def open_study(path: str | Path, runs: str | Path = "runs", overrides: Sequence[str] = ()) -> NotebookStudy:
+    """The study file at `path`, whose results lie in the folder `runs`.
+
+    `overrides` are values set in it, as with `--set`: "training.epochs=10".
+    Raises StudyError, which names every problem of the file.
+    """
+    study = NotebookStudy(Path(path), Path(runs), tuple(overrides))
+    study.load()
+    return study
+
+
+@frozen
+class NotebookStudy:
+    """One study: its runs are made, and its results shown, by calls."""
+
+    path: Path
+    runs: Path
+    overrides: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"{self.path}: {self.state()}"
+
+    def state(self) -> str:
+        """How many runs are finished, in words."""
+        from dmlcore.wording import counted
+
+        try:
+            material = self._material()
+        except StudyError as error:
+            return str(error)
+        total = len(material.results) + len(material.unfinished) + len(material.failures)
+        return f"{len(material.results)} of {counted(total, 'run')} are finished in {self.runs / material.name}"
+
+    @property
+    def finished(self) -> bool:
+        """Whether every run has its result, those of the studies that `[best]` needs too."""
+        from dmlcore.handin.stored import missing_runs
+
+        try:
+            return not missing_runs(self._material())
+        except StudyError:
+            return False
+
+    def fetch(self) -> None:
+        """Downloads the data set, unless its images are here or every run is finished."""
+        from dmlcore.handin.stored import images_at_hand
+
+        dataset = self.load().study.dataset
+        if images_at_hand(self.load()) is not None:
+            print(f"The images of {dataset.name} are here.")
+        elif self.finished:
+            print("Every run is finished: no image is needed.")
+        else:
+            root = getattr(dataset, "root", None)
+            self._dmlcore("data", "fetch", dataset.name, *(["--root", str(root)] if root else []))
+
+    def check(self) -> None:
+        """Looks the study and its data over, as `dmlcore check` does."""
+        from dmlcore.handin.stored import images_at_hand
+
+        if self.finished and images_at_hand(self.load()) is None:
+            print("Every run is finished, and the images are not here: there is nothing to look over.")
+        else:
+            self._dmlcore("check", str(self.path), *self._settings())
+
+    def run(self) -> None:
+        """Makes the runs that are not finished, and before them those that `[best]` needs."""
+        if not self.finished:
+            self._dmlcore("run", *self._needed(), str(self.path), *self._settings())
+        print(self.state())
+
+    def table(self) -> Page:
+        """The results: a row a point of the grid, row 0 the untrained network."""
+        from dmlcore.report.markdown import results_table
+
+        return Page(results_table(self._with_results().results))
+
+    def protocol(self) -> Page:
+        """What the numbers were measured under, and what has to be known beside them."""
+        from dmlcore.report.markdown import notes
+
+        return Page(notes(self._with_results().results))
+
+    def figures(self) -> Shown:
+        """The figures of the study."""
+        from dmlcore.handin.figures import figures
+
+        return Shown([Picture(name, svg) for name, svg in figures(self._with_results()).items()])
+
+    def load(self) -> StudyFile:
+        """The study without its results: any value stands for those that `[best]` takes."""
+        from dmlcore.study.load import load_study
+
+        return load_study(self.path, _registry(), self.overrides)
+
+    def _material(self) -> StudyMaterial:
+        from dmlcore.handin.stored import study_material
+        from dmlcore.store import Store
+        from dmlcore.study.load import load_study
+
+        store = Store(self.runs)
+        return study_material(load_study(self.path, _registry(), self.overrides, store), store)
+
+    def _with_results(self) -> StudyMaterial:
+        material = self._material()
+        if not material.results:
+            raise DmlcoreError(f"{self.path}: no run is finished in {self.runs}. Make one first: study.run()")
+        return material
+
+    def _needed(self) -> list[str]:
+        """The studies that `[best]` needs, and those that these need."""
+        from dmlcore.study.load import load_study
+
+        found: dict[Path, None] = {}
+        ahead = list(self.load().needs)
+        while ahead:
+            path = ahead.pop()
+            if path not in found:
+                found[path] = None
+                ahead += load_study(path, _registry(), self.overrides).needs
+        return [_shortest(path) for path in found]
+
+    def _settings(self) -> list[str]:
+        return ["--runs", str(self.runs), *(word for value in self.overrides for word in ("--set", value))]
+
+    def _dmlcore(self, *arguments: str) -> None:
+        """Gives a command and shows its lines as they come. Raises DmlcoreError where it fails."""
+        print("$", shlex.join(["dmlcore", *arguments]), flush=True)
+        command = [sys.executable, "-m", "dmlcore", *arguments]
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8"
+        ) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                print(line.rstrip(), flush=True)
+        if process.returncode:
+            raise DmlcoreError(f"dmlcore {arguments[0]} ended with exit code {process.returncode}; see above.")
+
+
+def _registry() -> Registry:
+    from dmlcore.discovery import discover
+    from dmlcore.registry import Registry
+
+    return Registry.of(discover())
+
+
+def _shortest(path: Path) -> str:
+    """Relative to the working folder, where it lies below it."""
+    here = Path.cwd().resolve()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
