@@ -11,6 +11,7 @@ from dmlcore.commands.notebook import notebook
 from dmlcore.commands.plugins import describe, list_plugins
 from dmlcore.commands.report import report
 from dmlcore.commands.run import run
+from dmlcore.commands.submit import submit
 from dmlcore.data.commands import data
 from dmlcore.errors import DmlcoreError
 
@@ -39,5 +40,5 @@ def main() -> None:
     """Studies of deep metric learning, every component a plugin."""
 
 
-for command in (run, check, report, notebook, metrics, data, list_plugins, describe):
+for command in (run, check, report, notebook, submit, metrics, data, list_plugins, describe):
     main.add_command(command)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from dmlcore.registry import Registry
     from dmlcore.report.material import StudyMaterial
     from dmlcore.study.schema import StudyFile
+
+RESULTS = ("table", "probe")
+EXPLANATION = "explanation"
+"""Keys of the report's sections."""
 
 
 @frozen
@@ -130,23 +134,17 @@ class NotebookStudy:
             self._dmlcore("run", *self._needed(), str(self.path), *self._settings())
         print(self.state())
 
-    def table(self) -> Page:
-        """The results: a row a point of the grid, row 0 the untrained network."""
-        from dmlcore.report.markdown import results_table
+    def table(self) -> Shown:
+        """The results: a row a point of the grid, row 0 the untrained network; of a probe, a row a size."""
+        return self._shown(lambda key: key in RESULTS)
 
-        return Page(results_table(self._with_results().results))
+    def explanation(self) -> Shown:
+        """What changed, by how much, and which recorded figures explain it."""
+        return self._shown(lambda key: key == EXPLANATION)
 
-    def protocol(self) -> Page:
-        """What the numbers were measured under, and what has to be known beside them."""
-        from dmlcore.report.markdown import notes
-
-        return Page(notes(self._with_results().results))
-
-    def figures(self) -> Shown:
-        """The figures of the study."""
-        from dmlcore.handin.figures import figures
-
-        return Shown([Picture(name, svg) for name, svg in figures(self._with_results()).items()])
+    def details(self) -> Shown:
+        """All else that the report of the study has, each under its heading."""
+        return self._shown(lambda key: key not in (*RESULTS, EXPLANATION, "question"), headings=True)
 
     def load(self) -> StudyFile:
         """The study without its results: any value stands for those that `[best]` takes."""
@@ -162,11 +160,21 @@ class NotebookStudy:
         store = Store(self.runs)
         return study_material(load_study(self.path, _registry(), self.overrides, store), store)
 
-    def _with_results(self) -> StudyMaterial:
-        material = self._material()
-        if not material.results:
-            raise DmlcoreError(f"{self.path}: no run is finished in {self.runs}. Make one first: study.run()")
-        return material
+    def _shown(self, wanted: Callable[[str], bool], headings: bool = False) -> Shown:
+        """The pieces of the report with the wanted keys."""
+        from dmlcore.handin.showing import pieces
+
+        try:
+            chosen = [piece for piece in pieces(self._material()) if wanted(piece.key)]
+        except StudyError as error:  # [best] waits for other studies
+            return Shown([Page(str(error))])
+        items: list[Page | Picture] = []
+        for piece in chosen:
+            heading = f"### {piece.title}\n\n" if headings else ""
+            if heading or piece.markdown:
+                items.append(Page(heading + piece.markdown))
+            items += [Picture(name, svg) for name, svg in piece.figures.items()]
+        return Shown(items or [Page("Nothing is stored for this yet.")])
 
     def _needed(self) -> list[str]:
         """The studies that `[best]` needs, and those that these need."""

@@ -17,9 +17,7 @@ from dmlcore.commands.options import PATH, RUNS, SET, installed
 @click.option("-o", "output", type=PATH, help="The notebook to write.  [default: the study's name, .ipynb]")
 @click.option("--execute", is_flag=True, help="Run it here; finished runs are not made again.")
 @click.option("--pdf", is_flag=True, help="Write it as PDF too, beside the notebook.")
-def notebook(
-    study: Path, overrides: Sequence[str], root: Path, output: Path | None, execute: bool, pdf: bool
-) -> None:
+def notebook(study: Path, overrides: Sequence[str], root: Path, output: Path | None, execute: bool, pdf: bool) -> None:
     """Write a study as a notebook that runs anywhere: Colab, Jupyter, or here."""
     from dmlcore.handin.libraries import need
     from dmlcore.handin.making import make_notebook

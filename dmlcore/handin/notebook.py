@@ -66,8 +66,8 @@ def _cells(file: StudyFile, sources: Sources, overrides: Sequence[str], train: b
     yield Cell("check", _CHECK_TEXT, "if TRAIN:\n    study.check()")
     yield Cell("run", _RUN_TEXT, "if TRAIN:\n    study.run()")
     yield Cell("table", _TABLE_TEXT, "study.table()")
-    yield Cell("figures", _FIGURES_TEXT, "study.figures()")
-    yield Cell("protocol", _PROTOCOL_TEXT, "study.protocol()")
+    yield Cell("explanation", _EXPLANATION_TEXT, "study.explanation()")
+    yield Cell("details", _DETAILS_TEXT, "study.details()")
 
 
 def _title(file: StudyFile) -> str:
@@ -194,8 +194,12 @@ _TABLE_TEXT = """\
 Row 0 is the network before training. Values are means over the seeds, ± the sample deviation where there are
 several."""
 
-_FIGURES_TEXT = """\
-## Figures"""
+_EXPLANATION_TEXT = """\
+## Why
 
-_PROTOCOL_TEXT = """\
-## What the numbers mean"""
+What the recorded figures of these very runs explain."""
+
+_DETAILS_TEXT = """\
+## Looked at closer
+
+Learning curves, and what the numbers were measured under."""

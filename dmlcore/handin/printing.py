@@ -1,8 +1,8 @@
-"""A notebook as PDF: pandoc makes typst of it, typst the pages. No network, no TeX."""
+"""Notebooks and Markdown as PDF: pandoc makes typst of them, typst the pages. No network, no TeX."""
 
 from __future__ import annotations
 
-import shutil
+from collections.abc import Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,29 +19,47 @@ LAYOUT = "notebook.typ"
 
 def print_notebook(notebook: Path, pdf: Path) -> None:
     """Writes the notebook as PDF. Raises DmlcoreError where something in it can't be set."""
-    import pypandoc
+    _print(notebook.read_text(encoding="utf-8"), "ipynb", pdf, str(notebook))
 
+
+def print_markdown(text: str, path: Path) -> None:
+    """Writes Markdown in the format of the path's suffix: .pdf, .html, .tex, .md."""
+    if path.suffix == ".pdf":
+        _print(text, _MARKDOWN, path, str(path))
+    elif path.suffix == ".md":
+        path.write_text(text, encoding="utf-8")
+    else:
+        options = ["--standalone", "--embed-resources", "--mathml", "--metadata=pagetitle:dmlcore"]
+        extra = options if path.suffix == ".html" else []
+        formed = _convert(text, path.suffix[1:].replace("tex", "latex"), _MARKDOWN, extra, str(path), Path())
+        path.write_text(formed, encoding="utf-8")
+
+
+_MARKDOWN = "markdown-yaml_metadata_block"
+
+
+def _print(text: str, form: str, pdf: Path, name: str) -> None:
+    """Writes text of one of pandoc's formats as PDF; `name` stands in errors."""
     with TemporaryDirectory(prefix="dmlcore-pdf-") as scratch, as_file(files("dmlcore.handin")) as own:
         folder = Path(scratch)
-        shutil.copy(notebook, folder / "notebook.ipynb")
-        try:
-            pypandoc.convert_file(
-                str(folder / "notebook.ipynb"),
-                "typst",
-                format="ipynb",
-                outputfile=str(folder / "body.typ"),
-                cworkdir=str(folder),
-                extra_args=["--ipynb-output=all", f"--lua-filter={own / FILTER}", "--extract-media=media"],
-            )
-        except RuntimeError as error:
-            raise DmlcoreError(f"{notebook}: can't be made a PDF: {error}.") from None
+        options = ["--ipynb-output=all", f"--lua-filter={own / FILTER}", "--extract-media=media", "--columns=10000"]
+        body = _convert(text, "typst", form, options, name, folder)
         page = folder / "page.typ"
-        parts = [own / LAYOUT, folder / "body.typ"]
-        page.write_text("\n".join(part.read_text(encoding="utf-8") for part in parts), encoding="utf-8")
-        _compile(page, pdf, notebook)
+        page.write_text(f"{(own / LAYOUT).read_text(encoding='utf-8')}\n{body}", encoding="utf-8")
+        _compile(page, pdf, name)
 
 
-def _compile(page: Path, pdf: Path, notebook: Path) -> None:
+def _convert(text: str, to: str, form: str, options: Sequence[str], name: str, folder: Path) -> str:
+    """Text of one of pandoc's formats in another; files of it go to `folder`."""
+    import pypandoc  # type: ignore[import-untyped]
+
+    try:
+        return str(pypandoc.convert_text(text, to, form, extra_args=options, cworkdir=str(folder)))
+    except RuntimeError as error:
+        raise DmlcoreError(f"{name}: can't be made of {form}: {error}.") from None
+
+
+def _compile(page: Path, pdf: Path, name: str) -> None:
     import matplotlib
     import typst
 
@@ -49,5 +67,5 @@ def _compile(page: Path, pdf: Path, notebook: Path) -> None:
     try:
         made = typst.compile(page, root=page.parent, font_paths=[fonts], ignore_system_fonts=True, timestamp=0)
     except typst.TypstError as error:
-        raise DmlcoreError(f"{notebook}: can't be made a PDF: {error.diagnostic}") from None
+        raise DmlcoreError(f"{name}: can't be made a PDF: {error.diagnostic}") from None
     write_atomically(pdf, lambda scratch: scratch.write_bytes(made))

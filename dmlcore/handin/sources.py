@@ -59,7 +59,7 @@ def read_sources(studies: Iterable[Path]) -> Sources:
 
 def _absolute(path: Path) -> Path:
     """Without "..", but with symbolic links as they are: what a file names is relative to where it is found."""
-    return Path(os.path.abspath(path))
+    return Path(os.path.normpath(path.absolute()))
 
 
 def _named(path: Path, table: Mapping[str, Any]) -> Iterator[str]:

@@ -41,7 +41,7 @@ def workbench(file: StudyFile, sources: Sources, runs: Path) -> Iterator[Path]:
 
 def environment() -> Mapping[str, str]:
     """The environment variables of a notebook: data sets that lie in ./data are found from another folder."""
-    return os.environ | {"DMLCORE_DATA": os.path.abspath(os.environ.get("DMLCORE_DATA") or "data")}
+    return os.environ | {"DMLCORE_DATA": str(Path(os.environ.get("DMLCORE_DATA") or "data").absolute())}
 
 
 def _links(file: StudyFile, sources: Sources) -> dict[str, Path]:
