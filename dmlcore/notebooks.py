@@ -130,8 +130,11 @@ class NotebookStudy:
 
     def run(self) -> None:
         """Makes the runs that are not finished, and before them those that `[best]` needs."""
+        from dmlcore.handin.needs import with_needed
+
         if not self.finished:
-            self._dmlcore("run", *self._needed(), str(self.path), *self._settings())
+            studies = with_needed([self.load()], _registry(), self.overrides)
+            self._dmlcore("run", *map(str, studies), *self._settings())
         print(self.state())
 
     def table(self) -> Shown:
@@ -176,19 +179,6 @@ class NotebookStudy:
             items += [Picture(name, svg) for name, svg in piece.figures.items()]
         return Shown(items or [Page("Nothing is stored for this yet.")])
 
-    def _needed(self) -> list[str]:
-        """The studies that `[best]` needs, and those that these need."""
-        from dmlcore.study.load import load_study
-
-        found: dict[Path, None] = {}
-        ahead = list(self.load().needs)
-        while ahead:
-            path = ahead.pop()
-            if path not in found:
-                found[path] = None
-                ahead += load_study(path, _registry(), self.overrides).needs
-        return [_shortest(path) for path in found]
-
     def _settings(self) -> list[str]:
         return ["--runs", str(self.runs), *(word for value in self.overrides for word in ("--set", value))]
 
@@ -211,9 +201,3 @@ def _registry() -> Registry:
     from dmlcore.registry import Registry
 
     return Registry.of(discover())
-
-
-def _shortest(path: Path) -> str:
-    """Relative to the working folder, where it lies below it."""
-    here = Path.cwd().resolve()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)

@@ -14,6 +14,7 @@ from attrs import evolve, field, frozen
 from dmlcore.errors import DmlcoreError, StudyError
 from dmlcore.handin.execution import Say
 from dmlcore.handin.making import make_notebook
+from dmlcore.handin.needs import with_needed
 from dmlcore.handin.packing import pack
 from dmlcore.handin.printing import print_notebook
 from dmlcore.handin.readme import readme
@@ -47,6 +48,8 @@ class Submission:
     """The studies to hand in, looked over."""
 
     entries: Sequence[Entry]
+    studies: Sequence[Path]
+    """Their files, and those whose results they need, in the order to run them."""
     store: Store
     overrides: tuple[str, ...]
 
@@ -68,12 +71,15 @@ class Submission:
 
     def commands(self, path: Path) -> list[str]:
         """The commands that make the hand-in, from its study files."""
-        places = read_sources(entry.file.path for entry in self.entries)
-        files = [places.place(entry.file.path.absolute()).as_posix() for entry in self.entries]
+        sources = read_sources(entry.file.path for entry in self.entries)
+        all_files = [str(sources.place(study.absolute())) for study in self.studies]
+        files = [str(sources.place(entry.file.path.absolute())) for entry in self.entries]
         settings = [word for value in self.overrides for word in ("--set", value)]
         partial = ["--partial"] if any(entry.missing for entry in self.entries) else []
-        submit = ["dmlcore", "submit", *files, *settings, "-o", path.name, *partial]
-        return [shlex.join(["dmlcore", "run", *files, *settings]), shlex.join(submit)]
+        return [
+            shlex.join(["dmlcore", "run", *all_files, *settings]),
+            shlex.join(["dmlcore", "submit", *files, *settings, "-o", path.name, *partial]),
+        ]
 
     def _write_report(self, folder: Path, say: Say) -> None:
         say("report")
@@ -123,9 +129,11 @@ def look_over(
     files = [load_study(path, registry, overrides) for path in paths]
     _refuse_twins(files)
     entries = [_entry(file, registry, overrides, store) for file in files]
-    if not partial:
-        _refuse_missing(entries, overrides, store)
-    return Submission(entries, store, tuple(overrides))
+    unfinished = [entry for entry in entries if entry.missing]
+    if unfinished and not partial:
+        needed = with_needed([entry.file for entry in unfinished], registry, overrides)
+        raise DmlcoreError(_missing_text(unfinished, len(entries), needed, overrides, store))
+    return Submission(entries, with_needed(files, registry, overrides), store, tuple(overrides))
 
 
 def _entry(file: StudyFile, registry: Registry, overrides: Sequence[str], store: Store) -> Entry:
@@ -147,19 +155,16 @@ def _refuse_twins(files: Sequence[StudyFile]) -> None:
             raise StudyError(f"{twins}: both are named {name!r}. Leave one out, or give it another name: name = …")
 
 
-def _refuse_missing(entries: Sequence[Entry], overrides: Sequence[str], store: Store) -> None:
-    unfinished = [entry for entry in entries if entry.missing]
-    if not unfinished:
-        return
-    lines = [f"{len(unfinished)} of {len(entries)} studies can't be handed in yet."]
+def _missing_text(
+    unfinished: Sequence[Entry], of: int, studies: Sequence[Path], overrides: Sequence[str], store: Store
+) -> str:
+    """Every missing run, and the command that makes them."""
+    lines = [f"Not finished: {len(unfinished)} of {of} studies."]
     for entry in unfinished:
         lines += [f"  {entry.file.path}", *(f"    {run}" for run in entry.missing)]
     settings = [word for value in overrides for word in ("--set", value)]
-    files = [str(entry.file.path) for entry in unfinished]
-    command = shlex.join(["dmlcore", "run", *files, *settings, "--runs", str(store.root)])
-    raise DmlcoreError(
-        "\n".join([*lines, "Make what is missing:", f"    {command}", "or hand in what is there, with --partial."])
-    )
+    command = shlex.join(["dmlcore", "run", *map(str, studies), *settings, "--runs", str(store.root)])
+    return "\n".join([*lines, "Make what is missing:", f"    {command}", "or hand in what is there, with --partial."])
 
 
 def _resolved(file: StudyFile) -> list[Mapping[str, object]]:
