@@ -94,7 +94,7 @@ class NotebookStudy:
         except StudyError as error:
             return str(error)
         total = len(material.results) + len(material.unfinished) + len(material.failures)
-        return f"{len(material.results)} of {counted(total, 'run')} are finished in {self.runs / material.name}"
+        return f"{len(material.results)} of {counted(total, 'run')} finished, in {self.runs / material.name}"
 
     @property
     def finished(self) -> bool:
