@@ -3,45 +3,51 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import matplotlib
 from matplotlib.figure import Figure
 
+from dmlcore.handin.plates import Key, plate
 from dmlcore.report.material import StudyMaterial
 from dmlcore.report.table import short_name
 from dmlcore.results import Result
+from dmlcore.values import EpochSummary
 from dmlcore.wording import point_label
+
+LOSS = "loss"
 
 
 def figures(material: StudyMaterial) -> Mapping[str, str]:
-    """Name → SVG: the headline metrics of every run over its epochs, and its loss."""
+    """Name → SVG: the loss of every run over its epochs, and its headline metrics."""
     if not material.results:
         return {}
-    names = material.results[0].headline
-    return {"learning_curves": _svg(_learning_curves(material.results, names))}
+    colours = [f"C{number % 10}" for number in range(len(material.results))]
+    panels = [_panel(name, material.results, colours) for name in (LOSS, *material.results[0].headline)]
+    legend = [
+        Key(_label(result), matplotlib.colors.to_hex(colour))
+        for result, colour in zip(material.results, colours, strict=True)
+    ]
+    return {"learning_curves": plate(panels, legend)}
 
 
-def _learning_curves(results: tuple[Result, ...], names: tuple[str, ...]) -> Figure:
-    figure = Figure(figsize=(7, 2.6 * ((len(names) + 2) // 2)), layout="constrained")
-    axes = list(figure.subplots((len(names) + 2) // 2, 2, squeeze=False).flat)
-    for name in ("loss", *names):
-        axis = axes.pop(0)
-        for result in results:
-            points = [(e.epoch, e.loss if name == "loss" else (e.test or {}).get(name)) for e in result.curve]
-            known = [(epoch, value) for epoch, value in points if value is not None]
-            label = " ".join(part for part in (point_label(result.point), f"seed={result.seed}") if part)
-            axis.plot(*zip(*known, strict=True), marker="o", markersize=3, linewidth=1, label=label)
-        axis.set(title=short_name(name), xlabel="epoch")
-        axis.grid(alpha=0.3)
-    for unused in axes:
-        unused.remove()
-    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize="small")
-    return figure
-
-
-def _svg(figure: Figure) -> str:
+def _panel(name: str, results: Sequence[Result], colours: Sequence[str]) -> str:
+    figure = Figure(figsize=(3.6, 2.5), layout="constrained")
+    axis = figure.subplots()
+    for result, colour in zip(results, colours, strict=True):
+        known = [(epoch.epoch, value) for epoch in result.curve if (value := _value(epoch, name)) is not None]
+        axis.plot([epoch for epoch, _ in known], [value for _, value in known], ".-", color=colour)
+    axis.set(title=short_name(name), xlabel="epoch")
+    axis.grid(alpha=0.3)
     page = io.StringIO()
-    with matplotlib.rc_context({"svg.hashsalt": "dmlcore"}):
+    with matplotlib.rc_context({"svg.hashsalt": name}):
         figure.savefig(page, format="svg", metadata={"Date": None})
     return page.getvalue()
+
+
+def _value(epoch: EpochSummary, name: str) -> float | None:
+    return epoch.loss if name == LOSS else (epoch.test or {}).get(name)
+
+
+def _label(result: Result) -> str:
+    return " ".join(part for part in (point_label(result.point), f"seed={result.seed}") if part)
