@@ -10,10 +10,12 @@ import click
 from dmlcore import __version__
 from dmlcore.commands.check import check
 from dmlcore.commands.metrics import metrics
+from dmlcore.commands.notebook import notebook
 from dmlcore.commands.plan import plan
 from dmlcore.commands.plugins import describe, list_plugins
 from dmlcore.commands.report import report
 from dmlcore.commands.run import run
+from dmlcore.commands.submit import submit
 from dmlcore.data.commands import data
 from dmlcore.errors import DmlcoreError
 
@@ -48,5 +50,5 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-for command in (run, check, plan, report, metrics, data, list_plugins, describe):
+for command in (run, check, plan, report, notebook, submit, metrics, data, list_plugins, describe):
     main.add_command(command)

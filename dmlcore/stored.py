@@ -32,10 +32,10 @@ def study_material(file: StudyFile, store: Store) -> StudyMaterial:
 
 
 def images_at_hand(file: StudyFile) -> LabelledImages | None:
-    """The study's test images; None where they are not on this machine."""
-    run = file.probe.run if file.probe else file.runs[0]
+    """The study's test images; None where they are not on this machine, or nothing is to be run."""
+    runs = [*([file.probe.run] if file.probe else []), *file.runs[:1]]
     try:
-        return load_data(run).test
+        return load_data(runs[0]).test if runs else None
     except DataError:
         return None
 

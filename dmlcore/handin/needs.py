@@ -1,0 +1,30 @@
+"""The studies whose results a study's `[best]` needs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from dmlcore.registry import Registry
+from dmlcore.study.load import load_study
+from dmlcore.study.schema import StudyFile
+
+
+def with_needed(files: Iterable[StudyFile], registry: Registry, overrides: Sequence[str]) -> list[Path]:
+    """The study files, each once and after all that it needs; those below the working folder relative to it."""
+    found: dict[Path, None] = {}
+
+    def add(file: StudyFile) -> None:
+        for path in file.needs:
+            add(load_study(path, registry, overrides))
+        found[_short(file.path)] = None
+
+    for file in files:
+        add(file)
+    return list(found)
+
+
+def _short(path: Path) -> Path:
+    path, here = Path(os.path.normpath(path.absolute())), Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path

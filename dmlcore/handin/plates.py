@@ -1,0 +1,71 @@
+"""Several SVG panels and their legend as one picture, for those who show or keep a figure by itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from html import escape
+
+from dmlcore.report.figures.drawing import DASHES, Figure, Key
+
+COLUMNS = 2
+"""Panels in a row."""
+
+LINE = 16.0
+"""Height of a legend's line, in points."""
+
+LETTER = 5.4
+"""Mean width of the legend's letters, in points."""
+
+_SIZE = re.compile(r'width="([\d.]+)pt" height="([\d.]+)pt"')
+
+
+def plate(figure: Figure) -> str:
+    """The figure's panels in rows on a white ground, the legend below: one SVG."""
+    panels = [panel.svg for panel in figure.panels]
+    sizes = [_size(panel) for panel in panels]
+    wide = max(width for width, _ in sizes)
+    high = max(height for _, height in sizes)
+    columns = min(COLUMNS, len(panels))
+    rows = -(-len(panels) // columns)
+    total = wide * columns
+    placed = [_placed(panel, wide * (i % columns), high * (i // columns)) for i, panel in enumerate(panels)]
+    lines, bottom = _legend(figure.legend, total, rows * high)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="{total:g}pt"'
+        f' height="{bottom:g}pt" viewBox="0 0 {total:g} {bottom:g}">'
+        f'<rect width="{total:g}" height="{bottom:g}" fill="white"/>{"".join([*placed, *lines])}</svg>'
+    )
+
+
+def _size(panel: str) -> tuple[float, float]:
+    found = _SIZE.search(panel)
+    assert found is not None, "matplotlib tells the size in points"
+    return float(found[1]), float(found[2])
+
+
+def _placed(panel: str, left: float, top: float) -> str:
+    """The panel's element at a place; its lengths are in the plate's units, which are points."""
+    element = panel[panel.index("<svg") :]
+    return _SIZE.sub(rf'x="{left:g}" y="{top:g}" width="\1" height="\2"', element, count=1)
+
+
+def _legend(keys: Sequence[Key], width: float, top: float) -> tuple[list[str], float]:
+    """The lines of the legend from `top` on, in as many columns as fit, and where they end."""
+    if not keys:
+        return [], top
+    column = 40 + LETTER * max(len(key.label) for key in keys)
+    columns = max(1, min(len(keys), int(width // column)))
+    left = (width - columns * column) / 2
+    lines = [_key(key, left + column * (i % columns), top + LINE * (i // columns + 0.5)) for i, key in enumerate(keys)]
+    return lines, top + LINE * (-(-len(keys) // columns) + 0.5)
+
+
+def _key(key: Key, left: float, middle: float) -> str:
+    lengths = DASHES[key.dash][1] if key.dash else ()
+    dashes = f' stroke-dasharray="{" ".join(f"{length:g}" for length in lengths)}"' if lengths else ""
+    place = f'x="{left + 26:g}" y="{middle + 3:g}"'
+    return (
+        f'<path d="M{left:g} {middle:g}h20" stroke="{key.colour}" stroke-width="1.8"{dashes}/>'
+        f'<text {place} font-family="DejaVu Sans" font-size="8.5">{escape(key.label)}</text>'
+    )

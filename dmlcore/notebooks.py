@@ -1,0 +1,205 @@
+"""A study in a notebook: `open_study`, then one line for each thing to do or to see."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attrs import field, frozen
+
+from dmlcore.errors import DmlcoreError, StudyError
+
+if TYPE_CHECKING:
+    from dmlcore.registry import Registry
+    from dmlcore.report.material import StudyMaterial
+    from dmlcore.study.schema import StudyFile
+
+RESULTS = ("probe", "results")
+EXPLANATION = "explanation"
+"""Keys of the report's sections."""
+
+
+@frozen
+class Page:
+    """Markdown, for a notebook to show."""
+
+    markdown: str
+
+    def __repr__(self) -> str:
+        return self.markdown
+
+    def _repr_markdown_(self) -> str:
+        return self.markdown
+
+
+@frozen
+class Picture:
+    """An SVG figure, for a notebook to show."""
+
+    name: str
+    svg: str = field(repr=False)
+
+    def _repr_svg_(self) -> str:
+        return self.svg
+
+
+@frozen
+class Shown:
+    """Several things that a notebook shows below each other."""
+
+    items: Sequence[Page | Picture]
+
+    def __iter__(self) -> Iterator[Page | Picture]:
+        return iter(self.items)
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        for item in self.items:
+            display(item)  # type: ignore[no-untyped-call]
+
+
+def open_study(path: str | Path, runs: str | Path = "runs", overrides: Sequence[str] = ()) -> NotebookStudy:
+    """The study file at `path`, whose results lie in the folder `runs`.
+
+    `overrides` are values set in it, as with `--set`: "training.epochs=10".
+    Raises StudyError, which names every problem of the file.
+    """
+    study = NotebookStudy(Path(path), Path(runs), tuple(overrides))
+    study.load()
+    return study
+
+
+@frozen
+class NotebookStudy:
+    """One study: its runs are made, and its results shown, by calls."""
+
+    path: Path
+    runs: Path
+    overrides: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"{self.path}: {self.state()}"
+
+    def state(self) -> str:
+        """How many runs are finished, in words."""
+        from dmlcore.wording import counted
+
+        try:
+            _, material = self._stored()
+        except StudyError as error:
+            return str(error)
+        total = len(material.results) + len(material.unfinished) + len(material.failures)
+        return f"{len(material.results)} of {counted(total, 'run')} finished, in {self.runs / material.name}"
+
+    @property
+    def finished(self) -> bool:
+        """Whether every run has its result, those of the studies that `[best]` needs too."""
+        from dmlcore.stored import missing
+
+        try:
+            return not missing(*self._stored())
+        except StudyError:
+            return False
+
+    def fetch(self) -> None:
+        """Downloads the data set, unless its images are here or every run is finished."""
+        from dmlcore.stored import images_at_hand
+
+        dataset = self.load().study.dataset
+        if images_at_hand(self.load()) is not None:
+            print(f"The images of {dataset.name} are here.")
+        elif self.finished:
+            print("Every run is finished: no image is needed.")
+        else:
+            root = getattr(dataset, "root", None)
+            self._dmlcore("data", "fetch", dataset.name, *(["--root", str(root)] if root else []))
+
+    def check(self) -> None:
+        """Looks the study and its data over, as `dmlcore check` does."""
+        from dmlcore.stored import images_at_hand
+
+        if self.finished and images_at_hand(self.load()) is None:
+            print("Every run is finished, and the images are not here: there is nothing to look over.")
+        else:
+            self._dmlcore("check", str(self.path), *self._settings())
+
+    def run(self) -> None:
+        """Makes the runs that are not finished, and before them those that `[best]` needs."""
+        from dmlcore.handin.needs import with_needed
+
+        if not self.finished:
+            studies = with_needed([self.load()], _registry(), self.overrides)
+            self._dmlcore("run", *map(str, studies), *self._settings())
+        print(self.state())
+
+    def table(self) -> Shown:
+        """The results: a row a point of the grid, row 0 the untrained network; of a probe, a row a size."""
+        return self._shown(lambda key: key in RESULTS)
+
+    def explanation(self) -> Shown:
+        """What changed, by how much, and which recorded figures explain it."""
+        return self._shown(lambda key: key == EXPLANATION)
+
+    def details(self) -> Shown:
+        """All else that the report of the study has, each under its heading."""
+        return self._shown(lambda key: key not in (*RESULTS, EXPLANATION, "question"), headings=True)
+
+    def load(self) -> StudyFile:
+        """The study without its results: any value stands for those that `[best]` takes."""
+        from dmlcore.study.load import load_study
+
+        return load_study(self.path, _registry(), self.overrides)
+
+    def _stored(self) -> tuple[StudyFile, StudyMaterial]:
+        """The study with the best values that others found, and what is stored of it."""
+        from dmlcore.store import Store
+        from dmlcore.stored import study_material
+        from dmlcore.study.load import load_study
+
+        store = Store(self.runs)
+        file = load_study(self.path, _registry(), self.overrides, store)
+        return file, study_material(file, store)
+
+    def _shown(self, wanted: Callable[[str], bool], headings: bool = False) -> Shown:
+        """The pieces of the report with the wanted keys."""
+        from dmlcore.handin.showing import pieces
+
+        try:
+            chosen = [piece for piece in pieces(self._stored()[1]) if wanted(piece.key)]
+        except StudyError as error:  # [best] waits for other studies
+            return Shown([Page(str(error))])
+        items: list[Page | Picture] = []
+        for piece in chosen:
+            heading = f"### {piece.title}\n\n" if headings else ""
+            if heading or piece.markdown:
+                items.append(Page(heading + piece.markdown))
+            items += [Picture(name, svg) for name, svg in piece.figures.items()]
+        return Shown(items or [Page("Nothing is stored for this yet.")])
+
+    def _settings(self) -> list[str]:
+        return ["--runs", str(self.runs), *(word for value in self.overrides for word in ("--set", value))]
+
+    def _dmlcore(self, *arguments: str) -> None:
+        """Gives a command and shows its lines as they come. Raises DmlcoreError where it fails."""
+        print("$", shlex.join(["dmlcore", *arguments]), flush=True)
+        command = [sys.executable, "-m", "dmlcore", *arguments]
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8"
+        ) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                print(line.rstrip(), flush=True)
+        if process.returncode:
+            raise DmlcoreError(f"dmlcore {arguments[0]} ended with exit code {process.returncode}; see above.")
+
+
+def _registry() -> Registry:
+    from dmlcore.discovery import discover
+    from dmlcore.registry import Registry
+
+    return Registry.of(discover())

@@ -1,0 +1,182 @@
+"""The zip: what is in it, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import zipfile
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from dmlcore.errors import DmlcoreError, StudyError
+from dmlcore.handin.printing import print_notebook
+from dmlcore.handin.submission import look_over
+from dmlcore.registry import Registry
+from dmlcore.report.markdown import grid_markdown
+from dmlcore.report.table import study_table, table_grid
+from dmlcore.store import Store
+from dmlcore.stored import study_material
+from dmlcore.study.load import load_study
+from handin.conftest import OVERRIDES, PATH, HandIn
+
+
+def stored(registry: Registry) -> str:
+    """The table that the notebook and the report must show."""
+    material = study_material(load_study(PATH, registry, OVERRIDES), Store(Path("runs")))
+    return grid_markdown(table_grid(study_table(material)))
+
+
+def test_the_zip_holds_everything_sorted_and_undated(handed_in: HandIn) -> None:
+    with zipfile.ZipFile(handed_in.zip) as archive:
+        entries = archive.infolist()
+    assert [entry.filename for entry in entries] == [
+        "README.txt",
+        "environment.json",
+        "environment.txt",
+        "figures/tiny-learning_curves.svg",
+        "notebooks/tiny.ipynb",
+        "notebooks/tiny.pdf",
+        "report.html",
+        "report.pdf",
+        "studies/base/letters.toml",
+        "studies/resolved/tiny.json",
+        "studies/tiny.toml",
+        "tables/tiny.csv",
+        "tables/tiny.md",
+        "tables/tiny.tex",
+    ]
+    assert {entry.date_time for entry in entries} == {(1980, 1, 1, 0, 0, 0)}
+
+
+def test_every_step_is_told(handed_in: HandIn) -> None:
+    steps = [line for line in handed_in.said if not line.startswith("  ")]
+    assert steps[:3] == ["report", "study 1/1  tiny", "studies and environment"]
+    assert steps[3].startswith("Hand-in: handin.zip (14 files, ")
+    assert "  cell 1/11  install" in handed_in.said
+
+
+def test_the_notebook_was_executed_and_shows_what_is_stored(at_home: HandIn, real_registry: Registry) -> None:
+    notebook = nbformat.read(at_home.unpacked / "notebooks/tiny.ipynb", as_version=4)
+    nbformat.validate(notebook)
+    code = {cell.id: cell for cell in notebook.cells if cell.cell_type == "code"}
+    assert [cell.execution_count for cell in code.values()] == list(range(1, len(code) + 1))
+    (table,) = code["table"].outputs
+    assert table.data["text/markdown"] == stored(real_registry)
+    assert table.data["text/plain"] == stored(real_registry)
+    assert code["run"].outputs[0].text == "2 of 2 runs finished, in runs/tiny\n"
+    pictures = [output.data for output in code["details"].outputs if "image/svg+xml" in output.data]
+    assert pictures
+    assert all("<svg" in data["image/svg+xml"] and data["text/plain"] for data in pictures)
+
+
+def test_nothing_names_this_machine(at_home: HandIn) -> None:
+    texts = [path for path in at_home.unpacked.rglob("*") if path.suffix not in (".pdf", "")]
+    assert len(texts) == 12
+    for path in texts:
+        text = path.read_text(encoding="utf-8")
+        assert str(at_home.home) not in text, path
+        assert "dmlcore-notebook-" not in text, path
+
+
+def test_the_readme_says_what_and_how(handed_in: HandIn) -> None:
+    lines = (handed_in.unpacked / "README.txt").read_text().splitlines()
+    assert "  notebooks/tiny.pdf                that notebook on paper" in lines
+    assert lines[-3:] == [
+        "Commands that made it, given in a folder with these studies",
+        "  dmlcore run studies/tiny.toml --set training.epochs=1",
+        "  dmlcore submit studies/tiny.toml --set training.epochs=1 -o handin.zip",
+    ]
+
+
+def test_settings_and_versions_are_those_of_the_runs(handed_in: HandIn) -> None:
+    resolved = json.loads((handed_in.unpacked / "studies/resolved/tiny.json").read_text())
+    assert [run["settings"]["embedding"]["dim"] for run in resolved] == [4, 8]
+    assert {run["settings"]["training"]["epochs"] for run in resolved} == {1}
+    environment = json.loads((handed_in.unpacked / "environment.json").read_text())
+    (made_with,) = environment["runs"]["tiny"]
+    assert made_with["count"] == 2
+    assert made_with["versions"]["torch"] == environment["distributions"]["torch"]
+    pinned = (handed_in.unpacked / "environment.txt").read_text().splitlines()
+    assert f"torch=={environment['distributions']['torch']}" in pinned
+
+
+def test_the_pdf_has_the_words_the_numbers_and_pages(at_home: HandIn, real_registry: Registry, tmp_path: Path) -> None:
+    pdf = at_home.unpacked / "notebooks/tiny.pdf"
+    assert pdf.read_bytes().startswith(b"%PDF-")
+    again = tmp_path / "again.pdf"
+    print_notebook(at_home.unpacked / "notebooks/tiny.ipynb", again)
+    assert again.read_bytes() == pdf.read_bytes(), "the same notebook gives the same PDF"
+    if shutil.which("pdftotext") is None:
+        pytest.skip("pdftotext reads the PDF's text")
+    text = subprocess.run(["pdftotext", "-layout", pdf, "-"], capture_output=True, text=True, check=True).stdout
+    assert "matter?" in text
+    assert "%%writefile studies/base/letters.toml" in text
+    assert "1/" in text.replace(" ", ""), "pages are numbered"
+    numbers = stored(real_registry).splitlines()[-1].strip("| ").split(" | ")
+    assert any(all(number in line for number in numbers) for line in text.splitlines())
+
+
+def test_unfinished_runs_are_named_with_the_command_that_makes_them(at_home: HandIn, real_registry: Registry) -> None:
+    with pytest.raises(DmlcoreError) as error:
+        look_over([PATH], real_registry, [*OVERRIDES, "seeds=[0,1]"], Store(Path("runs")), partial=False)
+    assert str(error.value) == (
+        "Not finished: 1 of 1 studies.\n"
+        "  studies/tiny.toml\n"
+        "    embedding.dim=4 seed=1 (not finished)\n"
+        "    embedding.dim=8 seed=1 (not finished)\n"
+        "Make what is missing:\n"
+        "    dmlcore run studies/tiny.toml --set training.epochs=1 --set 'seeds=[0,1]' --runs runs\n"
+        "or hand in what is there, with --partial."
+    )
+
+
+def test_a_failed_run_is_missing(at_home: HandIn, real_registry: Registry) -> None:
+    overrides = [*OVERRIDES, 'grid={"embedding.dim"=[4,16]}']
+    run = load_study(PATH, real_registry, overrides).runs[1]
+    folder = Store(Path("runs")).run("tiny", run.name)
+    folder.partial.mkdir()
+    folder.note_failure("The loss became nan.")
+    with pytest.raises(DmlcoreError, match=r"\n    embedding.dim=16 seed=0 \(failed: The loss became nan.\)\n"):
+        look_over([PATH], real_registry, overrides, Store(Path("runs")), partial=False)
+
+
+def test_partial_goes_on_and_knows_what_is_missing(at_home: HandIn, real_registry: Registry) -> None:
+    overrides = [*OVERRIDES, "seeds=[0,1]"]
+    submission = look_over([PATH], real_registry, overrides, Store(Path("runs")), partial=True)
+    (entry,) = submission.entries
+    assert len(entry.material.results) == 2
+    assert entry.missing == ("embedding.dim=4 seed=1 (not finished)", "embedding.dim=8 seed=1 (not finished)")
+    assert submission.commands(Path("part.zip"))[1].endswith("-o part.zip --partial")
+
+
+def test_a_study_that_waits_for_best_values_is_missing_whole(
+    at_home: HandIn, real_registry: Registry, tmp_path: Path
+) -> None:
+    text = 'extends = "tiny.toml"\ngrid = {}\n[best]\nfrom = ["tiny.toml"]\ntake = ["embedding.dim"]\n'
+    Path("studies/best.toml").write_text(text)
+    try:
+        with pytest.raises(DmlcoreError) as error:
+            look_over([Path("studies/best.toml")], real_registry, OVERRIDES, Store(tmp_path), partial=False)
+    finally:
+        Path("studies/best.toml").unlink()
+    assert "    best.from: 0 of 2 runs of studies/tiny.toml are finished." in str(error.value)
+    assert f"    dmlcore run studies/tiny.toml studies/best.toml --set training.epochs=1 --runs {tmp_path}\n" in str(
+        error.value
+    )
+
+
+def test_two_studies_of_one_name_are_refused(at_home: HandIn, real_registry: Registry) -> None:
+    twin = Path("studies/base/tiny.toml")
+    twin.write_text('extends = "letters.toml"\n')
+    try:
+        with pytest.raises(StudyError) as error:
+            look_over([PATH, twin], real_registry, OVERRIDES, Store(Path("runs")), partial=False)
+    finally:
+        twin.unlink()
+    assert str(error.value) == (
+        "studies/tiny.toml, studies/base/tiny.toml: both are named 'tiny'."
+        " Leave one out, or give it another name: name = …"
+    )
