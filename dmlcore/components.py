@@ -177,7 +177,10 @@ class LossConfig(Component):
 
     @property
     def formula(self) -> str:
-        """Its formula for reports: LaTeX without dollar signs, in the part of it that matplotlib's mathtext draws."""
+        """Its formula for reports, numbers that a study may set as symbols.
+
+        LaTeX without dollar signs, in the part of it that matplotlib's mathtext draws.
+        """
         return ""
 
     @property

@@ -121,9 +121,8 @@ class Contrastive(LossConfig):
                 rf"\frac{{1}}{{|P_{{>0}}|}} \sum_{{(i,j) \in P}} {positive}"
                 rf" + \frac{{1}}{{|N_{{>0}}|}} \sum_{{(i,j) \in N}} {negative}"
             )
-        pull = "" if self.positive_margin is None else rf",\quad p = {self.positive_margin:g}"
         mined = r",\quad P, N\mathrm{:\ picked\ by\ the\ miner}" if self.miner else ""
-        return rf"L = {means},\quad m = {self.margin:g}{pull}{mined}"
+        return f"L = {means}{mined}"
 
     @property
     def _positive_term(self) -> str:

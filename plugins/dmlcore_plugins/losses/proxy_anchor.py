@@ -43,7 +43,6 @@ class ProxyAnchor(LossConfig):
             r"L = \frac{1}{|P^+|} \sum_{p \in P^+}"
             r" \log \left( 1 + \sum_{x \in X_p^+} e^{-\alpha (s(x,p) - \delta)} \right)"
             r" + \frac{1}{|P|} \sum_{p \in P} \log \left( 1 + \sum_{x \in X_p^-} e^{\alpha (s(x,p) + \delta)} \right)"
-            rf",\quad \delta = {self.margin:g},\quad \alpha = {self.alpha:g}"
         )
 
     @property

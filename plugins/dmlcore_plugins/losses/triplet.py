@@ -53,7 +53,7 @@ class Triplet(LossConfig):
         mined = r",\quad T\mathrm{:\ picked\ by\ the\ miner}" if self.miner else ""
         return (
             r"L = \frac{1}{|T_{>0}|} \sum_{(a,p,n) \in T} "
-            rf"\max({term[self.distance]} + m, 0),\quad m = {self.margin:g}{mined}"
+            rf"\max({term[self.distance]} + m, 0){mined}"
         )
 
     @property
