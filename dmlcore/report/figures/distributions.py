@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from dmlcore.evidence import Evidence
 from dmlcore.report.figures.axes import short_point
@@ -62,6 +63,8 @@ def _histogram(name: str, title: str, evidence: Evidence, low: float) -> Panel:
             axes.stairs(density, edges, fill=True, color=colour, alpha=0.22, linewidth=0)
             axes.stairs(density, edges, color=colour, linestyle=DASHES[dash], linewidth=1.5)
         axes.set_xlim(low, 1)
+        axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5]))
+        axes.xaxis.set_major_formatter("{x:g}")  # as 1.00 the last tick would be cut off
         axes.set_ylim(0, None)
         axes.set_title(title)
         axes.set_xlabel("cosine")
