@@ -11,7 +11,7 @@ quickstart: $(VENV)/.installed
 	$(BIN)/dmlcore run studies/quickstart.toml
 
 assignment: $(VENV)/.installed-handin
-	$(BIN)/dmlcore run studies/assignment/glyphs/*.toml
+	$(BIN)/dmlcore run studies/assignment/glyphs/*.toml --processes 2
 	$(BIN)/dmlcore submit studies/assignment/glyphs/*.toml -o handin.zip
 
 test: $(VENV)/.installed-dev

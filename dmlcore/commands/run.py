@@ -31,8 +31,23 @@ if TYPE_CHECKING:
     metavar="NAME",
     help="Who watches beside the study's own observers. Repeatable.",
 )
-def run(studies: Sequence[Path], overrides: Sequence[str], root: Path, smoke: bool, observers: Sequence[str]) -> None:
+@click.option(
+    "--processes",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Runs made at once, each with its share of the processor. The others are silent.",
+)
+def run(
+    studies: Sequence[Path],
+    overrides: Sequence[str],
+    root: Path,
+    smoke: bool,
+    observers: Sequence[str],
+    processes: int,
+) -> None:
     """Make the probes and runs of study files; finished ones are kept, stopped ones go on."""
+    from dmlcore.commands.processes import helped_by
     from dmlcore.store import Store
     from dmlcore.study.best import in_order_of_need
     from dmlcore.study.load import load_study, smoke_study
@@ -48,7 +63,10 @@ def run(studies: Sequence[Path], overrides: Sequence[str], root: Path, smoke: bo
         click.echo("A smoke run shows that every stage works; its numbers mean nothing.")
     else:
         store = Store(root)
-        good = [_run(load_study(file.path, registry, overrides, store), store, observers, registry) for file in files]
+        with helped_by(processes - 1, [file.path for file in files], overrides, root):
+            good = [
+                _run(load_study(file.path, registry, overrides, store), store, observers, registry) for file in files
+            ]
     if not all(good):
         raise SystemExit(1)
 

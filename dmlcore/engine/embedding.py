@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -16,6 +16,9 @@ from dmlcore.values import Embeddings, LabelledImages
 
 OnBatch = Callable[[int, int], None]
 """Told after each batch: images done, images in all."""
+
+KEPT = 2**28
+"""Bytes of a split up to which its images are kept as the network takes them, so that they are read only once."""
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -36,6 +39,7 @@ class SplitEmbedder:
         self._batches = embedding_loader(
             images, eval_transform(transforms), study.evaluation.batch_size, study.training
         )
+        self._kept: list[Tensor] = []
 
     def embeddings(self, model: EmbeddingModel, on_batch: OnBatch) -> Embeddings:
         """The split's embeddings (N, D)."""
@@ -56,7 +60,7 @@ class SplitEmbedder:
         model.eval()
         parts: list[np.ndarray] = []
         done, total = 0, len(self._images.labels)
-        for images, _ in self._batches:
+        for images in self._loaded():
             batch = to_batch(images, self.device, self._study.training.channels_last)
             with autocast(self._study, self.device):
                 vectors = embed(batch)
@@ -64,3 +68,15 @@ class SplitEmbedder:
             done += len(images)
             on_batch(done, total)
         return Embeddings(np.concatenate(parts), np.asarray(self._images.labels), tuple(self._images.class_names))
+
+    def _loaded(self) -> Iterator[Tensor]:
+        """The split's images (B, 3, size, size), batch after batch."""
+        if self._kept:
+            yield from self._kept
+            return
+        kept: list[Tensor] = []
+        for images, _ in self._batches:
+            if len(self._images.labels) * images[0].nbytes <= KEPT:
+                kept.append(images.clone())  # the memory that a worker process shares is limited
+            yield images
+        self._kept = kept

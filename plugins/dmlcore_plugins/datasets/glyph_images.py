@@ -1,4 +1,4 @@
-"""Pictures of letters, each drawn when it is asked for, and always the same."""
+"""Pictures of letters, each drawn when it is first asked for, and always the same."""
 
 from __future__ import annotations
 
@@ -31,6 +31,8 @@ class GlyphImages:
     noise: float
     seed: int
     labels: np.ndarray = field(init=False)
+    _drawn: dict[int, np.ndarray] = field(factory=dict, init=False, repr=False)
+    """Pixels of the pictures so far: to draw one takes longer than to augment it, and each is asked for every epoch."""
 
     @labels.default
     def _labels_class_by_class(self) -> np.ndarray:
@@ -43,6 +45,12 @@ class GlyphImages:
 
     def image(self, index: int) -> Image.Image:
         """The picture at `index`; it depends on the letter, its number among the letter's, and the seed."""
+        if index not in self._drawn:
+            self._drawn[index] = self._pixels(index)
+        return Image.fromarray(self._drawn[index])
+
+    def _pixels(self, index: int) -> np.ndarray:
+        """(size, size, 3) uint8."""
         place, number = divmod(index, self.images_per_class)
         letter = self.letters[place]
         chance = np.random.default_rng((self.seed, ord(letter), number))
@@ -50,7 +58,8 @@ class GlyphImages:
         ground, ink = self._colours(chance)
         pixels = ground + (ink - ground) * coverage[..., None]
         pixels += chance.normal(0, self.noise, (self.size, self.size, 1))
-        return Image.fromarray((pixels.clip(0, 1) * 255).round().astype(np.uint8))
+        levels: np.ndarray = (pixels.clip(0, 1) * 255).round().astype(np.uint8)
+        return levels
 
     def _coverage(self, letter: str, chance: np.random.Generator) -> np.ndarray:
         """(size, size) in [0, 1]: how much of each pixel the letter covers."""
