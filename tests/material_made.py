@@ -150,9 +150,8 @@ def made_result(
     )
 
 
-def made_probe(trials: Sequence[Any], learns: int | None, runs: int | None, samples_per_class: int | None = 5) -> Probe:
+def made_probe(trials: Sequence[Any], learns: int | None, runs: int | None) -> Probe:
     """A probe of batch sizes."""
-    sampler: dict[str, Any] = {"use": "m_per_class"}
     return Probe(
         study="made",
         path="training.batch_size",
@@ -162,8 +161,8 @@ def made_probe(trials: Sequence[Any], learns: int | None, runs: int | None, samp
         smallest_that_runs=runs,
         smallest_that_learns=learns,
         largest_that_fits=None,
-        conclusions=(),
-        settings={"sampler": sampler | ({"samples_per_class": samples_per_class} if samples_per_class else {})},
+        conclusions=(f"The smallest batch size that runs is {runs}.",),
+        settings={"sampler": {"use": "m_per_class"}},
         environment={},
         fingerprint="0" * 64,
     )
