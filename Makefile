@@ -29,6 +29,8 @@ check: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/metrics.py
+	$(BIN)/python benchmarks/recording.py
+	$(BIN)/python benchmarks/report.py
 
 docs: $(VENV)/.installed-dev
 	$(BIN)/python docs/make_reference.py

@@ -4,9 +4,9 @@
     python benchmarks/recording.py --networks resnet50 --losses triplet
 
 Steps of the real trainer on random images: each batch is trained on twice, with and without recording, and the order
-changes from pair to pair. The cost of a recorded step is the median of the differences within pairs; in training, 16
-steps of an epoch are recorded, so that the cost in % depends on how many steps that is. Where steps vary by more than
-recording takes, the recorder's own time tells more than the differences.
+changes from pair to pair. The cost of a recorded step is the median of the differences within pairs; in training, one
+step of four or fewer is recorded, so that the cost in % depends on how many steps an epoch has. Where steps vary by
+more than recording takes, the recorder's own time tells more than the differences.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import torch
 
 from dmlcore.discovery import discover
 from dmlcore.engine.model import build_loss, build_model
-from dmlcore.engine.recording import RECORDED_STEPS, Recorder
+from dmlcore.engine.recording import Recorder, recorded_steps
 from dmlcore.engine.trainer import Trainer
 from dmlcore.registry import Registry
 from dmlcore.study.load import load_study
@@ -102,7 +102,7 @@ class Cost(NamedTuple):
 
     def share(self, steps: int) -> float:
         """Of the time of an epoch of so many steps."""
-        return self.recording * min(steps, RECORDED_STEPS) / (self.without * steps)
+        return self.recording * len(recorded_steps(steps)) / (self.without * steps)
 
 
 def trainer_of(network: Network, loss: str) -> Trainer:
@@ -118,7 +118,7 @@ def trainer_of(network: Network, loss: str) -> Trainer:
 def measured(network: Network, loss: str, pairs: int) -> Cost:
     """Trains on `pairs` batches, after two to warm up, twice on each."""
     trainer = trainer_of(network, loss)
-    trainer.recorder.start_epoch(RECORDED_STEPS)  # all of which it records
+    trainer.recorder.start_epoch(1)  # whose one step it records
     recorder, nothing = Timed(trainer.recorder), Nothing()
     labels = torch.arange(network.batch_size) // SAMPLES_PER_CLASS
     without, differences = [], []
@@ -142,7 +142,7 @@ def table(network: Network, losses: list[str], pairs: int) -> str:
     lines = [
         f"### {network.title}",
         "",
-        f"{pairs} pairs of steps; {min(network.steps, RECORDED_STEPS)} of {network.steps} steps an epoch are recorded.",
+        f"{pairs} pairs of steps; {len(recorded_steps(network.steps))} of {network.steps} steps an epoch are recorded.",
         "",
         "| loss | step, ms | recording a step, ms | middle half | recorder itself, ms | of training |",
         "| --- | ---: | ---: | ---: | ---: | ---: |",

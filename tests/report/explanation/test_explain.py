@@ -305,11 +305,8 @@ def test_seeds_that_only_some_points_have_are_left_out_of_the_comparison(tmp_pat
 def test_formulas_are_in_the_part_of_latex_that_is_drawn(tmp_path: Path) -> None:
     from matplotlib.mathtext import MathTextParser
 
-    materials = [
-        made_material(tmp_path, DIMS[:3], rising, geometry=flattening_rank),
-        probed(tmp_path / "probe", TRIALS, 10, 5),
-    ]
-    formulas = [block.latex for m in materials for block in explain(m).blocks if isinstance(block, Formula)]
-    assert len(formulas) == 2
+    material = made_material(tmp_path, DIMS[:3], rising, geometry=flattening_rank)
+    formulas = [block.latex for block in explain(material).blocks if isinstance(block, Formula)]
+    assert formulas
     for formula in formulas:
         assert MathTextParser("path").parse(f"${formula}$").width > 0
