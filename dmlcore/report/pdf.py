@@ -24,7 +24,7 @@ from dmlcore.report.pictures import Pictures
 TEMPLATE = Path(__file__).parent / "templates" / "report.typ"
 
 BROAD = 90
-"""Letters in a table's widest row, above which it is set smaller."""
+"""Letters across a table, above which it is set smaller."""
 
 TOO_BROAD = 150
 """And above which its page lies on its side."""
@@ -195,11 +195,18 @@ def _recall(recall: ClassRecall) -> str:
     return f"({quoted(recall.name)}, {recall.recall:.4f}, {recall.images})"
 
 
+def _widest_words(cells: Sequence[str]) -> list[int]:
+    """Letters of the longest word of each cell, which breaks its lines between words."""
+    return [max((len(word) for word in cell.split()), default=0) for cell in cells]
+
+
+def _widest_lines(cells: Sequence[str]) -> list[int]:
+    return [max((len(line) for line in cell.split("\n")), default=0) for cell in cells]
+
+
 def _grid(grid: Grid) -> str:
-    letters = max(
-        sum(max((len(line) for line in cell.split("\n")), default=0) + 3 for cell in row)
-        for row in (grid.header, *grid.rows)
-    )
+    columns = zip(_widest_words(grid.header), *map(_widest_lines, grid.rows), strict=True)
+    letters = sum(max(column) + 3 for column in columns)
     size = "8.5pt" if letters <= BROAD else "7pt"
     header = _array(map(quoted, grid.header))
     rows = _array(_array(map(quoted, row)) for row in grid.rows)
