@@ -33,9 +33,8 @@ def study_material(file: StudyFile, store: Store) -> StudyMaterial:
 
 def images_at_hand(file: StudyFile) -> LabelledImages | None:
     """The study's test images; None where they are not on this machine, or nothing is to be run."""
-    runs = [*([file.probe.run] if file.probe else []), *file.runs[:1]]
     try:
-        return load_data(runs[0]).test if runs else None
+        return load_data(file.every_run[0]).test if file.every_run else None
     except DataError:
         return None
 

@@ -24,7 +24,7 @@ def preflight(file: StudyFile, store: Store) -> Iterator[str]:
     yield f"{file.path}: {_contents(file)}"
     seen = searched = None
     labels = np.empty(0)
-    for run in (*file.runs, *([file.probe.run] if file.probe else [])):
+    for run in file.every_run:
         study = run.study
         batches = (study.dataset, study.sampler, study.evaluation, study.loss)
         if (*batches, study.training) != seen:

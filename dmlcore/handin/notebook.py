@@ -75,10 +75,15 @@ def _title(file: StudyFile) -> str:
     facts = [
         f"- Data set `{study.dataset.name}`, network `{study.backbone.name}`, loss `{study.loss.name}`,"
         f" batches by `{study.sampler.name}`",
-        f"- {counted(len(file.runs), 'run')}: seeds {listing(map(str, study.seeds))}"
-        + "".join(f"; `{path}` = {listing(_words(value) for value in values)}" for path, values in file.grid.items()),
+        *(["- A probe of the batch size"] if file.probe else []),
+        *([_runs_text(file)] if file.runs else []),
     ]
     return "\n\n".join([f"# {study.name}", *([study.question] if study.question else []), "\n".join(facts)])
+
+
+def _runs_text(file: StudyFile) -> str:
+    varied = "".join(f"; `{path}` = {listing(_words(value) for value in values)}" for path, values in file.grid.items())
+    return f"- {counted(len(file.runs), 'run')}: seeds {listing(map(str, file.study.seeds))}{varied}"
 
 
 def _words(value: object) -> str:
@@ -93,7 +98,7 @@ Where the packages are missing, as on a new Colab machine, they are installed. O
 
 
 def _install(file: StudyFile) -> str:
-    versions = {name: version for run in file.runs for name, version in run.versions.items()}
+    versions = {name: version for run in file.every_run for name, version in run.versions.items()}
     wanted = requirements(versions)
     names = [name for name in versions if name not in ("torch", "torchvision")]
     return f"""\

@@ -50,7 +50,7 @@ def _links(file: StudyFile, sources: Sources) -> dict[str, Path]:
     A path is relative to the study file, or to the working folder where the command line gave it.
     """
     links: dict[str, Path] = {}
-    for path in _paths(tuple(run.study for run in file.runs)):
+    for path in _paths(tuple(run.study for run in file.every_run)):
         links[os.path.relpath(path)] = path.absolute()
         links[sources.place(path.absolute()).as_posix()] = path.absolute()
     return links

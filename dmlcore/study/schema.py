@@ -235,3 +235,8 @@ class StudyFile:
     needs: tuple[Path, ...] = ()
     """The study files, resolved, whose results its `[best]` takes values from."""
     probe: StudyProbe | None = None
+
+    @property
+    def every_run(self) -> tuple[Run, ...]:
+        """Its runs, and the one whose batch size its probe varies."""
+        return (*self.runs, self.probe.run) if self.probe else self.runs
