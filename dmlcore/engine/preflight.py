@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -22,25 +23,30 @@ def preflight(file: StudyFile, store: Store) -> Iterator[str]:
     batches that can't be made or that the loss can't use, with the smallest batch size that works.
     """
     yield f"{file.path}: {_contents(file)}"
-    seen = searched = None
-    labels = np.empty(0)
+    seen: Any = None
+    told: list[str] = []
     for run in file.every_run:
         study = run.study
-        batches = (study.dataset, study.sampler, study.evaluation, study.loss)
-        if (*batches, study.training) != seen:
-            seen = (*batches, study.training)
-            data = load_data(run)
-            labels = np.asarray(data.train.labels)
-            yield "  data     " + ", ".join(
-                f"{name} {counted(len(images.labels), 'image')} of {counted(len(images.class_names), 'class')}"
-                for name, images in data.splits().items()
-            )
-            yield from _epoch_lines(run, labels)
-        if batches != searched:
-            searched = batches
-            yield from _smallest_lines(run, labels)
+        settings = (study.dataset, study.sampler, study.evaluation, study.loss, study.training)
+        if settings != seen:
+            seen = settings
+            lines = list(_setting_lines(run))
+            yield from lines if lines != told else ()
+            told = lines
         if run in file.runs:
             yield f"  run      {_state(run, store)}  {run.name}"
+
+
+def _setting_lines(run: Run) -> Iterator[str]:
+    """What the settings of a run make of its data."""
+    data = load_data(run)
+    labels = np.asarray(data.train.labels)
+    yield "  data     " + ", ".join(
+        f"{name} {counted(len(images.labels), 'image')} of {counted(len(images.class_names), 'class')}"
+        for name, images in data.splits().items()
+    )
+    yield from _epoch_lines(run, labels)
+    yield from _smallest_lines(run, labels)
 
 
 def _contents(file: StudyFile) -> str:

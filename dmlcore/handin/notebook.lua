@@ -45,6 +45,13 @@ local function cell(div)
   end
 end
 
+-- A line's end within a cell, which Markdown has none of its own for.
+local function raw(inline)
+  if inline.format == "html" and inline.text:match("^<br") then
+    return pandoc.LineBreak()
+  end
+end
+
 -- Columns as wide as what is in them, the first to the left: it is of words.
 local function table_(tbl)
   for number, column in ipairs(tbl.colspecs) do
@@ -54,4 +61,4 @@ local function table_(tbl)
 end
 
 -- Cells first: what is read from an output's Markdown has tables too.
-return { { Div = cell }, { Table = table_ } }
+return { { Div = cell }, { Table = table_, RawInline = raw } }
