@@ -14,7 +14,7 @@ def rich_table(table: Table, title: str) -> RichTable:
     drawn = RichTable(title=title, box=SIMPLE_HEAD, title_justify="left", title_style="bold")
     if any(spread.best for row in table.rows for spread in row.metrics.values()):
         drawn.caption, drawn.caption_justify = f"{BEST} differs from every other row", "left"
-    drawn.add_column("run")
+    drawn.add_column("run", overflow="fold")
     for column in table.columns:
         drawn.add_column(short_name(column), justify="right")
     drawn.add_column("seeds", justify="right")
