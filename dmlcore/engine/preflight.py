@@ -9,7 +9,7 @@ import numpy as np
 
 from dmlcore.engine.batching import epoch_batches
 from dmlcore.engine.reasoning import SAMPLES_PER_CLASS, reason, smallest_batch, with_fewer_a_class
-from dmlcore.engine.splits import load_data
+from dmlcore.engine.splits import Data, load_data
 from dmlcore.errors import StudyError, TrainingError
 from dmlcore.store import Store
 from dmlcore.study.schema import Run, StudyFile
@@ -23,23 +23,26 @@ def preflight(file: StudyFile, store: Store) -> Iterator[str]:
     batches that can't be made or that the loss can't use, with the smallest batch size that works.
     """
     yield f"{file.path}: {_contents(file)}"
+    loaded: Any = None
     seen: Any = None
     told: list[str] = []
     for run in file.every_run:
         study = run.study
-        settings = (study.dataset, study.sampler, study.evaluation, study.loss, study.training)
+        images = (study.dataset, study.evaluation, run.seed if study.evaluation.select == "validation" else None)
+        if images != loaded:
+            loaded, data = images, load_data(run)
+        settings = (images, study.sampler, study.loss, study.training)
         if settings != seen:
             seen = settings
-            lines = list(_setting_lines(run))
+            lines = list(_setting_lines(run, data))
             yield from lines if lines != told else ()
             told = lines
         if run in file.runs:
             yield f"  run      {_state(run, store)}  {run.name}"
 
 
-def _setting_lines(run: Run) -> Iterator[str]:
+def _setting_lines(run: Run, data: Data) -> Iterator[str]:
     """What the settings of a run make of its data."""
-    data = load_data(run)
     labels = np.asarray(data.train.labels)
     yield "  data     " + ", ".join(
         f"{name} {counted(len(images.labels), 'image')} of {counted(len(images.class_names), 'class')}"
