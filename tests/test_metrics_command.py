@@ -145,7 +145,7 @@ def test_conformance_of_a_file_takes_options_as_any_evaluator(invoke: Any) -> No
         (
             ["e.npz", "--evaluator", "retreival"],
             "no installed plugin offers an evaluator named 'retreival'. Did you mean 'retrieval'? "
-            "Known: clustering, conformance, nearest, retrieval.",
+            "Known: clustering, conformance, hits, nearest, retrieval.",
         ),
         (
             ["e.npz", "--set", "retrieval.recall_at=[0]", "--set", "clustering.seed=3"],
