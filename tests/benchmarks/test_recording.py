@@ -16,8 +16,8 @@ BENCH: dict[str, Any] = runpy.run_path(str(SCRIPT))
 
 def test_the_share_is_of_an_epochs_time() -> None:
     cost = BENCH["Cost"](without=50.0, recording=2.0, low=1.0, high=3.0, itself=2.0)
-    assert cost.share(32) == pytest.approx(16 * 2 / (32 * 50))
-    assert cost.share(8) == pytest.approx(0.04), "every step is recorded"
+    assert cost.share(32) == pytest.approx(8 * 2 / (32 * 50))
+    assert cost.share(2) == pytest.approx(0.04), "every step is recorded"
 
 
 @pytest.mark.parametrize("loss", BENCH["LOSSES"])
@@ -33,7 +33,7 @@ def test_one_measurement_from_start_to_table() -> None:
     done = subprocess.run([sys.executable, str(SCRIPT), *arguments], capture_output=True, text=True, check=True)
     lines = done.stdout.splitlines()
     assert lines[0].startswith("1 threads, torch ")
-    assert "2 pairs of steps; 16 of 30 steps an epoch are recorded." in lines
+    assert "2 pairs of steps; 7 of 30 steps an epoch are recorded." in lines
     row = lines[-1].strip("| ").split(" | ")
     assert row[0] == "triplet"
     assert float(row[1]) > float(row[4]) > 0
