@@ -12,7 +12,7 @@ from dmlcore.engine.batching import epoch_batches
 from dmlcore.engine.evaluation import is_measured
 from dmlcore.engine.pace import Pace, measure_pace
 from dmlcore.engine.probing import planned_sizes, stored_probe, tried_sizes
-from dmlcore.engine.splits import Data, load_data
+from dmlcore.engine.splits import Data, load_data, what_sets_the_images
 from dmlcore.store import RunFolder, Store
 from dmlcore.study.schema import Run, StudyFile, StudyProbe
 
@@ -136,8 +136,7 @@ class Planner:
         )
 
     def _images(self, run: Run) -> Data:
-        study = run.study
-        key = (study.dataset, study.evaluation, run.seed if study.evaluation.select == "validation" else None)
+        key = what_sets_the_images(run)
         if key not in self._data:
             self._data[key] = load_data(run)
         return self._data[key]

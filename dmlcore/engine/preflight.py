@@ -9,7 +9,7 @@ import numpy as np
 
 from dmlcore.engine.batching import epoch_batches
 from dmlcore.engine.reasoning import SAMPLES_PER_CLASS, reason, smallest_batch, with_fewer_a_class
-from dmlcore.engine.splits import Data, load_data
+from dmlcore.engine.splits import Data, load_data, what_sets_the_images
 from dmlcore.errors import StudyError, TrainingError
 from dmlcore.store import Store
 from dmlcore.study.schema import Run, StudyFile
@@ -28,7 +28,7 @@ def preflight(file: StudyFile, store: Store) -> Iterator[str]:
     told: list[str] = []
     for run in file.every_run:
         study = run.study
-        images = (study.dataset, study.evaluation, run.seed if study.evaluation.select == "validation" else None)
+        images = what_sets_the_images(run)
         if images != loaded:
             loaded, data = images, load_data(run)
         settings = (images, study.sampler, study.loss, study.training)

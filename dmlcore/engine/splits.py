@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -54,6 +54,12 @@ class Data:
             digest.update(np.ascontiguousarray(images.labels, dtype="<i8").tobytes())
             digest.update("\n".join(images.class_names).encode())
         return facts | {"digest": digest.hexdigest()[:16]}
+
+
+def what_sets_the_images(run: Run) -> Hashable:
+    """All of a run that its images depend on; runs that differ elsewhere have the same."""
+    evaluation = run.study.evaluation
+    return run.study.dataset, evaluation, run.seed if evaluation.select == "validation" else None
 
 
 def load_data(run: Run) -> Data:
