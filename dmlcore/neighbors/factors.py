@@ -33,6 +33,9 @@ PADDING = 1e30
 CENTRED_VECTORS = 1024
 """At least so many vectors make the centre, where there are as many."""
 
+SINGLE, DOUBLE = 2.0**-23, 2.0**-52
+"""Rounding of a sum in float32, and in float64: twice the usual, since some units cut digits off where others round."""
+
 TINY = 2.0**-120
 """Room for values that a processor may take for zero, 2^-126 and less."""
 
@@ -85,35 +88,39 @@ class Room:
     def largest(self) -> Room:
         return Room(*(np.asarray(values.max()) for values in (self.norm, self.residual, self.offset, self.full)))
 
-    def error(self, other: Room, dim: int) -> Floats:
+    def error(self, other: Room, dim: int, rounding: float = SINGLE) -> Floats:
         """Largest error of the farness of these vectors to others, by products of factors with x̂ for x'.
 
         The factors' difference gives at most |x' − x̂||y'| + |x̂||y' − ŷ|, by Cauchy and Schwarz, with the norms of
-        the residuals as they are, not as they could be. A sum of n products in float32, in any order, is off by at
-        most n·u·Σ|xᵢyᵢ| (1 + n·u) (Higham, Accuracy and Stability of Numerical Algorithms, §3.1), and Σ|xᵢyᵢ| ≤
-        |x̂||ŷ| + |β(x)| + |β(y)|. Here u is 2^-23, since some units cut digits off where others round; the 16 terms
-        beyond the D leave room for β in three parts and for norms that were rounded. Products of two bfloat16 are exact
-        in float32. x', β and the exact similarity are off by their rounding in float64, 2^-53 a term.
+        the residuals as they are, not as they could be. A sum of n products, in any order, is off by at most
+        n·u·Σ|xᵢyᵢ| (1 + n·u), with the `rounding` u (Higham, Accuracy and Stability of Numerical Algorithms, §3.1), and
+        Σ|xᵢyᵢ| ≤ |x̂||ŷ| + |β(x)| + |β(y)|. The 16 terms beyond the D leave room for β in three parts and for norms
+        that were rounded. Products of two bfloat16 are exact in float32, of two float32 in float64. x', β and the
+        exact similarity are off by their rounding in float64, 2^-53 a term.
         """
         terms = dim + 16
         factors = self.residual * other.norm + self.norm * other.residual
-        addition = terms * 2.0**-23 * (self.norm * other.norm + self.offset + other.offset)
+        addition = terms * rounding * (self.norm * other.norm + self.offset + other.offset)
         double = terms * 2.0**-51 * self.full * other.full
         return np.asarray((1 + 2.0**-10) * (factors + addition + double) + terms * TINY)
 
 
 @frozen(eq=False)
 class Factor:
-    """One side of the products: x' (U, D) in float32, β (U,), and what bounds the error in each precision."""
+    """One side of the products.
 
-    centred: np.ndarray
+    matrix: (U + padding, D + 2) float32, [x', 1, β]; offset: (U,), β; room: what bounds the error in each precision.
+    """
+
+    matrix: np.ndarray
     offset: Floats
     room: dict[Precision, Room]
 
     @classmethod
     def of(cls, vectors: Vectors, frame: Frame, precision: Precision) -> Factor:
         count = len(vectors)
-        centred = np.empty((count, vectors.dim), np.float32)
+        matrix = np.zeros((count + -count % ROWS, vectors.dim + 2), np.float32)
+        centred = matrix[:count, : vectors.dim]
         offset, norm, rounded, full = (np.zeros(count) for _ in range(4))
 
         def fill(part: slice) -> None:
@@ -137,7 +144,14 @@ class Factor:
             "float32": Room(norm + residual, residual, np.abs(offset), full),
             "bfloat16": Room(norm + residual + rounded, residual + rounded, np.abs(offset), full),
         }
-        return cls(centred, offset, room)
+        matrix[:, vectors.dim] = 1
+        matrix[:count, -1], matrix[count:, -1] = offset, PADDING
+        return cls(matrix, offset, room)
+
+    @property
+    def centred(self) -> np.ndarray:
+        """x' (U, D)."""
+        return self.matrix[: len(self.offset), :-2]
 
     def left(self, which: slice | Indices, precision: Precision) -> torch.Tensor:
         """[−x', β, 1] (B, K) of some vectors, and padding."""
@@ -145,6 +159,8 @@ class Factor:
 
     def right(self, precision: Precision) -> torch.Tensor:
         """[y', 1, β] (U, K) of all vectors, and padding."""
+        if precision == "float32":
+            return torch.from_numpy(self.matrix)
         return _matrix(self.centred, self.offset, precision, flipped=False)
 
 

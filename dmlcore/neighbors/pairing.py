@@ -69,8 +69,13 @@ class Pairing:
         low, high = self.own_class(rows)
         first = np.flatnonzero(np.diff(low, prepend=-1))
         classes = zip(np.split(rows, first[1:]), low[first], high[first], strict=True)
-        blocks = [self.similarity.exact_block(ours, slice(start, stop)).ravel() for ours, start, stop in classes]
-        return np.concatenate(blocks)
+        return np.concatenate([self._class_block(ours, slice(start, stop)).ravel() for ours, start, stop in classes])
+
+    def _class_block(self, rows: Indices, own: slice) -> Floats:
+        """(B, W): the similarities of queries of one class to its items."""
+        if self.leave_one_out and len(rows) == own.stop - own.start:
+            return self.similarity.exact_square(own)
+        return self.similarity.exact_block(rows, own)
 
 
 def runs(rows: Indices, relevant: Counts, queries: int, thresholds: int) -> Iterator[Indices]:

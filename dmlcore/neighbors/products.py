@@ -11,14 +11,14 @@ import numpy as np
 import torch
 from attrs import evolve, frozen
 
-from dmlcore.neighbors.factors import ROWS, Factor, Frame, Precision
+from dmlcore.neighbors.factors import DOUBLE, ROWS, Factor, Frame, Precision
 from dmlcore.neighbors.similarity import Floats, Indices, Similarity, Vectors, parts
 from dmlcore.neighbors.threads import in_threads
 
 
 @frozen(eq=False)
 class Products:
-    """Farness of queries to a gallery: tiles in a low precision, and pairs in float32.
+    """Farness of queries to a gallery: tiles in a low precision, and pairs in a higher one.
 
     Beside the vectors this takes 4 bytes a value, and 2 or 4 for the factor of the gallery.
     """
@@ -47,12 +47,18 @@ class Products:
         """(B, K): the factor of some queries, padded with vectors that are far from all."""
         return self.queries.left(queries, self.precision).to(self.right.device)
 
-    def tile(self, left: torch.Tensor, gallery: slice) -> torch.Tensor:
+    def tile(self, left: torch.Tensor, gallery: slice, out: torch.Tensor | None = None) -> torch.Tensor:
         """(B, W): the farness of the queries of `left` to a part of the gallery, W with the padding of its end."""
         right = self.right[gallery.start : gallery.stop + -gallery.stop % ROWS].T
-        if left.device.type == "cuda" and left.dtype == torch.bfloat16:
-            return torch.mm(left, right, out_dtype=torch.float32)
-        return left @ right
+        if left.is_cuda and left.dtype == torch.bfloat16:
+            return torch.mm(left, right, out_dtype=torch.float32, out=out)
+        return torch.mm(left, right, out=out)
+
+    def empty_tile(self, queries: int, gallery: int) -> torch.Tensor:
+        """Room for a tile of so many, and their padding."""
+        rounded = self.right.is_cuda and self.right.dtype == torch.bfloat16
+        shape = (queries + -queries % ROWS, gallery + -gallery % ROWS)
+        return torch.empty(shape, dtype=torch.float32 if rounded else self.right.dtype, device=self.right.device)
 
     def error(self, queries: slice | Indices, gallery: slice) -> Floats:
         """(B,): largest error of each query's farness to any of a part of the gallery.
@@ -64,16 +70,17 @@ class Products:
         return ours.at(queries).error(theirs.at(gallery).largest(), self.queries.centred.shape[1])
 
     def pairs(self, queries: Indices, gallery: Indices) -> tuple[Floats, Floats]:
-        """(P,) each: the farness of each pair by a product in float32, and its largest error."""
+        """(P,) each: the farness of each pair by a product of float32 added up in float64, and its largest error."""
         ours, theirs = self.queries, self.gallery
         dim = ours.centred.shape[1]
         product = np.empty(len(queries))
 
         def fill(part: slice) -> None:
-            product[part] = np.vecdot(ours.centred.take(queries[part], 0), theirs.centred.take(gallery[part], 0))
+            left, right = ours.centred[queries[part]], theirs.centred[gallery[part]]
+            product[part] = np.vecdot(left.astype(np.float64), right.astype(np.float64))
 
         in_threads(fill, parts(len(queries), dim))
-        error = ours.room["float32"].at(queries).error(theirs.room["float32"].at(gallery), dim)
+        error = ours.room["float32"].at(queries).error(theirs.room["float32"].at(gallery), dim, DOUBLE)
         return ours.offset[queries] + theirs.offset[gallery] - product, error
 
 

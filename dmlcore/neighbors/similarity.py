@@ -101,6 +101,14 @@ class Similarity:
             in_threads(fill, parts(values.shape[1], self.queries.dim))
         return values
 
+    def exact_square(self, gallery: slice) -> Floats:
+        """(W, W): as `exact_block`, of a part of a gallery that is the queries to itself."""
+        vectors = self.gallery.rows(gallery)
+        values = np.empty((len(vectors), len(vectors)))
+        for row, vector in enumerate(vectors):
+            values[row, row:] = values[row:, row] = self.of_pairs(vector, vectors[row:])
+        return values
+
     def of_pairs(self, ours: Floats, theirs: Floats) -> Floats:
         """(...,): of vectors (..., D), which broadcast."""
         # numpy adds up a contiguous row in an order that depends on its length only

@@ -14,6 +14,7 @@ import torch
 from attrs import define, field, frozen
 
 from dmlcore.neighbors.dense import count_dense
+from dmlcore.neighbors.factors import ROWS
 from dmlcore.neighbors.pairing import Pairing, runs
 from dmlcore.neighbors.products import Products
 from dmlcore.neighbors.similarity import Floats, Indices
@@ -23,13 +24,16 @@ from dmlcore.neighbors.tiles import (
     MOST,
     ROUNDING,
     bits,
-    bits_of_rows,
     blocks,
+    depth_of,
     floats,
     least_of_groups,
     limits,
+    lower_by_columns,
     near_groups,
     near_values,
+    rows_of,
+    strips,
 )
 from dmlcore.neighbors.vectors import as_tensor
 
@@ -41,6 +45,9 @@ SAMPLED_EACH = 32
 
 CROWDED = 1 / 4
 """Where more of a query's groups in a tile are near than this, its whole row is compared."""
+
+CROWDED_ROWS = 1 / 4
+"""Where more of a tile's rows are compared whole than this, all are: they need not be gathered."""
 
 BETWEEN = 1 / 4
 """Where more of a query's row lies between its thresholds than this, it is made again in float64."""
@@ -56,10 +63,12 @@ Tile = tuple[slice, slice]
 class View:
     """A tile as its queries see it.
 
-    far: (B, W), with the padding; rows: B of the queries; columns: W of the gallery; error: (B,).
+    far: (B, W), with the padding; least: (B, G), of `least_of_groups`; rows: B of the queries; columns: W of the
+    gallery; error: (B,).
     """
 
     far: torch.Tensor
+    least: torch.Tensor
     rows: slice
     columns: slice
     error: Floats
@@ -94,6 +103,7 @@ class Sweep:
     thresholds: Thresholds
     block_size: int
     _states: dict[int, Block] = field(init=False)
+    _room: list[torch.Tensor] = field(init=False, factory=list)
 
     @classmethod
     def of(cls, pairing: Pairing, products: Products, relevant: Counts, block_size: int) -> Sweep:
@@ -119,19 +129,39 @@ class Sweep:
         in_threads(self._close, self._states.values())
 
     def _count_tile(self, tile: Tile) -> None:
+        room = self._room.pop() if self._room else self._empty_tile()
         rows, columns = tile
-        far = self.products.tile(self.products.left(rows), columns)
-        row, column = (as_tensor(index, far.device) for index in self.pairing.own_pairs(rows, columns))
-        far[row, column] = torch.inf
-        self._scan(View(far, rows, columns, self.products.error(rows, columns)))
+        left = self.products.left(rows)
+        far = room.view(-1)[: len(left) * _padded(columns)].view(len(left), -1)
+        least, by_column = self._fill(far, left, tile)
+        self._scan(View(far, least, rows, columns, self.products.error(rows, columns)))
         if self.pairing.leave_one_out and rows != columns:
-            self._scan(View(far.T, columns, rows, self.products.error(columns, rows)))
+            self._scan(View(far.T, by_column.T, columns, rows, self.products.error(columns, rows)))
+        self._room.append(room)
+
+    def _empty_tile(self) -> torch.Tensor:
+        return self.products.empty_tile(
+            min(self.block_size, len(self.pairing.queries)), min(self.block_size, len(self.pairing.gallery))
+        )
+
+    def _fill(self, far: torch.Tensor, left: torch.Tensor, tile: Tile) -> tuple[torch.Tensor, torch.Tensor]:
+        """Make the products of a tile, those of one class left out; the least of groups by row, and by column."""
+        row, column = self.pairing.own_pairs(*tile)
+        own = [as_tensor(index, far.device) for index in (row, column)]
+        by_row, by_column = [], bits(torch.full_like(far[: len(far) // depth_of(len(far))], torch.inf))
+        for part in strips(far):
+            strip = self.products.tile(left[part], tile[1], out=far[part])
+            which = slice(*np.searchsorted(row, [part.start, part.stop]))
+            strip[own[0][which] - part.start, own[1][which]] = torch.inf
+            by_row.append(least_of_groups(strip))
+            lower_by_columns(by_column, strip)
+        return torch.cat(by_row), by_column
 
     def _scan(self, view: View) -> None:
         """Count for the queries of a tile what it holds, while no other thread counts for them."""
         if not self.thresholds.relevant[view.rows].any():
             return
-        least = least_of_groups(view.far)[: len(view.error)]
+        least = view.least[: len(view.error)]
         state = self._states[view.rows.start]
         with state.lock:
             if not state.bounded:
@@ -141,6 +171,8 @@ class Sweep:
             limit = limits(lowest + view.error, view.far)
             row, group = near_groups(least, limit)
             crowded = np.bincount(row, minlength=len(limit)) > least.shape[1] * CROWDED
+            if crowded.mean() > CROWDED_ROWS:
+                crowded[:] = True
             if crowded.any():
                 self._count_crowded(view, np.flatnonzero(crowded), limit, highest - view.error)
                 row, group = row[~crowded[row]], group[~crowded[row]]
@@ -151,21 +183,25 @@ class Sweep:
     def _bound(self, view: View) -> None:
         """Drop thresholds with more than R items of other classes above them among the first of this tile."""
         relevant = self.thresholds.relevant[view.rows]
-        sampled = max(SAMPLED, SAMPLED_EACH * int(relevant.max()))
-        nearest = np.sort(bits(view.far[: len(view.error), :sampled]).cpu().numpy(), axis=1)
-        row = np.flatnonzero((relevant > 0) & (relevant < nearest.shape[1]))
+        most = int(relevant.max())
+        held = bits(view.far[: len(view.error), : max(SAMPLED, SAMPLED_EACH * most)]).cpu().numpy()
+        if most >= held.shape[1]:
+            return
+        row = np.flatnonzero(relevant)
         # bits of negative values are out of order among themselves: what is among them is at most 0
-        far = floats(np.maximum(nearest[row, relevant[row]], 0), view.far.dtype)
+        nearest = np.maximum(np.partition(held, most, axis=1)[row, most], 0)
+        far = floats(nearest, view.far.dtype)
         far = np.minimum(far, MOST)
         bound = self.products.frame.similarity(far + view.slack(row, far))
         self.thresholds.drop_below(row + view.rows.start, bound)
 
     def _count_crowded(self, view: View, rows: Indices, limit: torch.Tensor, sure: Floats) -> None:
         """Count for some rows of a tile, comparing all of it; what is nearer than `sure` (B,) is above all."""
-        held = bits_of_rows(view.far, rows)[:, : view.columns.stop - view.columns.start]
-        least = bits(limits(np.where(sure[rows] > 0, sure[rows], -np.inf), view.far)).numpy()
-        above = held < least[:, None]
-        between = np.flatnonzero((held <= bits(limit).numpy()[rows][:, None]) & ~above)
+        held = bits(rows_of(view.far[: len(view.error)], rows))[:, : view.columns.stop - view.columns.start]
+        least = bits(limits(np.where(sure[rows] > 0, sure[rows], -np.inf), view.far)).to(held.device)
+        most = bits(limit[as_tensor(rows)]).to(held.device)
+        above = (held < least[:, None]).contiguous().cpu().numpy()
+        between = np.flatnonzero((held <= most[:, None]).contiguous().cpu().numpy() & ~above)
         row = between // held.shape[1]
         dense = np.bincount(row, minlength=len(rows)) > BETWEEN * held.shape[1]
         if dense.any():
@@ -174,7 +210,9 @@ class Sweep:
             between, row = between[~dense[row]], row[~dense[row]]
         samples = np.where(dense, 0, _samples(above, self.pairing.gallery.weights[view.columns]))
         self.thresholds.count_above_all(rows + view.rows.start, samples)
-        self._count(view, rows[row], between - row * held.shape[1], floats(held.ravel()[between], view.far.dtype))
+        column = between - row * held.shape[1]
+        far = held[as_tensor(row, held.device), as_tensor(column, held.device)].cpu().numpy()
+        self._count(view, rows[row], column, floats(far, view.far.dtype))
 
     def _count(self, view: View, row: Indices, column: Indices, far: Floats) -> None:
         """Count pairs (P,) of a tile by their values, and gather those that these leave open."""
@@ -211,6 +249,10 @@ def round_robin(count: int) -> Iterator[tuple[int, int]]:
             if max(first, second) < count:
                 yield min(first, second), max(first, second)
         circle[1:] = circle[-1:] + circle[1:-1]
+
+
+def _padded(part: slice) -> int:
+    return part.stop - part.start + -part.stop % ROWS
 
 
 def _distinct(rows: Indices) -> Indices:

@@ -17,6 +17,9 @@ BITS = {torch.bfloat16: torch.int16, torch.float32: torch.int32}
 DEPTH = 32
 """Values of a group, at most."""
 
+STRIP = 256
+"""Rows of a strip, about."""
+
 RUN = 64
 """Groups of a row at least, where it is long enough: the least values of so many are found side by side."""
 
@@ -38,12 +41,12 @@ def bits(tile: torch.Tensor) -> torch.Tensor:
     return tile.view(BITS[tile.dtype])
 
 
-def bits_of_rows(tile: torch.Tensor, rows: Indices) -> np.ndarray:
-    """(C, W): some rows of a tile (B, W) as bits."""
+def rows_of(tile: torch.Tensor, rows: Indices) -> torch.Tensor:
+    """(C, W): some rows of a tile (B, W), in its layout, which is flipped where queries and gallery change places."""
+    if len(rows) == len(tile):
+        return tile
     which = as_tensor(rows, tile.device)
-    # along the layout that the tile has in memory, which is flipped where queries and gallery change places
-    chosen = tile.T.index_select(1, which).T.contiguous() if tile.stride(0) == 1 else tile.index_select(0, which)
-    return np.asarray(bits(chosen).cpu().numpy())
+    return tile.T.index_select(1, which).T if tile.stride(0) == 1 else tile.index_select(0, which)
 
 
 def floats(held: np.ndarray, dtype: torch.dtype) -> Floats:
@@ -51,15 +54,29 @@ def floats(held: np.ndarray, dtype: torch.dtype) -> Floats:
     return np.asarray(torch.from_numpy(held).view(dtype).double().numpy())
 
 
+def depth_of(width: int) -> int:
+    """Values of a group, in rows of this width."""
+    depth = 1
+    while 2 * depth * RUN <= width and depth < DEPTH:
+        depth *= 2
+    return depth
+
+
 def least_of_groups(far: torch.Tensor) -> torch.Tensor:
     """(B, G): the least values, as bits, of groups of a tile (B, W); group g holds the values g, g + G, g + 2·G, …"""
-    depth = 1
-    while 2 * depth * RUN <= far.shape[1] and depth < DEPTH:
-        depth *= 2
-    number = far.shape[1] // depth
-    if far.stride(0) == 1:
-        return bits(far.T).reshape(depth, number, -1).amin(0).T
-    return bits(far).reshape(-1, depth, number).amin(1)
+    return bits(far).view(len(far), depth_of(far.shape[1]), -1).amin(1)
+
+
+def strips(tile: torch.Tensor) -> list[slice]:
+    """Rows that are worked on at once, so that on a CPU they stay in the cache: a multiple of a column's groups."""
+    groups = len(tile) // depth_of(len(tile))
+    each = len(tile) if tile.is_cuda else groups * max(1, STRIP // groups)
+    return blocks(len(tile), each)
+
+
+def lower_by_columns(least: torch.Tensor, strip: torch.Tensor) -> None:
+    """Lower `least` (G, W), as bits, of the groups g, g + G, … of each column by some strip of `strips` (S, W)."""
+    torch.minimum(least, bits(strip).view(-1, *least.shape).amin(0), out=least)
 
 
 def near_groups(least: torch.Tensor, limit: torch.Tensor) -> tuple[Indices, Indices]:
