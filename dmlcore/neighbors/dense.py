@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dmlcore.neighbors.pairing import Pairing
-from dmlcore.neighbors.similarity import Floats, Indices, Similarity, lengths, parts
+from dmlcore.neighbors.similarity import Floats, Indices
 from dmlcore.neighbors.threads import in_threads
 from dmlcore.neighbors.thresholds import Thresholds
 
@@ -38,25 +38,8 @@ def _count_block(pairing: Pairing, thresholds: Thresholds, queries: Indices, whi
         others.sort()
         open_rows[row] = not thresholds.count_sorted(int(which[row]), others, error)
 
-    similarities, errors = _products(pairing.similarity, queries, columns)
+    similarities, errors = pairing.similarity.quick_block(queries, columns)
     in_threads(lambda row: count(row, similarities[row], errors[row]), range(len(queries)))
     again = np.flatnonzero(open_rows)
     exact = pairing.similarity.exact_block(queries[again], columns)
     in_threads(lambda place: count(again[place], exact[place], 0.0), range(len(again)))
-
-
-def _products(similarity: Similarity, queries: Indices, columns: slice) -> tuple[Floats, Floats]:
-    """(B, W), and (B,) the largest error of each row, as for the float32 sums of `Products`."""
-    ours = similarity.queries.rows(queries)
-    norms, most = lengths(ours), 0.0
-    values = np.empty((len(queries), columns.stop - columns.start))
-    for part in parts(values.shape[1], max(1, ours.shape[1] // 16)):
-        theirs = similarity.gallery.rows(slice(columns.start + part.start, columns.start + part.stop))
-        others = lengths(theirs)
-        most = max(most, others.max())
-        np.matmul(ours, theirs.T, out=values[:, part])
-        if similarity.distance == "l2":
-            values[:, part] = 2 * values[:, part] - np.square(others) - np.square(norms)[:, None]
-    size = np.square(norms + most) if similarity.distance == "l2" else norms * most
-    facts = np.finfo(np.float64)
-    return values, 4 * (ours.shape[1] + 4) * (facts.eps / 2 * size + float(facts.tiny))

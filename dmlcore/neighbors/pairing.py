@@ -51,31 +51,39 @@ class Pairing:
     def thresholds(self, rows: Indices) -> Floats:
         """(T,): the similarities of some queries, one after the other, to their own class, each falling."""
         row, column = self.own_pairs(rows)
+        if len(column) < LARGE_CLASS * len(rows):
+            similarities = self.similarity.exact(rows[row], column)
+        else:
+            similarities = np.concatenate([self.similarity.exact_block(*each).ravel() for each in self._classes(rows)])
+        return self._falling(rows, row, column, similarities)
+
+    def quick_thresholds(self, rows: Indices) -> tuple[Floats, Floats]:
+        """As `thresholds`, and (B,) their largest error: where classes are large, products in float64 save time."""
+        row, column = self.own_pairs(rows)
+        if len(column) < LARGE_CLASS * len(rows):
+            return self.thresholds(rows), np.zeros(len(rows))
+        blocks = [self.similarity.quick_block(*each) for each in self._classes(rows)]
+        similarities, errors = (np.concatenate([block[part].ravel() for block in blocks]) for part in (0, 1))
+        return self._falling(rows, row, column, similarities), errors
+
+    def _classes(self, rows: Indices) -> Iterator[tuple[Indices, slice]]:
+        """The rows class by class, with the part of the gallery that is of the class."""
+        low, high = self.own_class(rows)
+        first = np.flatnonzero(np.diff(low, prepend=-1))
+        for ours, start, stop in zip(np.split(rows, first[1:]), low[first], high[first], strict=True):
+            yield ours, slice(start, stop)
+
+    def _falling(self, rows: Indices, row: Indices, column: Indices, similarities: Floats) -> Floats:
+        """(T,): the similarities (P,) of `own_pairs` as `thresholds`: each query's falling, without itself."""
         samples = self.gallery.weights[column]
         if self.leave_one_out:
             samples = samples - (rows[row] == column)
-        similarities = self._own_similarities(rows, row, column)
         counts = np.bincount(row, samples, len(rows)).astype(np.int64)
         held = np.arange(counts.max(initial=0)) < counts[:, None]
         sheet = np.full(held.shape, np.inf)
         sheet[held] = -np.repeat(similarities, samples)
         sheet.sort(axis=1)
         return -sheet[held]
-
-    def _own_similarities(self, rows: Indices, row: Indices, column: Indices) -> Floats:
-        """(P,): of the pairs of `own_pairs`, class by class where classes are large."""
-        if len(column) < LARGE_CLASS * len(rows):
-            return self.similarity.exact(rows[row], column)
-        low, high = self.own_class(rows)
-        first = np.flatnonzero(np.diff(low, prepend=-1))
-        classes = zip(np.split(rows, first[1:]), low[first], high[first], strict=True)
-        return np.concatenate([self._class_block(ours, slice(start, stop)).ravel() for ours, start, stop in classes])
-
-    def _class_block(self, rows: Indices, own: slice) -> Floats:
-        """(B, W): the similarities of queries of one class to its items."""
-        if self.leave_one_out and len(rows) == own.stop - own.start:
-            return self.similarity.exact_square(own)
-        return self.similarity.exact_block(rows, own)
 
 
 def runs(rows: Indices, relevant: Counts, queries: int, thresholds: int) -> Iterator[Indices]:

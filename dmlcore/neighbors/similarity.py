@@ -101,13 +101,24 @@ class Similarity:
             in_threads(fill, parts(values.shape[1], self.queries.dim))
         return values
 
-    def exact_square(self, gallery: slice) -> Floats:
-        """(W, W): as `exact_block`, of a part of a gallery that is the queries to itself."""
-        vectors = self.gallery.rows(gallery)
-        values = np.empty((len(vectors), len(vectors)))
-        for row, vector in enumerate(vectors):
-            values[row, row:] = values[row:, row] = self.of_pairs(vector, vectors[row:])
-        return values
+    def quick_block(self, queries: Indices, gallery: slice) -> tuple[Floats, Floats]:
+        """As `exact_block` by products (B, W) in float64, and (B,) the largest error of each row.
+
+        The error is that of a sum of D products in any order, as in `factors.Room.error`.
+        """
+        ours = self.queries.rows(queries)
+        norms, most = lengths(ours), 0.0
+        values = np.empty((len(queries), gallery.stop - gallery.start))
+        for part in parts(values.shape[1], max(1, ours.shape[1] // 16)):
+            theirs = self.gallery.rows(slice(gallery.start + part.start, gallery.start + part.stop))
+            others = lengths(theirs)
+            most = max(most, others.max())
+            np.matmul(ours, theirs.T, out=values[:, part])
+            if self.distance == "l2":
+                values[:, part] = 2 * values[:, part] - np.square(others) - np.square(norms)[:, None]
+        size = np.square(norms + most) if self.distance == "l2" else norms * most
+        facts = np.finfo(np.float64)
+        return values, 4 * (ours.shape[1] + 4) * (facts.eps / 2 * size + float(facts.tiny))
 
     def of_pairs(self, ours: Floats, theirs: Floats) -> Floats:
         """(...,): of vectors (..., D), which broadcast."""

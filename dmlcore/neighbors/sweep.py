@@ -109,8 +109,11 @@ class Sweep:
     def of(cls, pairing: Pairing, products: Products, relevant: Counts, block_size: int) -> Sweep:
         """relevant: (Q,), R of the queries that are swept, and 0 of others."""
         swept = np.flatnonzero(relevant)
-        values = [pairing.thresholds(rows) for rows in runs(swept, relevant, block_size, block_size**2 // 8)]
-        return cls(pairing, products, Thresholds.of(np.concatenate(values), relevant), block_size)
+        made = [pairing.quick_thresholds(rows) for rows in runs(swept, relevant, block_size, block_size**2 // 8)]
+        values, errors = (np.concatenate(part) for part in zip(*made, strict=True))
+        error = np.zeros(len(relevant))
+        error[swept] = errors
+        return cls(pairing, products, Thresholds.of(values, relevant, error), block_size)
 
     def __attrs_post_init__(self) -> None:
         self._states = {rows.start: Block() for rows in blocks(len(self.pairing.queries), self.block_size)}
@@ -206,6 +209,7 @@ class Sweep:
         dense = np.bincount(row, minlength=len(rows)) > BETWEEN * held.shape[1]
         if dense.any():
             queries = rows[dense] + view.rows.start
+            self._make_exact(queries)
             count_dense(self.pairing, self.thresholds, queries, queries, view.columns)
             between, row = between[~dense[row]], row[~dense[row]]
         samples = np.where(dense, 0, _samples(above, self.pairing.gallery.weights[view.columns]))
@@ -235,9 +239,14 @@ class Sweep:
         state.open.clear()
         unsettled = self._count_near(row, column, *self.products.pairs(row, column))
         row, column = row[unsettled], column[unsettled]
+        self._make_exact(row)
         samples = self.pairing.gallery.weights[column]
         self.thresholds.count_exact(row, self.pairing.similarity.exact(row, column), samples)
         self.thresholds.drop(np.unique(row))
+
+    def _make_exact(self, rows: Indices) -> None:
+        rows = self.thresholds.inexact(rows)
+        self.thresholds.make_exact(rows, self.pairing.thresholds(rows))
 
 
 def round_robin(count: int) -> Iterator[tuple[int, int]]:

@@ -25,22 +25,37 @@ class Thresholds:
     """The own classes of Q queries, each sorted by similarity, and what was counted so far.
 
     values: (T,), query after query, each falling; starts, live: (Q,), a query's first threshold, and the end of those
-    that still matter; relevant: (Q,), R, thresholds of a query, none where it is not followed. strictly, at_least:
-    (T,), items of other classes above, or at or above, a threshold and below the one before it.
+    that still matter; relevant: (Q,), R, thresholds of a query, none where it is not followed; error: (Q,), how far its
+    values may be from the exact ones. strictly, at_least: (T,), items of other classes above, or at or above, a
+    threshold and below the one before it.
     """
 
     values: Floats
     starts: Indices
     live: Indices
     relevant: Counts
+    error: Floats
     strictly: Counts
     at_least: Counts
 
     @classmethod
-    def of(cls, values: Floats, relevant: Counts) -> Thresholds:
+    def of(cls, values: Floats, relevant: Counts, error: Floats | None = None) -> Thresholds:
+        """values: as those of the class, exact where there is no `error`."""
         ends = np.cumsum(relevant)
         counts = np.zeros(len(values), np.int64)
-        return cls(values, ends - relevant, ends, relevant, counts, counts.copy())
+        error = np.zeros(len(relevant)) if error is None else error
+        return cls(values, ends - relevant, ends, relevant, error, counts, counts.copy())
+
+    def inexact(self, rows: Indices) -> Indices:
+        """Those of the rows, each once, whose values are not exact."""
+        return np.unique(rows[self.error[rows] > 0])
+
+    def make_exact(self, rows: Indices, values: Floats) -> None:
+        """Give these queries their exact values, one query after the other; what was counted stays."""
+        lengths = self.relevant[rows]
+        offset = np.arange(len(values)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        self.values[np.repeat(self.starts[rows], lengths) + offset] = values
+        self.error[rows] = 0
 
     def limits(self, rows: slice | Indices) -> tuple[Floats, Floats]:
         """(B,) each: the lowest threshold of a query that still matters, and its highest; ∞ where it has none."""
@@ -50,6 +65,7 @@ class Thresholds:
             return nothing, nothing
         last = len(self.values) - 1
         lowest, highest = self.values[self.live[rows] - 1], self.values[np.minimum(self.starts[rows], last)]
+        lowest, highest = lowest - self.error[rows], highest + self.error[rows]
         return np.where(followed, lowest, np.inf), np.where(followed, highest, np.inf)
 
     def count(self, rows: Indices, similarities: Floats, error: Floats, samples: Counts) -> np.ndarray:
@@ -57,6 +73,7 @@ class Thresholds:
 
         Returns those, (I,) bool, that may be on either side of a threshold: they are left uncounted.
         """
+        error = error + self.error[rows]
         place = self._place(rows, similarities + error, ties=False)
         below_all = place == self.live[rows]
         unsettled = ~below_all & (self._at(place) >= similarities - error)
@@ -113,7 +130,7 @@ class Thresholds:
 
         They are known to have more than R items above them: R of these are counted at once.
         """
-        end = np.maximum(self._place(rows, similarities, ties=True), self.starts[rows] + 1)
+        end = np.maximum(self._place(rows, similarities - self.error[rows], ties=True), self.starts[rows] + 1)
         fewer = np.flatnonzero(end < self.live[rows])
         rows, end = rows[fewer], end[fewer]
         self.live[rows] = end
