@@ -246,7 +246,8 @@ class Sweep:
 
     def _make_exact(self, rows: Indices) -> None:
         rows = self.thresholds.inexact(rows)
-        self.thresholds.make_exact(rows, self.pairing.thresholds(rows))
+        if len(rows):
+            self.thresholds.make_exact(rows, self.pairing.thresholds(rows))
 
 
 def round_robin(count: int) -> Iterator[tuple[int, int]]:

@@ -513,3 +513,27 @@ def test_zero_has_no_cosine_but_a_distance() -> None:
     )
     for distance in ("l2", "inner_product"):
         assert_same(rank(vectors, labels, distance=distance), rank(vectors, labels, distance=distance, block_size=90))
+
+
+def test_exact_thresholds_with_pairs_that_only_exact_sums_tell_apart() -> None:
+    """Classes of few, whose thresholds are exact from the start, and others a few last digits from a tie."""
+    generator = np.random.default_rng(3)
+    vectors = np.repeat(generator.standard_normal((40, 16)), 4, axis=0)
+    vectors += 1e-16 * generator.integers(-2, 3, vectors.shape)
+    labels = generator.permutation(np.repeat(np.arange(80), 2))
+    ranking = rank(vectors, labels, distance="l2", first_pass="float32")
+    exact = rank(vectors, labels, distance="l2", first_pass="float64")
+    np.testing.assert_array_equal(ranking.pessimistic.first, exact.pessimistic.first)
+    np.testing.assert_array_equal(ranking.optimistic.map_at_r, exact.optimistic.map_at_r)
+
+
+def test_rough_thresholds_of_large_classes_are_made_exact_where_they_decide() -> None:
+    generator = np.random.default_rng(4)
+    vectors = generator.integers(-2, 3, (600, 3)) / 3 + 1e-15 * generator.integers(-1, 2, (600, 3))
+    labels = np.arange(600) % 12
+    for distance in ("l2", "inner_product"):
+        ranking = rank(vectors, labels, distance=distance, first_pass="float32")  # type: ignore[arg-type]
+        exact = rank(vectors, labels, distance=distance, first_pass="float64")  # type: ignore[arg-type]
+        for ours, theirs in ((ranking.pessimistic, exact.pessimistic), (ranking.optimistic, exact.optimistic)):
+            np.testing.assert_array_equal(ours.first, theirs.first)
+            np.testing.assert_array_equal(ours.map_at_r, theirs.map_at_r)
