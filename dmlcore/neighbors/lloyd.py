@@ -14,7 +14,16 @@ from attrs import define
 from dmlcore.neighbors.products import Products, bfloat16_pays, true_float32
 from dmlcore.neighbors.similarity import Floats, Indices, Similarity, Vectors
 from dmlcore.neighbors.threads import in_threads
-from dmlcore.neighbors.tiles import ROUNDING, blocks, floats, least_of_groups, limits, near_groups, near_values
+from dmlcore.neighbors.tiles import (
+    ROUNDING,
+    blocks,
+    floats,
+    least_of_groups,
+    limits,
+    near_groups,
+    near_values,
+    part_of,
+)
 
 BLOCK = 2048
 """Samples, and centres, that are compared at once."""
@@ -122,12 +131,15 @@ class Clustering:
         if not len(rows) or not len(centres):
             return
         products = self.products.with_gallery(Vectors(self.centres, centres))
+        rooms: list[torch.Tensor] = []
 
         def search(block: slice) -> None:
             left = products.left(rows[block])
+            room = rooms.pop() if rooms else products.empty_tile(min(BLOCK, len(rows)), min(BLOCK, len(centres)))
             for columns in blocks(len(centres), BLOCK):
-                far = products.tile(left, columns)
+                far = products.tile(left, columns, out=part_of(room, len(left), products.width(columns)))
                 self._compare(far, rows[block], centres[columns], products.error(rows[block], columns))
+            rooms.append(room)
 
         in_threads(search, blocks(len(rows), BLOCK))
 

@@ -49,7 +49,7 @@ class Products:
 
     def tile(self, left: torch.Tensor, gallery: slice, out: torch.Tensor | None = None) -> torch.Tensor:
         """(B, W): the farness of the queries of `left` to a part of the gallery, W with the padding of its end."""
-        right = self.right[gallery.start : gallery.stop + -gallery.stop % ROWS].T
+        right = self.right[gallery.start : gallery.start + self.width(gallery)].T
         if left.is_cuda and left.dtype == torch.bfloat16:
             return torch.mm(left, right, out_dtype=torch.float32, out=out)
         return torch.mm(left, right, out=out)
@@ -59,6 +59,10 @@ class Products:
         rounded = self.right.is_cuda and self.right.dtype == torch.bfloat16
         shape = (queries + -queries % ROWS, gallery + -gallery % ROWS)
         return torch.empty(shape, dtype=torch.float32 if rounded else self.right.dtype, device=self.right.device)
+
+    def width(self, gallery: slice) -> int:
+        """Columns of the tile of a part of the gallery, with the padding of its end."""
+        return int(gallery.stop + -gallery.stop % ROWS - gallery.start)
 
     def error(self, queries: slice | Indices, gallery: slice) -> Floats:
         """(B,): largest error of each query's farness to any of a part of the gallery.

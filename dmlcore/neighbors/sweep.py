@@ -14,7 +14,6 @@ import torch
 from attrs import define, field, frozen
 
 from dmlcore.neighbors.dense import count_dense
-from dmlcore.neighbors.factors import ROWS
 from dmlcore.neighbors.pairing import Pairing, runs
 from dmlcore.neighbors.products import Products
 from dmlcore.neighbors.similarity import Floats, Indices
@@ -32,6 +31,7 @@ from dmlcore.neighbors.tiles import (
     lower_by_columns,
     near_groups,
     near_values,
+    part_of,
     rows_of,
     strips,
 )
@@ -135,7 +135,7 @@ class Sweep:
         room = self._room.pop() if self._room else self._empty_tile()
         rows, columns = tile
         left = self.products.left(rows)
-        far = room.view(-1)[: len(left) * _padded(columns)].view(len(left), -1)
+        far = part_of(room, len(left), self.products.width(columns))
         least, by_column = self._fill(far, left, tile)
         self._scan(View(far, least, rows, columns, self.products.error(rows, columns)))
         if self.pairing.leave_one_out and rows != columns:
@@ -259,10 +259,6 @@ def round_robin(count: int) -> Iterator[tuple[int, int]]:
             if max(first, second) < count:
                 yield min(first, second), max(first, second)
         circle[1:] = circle[-1:] + circle[1:-1]
-
-
-def _padded(part: slice) -> int:
-    return part.stop - part.start + -part.stop % ROWS
 
 
 def _distinct(rows: Indices) -> Indices:

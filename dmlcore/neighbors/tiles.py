@@ -97,6 +97,11 @@ def near_values(
     return row[which], depth * number + group[which], floats(held.ravel()[near], far.dtype)
 
 
+def part_of(room: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
+    """A tile of this shape in the room of one that is as large, or larger."""
+    return room.view(-1)[: rows * columns].view(rows, columns)
+
+
 def blocks(count: int, size: int) -> list[slice]:
     """Slices of so many, that cover `count`."""
     return [slice(start, min(start + size, count)) for start in range(0, count, size)]

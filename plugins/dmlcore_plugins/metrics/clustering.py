@@ -70,7 +70,7 @@ class Clustering(EvaluatorConfig):
         from dmlcore_plugins.metrics.refusals import refusals
 
         with refusals(self.name):
-            vectors = checked_vectors(queries.vectors, "queries").astype(np.float32)
+            vectors = checked_vectors(queries.vectors, "queries").astype(np.float32, copy=False)
             labels = checked_labels(queries.labels, len(vectors), "labels of queries")
             _check_classes(labels)
         runs = [_agreement(vectors, labels, FIRST_SEED + offset) for offset in range(self.seeds)]
