@@ -29,6 +29,7 @@ check: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/metrics.py
+	$(BIN)/python benchmarks/exactness.py
 	$(BIN)/python benchmarks/recording.py
 	$(BIN)/python benchmarks/report.py
 

@@ -343,12 +343,12 @@ def machine() -> str:
     )
 
 
-def write(text: str, page: Path) -> None:
+def write(text: str, page: Path, begin: str = BEGIN, end: str = END) -> None:
     """Puts the text between the page's markers."""
-    before, begin, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not end:
-        raise SystemExit(f"{page}: the lines {BEGIN} and {END} are missing: nothing was written. The tables:\n\n{text}")
+    before, _, rest = page.read_text(encoding="utf-8").partition(begin)
+    _, ended, after = rest.partition(end)
+    if not ended:
+        raise SystemExit(f"{page}: the lines {begin} and {end} are missing: nothing was written. The tables:\n\n{text}")
     page.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}", encoding="utf-8")
 
 

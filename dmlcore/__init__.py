@@ -42,6 +42,7 @@ from dmlcore.values import (
     SamplerContext,
     Split,
 )
+from dmlcore.watching import tell_progress
 
 __version__ = "0.1.0"
 
@@ -82,4 +83,5 @@ __all__ = [
     "hookimpl",
     "option",
     "read_rgb",
+    "tell_progress",
 ]

@@ -247,7 +247,8 @@ class EvaluatorConfig(Component):
         """Metric name → value. Without a gallery each query is ranked against all other queries.
 
         What a reader must know beside the numbers is said by `warnings.warn(text, MetricWarning)`; the engine
-        keeps it in the result.
+        keeps it in the result. A long evaluation tells how far it is by `tell_progress`. Raises ValueError where the
+        embeddings can't be measured; the engine tells the user what to do.
         """
         raise NotImplementedError
 

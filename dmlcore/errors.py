@@ -33,5 +33,13 @@ class DamagedDataError(DataError):
     """Images are there, but damaged or of another edition: a good copy beside them would not be found."""
 
 
+class MeasurementError(DmlcoreError):
+    """Embeddings that an evaluator can't measure: for their values, or for the samples that they are of."""
+
+    def __init__(self, problem: str, *, of_values: bool) -> None:
+        super().__init__(problem)
+        self.of_values = of_values
+
+
 class TrainingError(DmlcoreError):
     """Training can't go on: non-finite loss, collapse, or a batch that the loss can't use."""

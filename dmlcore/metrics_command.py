@@ -11,8 +11,8 @@ from attrs import frozen
 
 from dmlcore import __version__
 from dmlcore.components import USE, EvaluatorConfig
-from dmlcore.engine.evaluation import measure
-from dmlcore.errors import StudyError
+from dmlcore.engine.evaluation import Watch, measure
+from dmlcore.errors import DataError, MeasurementError, StudyError
 from dmlcore.registry import Registry
 from dmlcore.study.document import Document, Origin, dotted, parse_override
 from dmlcore.study.structure import Structurer, plain
@@ -55,15 +55,23 @@ class Measured:
 
 
 def measured(
-    source: str, queries: Embeddings, gallery: Embeddings | None, evaluators: Sequence[EvaluatorConfig]
+    source: str,
+    queries: Embeddings,
+    gallery: Embeddings | None,
+    evaluators: Sequence[EvaluatorConfig],
+    watch: Watch,
 ) -> Measured:
     """The metrics of embeddings; `source` is where they come from, in words.
 
-    Raises StudyError where queries and gallery can't be compared, and what the evaluators raise.
+    Raises StudyError where queries and gallery can't be compared, DataError where they can't be measured.
     """
     if gallery is not None:
         _check_alike(queries, gallery)
-    metrics, notes = measure(evaluators, queries, gallery)
+    try:
+        metrics, notes = measure(evaluators, queries, gallery, watch)
+    except MeasurementError as error:
+        cure = "Leave these rows out, or mend what made them." if error.of_values else "Check the labels."
+        raise DataError(f"{source}: {error}", cure) from None
     return Measured(source, queries, gallery, tuple(evaluators), metrics, tuple(notes))
 
 

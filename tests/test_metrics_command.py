@@ -177,11 +177,23 @@ def test_conformance_of_a_file_takes_options_as_any_evaluator(invoke: Any) -> No
             "The classes have names in one of the two files and numbers in the other, so they can't be matched. "
             "Give names in both, or numbers in both.",
         ),
+        (
+            ["broken.npz"],
+            "broken.npz: retrieval: queries hold NaN or infinite values in 1 of 2 rows: 1.\n"
+            "Leave these rows out, or mend what made them.",
+        ),
+        (
+            ["e.npz", "--gallery", "alone.npz", "--evaluator", "retrieval"],
+            "e.npz against alone.npz: retrieval: all 2 samples to rank are of one class, label 0: a ranking needs two "
+            "classes or more.\nCheck the labels.",
+        ),
     ],
 )
 def test_a_mistake_is_one_message(invoke: Any, arguments: list[str], message: str) -> None:
     np.savez("three.npz", vectors=np.eye(3), labels=["a", "b", "a"])
     np.savez("numbered.npz", vectors=np.eye(2), labels=[0, 1])
+    np.savez("broken.npz", vectors=[[0, 1], [np.nan, 2]], labels=["a", "a"])
+    np.savez("alone.npz", vectors=np.eye(2), labels=["a", "a"])
     assert invoke(*arguments, code=1).stderr == f"Error: {message}\n"
 
 

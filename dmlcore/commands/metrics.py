@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,11 +75,30 @@ def metrics(
     chosen = chosen_evaluators(names, overrides, installed())
     queries = read_embeddings(embeddings, vectors, labels) if embeddings else example_embeddings()
     gallery = read_embeddings(gallery_path, vectors, gallery_labels) if gallery_path else None
-    result = measured(str(embeddings or "made-up embeddings"), queries, gallery, chosen)
+    source = str(embeddings or "made-up embeddings") + (f" against {gallery_path}" if gallery_path else "")
+    with _progress() as watch:
+        result = measured(source, queries, gallery, chosen, watch)
     if as_json:
         click.echo(result.as_json())
     else:
         _show(result, conformance)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on the terminal's stderr, for the evaluator at work."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+        task = bars.add_task("", visible=False)
+
+        def watch(evaluator: str, done: int, total: int) -> None:
+            bars.update(task, description=evaluator, completed=done, total=total, visible=True)
+
+        yield watch
 
 
 def _show(result: Measured, conformance: bool) -> None:

@@ -4,34 +4,42 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from dmlcore.components import EvaluatorConfig, MetricWarning
-from dmlcore.errors import PluginError, TrainingError
+from dmlcore.errors import DataError, MeasurementError, PluginError, TrainingError
+from dmlcore.neighbors import VectorError
 from dmlcore.study.schema import Study
 from dmlcore.values import Embeddings
+from dmlcore.watching import watched_by
+
+Watch = Callable[[str, int, int], object]
+"""Is called with the name of an evaluator, and how many of all its steps are done."""
 
 
 def measure(
-    evaluators: Iterable[EvaluatorConfig], embeddings: Embeddings, gallery: Embeddings | None = None
+    evaluators: Iterable[EvaluatorConfig],
+    embeddings: Embeddings,
+    gallery: Embeddings | None = None,
+    watch: Watch = lambda evaluator, done, total: None,
 ) -> tuple[dict[str, float], list[str]]:
     """Metrics named evaluator/metric, and what the evaluators have to say about them.
 
-    Without a gallery each embedding is measured against all others.
-    Raises TrainingError where the embeddings can't be measured (NaN, inf).
+    Without a gallery each embedding is measured against all others. `watch` hears how far a long evaluation is.
+    Raises MeasurementError where the embeddings can't be measured.
     """
     metrics: dict[str, float] = {}
     notes: list[str] = []
     for evaluator in evaluators:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", MetricWarning)
-            try:
+            with _refusals(evaluator), watched_by(partial(watch, evaluator.name)):
                 values = evaluator.evaluate(embeddings, gallery)
-            except ValueError as error:
-                raise TrainingError(f"The embeddings can't be measured by {evaluator.name!r}: {error}") from error
         metrics |= {f"{evaluator.name}/{name}": _number(evaluator, name, value) for name, value in values.items()}
         notes += [f"{evaluator.name}: {note.message}" for note in caught if issubclass(note.category, MetricWarning)]
         for note in caught:
@@ -45,17 +53,37 @@ def per_query(
 ) -> dict[str, npt.NDArray[np.float64]]:
     """Each query's own values (N,) of the metrics that are means over queries, named evaluator/metric.
 
-    Raises PluginError where an evaluator gives something else, TrainingError where the embeddings can't be measured.
+    Raises PluginError where an evaluator gives something else, MeasurementError where the embeddings can't be measured.
     """
     queries: dict[str, npt.NDArray[np.float64]] = {}
     for evaluator in evaluators:
-        try:
+        with _refusals(evaluator):
             values = evaluator.per_query(embeddings, gallery)
-        except ValueError as error:
-            raise TrainingError(f"The embeddings can't be measured by {evaluator.name!r}: {error}") from error
         for name, each in values.items():
             queries[f"{evaluator.name}/{name}"] = _one_a_query(evaluator, name, each, len(embeddings))
     return queries
+
+
+@contextmanager
+def of_a_network() -> Iterator[None]:
+    """Tells what to do about embeddings of a run that can't be measured."""
+    try:
+        yield
+    except MeasurementError as error:
+        if error.of_values:
+            raise TrainingError(
+                f"{error} The network gives embeddings that can't be measured: "
+                "lower the learning rate, or check the weights that it starts from."
+            ) from None
+        raise DataError(f"{error} Check the split of the data set.") from None
+
+
+@contextmanager
+def _refusals(evaluator: EvaluatorConfig) -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise MeasurementError(f"{evaluator.name}: {error}.", of_values=isinstance(error, VectorError)) from error
 
 
 def _one_a_query(evaluator: EvaluatorConfig, name: str, values: np.ndarray, count: int) -> npt.NDArray[np.float64]:

@@ -15,7 +15,7 @@ from dmlcore.engine.batching import coverage, epoch_batches
 from dmlcore.engine.checkpoint import TrainingState
 from dmlcore.engine.embedding import SplitEmbedder
 from dmlcore.engine.environment import environment
-from dmlcore.engine.evaluation import headline, is_measured, measure, per_query
+from dmlcore.engine.evaluation import headline, is_measured, measure, of_a_network, per_query
 from dmlcore.engine.loading import TrainLoader, train_transform
 from dmlcore.engine.memory import forget_peak, peak_memory
 from dmlcore.engine.observing import Observers
@@ -149,15 +149,21 @@ class Session:
         return lambda done, total: self.observers.progress(Progress(stage, label, done, total))
 
     def _measure(self, split: Any, epoch: int, embeddings: Embeddings) -> Mapping[str, float]:
+        def watch(evaluator: str, done: int, total: int) -> None:
+            self.observers.progress(Progress("evaluate", f"{split} classes, {evaluator}", done, total))
+
         self.observers.progress(Progress("evaluate", f"{split} classes", 0, 1))
-        metrics, notes = measure(self.run.study.evaluators, embeddings)
+        with of_a_network():
+            metrics, notes = measure(self.run.study.evaluators, embeddings, watch=watch)
         self.state.notes[split] = notes
         self.observers.evaluation(Evaluation(split, epoch, metrics))
         return metrics
 
     def _explain(self, embeddings: Embeddings) -> tuple[Evidence, dict[str, float]]:
         """What explains the metrics of the test classes' embeddings, as just measured."""
-        return evidence_of(embeddings, per_query(self.run.study.evaluators, embeddings))
+        with of_a_network():
+            scores = per_query(self.run.study.evaluators, embeddings)
+        return evidence_of(embeddings, scores)
 
     def _keep_best(self, summary: EpochSummary) -> None:
         """Keeps the network of the best epoch on the validation classes; of equals, the earliest."""

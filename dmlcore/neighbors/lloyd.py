@@ -12,6 +12,7 @@ import torch
 from attrs import define
 
 from dmlcore.neighbors.products import Products, bfloat16_pays, true_float32
+from dmlcore.neighbors.shards import Progress
 from dmlcore.neighbors.similarity import Floats, Indices, Similarity, Vectors
 from dmlcore.neighbors.threads import in_threads
 from dmlcore.neighbors.tiles import (
@@ -38,12 +39,16 @@ SPLIT_SEED = 1234
 """Of the generator that picks the clusters to split, the same in each step, as in faiss."""
 
 
-def lloyd(samples: np.ndarray, initial: Indices, iterations: int, device: str) -> Indices:
+def lloyd(
+    samples: np.ndarray, initial: Indices, iterations: int, device: str, progress: Progress | None = None
+) -> Indices:
     """(N,): the clusters of samples (N, D) float32 after so many steps from K of them as centres."""
     with true_float32():
         state = Clustering.of(samples, initial, device)
-        for _ in range(iterations):
+        for done in range(1, iterations + 1):
             state.step()
+            if progress:
+                progress(done, iterations)
     return state.assigned
 
 

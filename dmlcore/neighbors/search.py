@@ -37,7 +37,7 @@ def rank(
     of the samples, the number of threads, or `block_size`, the queries and items that are compared at once (a multiple
     of 32 is taken). Products of tensors on another device are made there; what they leave open comes to the host.
 
-    Beside the vectors, memory holds 4 bytes of each value, and 2 more for a first pass in bfloat16; 24 bytes for each
+    Beside the vectors, memory holds 4 bytes for each value, and 2 more for a first pass in bfloat16; 24 bytes for each
     pair of one class; and for 2048 about 100 MB. `progress` is called after each step with the number of those done
     and of all.
 

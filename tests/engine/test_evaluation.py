@@ -1,4 +1,4 @@
-"""What evaluators give of each query is looked over before it is stored."""
+"""Evaluators are watched, what they refuse is explained, and what they give is looked over before it is stored."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from attrs import frozen
 
-from dmlcore import Embeddings, EvaluatorConfig, PluginError, TrainingError
-from dmlcore.engine.evaluation import per_query
+from dmlcore import DataError, Embeddings, EvaluatorConfig, PluginError, TrainingError, tell_progress
+from dmlcore.engine.evaluation import measure, of_a_network, per_query
+from dmlcore.neighbors import VectorError
 from toys import Nearest
 
 EMBEDDINGS = Embeddings(np.eye(3, dtype=np.float32), np.array([0, 0, 1]))
@@ -22,6 +23,14 @@ class Each(EvaluatorConfig):
 
     name = "each"
     values: ClassVar[Any] = None
+    steps: ClassVar[int] = 0
+
+    def evaluate(self, queries: Embeddings, gallery: Embeddings | None = None) -> Mapping[str, float]:
+        for done in range(1, self.steps + 1):
+            tell_progress(done, self.steps)
+        if isinstance(self.values, Exception):
+            raise self.values
+        return {"score": 1.0}
 
     def per_query(self, queries: Embeddings, gallery: Embeddings | None = None) -> Mapping[str, np.ndarray]:
         if isinstance(self.values, Exception):
@@ -60,7 +69,26 @@ def test_anything_else_is_blamed_on_the_evaluator(monkeypatch: pytest.MonkeyPatc
 
 
 def test_embeddings_that_cannot_be_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Each, "values", ValueError("no neighbours"))
-    with pytest.raises(TrainingError) as caught:
-        per_query([Each()], EMBEDDINGS)
-    assert str(caught.value) == "The embeddings can't be measured by 'each': no neighbours"
+    """What to do depends on what is wrong: the values, or the samples that they are of."""
+    network = (
+        "The network gives embeddings that can't be measured: lower the learning rate, or check the weights that it "
+        "starts from."
+    )
+    for refusal, kind, words in (
+        (ValueError("no neighbours"), DataError, "each: no neighbours. Check the split of the data set."),
+        (VectorError("row 3 is NaN"), TrainingError, f"each: row 3 is NaN. {network}"),
+    ):
+        monkeypatch.setattr(Each, "values", refusal)
+        for act in (measure, per_query):
+            with pytest.raises(kind) as caught, of_a_network():
+                act([Each()], EMBEDDINGS)
+            assert str(caught.value) == words
+
+
+def test_a_long_evaluation_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[str, int, int]] = []
+    monkeypatch.setattr(Each, "steps", 3)
+    measure([Each()], EMBEDDINGS, watch=lambda *step: told.append(step))
+    assert told == [("each", 1, 3), ("each", 2, 3), ("each", 3, 3)]
+    Each().evaluate(EMBEDDINGS)
+    assert len(told) == 3  # nobody watches any more

@@ -135,3 +135,10 @@ def test_values_that_have_no_distance_are_refused(value: float, message: str) ->
     with pytest.raises(VectorError) as caught:
         k_means([[value], [1.0]], [0])
     assert str(caught.value) == message
+
+
+def test_progress_is_told_after_each_step() -> None:
+    told: list[tuple[int, int]] = []
+    vectors = np.random.default_rng(0).standard_normal((60, 4))
+    k_means(vectors, np.arange(5), iterations=3, progress=lambda *step: told.append(step))
+    assert told == [(1, 3), (2, 3), (3, 3)]

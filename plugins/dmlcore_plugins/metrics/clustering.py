@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from attrs import frozen
 
-from dmlcore import Embeddings, EvaluatorConfig, hookimpl, option
+from dmlcore import Embeddings, EvaluatorConfig, hookimpl, option, tell_progress
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from dmlcore.neighbors import Progress
 
 FIRST_SEED = 1234
 """Faiss's default, and so the seed of pytorch-metric-learning's NMI."""
@@ -47,7 +49,7 @@ class Clustering(EvaluatorConfig):
     of them; with one seed there is no std. Compare means.
 
     A class with one sample counts like any other. A sample as near to two centres goes to one of them.
-    Raises TrainingError for NaN or infinite embeddings, DataError for fewer than two classes, or as many
+    Raises VectorError for NaN or infinite embeddings, ValueError for fewer than two classes, or as many
     classes as samples, where any embedding has an NMI of 1.
 
     >>> import numpy as np
@@ -67,13 +69,11 @@ class Clustering(EvaluatorConfig):
         import numpy as np
 
         from dmlcore.neighbors import checked_labels, checked_vectors
-        from dmlcore_plugins.metrics.refusals import refusals
 
-        with refusals(self.name):
-            vectors = checked_vectors(queries.vectors, "queries").astype(np.float32, copy=False)
-            labels = checked_labels(queries.labels, len(vectors), "labels of queries")
-            _check_classes(labels)
-        runs = [_agreement(vectors, labels, FIRST_SEED + offset) for offset in range(self.seeds)]
+        vectors = checked_vectors(queries.vectors, "queries").astype(np.float32, copy=False)
+        labels = checked_labels(queries.labels, len(vectors), "labels of queries")
+        _check_classes(labels)
+        runs = [self._agreement(vectors, labels, number) for number in range(self.seeds)]
         metrics = dict(runs[0])
         for measure in runs[0]:
             values = [run[measure] for run in runs]
@@ -81,6 +81,21 @@ class Clustering(EvaluatorConfig):
             if self.seeds > 1:
                 metrics[f"{measure}_std"] = float(np.std(values, ddof=1))
         return metrics
+
+    def _agreement(self, vectors: np.ndarray, labels: np.ndarray, number: int) -> dict[str, float]:
+        """NMI and AMI of labels (N,) with one k-means clustering of vectors (N, D) float32."""
+        from dmlcore.neighbors import agreement
+
+        steps = self.seeds * ITERATIONS
+        clusters = _k_means(
+            vectors,
+            len(set(labels.tolist())),
+            FIRST_SEED + number,
+            lambda done, _: tell_progress(number * ITERATIONS + done, steps),
+        )
+        tell_progress((number + 1) * ITERATIONS, steps)
+        found = agreement(labels, clusters)
+        return {"nmi": found.nmi, "ami": found.ami}
 
 
 def _check_classes(labels: np.ndarray) -> None:
@@ -94,15 +109,7 @@ def _check_classes(labels: np.ndarray) -> None:
         )
 
 
-def _agreement(vectors: np.ndarray, labels: np.ndarray, seed: int) -> dict[str, float]:
-    """NMI and AMI of labels (N,) with one k-means clustering of vectors (N, D) float32."""
-    from dmlcore.neighbors import agreement
-
-    found = agreement(labels, _k_means(vectors, len(set(labels.tolist())), seed))
-    return {"nmi": found.nmi, "ami": found.ami}
-
-
-def _k_means(vectors: np.ndarray, clusters: int, seed: int) -> np.ndarray:
+def _k_means(vectors: np.ndarray, clusters: int, seed: int, progress: Progress | None = None) -> np.ndarray:
     """(N,): the cluster of each vector."""
     import torch  # noqa: F401  both bring an OpenMP library; on macOS torch's must be loaded first
     import faiss  # isort: skip
@@ -110,7 +117,8 @@ def _k_means(vectors: np.ndarray, clusters: int, seed: int) -> np.ndarray:
     from dmlcore import neighbors
 
     if clusters >= MANY_CLUSTERS and len(vectors) <= LOOKED_AT * clusters:
-        return neighbors.k_means(vectors, _first_centres(len(vectors), clusters, seed), iterations=ITERATIONS)
+        first = _first_centres(len(vectors), clusters, seed)
+        return neighbors.k_means(vectors, first, iterations=ITERATIONS, progress=progress)
     # min_points_per_centroid only silences a message on stderr for small classes; it changes no number
     k_means = faiss.Kmeans(vectors.shape[1], clusters, niter=ITERATIONS, seed=seed, min_points_per_centroid=1)
     k_means.train(vectors)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from attrs import frozen
 
-from dmlcore import Embeddings, EvaluatorConfig, MetricWarning, hookimpl, option
+from dmlcore import Embeddings, EvaluatorConfig, MetricWarning, hookimpl, option, tell_progress
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,7 +27,7 @@ class Retrieval(EvaluatorConfig):
     are left out, and their number is lone_queries. A K above the number of images to rank gives no number.
 
     Classes of queries and gallery are matched by name where both have names, else by number.
-    Raises TrainingError for NaN, infinite or (by cosine) zero embeddings, DataError where nothing can be ranked.
+    Raises VectorError for NaN, infinite or (by cosine) zero embeddings, ValueError where nothing can be ranked.
 
     >>> import numpy as np
     >>> vectors = np.array([[1, 0], [0.9, 0.1], [0, 1], [0.1, 0.9], [0.6, 0.5]], dtype=np.float32)
@@ -74,13 +74,10 @@ class Retrieval(EvaluatorConfig):
     def _ranked(self, queries: Embeddings, gallery: Embeddings | None) -> Ranking:
         """The ranking of the queries, against each other where there is no gallery."""
         from dmlcore.neighbors import rank
-        from dmlcore_plugins.metrics.refusals import refusals
 
-        with refusals(self.name):
-            if gallery is None:
-                return rank(queries.vectors, queries.labels, distance=self.distance)
-            labels = _numbered_alike(queries, gallery)
-            return rank(queries.vectors, queries.labels, gallery.vectors, labels, distance=self.distance)
+        others = None if gallery is None else gallery.vectors
+        labels = None if gallery is None else _numbered_alike(queries, gallery)
+        return rank(queries.vectors, queries.labels, others, labels, distance=self.distance, progress=tell_progress)
 
     def _metrics(self, ranking: Ranking, ties: Ties) -> dict[str, float]:
         recalls = {f"recall_at_{k}": ranking.recall_at(k, ties=ties) for k in self.recall_at if k <= ranking.candidates}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import importlib
 import math
+import re
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +15,8 @@ import pytest
 import torch
 from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
 
-from dmlcore import DataError, Embeddings, MetricWarning, TrainingError
+from dmlcore import Embeddings, MetricWarning
+from dmlcore.neighbors import VectorError
 from dmlcore_plugins.metrics.retrieval import Retrieval, dmlcore_register_evaluators
 
 
@@ -142,18 +144,11 @@ def test_a_gallery_label_without_a_name_is_refused() -> None:
     queries = Embeddings(np.eye(2, dtype=np.float32), np.array([0, 1]), ("crow", "jay"))
     for label in (3, -1):
         gallery = Embeddings(np.eye(2, dtype=np.float32), np.array([0, label]), ("jay", "crow", "wren"))
-        with pytest.raises(DataError) as caught:
-            Retrieval().evaluate(queries, gallery)
-        assert str(caught.value) == (
-            "retrieval: labels of gallery must be 0 … 2, one for each of its class names, "
-            f"not {min(0, label)} … {max(0, label)}. Check the split of the data set."
+        message = (
+            f"labels of gallery must be 0 … 2, one for each of its class names, not {min(0, label)} … {max(0, label)}"
         )
-
-
-ADVICE = (
-    "The network gives embeddings that can't be measured: "
-    "lower the learning rate, or check the weights that it starts from."
-)
+        with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+            Retrieval().evaluate(queries, gallery)
 
 
 @pytest.mark.parametrize(
@@ -162,28 +157,27 @@ ADVICE = (
         (
             [[1.0, np.nan], [1.0, 2.0], [2.0, 1.0]],
             [0, 0, 1],
-            TrainingError,
-            f"retrieval: queries hold NaN or infinite values in 1 of 3 rows: 0. {ADVICE}",
+            VectorError,
+            "queries hold NaN or infinite values in 1 of 3 rows: 0",
         ),
         (
             [[1.0, 2.0], [0.0, 0.0], [2.0, 1.0]],
             [0, 0, 1],
-            TrainingError,
-            "retrieval: queries are zero, and zero has no direction for a cosine, in 1 of 3 rows: 1. " + ADVICE,
+            VectorError,
+            "queries are zero, and zero has no direction for a cosine, in 1 of 3 rows: 1",
         ),
         (
             [[1.0, 2.0], [2.0, 1.0]],
             [4, 4],
-            DataError,
-            "retrieval: all 2 samples to rank are of one class, label 4: a ranking needs two classes or more. "
-            "Check the split of the data set.",
+            ValueError,
+            "all 2 samples to rank are of one class, label 4: a ranking needs two classes or more",
         ),
         (
             [[1.0, 2.0], [2.0, 1.0]],
             [0, 1],
-            DataError,
-            "retrieval: none of the 2 queries has another member of its class to find: every class needs two "
-            "samples, or one in the gallery. Check the split of the data set.",
+            ValueError,
+            "none of the 2 queries has another member of its class to find: every class needs two "
+            "samples, or one in the gallery",
         ),
     ],
 )
