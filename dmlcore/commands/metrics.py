@@ -75,7 +75,7 @@ def metrics(
     chosen = chosen_evaluators(names, overrides, installed())
     queries = read_embeddings(embeddings, vectors, labels) if embeddings else example_embeddings()
     gallery = read_embeddings(gallery_path, vectors, gallery_labels) if gallery_path else None
-    source = str(embeddings or "made-up embeddings") + (f" against {gallery_path}" if gallery_path else "")
+    source = str(embeddings or "made-up embeddings")
     with _progress() as watch:
         result = measured(source, queries, gallery, chosen, watch)
     if as_json:
