@@ -51,20 +51,23 @@ class Pairing:
     def thresholds(self, rows: Indices) -> Floats:
         """(T,): the similarities of some queries, one after the other, to their own class, each falling."""
         row, column = self.own_pairs(rows)
-        if len(column) < LARGE_CLASS * len(rows):
-            similarities = self.similarity.exact(rows[row], column)
-        else:
-            similarities = np.concatenate([self.similarity.exact_block(*each).ravel() for each in self._classes(rows)])
-        return self._falling(rows, row, column, similarities)
+        return self._falling(rows, row, column, self._own_similarities(rows, row, column))
 
     def quick_thresholds(self, rows: Indices) -> tuple[Floats, Floats]:
         """As `thresholds`, and (B,) their largest error: where classes are large, products in float64 save time."""
         row, column = self.own_pairs(rows)
         if len(column) < LARGE_CLASS * len(rows):
-            return self.thresholds(rows), np.zeros(len(rows))
+            similarities = self._own_similarities(rows, row, column)
+            return self._falling(rows, row, column, similarities), np.zeros(len(rows))
         blocks = [self.similarity.quick_block(*each) for each in self._classes(rows)]
         similarities, errors = (np.concatenate([block[part].ravel() for block in blocks]) for part in (0, 1))
         return self._falling(rows, row, column, similarities), errors
+
+    def _own_similarities(self, rows: Indices, row: Indices, column: Indices) -> Floats:
+        """(P,): of the pairs of `own_pairs`, class by class where classes are large."""
+        if len(column) < LARGE_CLASS * len(rows):
+            return self.similarity.exact(rows[row], column)
+        return np.concatenate([self.similarity.exact_block(*each).ravel() for each in self._classes(rows)])
 
     def _classes(self, rows: Indices) -> Iterator[tuple[Indices, slice]]:
         """The rows class by class, with the part of the gallery that is of the class."""

@@ -20,7 +20,7 @@ from dmlcore.neighbors.threads import in_threads
 class Products:
     """Farness of queries to a gallery: tiles in a low precision, and pairs in a higher one.
 
-    Beside the vectors this takes 4 bytes a value, and 2 or 4 for the factor of the gallery.
+    Beside the vectors this takes 4 bytes a value, and 2 more for the factor of the gallery in bfloat16.
     """
 
     queries: Factor

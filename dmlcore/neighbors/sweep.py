@@ -136,9 +136,10 @@ class Sweep:
         rows, columns = tile
         left = self.products.left(rows)
         far = part_of(room, len(left), self.products.width(columns))
-        least, by_column = self._fill(far, left, tile)
+        both = self.pairing.leave_one_out and rows != columns
+        least, by_column = self._fill(far, left, tile, both)
         self._scan(View(far, least, rows, columns, self.products.error(rows, columns)))
-        if self.pairing.leave_one_out and rows != columns:
+        if both:
             self._scan(View(far.T, by_column.T, columns, rows, self.products.error(columns, rows)))
         self._room.append(room)
 
@@ -147,8 +148,8 @@ class Sweep:
             min(self.block_size, len(self.pairing.queries)), min(self.block_size, len(self.pairing.gallery))
         )
 
-    def _fill(self, far: torch.Tensor, left: torch.Tensor, tile: Tile) -> tuple[torch.Tensor, torch.Tensor]:
-        """Make the products of a tile, those of one class left out; the least of groups by row, and by column."""
+    def _fill(self, far: torch.Tensor, left: torch.Tensor, tile: Tile, both: bool) -> tuple[torch.Tensor, torch.Tensor]:
+        """Make the products of a tile, those of one class left out; the least of groups by row, of `both` by column."""
         row, column = self.pairing.own_pairs(*tile)
         own = [as_tensor(index, far.device) for index in (row, column)]
         by_row, by_column = [], bits(torch.full_like(far[: len(far) // depth_of(len(far))], torch.inf))
@@ -157,7 +158,8 @@ class Sweep:
             which = slice(*np.searchsorted(row, [part.start, part.stop]))
             strip[own[0][which] - part.start, own[1][which]] = torch.inf
             by_row.append(least_of_groups(strip))
-            lower_by_columns(by_column, strip)
+            if both:
+                lower_by_columns(by_column, strip)
         return torch.cat(by_row), by_column
 
     def _scan(self, view: View) -> None:
@@ -186,14 +188,12 @@ class Sweep:
     def _bound(self, view: View) -> None:
         """Drop thresholds with more than R items of other classes above them among the first of this tile."""
         relevant = self.thresholds.relevant[view.rows]
-        most = int(relevant.max())
-        held = bits(view.far[: len(view.error), : max(SAMPLED, SAMPLED_EACH * most)]).cpu().numpy()
-        if most >= held.shape[1]:
-            return
-        row = np.flatnonzero(relevant)
+        sampled = max(SAMPLED, SAMPLED_EACH * int(relevant.max()))
+        held = bits(view.far[: len(view.error), :sampled]).cpu().numpy()
+        row = np.flatnonzero((relevant > 0) & (relevant < held.shape[1]))
+        nearest = np.partition(held, np.unique(relevant[row]), axis=1)
         # bits of negative values are out of order among themselves: what is among them is at most 0
-        nearest = np.maximum(np.partition(held, most, axis=1)[row, most], 0)
-        far = floats(nearest, view.far.dtype)
+        far = floats(np.maximum(nearest[row, relevant[row]], 0), view.far.dtype)
         far = np.minimum(far, MOST)
         bound = self.products.frame.similarity(far + view.slack(row, far))
         self.thresholds.drop_below(row + view.rows.start, bound)
