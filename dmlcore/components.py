@@ -83,7 +83,8 @@ def option(
     """An option of a component: an attrs field that a study may set.
 
     Its type is the field's annotation: bool, int, float, str, pathlib.Path, a Literal, a kind of component
-    (then the study gives a table with `use`), a tuple of these, or any of them with `| None`.
+    (then the study gives a table with `use`), an attrs class of options (a table), a tuple of these, or any of them
+    with `| None`.
     Bounds hold for the number, or for each number of a tuple. `identity=False` marks what can't change a
     run's numbers, such as where files lie: it is left out of the run's fingerprint. A name that Python keeps for
     itself gets an underscore, which a study does not write: `lambda_` is `lambda` there.
@@ -221,6 +222,43 @@ class MinerConfig(Component):
 
 
 @frozen
+class DistanceConfig(Component):
+    """How far apart two embeddings are, for a loss or a miner that takes an option of this kind."""
+
+    kind: ClassVar[str] = "distance"
+
+    def build(self, context: LossContext) -> torch.nn.Module:
+        """A module: embeddings (B, D) and, if given, others (B', D) → (B, B').
+
+        The losses of pytorch-metric-learning take a `BaseDistance` of it, which says by `is_inverted` whether larger
+        is nearer.
+        """
+        raise NotImplementedError
+
+
+@frozen
+class ReducerConfig(Component):
+    """How the terms of a loss become one number, for a loss that takes an option of this kind."""
+
+    kind: ClassVar[str] = "reducer"
+
+    def build(self, context: LossContext) -> torch.nn.Module:
+        """A module as its loss calls it: the losses of pytorch-metric-learning take a `BaseReducer` of it."""
+        raise NotImplementedError
+
+
+@frozen
+class RegularizerConfig(Component):
+    """What is added to a loss for the embeddings or for its own weights, where it takes an option of this kind."""
+
+    kind: ClassVar[str] = "regularizer"
+
+    def build(self, context: LossContext) -> torch.nn.Module:
+        """A module: embeddings (B, D), or weights (C, D) of a loss → a loss ()."""
+        raise NotImplementedError
+
+
+@frozen
 class SamplerConfig(Component):
     """Says which images make a batch."""
 
@@ -283,6 +321,9 @@ KINDS: Mapping[str, type[Component]] = {
         BackboneConfig,
         LossConfig,
         MinerConfig,
+        DistanceConfig,
+        ReducerConfig,
+        RegularizerConfig,
         SamplerConfig,
         EvaluatorConfig,
         ObserverConfig,

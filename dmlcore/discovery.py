@@ -146,8 +146,16 @@ def is_option_type(annotation: object) -> bool:
     """Whether a study file can give a value of this type; see `dmlcore.option`."""
     if annotation in SCALARS or annotation is NoneType or typing.get_origin(annotation) is typing.Literal:
         return True
-    if inspect.isclass(annotation) and annotation in KINDS.values():
-        return True
+    if inspect.isclass(annotation) and attrs.has(annotation):
+        return annotation in KINDS.values() or _is_table(annotation)
     return bool(typing.get_args(annotation)) and all(
         argument is Ellipsis or is_option_type(argument) for argument in typing.get_args(annotation)
+    )
+
+
+def _is_table(cls: type[attrs.AttrsInstance]) -> bool:
+    """Whether a class is made of options alone, so that a study can write it as a table."""
+    hints = typing.get_type_hints(cls)
+    return not issubclass(cls, Component) and all(
+        OPTION in attribute.metadata and is_option_type(hints[attribute.name]) for attribute in attrs.fields(cls)
     )

@@ -16,10 +16,13 @@ import pluggy
 from dmlcore.components import (
     BackboneConfig,
     DatasetConfig,
+    DistanceConfig,
     EvaluatorConfig,
     LossConfig,
     MinerConfig,
     ObserverConfig,
+    ReducerConfig,
+    RegularizerConfig,
     SamplerConfig,
 )
 
@@ -55,6 +58,21 @@ class RegistrationSpecs:
     @hookspec
     def dmlcore_register_miners(self) -> Sequence[type[MinerConfig]]:
         """Miners that a study may name under `[loss.miner]`."""
+        raise NotImplementedError
+
+    @hookspec
+    def dmlcore_register_distances(self) -> Sequence[type[DistanceConfig]]:
+        """Distances that a study may name under `[loss.distance]`, where the loss takes one."""
+        raise NotImplementedError
+
+    @hookspec
+    def dmlcore_register_reducers(self) -> Sequence[type[ReducerConfig]]:
+        """Reducers that a study may name under `[loss.reducer]`, where the loss takes one."""
+        raise NotImplementedError
+
+    @hookspec
+    def dmlcore_register_regularizers(self) -> Sequence[type[RegularizerConfig]]:
+        """Regularizers that a study may name in a table of a loss that takes one."""
         raise NotImplementedError
 
     @hookspec
@@ -106,6 +124,9 @@ REGISTRATION_HOOKS = {
     "backbone": "dmlcore_register_backbones",
     "loss": "dmlcore_register_losses",
     "miner": "dmlcore_register_miners",
+    "distance": "dmlcore_register_distances",
+    "reducer": "dmlcore_register_reducers",
+    "regularizer": "dmlcore_register_regularizers",
     "sampler": "dmlcore_register_samplers",
     "evaluator": "dmlcore_register_evaluators",
     "observer": "dmlcore_register_observers",

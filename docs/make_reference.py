@@ -28,7 +28,8 @@ def page() -> str:
     parts += [f"### {_title(name)}\n\n{_body(cls)}" for name, cls in TABLES.items()]
     for kind in KINDS:
         offers = [offer for offer in registry.of_kind(kind) if offer.source.distribution == "dmlcore"]
-        parts.append(f"## {kind.capitalize()}: `use = …`")
+        if offers:
+            parts.append(f"## {kind.capitalize()}: `use = …`")
         parts += [f"### `{offer.component.name}`\n\n{_body(offer.component)}" for offer in offers]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 

@@ -54,6 +54,7 @@ def test_a_plugin_of_another_distribution(fake_plugin: InstallPlugin) -> None:
             GOOD.replace("@hookimpl", ""),
             "it offers no component: none of its functions is a @hookimpl of dmlcore_register_datasets,"
             " dmlcore_register_backbones, dmlcore_register_losses, dmlcore_register_miners,"
+            " dmlcore_register_distances, dmlcore_register_reducers, dmlcore_register_regularizers,"
             " dmlcore_register_samplers, dmlcore_register_evaluators, dmlcore_register_observers",
         ),
         (
@@ -100,6 +101,26 @@ def test_a_broken_plugin_is_listed_with_the_reason(fake_plugin: InstallPlugin, s
     assert "Traceback" in plugins.failed[0].traceback
     assert Registry.of(plugins).find("loss", "wedge")
     assert Registry.of(plugins).find("loss", "contrastive"), "the built-ins go on working"
+
+
+TABLE = GOOD.replace(
+    "@frozen",
+    """@frozen
+class Rim:
+    width: int = option(2, help="of the rim")
+
+@frozen""",
+).replace("@hookimpl", "    rim: Rim | None = option(None, help='around the wedge')\n\n@hookimpl")
+
+
+def test_an_option_may_be_a_table_of_options(fake_plugin: InstallPlugin) -> None:
+    fake_plugin("dmlcore-wedge", TABLE)
+    assert Registry.of(discover()).find("loss", "wedge")
+
+
+def test_a_table_of_anything_else_is_refused(fake_plugin: InstallPlugin) -> None:
+    fake_plugin("dmlcore-bad", TABLE.replace('option(2, help="of the rim")', "2"))
+    assert "is no type that a study can write" in reasons()["dmlcore-bad:dmlcore_bad"]
 
 
 def test_a_missing_module(fake_plugin: InstallPlugin) -> None:
