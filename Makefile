@@ -15,7 +15,7 @@ assignment: $(VENV)/.installed-handin
 	$(BIN)/dmlcore submit studies/assignment/glyphs/*.toml -o handin.zip
 
 test: $(VENV)/.installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m "not slow" -n auto --maxprocesses 4 --dist loadfile
 
 test-slow: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m slow --timeout 1800
