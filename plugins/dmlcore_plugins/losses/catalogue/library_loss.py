@@ -22,6 +22,8 @@ from dmlcore import (
     StudyError,
     option,
 )
+from dmlcore_plugins.losses.catalogue.distances import built_distance
+from dmlcore_plugins.losses.catalogue.reducers import built_reducer
 from dmlcore_plugins.losses.miners import TripletMargin
 
 if TYPE_CHECKING:
@@ -35,6 +37,9 @@ DISTANCES = ("cosine", "dot_product", "lp", "snr")
 COSINE = ("cosine",)
 SIMILARITIES = ("cosine", "dot_product")
 LP = ("lp",)
+
+POS_AND_NEG = ("pos_loss", "neg_loss")
+"""The parts of a loss that reduces positives and negatives apart."""
 
 Terms = Literal["image", "pair", "triplet", "proxy", "one number"]
 """What a loss has a term for, before a reducer makes them one number."""
@@ -112,6 +117,8 @@ class LibraryLoss(LossConfig):
     default_distance: ClassVar[MarginAxis | None] = "euclidean"
     """What it compares by where the study names no distance; None where that is none of these."""
     terms: ClassVar[Terms]
+    parts: ClassVar[tuple[str, ...]] = ("loss",)
+    """Its parts, each of which may have a reducer of its own."""
     gives_divisor: ClassVar[bool] = False
     """Whether it says what the reducer "divisor" divides by."""
     learns_classes: ClassVar[bool] = False
@@ -169,12 +176,7 @@ class LibraryLoss(LossConfig):
         """What the library's class is called with."""
         given = {attribute.name: getattr(self, attribute.name) for attribute in attrs.fields(type(self))}
         given = {name: value for name, value in given.items() if name not in ("miner", "memory")}
-        tables = (DistanceConfig, ReducerConfig, RegularizerConfig)
-        arguments = {
-            name: value.build(context) if isinstance(value, tables) else value
-            for name, value in given.items()
-            if value is not None
-        }
+        arguments = {name: _built(value, context) for name, value in given.items() if value is not None}
         if (init := given.get("weight_init_func")) is not None:
             from dmlcore_plugins.losses.catalogue.library_module import initializer
 
@@ -218,17 +220,28 @@ class LibraryLoss(LossConfig):
         reducer: ReducerConfig | None = getattr(self, "reducer", None)
         if reducer is None:
             return
+        for part in getattr(reducer, "parts", ()):
+            if part not in self.parts:
+                which = f"its parts are {', '.join(self.parts)}" if len(self.parts) > 1 else "it has one part only"
+                yield (
+                    f'the reducer "{reducer.name}" sets {part}, which the loss "{self.name}" has not: {which}; set one '
+                    "of its own, or use a single reducer"
+                )
+        for inner in _with_inner(reducer):
+            yield from self._single_reducer_problems(inner.name)
+
+    def _single_reducer_problems(self, name: str) -> Iterator[str]:
         instead = 'use "mean", "sum", "avg_non_zero" or "threshold"'
-        if reducer.name == "divisor" and not self.gives_divisor:
+        if name == "divisor" and not self.gives_divisor:
             yield f'the reducer "divisor" divides by a number that the loss "{self.name}" does not give; {instead}'
-        if reducer.name == "per_anchor" and self.terms == "triplet":
+        if name == "per_anchor" and self.terms == "triplet":
             yield f'the reducer "per_anchor" is for pairs, and the loss "{self.name}" has terms of triplets; {instead}'
-        if reducer.name == "per_anchor" and self.terms == "pair" and getattr(self, "memory", None) is not None:
+        if name == "per_anchor" and self.terms == "pair" and getattr(self, "memory", None) is not None:
             yield (
                 'the reducer "per_anchor" is for the pairs of a batch, and memory pairs it with past embeddings; '
                 f"{instead}, or leave memory out"
             )
-        if reducer.name == "class_weighted" and self.terms == "proxy":
+        if name == "class_weighted" and self.terms == "proxy":
             yield (
                 f'the reducer "class_weighted" weighs images by their class, and the terms of the loss "{self.name}" '
                 f"belong to proxies; {instead}"
@@ -241,6 +254,11 @@ class LibraryLoss(LossConfig):
             yield (
                 "a miner of the loss picks within the batch, and with memory the library would look its picks up among "
                 "the past embeddings; write it as the miner of the table memory"
+            )
+        if memory is not None and memory.miner is not None and memory.miner.name == "embeddings_packaged_as_triplets":
+            yield (
+                f'the miner "{memory.miner.name}" takes the triplets of a batch as they come, and finds none in a '
+                "memory; leave memory out, or use another miner"
             )
         for mines in (miner, memory.miner if memory else None):
             if isinstance(mines, TripletMargin):
@@ -276,6 +294,27 @@ class LibraryLoss(LossConfig):
                     f'"{self.name}" learns {self.centers_of_a_class}; '
                     + ("make them the same" if self.centers_of_a_class > 1 else 'use it in the loss "soft_triple"')
                 )
+
+
+def _built(value: Any, context: LossContext) -> Any:
+    """The library's object of a table; any other value as it is."""
+    match value:
+        case DistanceConfig():
+            return built_distance(value, context)
+        case ReducerConfig():
+            return built_reducer(value, context)
+        case RegularizerConfig():
+            return value.build(context)
+    return value
+
+
+def _with_inner(reducer: ReducerConfig) -> Iterator[ReducerConfig]:
+    """The reducer, and those that it is made of."""
+    yield reducer
+    for attribute in attrs.fields(type(reducer)):
+        inner = getattr(reducer, attribute.name)
+        if isinstance(inner, ReducerConfig):
+            yield from _with_inner(inner)
 
 
 def axis_of(distance: DistanceConfig) -> MarginAxis | None:

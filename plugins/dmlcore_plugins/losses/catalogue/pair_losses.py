@@ -10,6 +10,7 @@ from attrs import frozen
 from dmlcore import DistanceConfig, MinerConfig, ReducerConfig, RegularizerConfig, option
 from dmlcore_plugins.losses.catalogue.library_loss import (
     COSINE,
+    POS_AND_NEG,
     SIMILARITIES,
     LibraryLoss,
     Memory,
@@ -52,6 +53,7 @@ class Contrastive(LibraryLoss):
     name = "pml_contrastive"
     adapts: ClassVar[str] = "losses.ContrastiveLoss"
     terms = "pair"
+    parts = POS_AND_NEG
 
     pos_margin: float = option(0.0, help="positives farther apart than this are pulled", unit="of the distance")
     neg_margin: float = option(1.0, help="negatives nearer than this are pushed", unit="of the distance")
@@ -86,6 +88,7 @@ class SignalToNoiseRatioContrastive(LibraryLoss):
     distances = ("snr",)
     default_distance = None
     terms = "pair"
+    parts = POS_AND_NEG
 
     pos_margin: float = option(0.0, ge=0, help="positives farther apart than this are pulled", unit="of the distance")
     neg_margin: float = option(1.0, gt=0, help="negatives nearer than this are pushed", unit="of the distance")
@@ -206,6 +209,7 @@ class IntraPairVariance(LibraryLoss):
     adapts: ClassVar[str] = "losses.IntraPairVarianceLoss"
     default_distance = "cosine"
     terms = "pair"
+    parts = POS_AND_NEG
 
     pos_eps: float = option(0.01, ge=0, help="share of the mean that a positive pair may be worse by")
     neg_eps: float = option(0.01, ge=0, help="share of the mean that a negative pair may be worse by")

@@ -8,6 +8,7 @@ from attrs import frozen
 
 from dmlcore import DistanceConfig, MarginAxis, MarginKind, MinerConfig, ReducerConfig, RegularizerConfig, option
 from dmlcore_plugins.losses.catalogue.library_loss import (
+    POS_AND_NEG,
     SIMILARITIES,
     LibraryLoss,
     WeightInit,
@@ -33,6 +34,7 @@ class ProxyAnchor(LibraryLoss):
     adapts: ClassVar[str] = "losses.ProxyAnchorLoss"
     default_distance = "cosine"
     terms = "proxy"
+    parts = POS_AND_NEG
     gives_divisor = True
     learns_classes = True
     needs_positives = False

@@ -117,6 +117,7 @@ class Margin(LibraryLoss):
     name = "margin"
     adapts: ClassVar[str] = "losses.MarginLoss"
     terms = "triplet"
+    parts = ("margin_loss", "beta_reg_loss")
     gives_divisor = True
 
     margin: float = option(0.2, ge=0, unit="of the distance", help="how far on its side of β a pair must lie")
