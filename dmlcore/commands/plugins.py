@@ -47,13 +47,14 @@ def describe(name: str) -> None:
 
     registry = installed()
     found = [o for o in registry.offers if name in (o.component.name, o.full_name)]
-    if name in TABLES:
-        click.echo(f"[{name}]\n\n{descriptions.text(TABLES[name])}")
+    texts = [f"[{name}]\n\n{descriptions.text(TABLES[name])}"] if name in TABLES else []
     for offer in found:
         source = f"{offer.source.distribution} {offer.source.version}"
-        click.echo(f"{offer.component.kind} {offer.component.name}  [{source}]\n\n{descriptions.text(offer.component)}")
-    if not found and name not in TABLES:
+        title = f"{offer.component.kind} {offer.component.name}  [{source}]"
+        texts.append(f"{title}\n\n{descriptions.text(offer.component)}")
+    if not texts:
         known = [*TABLES, *(offer.component.name for offer in registry.offers)]
         raise UnknownComponentError(
             f"nothing is named {name!r}.{did_you_mean(name, known)} See `dmlcore list-plugins`."
         )
+    click.echo("\n\n".join(texts))

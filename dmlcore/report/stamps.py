@@ -118,8 +118,19 @@ def value_text_of(table: Any) -> str:
     if not isinstance(table, Mapping):
         return value_text(table)
     use = f"{table['use']} " if "use" in table else ""
-    rest = ", ".join(f"{key} {value_text(value)}" for key, value in table.items() if key != "use" and value is not None)
+    rest = ", ".join(
+        f"{key} {_inner_text(value)}" for key, value in table.items() if key != "use" and value is not None
+    )
     return f"{use}({rest})" if use and rest else (use or rest).strip()
+
+
+def _inner_text(value: Any) -> str:
+    """A value within a table."""
+    if isinstance(value, Mapping):
+        return value_text_of(value) if "use" in value else f"({value_text_of(value)})"
+    if isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
+        return f"[{', '.join(_inner_text(item) for item in value)}]"
+    return value_text(value)
 
 
 def _touches(varied: Sequence[str], *paths: str) -> bool:

@@ -138,11 +138,12 @@ def test_the_tree_in_the_pages_is_the_tree() -> None:
     assert told == real - {"__main__.py"}
 
 
-def test_the_reference_is_what_the_classes_say() -> None:
-    script = ROOT / "docs" / "make_reference.py"
+@pytest.mark.parametrize("name", ["reference", "losses"])
+def test_the_made_pages_are_what_the_classes_say(name: str) -> None:
+    script = ROOT / "docs" / f"make_{name}.py"
     code = f"import runpy; print(runpy.run_path({str(script)!r})['page'](), end='')"
     made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert (ROOT / "docs" / "reference.md").read_text(encoding="utf-8") == made, "run `make docs`"
+    assert (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") == made, "run `make docs`"
 
 
 STUDIES = [path for path in sorted((ROOT / "studies").rglob("*.toml")) if path.parent.name != "base"]

@@ -7,7 +7,7 @@ from pathlib import Path
 from attrs import evolve
 
 from dmlcore.report.material import StudyMaterial
-from dmlcore.report.stamps import row_stamps, stamp_texts
+from dmlcore.report.stamps import row_stamps, stamp_texts, value_text_of
 from material_made import made_material
 
 SHARED = (
@@ -58,3 +58,14 @@ def test_the_other_options_of_a_varied_component_are_told(tmp_path: Path) -> Non
     assert facts["loss"] == "triplet (distance cosine)"
     assert facts["sampler"] == "m_per_class (samples_per_class 5)"
     assert facts["optimizer"] == "learning_rate 0.001"
+
+
+def test_tables_within_tables_are_told_by_their_names() -> None:
+    parts = [
+        {"use": "triplet", "margin": 0.1},
+        {"use": "circle", "distance": {"use": "cosine"}, "memory": {"size": 50, "miner": {"use": "batch_hard"}}},
+    ]
+    assert value_text_of({"use": "weighted_sum", "parts": parts, "weights": [1.0, 0.5]}) == (
+        "weighted_sum (parts [triplet (margin 0.1), circle (distance cosine, memory (size 50, miner batch_hard))],"
+        " weights [1.0, 0.5])"
+    )
