@@ -39,7 +39,7 @@ LOSSES = [
     RecallAtK(),
     RecallAtK(count_query=True, similarity_temperature=0.1),
     Contextual(),
-    HIST(),
+    HIST(tau=4.0),  # at 32 six classes in 16 dimensions are told apart long before they are compact
 ]
 WITH_MIXUP = RecallAtK(mixup=True)
 
