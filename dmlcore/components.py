@@ -197,7 +197,8 @@ class LossConfig(Component):
     def build(self, context: LossContext) -> torch.nn.Module:
         """A module: embeddings (B, D), float32, L2-normalised unless the study says not; labels (B,) int64 → loss ().
 
-        Its parameters, such as proxies, are trained at `optimizer.loss_learning_rate` and saved with the run.
+        Its parameters, such as proxies, are trained at `optimizer.loss_learning_rate` and saved with the run. Where the
+        module has `rate_factors`, name of a child to number, that child's parameters have so many times that rate.
 
         The module may have a method `activity(embeddings, labels)` → name to share, from 0 to 1 or NaN where it is
         undefined: how much of the batch the loss acts on. It is called on some steps after `forward`, with the same

@@ -6,7 +6,7 @@ and a kind of component of their own would only forward to them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 import torch
@@ -34,7 +34,7 @@ def check_optimizer(name: str) -> None:
 
 
 def build_optimizer(settings: Optimizer, model: EmbeddingModel, loss: nn.Module) -> torch.optim.Optimizer:
-    """An optimiser with one group each for backbone, head and loss, named so.
+    """An optimiser with one group each for backbone, head and loss, named so, and for parts of the loss with own rates.
 
     Raises StudyError where timm has no such optimiser, or not with these settings.
     """
@@ -45,7 +45,7 @@ def build_optimizer(settings: Optimizer, model: EmbeddingModel, loss: nn.Module)
     groups = [
         _group("backbone", model.backbone.parameters(), rate, settings.weight_decay),
         _group("head", model.linear.parameters(), settings.head_learning_rate or rate, settings.weight_decay),
-        _group("loss", loss.parameters(), settings.loss_learning_rate or 100 * rate, 0.0),
+        *_loss_groups(loss, settings.loss_learning_rate or 100 * rate),
     ]
     options = {} if settings.momentum is None else {"momentum": settings.momentum}
     try:
@@ -58,6 +58,18 @@ def build_optimizer(settings: Optimizer, model: EmbeddingModel, loss: nn.Module)
         )
     except (TypeError, ValueError) as error:
         raise StudyError(f"optimizer.name = {settings.name!r} can't be made with these settings: {error}.") from None
+
+
+def _loss_groups(loss: nn.Module, rate: float) -> list[dict[str, Any]]:
+    """The loss's parameters, those of each child in its `rate_factors` apart."""
+    factors: Mapping[str, float] = getattr(loss, "rate_factors", {})
+    parts = {name: list(loss.get_submodule(name).parameters()) for name in factors}
+    apart = {id(parameter) for parameters in parts.values() for parameter in parameters}
+    rest = [parameter for parameter in loss.parameters() if id(parameter) not in apart]
+    return [
+        _group("loss", rest, rate, 0.0),
+        *(_group(f"loss.{name}", parameters, rate * factors[name], 0.0) for name, parameters in parts.items()),
+    ]
 
 
 def _group(name: str, parameters: Iterable[nn.Parameter], rate: float, weight_decay: float) -> dict[str, Any]:

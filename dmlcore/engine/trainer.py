@@ -12,6 +12,7 @@ from attrs import frozen
 from torch import Tensor, nn
 from torch.nn import functional
 
+from dmlcore.engine.chunking import ChunkedBatch
 from dmlcore.engine.embedding import autocast
 from dmlcore.engine.loading import resolve_device, to_batch
 from dmlcore.engine.model import EmbeddingModel
@@ -126,8 +127,9 @@ class Trainer:
         """One step of the optimiser: loss, and mean cosine between the batch's embeddings."""
         training = self.run.study.training
         images = to_batch(inputs, self.device, training.channels_last)
-        with autocast(self.run.study, self.device):
-            embeddings = self.model(images)
+        size = training.chunk_size or len(images)
+        chunked = ChunkedBatch(self._embed, images, size) if size < len(images) else None
+        embeddings = chunked.embeddings if chunked else self._embed(images)
         labels = labels.to(self.device)
         loss = self.loss(embeddings, labels)
         value = loss.item()
@@ -138,12 +140,19 @@ class Trainer:
             )
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()
+        if chunked:
+            chunked.backward()
         self.scaler.unscale_(self.optimizer)
         self.recorder.record(step, embeddings, labels)
         clip_gradients(training, [p for group in self.optimizer.param_groups for p in group["params"]])
         self.scaler.step(self.optimizer)
         self.scaler.update()
         return value, mean_cosine(embeddings.detach())
+
+    def _embed(self, images: Tensor) -> Tensor:
+        with autocast(self.run.study, self.device):
+            embeddings: Tensor = self.model(images)
+        return embeddings
 
     def _check_collapse(self, epoch: int, cosines: list[float]) -> None:
         if epoch > self.run.study.training.warmup_epochs and min(cosines) > COLLAPSED:
@@ -156,7 +165,10 @@ class Trainer:
 
 def _out_of_memory(images: int, error: torch.OutOfMemoryError) -> str:
     reason = str(error).partition(". ")[0]
-    return f"A batch of {images} images does not fit the device: {reason}. Lower training.batch_size or use bf16."
+    return (
+        f"A batch of {images} images does not fit the device: {reason}. Lower training.batch_size, embed the batch in"
+        " parts (training.chunk_size), or use bf16."
+    )
 
 
 def mean_cosine(embeddings: Tensor) -> float:

@@ -79,6 +79,12 @@ class Training:
 
     epochs: int = option(40, ge=0, help="passes over the training images")
     batch_size: int = option(100, ge=1, unit="images", help="images a batch")
+    chunk_size: int | None = option(
+        None,
+        ge=1,
+        unit="images",
+        help="embed a batch so many images at a time, twice, with the gradient of the whole: less memory, more time",
+    )
     warmup_epochs: int = option(0, ge=0, help="first epochs, in which only the head and the loss are trained")
     freeze_batchnorm: bool = option(
         True, help="keep BatchNorm's running statistics as loaded; its scale and shift are trained"
@@ -99,6 +105,11 @@ class Training:
             raise ValueError(f"warmup_epochs ({self.warmup_epochs}) can't be more than epochs ({self.epochs})")
         if self.clip_norm is not None and self.clip_value is not None:
             raise ValueError("clip_norm and clip_value exclude each other: give one of them")
+        if self.chunk_size is not None and not self.freeze_batchnorm:
+            raise ValueError(
+                "chunk_size needs freeze_batchnorm = true: with statistics of its own, each chunk would be normalised"
+                " in another way than the whole batch"
+            )
 
 
 @frozen

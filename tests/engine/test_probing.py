@@ -239,7 +239,7 @@ def test_a_full_device(probe: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     (trial,) = made(wanted, tmp_path)[0].trials
     assert trial.reasons[-1] == (
         "Step 1 of 3 failed: A batch of 18 images does not fit the device: CUDA out of memory."
-        " Lower training.batch_size or use bf16."
+        " Lower training.batch_size, embed the batch in parts (training.chunk_size), or use bf16."
     )
     bench = Bench.of(wanted, Meter(Console(file=io.StringIO())))
     assert [bench.fits(size) for size in (12, 15, 18)] == [True, True, False]

@@ -357,7 +357,8 @@ def test_too_little_memory_is_a_failure_with_a_way_out(
     (failure,) = run_study(make_study("seeds=[0]").runs, Store(tmp_path), [])
     assert isinstance(failure, Failure)
     assert failure.reason == (
-        "A batch of 9 images does not fit the device: CUDA out of memory. Lower training.batch_size or use bf16."
+        "A batch of 9 images does not fit the device: CUDA out of memory. Lower training.batch_size,"
+        " embed the batch in parts (training.chunk_size), or use bf16."
     )
 
 
