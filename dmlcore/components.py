@@ -263,6 +263,8 @@ class SamplerConfig(Component):
     """Says which images make a batch."""
 
     kind: ClassVar[str] = "sampler"
+    needs_embeddings: ClassVar[bool] = False
+    """`context.seen` holds the embeddings of the training so far; they cost memory, and room in the checkpoint."""
 
     def build(self, context: SamplerContext) -> Iterable[Sequence[int]]:
         """The batches of one epoch, each a sequence of indices into `context.labels`.

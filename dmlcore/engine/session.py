@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
+import torch
 from attrs import evolve, frozen
 
 from dmlcore.components import LossConfig
@@ -121,7 +123,7 @@ class Session:
 
     def _train_epoch(self, epoch: int, loader: TrainLoader) -> EpochSummary:
         labels = self.data.train.labels
-        batches = epoch_batches(self.run, labels, epoch)
+        batches = epoch_batches(self.run, labels, epoch, self._seen())
         images = sum(len(batch) for batch in batches)
         visited = coverage(batches, len(labels))
         if visited < NEARLY_ALL:
@@ -130,7 +132,13 @@ class Session:
         def on_step(done: int, loss: float, rate: float) -> None:
             self.observers.progress(Progress("train", f"epoch {epoch}", done, images, loss, rate))
 
-        figures = self.trainer.train_epoch(epoch, loader.epoch(epoch, batches), on_step)
+        def keep(step: int, embeddings: torch.Tensor) -> None:
+            if self.state.seen is None:
+                self.state.seen = torch.full((len(labels), embeddings.shape[1]), torch.nan)
+            self.state.seen.numpy()[batches[step - 1]] = embeddings.float().cpu()  # of an image that is twice, the last
+
+        on_embeddings = keep if self.run.study.sampler.needs_embeddings else None
+        figures = self.trainer.train_epoch(epoch, loader.epoch(epoch, batches), on_step, on_embeddings)
         return EpochSummary(
             epoch=epoch,
             loss=figures.loss,
@@ -139,6 +147,13 @@ class Session:
             images_per_second=figures.images_per_second,
             diagnostics={**figures.diagnostics, "coverage": visited},
         )
+
+    def _seen(self) -> Embeddings | None:
+        """The training images as their batches gave them, for a sampler that needs them."""
+        if self.state.seen is None:
+            return None
+        vectors = self.state.seen.numpy().copy()
+        return Embeddings(vectors, np.asarray(self.data.train.labels), tuple(self.data.train.class_names))
 
     def _embed(self, split: str, epoch: int) -> Embeddings:
         embedder = self.test if split == "test" else self.validation

@@ -47,6 +47,9 @@ class LoadedBatches(Protocol):
 OnStep = Callable[[int, float, float], None]
 """Told after each step: images done, mean loss so far, images a second."""
 
+OnEmbeddings = Callable[[int, Tensor], None]
+"""Given the embeddings (B, D) of each step, counted from 1, on the device and without gradient."""
+
 
 class Trainer:
     """Network, loss and optimiser of a run, trained epoch by epoch."""
@@ -77,7 +80,9 @@ class Trainer:
         for name, part in self._parts.items():
             part.load_state_dict(state[name])
 
-    def train_epoch(self, epoch: int, batches: LoadedBatches, on_step: OnStep) -> EpochFigures:
+    def train_epoch(
+        self, epoch: int, batches: LoadedBatches, on_step: OnStep, on_embeddings: OnEmbeddings | None = None
+    ) -> EpochFigures:
         """Trains on the batches of one epoch.
 
         Raises TrainingError on a loss that is not finite, and where the embeddings have become one point; PluginError
@@ -92,11 +97,13 @@ class Trainer:
         done = 0
         for inputs, labels in batches:
             try:
-                value, cosine = self._step(epoch, len(losses) + 1, inputs, labels)
+                value, embeddings = self._step(epoch, len(losses) + 1, inputs, labels)
             except torch.OutOfMemoryError as error:
                 raise TrainingError(_out_of_memory(len(labels), error)) from None
             losses.append(value)
-            cosines.append(cosine)
+            cosines.append(mean_cosine(embeddings))
+            if on_embeddings is not None:
+                on_embeddings(len(losses), embeddings)
             done += len(labels)
             on_step(done, math.fsum(losses) / len(losses), done / (time.perf_counter() - start))
         seconds = time.perf_counter() - start
@@ -122,8 +129,8 @@ class Trainer:
         if self.schedule is not None:
             self.schedule.step(epoch - 1)
 
-    def _step(self, epoch: int, step: int, inputs: Tensor, labels: Tensor) -> tuple[float, float]:
-        """One step of the optimiser: loss, and mean cosine between the batch's embeddings."""
+    def _step(self, epoch: int, step: int, inputs: Tensor, labels: Tensor) -> tuple[float, Tensor]:
+        """One step of the optimiser: loss, and the batch's embeddings (B, D) without gradient."""
         training = self.run.study.training
         images = to_batch(inputs, self.device, training.channels_last)
         with autocast(self.run.study, self.device):
@@ -143,7 +150,7 @@ class Trainer:
         clip_gradients(training, [p for group in self.optimizer.param_groups for p in group["params"]])
         self.scaler.step(self.optimizer)
         self.scaler.update()
-        return value, mean_cosine(embeddings.detach())
+        return value, embeddings.detach()
 
     def _check_collapse(self, epoch: int, cosines: list[float]) -> None:
         if epoch > self.run.study.training.warmup_epochs and min(cosines) > COLLAPSED:
