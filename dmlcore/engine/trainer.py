@@ -12,6 +12,7 @@ from attrs import frozen
 from torch import Tensor, nn
 from torch.nn import functional
 
+from dmlcore.engine.averaging import WeightAverage
 from dmlcore.engine.embedding import autocast
 from dmlcore.engine.loading import resolve_device, to_batch
 from dmlcore.engine.model import EmbeddingModel
@@ -64,12 +65,20 @@ class Trainer:
         self.schedule = build_schedule(run.study, self.optimizer)
         self.recorder = Recorder(run.study.loss.name, self.model, self.loss)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=run.study.training.precision == "fp16")
+        self.average = WeightAverage(run.study.training, self.model) if run.study.training.ema_decay else None
         self._parts: dict[str, Any] = {
             "model": self.model,
             "loss": self.loss,
             "optimizer": self.optimizer,
             "scaler": self.scaler,
         }
+        if self.average is not None:
+            self._parts["average"] = self.average
+
+    @property
+    def network(self) -> EmbeddingModel:
+        """What is measured and stored: the average of the weights, where the study asks for one."""
+        return self.model if self.average is None else self.average.model
 
     def state_dict(self) -> dict[str, Any]:
         """All that the next epoch depends on; the rest follows from the run's seed and the epoch."""
@@ -150,6 +159,8 @@ class Trainer:
         clip_gradients(training, [p for group in self.optimizer.param_groups for p in group["params"]])
         self.scaler.step(self.optimizer)
         self.scaler.update()
+        if self.average is not None:
+            self.average.update(self.model)
         return value, embeddings.detach()
 
     def _check_collapse(self, epoch: int, cosines: list[float]) -> None:

@@ -109,7 +109,11 @@ def test_its_own_tests_pass(example: Example) -> None:
         check=True,
         capture_output=True,
         cwd=example.folder,
-        env=os.environ | {"PYTHONPATH": f"{example.folder}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"},
+        env=os.environ
+        | {
+            "PYTHONPATH": f"{example.folder}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        },
     )
 
 
