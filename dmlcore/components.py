@@ -155,7 +155,8 @@ class BackboneConfig(Component):
         """A module (B, 3, H, W) → (B, F), or → (B, F, h, w) where `context.feature_map` is set.
 
         It has the attributes `feature_dim` (F) and `input_spec` (an InputSpec), and may have `provenance`: in a few
-        words, where its weights come from. Random weights are drawn from
+        words, where its weights come from; and `layer_groups()`: for `optimizer.layer_decay`, the parameters of each
+        layer, from the input to the output, every parameter once. Random weights are drawn from
         torch's global generator, which the engine has seeded. Options of the network that the study can't
         have (no feature map, no such input size) raise StudyError.
         """
@@ -264,6 +265,8 @@ class SamplerConfig(Component):
     """Says which images make a batch."""
 
     kind: ClassVar[str] = "sampler"
+    needs_embeddings: ClassVar[bool] = False
+    """`context.seen` holds the embeddings of the training so far; they cost memory, and room in the checkpoint."""
 
     def build(self, context: SamplerContext) -> Iterable[Sequence[int]]:
         """The batches of one epoch, each a sequence of indices into `context.labels`.

@@ -10,30 +10,32 @@ from dmlcore.components import LossConfig, SamplerConfig
 from dmlcore.engine.seeding import generator
 from dmlcore.errors import PluginError, StudyError, TrainingError
 from dmlcore.study.schema import Run
-from dmlcore.values import SamplerContext
+from dmlcore.values import Embeddings, SamplerContext
 
 Batches = list[list[int]]
 
 
-def epoch_batches(run: Run, labels: np.ndarray, epoch: int) -> Batches:
+def epoch_batches(run: Run, labels: np.ndarray, epoch: int, seen: Embeddings | None = None) -> Batches:
     """The batches of one epoch, as lists of indices into labels (N,).
+
+    seen: the embeddings of the epochs before, for a sampler that needs them.
 
     Raises StudyError where the sampler gives none, PluginError where it gives indices outside the data, and
     TrainingError where the loss can't use a batch.
     """
-    batches = sampled_batches(run, labels, epoch)
+    batches = sampled_batches(run, labels, epoch, seen)
     for batch in batches:
         check_batch(run.study.loss, labels[batch])
     return batches
 
 
-def sampled_batches(run: Run, labels: np.ndarray, epoch: int) -> Batches:
+def sampled_batches(run: Run, labels: np.ndarray, epoch: int, seen: Embeddings | None = None) -> Batches:
     """The batches of one epoch as the sampler gives them, whether or not the loss can use them.
 
     Raises StudyError where it gives none, PluginError where it gives indices outside the data.
     """
     study = run.study
-    context = SamplerContext(labels, study.training.batch_size, epoch, generator(run.seed, "sampler", epoch))
+    context = SamplerContext(labels, study.training.batch_size, epoch, generator(run.seed, "sampler", epoch), seen)
     batches = [[int(index) for index in batch] for batch in study.sampler.build(context)]
     batches = batches[: study.training.max_steps]
     if not batches:

@@ -12,6 +12,7 @@ from attrs import frozen
 from torch import Tensor, nn
 from torch.nn import functional
 
+from dmlcore.engine.averaging import WeightAverage
 from dmlcore.engine.chunking import ChunkedBatch
 from dmlcore.engine.embedding import autocast
 from dmlcore.engine.loading import resolve_device, to_batch
@@ -48,6 +49,9 @@ class LoadedBatches(Protocol):
 OnStep = Callable[[int, float, float], None]
 """Told after each step: images done, mean loss so far, images a second."""
 
+OnEmbeddings = Callable[[int, Tensor], None]
+"""Given the embeddings (B, D) of each step, counted from 1, on the device and without gradient."""
+
 
 class Trainer:
     """Network, loss and optimiser of a run, trained epoch by epoch."""
@@ -62,12 +66,20 @@ class Trainer:
         self.schedule = build_schedule(run.study, self.optimizer)
         self.recorder = Recorder(run.study.loss.name, self.model, self.loss)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=run.study.training.precision == "fp16")
+        self.average = WeightAverage(run.study.training, self.model) if run.study.training.ema_decay else None
         self._parts: dict[str, Any] = {
             "model": self.model,
             "loss": self.loss,
             "optimizer": self.optimizer,
             "scaler": self.scaler,
         }
+        if self.average is not None:
+            self._parts["average"] = self.average
+
+    @property
+    def network(self) -> EmbeddingModel:
+        """What is measured and stored: the average of the weights, where the study asks for one."""
+        return self.model if self.average is None else self.average.model
 
     def state_dict(self) -> dict[str, Any]:
         """All that the next epoch depends on; the rest follows from the run's seed and the epoch."""
@@ -78,7 +90,9 @@ class Trainer:
         for name, part in self._parts.items():
             part.load_state_dict(state[name])
 
-    def train_epoch(self, epoch: int, batches: LoadedBatches, on_step: OnStep) -> EpochFigures:
+    def train_epoch(
+        self, epoch: int, batches: LoadedBatches, on_step: OnStep, on_embeddings: OnEmbeddings | None = None
+    ) -> EpochFigures:
         """Trains on the batches of one epoch.
 
         Raises TrainingError on a loss that is not finite, and where the embeddings have become one point; PluginError
@@ -93,11 +107,13 @@ class Trainer:
         done = 0
         for inputs, labels in batches:
             try:
-                value, cosine = self._step(epoch, len(losses) + 1, inputs, labels)
+                value, embeddings = self._step(epoch, len(losses) + 1, inputs, labels)
             except torch.OutOfMemoryError as error:
                 raise TrainingError(_out_of_memory(len(labels), error)) from None
             losses.append(value)
-            cosines.append(cosine)
+            cosines.append(mean_cosine(embeddings))
+            if on_embeddings is not None:
+                on_embeddings(len(losses), embeddings)
             done += len(labels)
             on_step(done, math.fsum(losses) / len(losses), done / (time.perf_counter() - start))
         seconds = time.perf_counter() - start
@@ -123,8 +139,8 @@ class Trainer:
         if self.schedule is not None:
             self.schedule.step(epoch - 1)
 
-    def _step(self, epoch: int, step: int, inputs: Tensor, labels: Tensor) -> tuple[float, float]:
-        """One step of the optimiser: loss, and mean cosine between the batch's embeddings."""
+    def _step(self, epoch: int, step: int, inputs: Tensor, labels: Tensor) -> tuple[float, Tensor]:
+        """One step of the optimiser: loss, and the batch's embeddings (B, D) without gradient."""
         training = self.run.study.training
         images = to_batch(inputs, self.device, training.channels_last)
         size = training.chunk_size or len(images)
@@ -147,7 +163,9 @@ class Trainer:
         clip_gradients(training, [p for group in self.optimizer.param_groups for p in group["params"]])
         self.scaler.step(self.optimizer)
         self.scaler.update()
-        return value, mean_cosine(embeddings.detach())
+        if self.average is not None:
+            self.average.update(self.model)
+        return value, embeddings.detach()
 
     def _embed(self, images: Tensor) -> Tensor:
         with autocast(self.run.study, self.device):

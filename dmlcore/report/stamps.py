@@ -82,6 +82,8 @@ def _facts(result: Result, varied: Sequence[str]) -> Iterator[tuple[str, str]]:
         ("batch size", "batch_size"),
         ("precision", "precision"),
         ("steps an epoch at most", "max_steps"),
+        ("weights averaged with decay", "ema_decay"),
+        ("warm-up of that decay", "ema_warmup"),
     ):
         if key in training:
             yield name, value_text(training[key])

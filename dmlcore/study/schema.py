@@ -91,6 +91,16 @@ class Training:
     )
     clip_norm: float | None = option(None, gt=0, help="largest norm of the whole gradient")
     clip_value: float | None = option(None, gt=0, help="largest absolute value of a gradient's entries")
+    ema_decay: float | None = option(
+        None,
+        gt=0,
+        lt=1,
+        help="measure and store an exponential moving average of the weights: the share of it that each step keeps,"
+        " such as 0.999; left out: the weights themselves",
+    )
+    ema_warmup: float | None = option(
+        None, gt=0, le=1, help="let the decay rise with step t as 1 - t^-ema_warmup, up to ema_decay; 2/3 is usual"
+    )
     precision: Literal["fp32", "bf16", "fp16"] = option("fp32", help="arithmetic of the backbone, by autocast")
     channels_last: bool = option(True, help="memory layout of images and filters; faster on most devices")
     deterministic: bool = option(True, help="use algorithms that give the same numbers again, where there are any")
@@ -110,6 +120,8 @@ class Training:
                 "chunk_size needs freeze_batchnorm = true: with statistics of its own, each chunk would be normalised"
                 " in another way than the whole batch"
             )
+        if self.ema_warmup is not None and self.ema_decay is None:
+            raise ValueError("ema_warmup means nothing without ema_decay: give both, or leave it out")
 
 
 @frozen
@@ -121,6 +133,13 @@ class Optimizer:
     head_learning_rate: float | None = option(None, gt=0, help="of the embedding head; left out: learning_rate")
     loss_learning_rate: float | None = option(
         None, gt=0, help="of the loss's own parameters, such as proxies; left out: 100 × learning_rate"
+    )
+    layer_decay: float | None = option(
+        None,
+        gt=0,
+        le=1,
+        help="each layer of the backbone has the rate of the layer after it times this, the last one learning_rate;"
+        " head and loss have theirs",
     )
     weight_decay: float = option(1e-4, ge=0, help="of all parameters of the network; the loss's have none")
     momentum: float | None = option(None, ge=0, lt=1, help="for optimisers that have one; left out: timm's default")

@@ -11,6 +11,7 @@ from typing import Any
 import timm
 import timm.data
 import torch
+from timm.models import group_parameters
 from torch import nn
 
 from dmlcore import BackboneContext, DataError, InputSpec, StudyError
@@ -45,6 +46,20 @@ class TimmBackbone(nn.Module):
             )
         features: torch.Tensor = self.network(images)
         return features.permute(0, 3, 1, 2) if self.channels_last and features.ndim == 4 else features
+
+    def layer_groups(self) -> list[list[nn.Parameter]]:
+        """The parameters of each layer, as timm's own layer decay groups them; see BackboneConfig.build."""
+        matcher = getattr(self.network, "group_matcher", None)
+        if matcher is None:
+            raise StudyError(
+                f"timm does not say which parameters of {self.model} are a layer: leave optimizer.layer_decay out."
+            )
+        layer_of = group_parameters(self.network, matcher(coarse=False), reverse=True)
+        last = max(layer_of.values())
+        layers: list[list[nn.Parameter]] = [[] for _ in range(last + 1)]
+        for name, parameter in self.network.named_parameters():
+            layers[layer_of.get(name, last)].append(parameter)
+        return layers
 
 
 def build_timm(

@@ -10,6 +10,7 @@ import pytest
 import timm
 import timm.data
 import torch
+from timm.optim import param_groups_layer_decay
 
 from dmlcore import BackboneContext, InputSpec, StudyError
 from dmlcore_plugins.backbones.timm import Timm
@@ -133,6 +134,28 @@ def test_drop_path_drops_paths_in_training_alone() -> None:
     images = torch.randn(1, 3, 64, 64).expand(16, -1, -1, -1)
     assert backbone(images).std(0).max() > 1e-3
     assert backbone.eval()(images).std(0).max() < 1e-5
+
+
+@pytest.mark.parametrize("model", ["test_vit", "test_resnet", "test_convnext", "test_mambaout"])
+def test_layers_have_timms_own_scales(model: str) -> None:
+    backbone = built(model)
+    timms = param_groups_layer_decay(backbone.network, layer_decay=0.5)
+    expected = {id(parameter): group["lr_scale"] for group in timms for parameter in group["params"]}
+    layers = backbone.layer_groups()
+    depths = range(len(layers) - 1, -1, -1)
+    assert {id(p): 0.5**depth for depth, layer in zip(depths, layers, strict=True) for p in layer} == expected
+    assert len(layers) > 3
+    assert all(layers)
+
+
+def test_refuses_layers_that_timm_does_not_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    backbone = built("test_resnet")
+    monkeypatch.delattr(type(backbone.network), "group_matcher")
+    with pytest.raises(StudyError) as refusal:
+        backbone.layer_groups()
+    assert str(refusal.value) == (
+        "timm does not say which parameters of test_resnet are a layer: leave optimizer.layer_decay out."
+    )
 
 
 def refused(model: str, context: BackboneContext = POOLED, **options: object) -> str:
