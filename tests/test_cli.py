@@ -154,6 +154,8 @@ GLYPHS = str(Path(__file__).parents[1] / "studies" / "quickstart.toml")
     [
         ["list-plugins"],
         ["describe", "triplet"],
+        ["describe", "loss.miner"],
+        ["schema"],
         ["check", GLYPHS],
         ["report", GLYPHS],
         ["data", "check", "glyphs", "--set", "classes=4"],

@@ -37,23 +37,17 @@ def list_plugins(verbose: bool) -> None:
 
 
 @click.command()
-@click.argument("name")
-def describe(name: str) -> None:
-    """Explain a component, or a table of the study file such as `training`, and its options."""
-    from dmlcore import describe as descriptions
-    from dmlcore.errors import UnknownComponentError
-    from dmlcore.study.tables import TABLES
-    from dmlcore.wording import did_you_mean
+@click.argument("path")
+def describe(path: str) -> None:
+    """Explain a component, a kind of component, a table of the study file, or one option of these.
 
-    registry = installed()
-    found = [o for o in registry.offers if name in (o.component.name, o.full_name)]
-    if name in TABLES:
-        click.echo(f"[{name}]\n\n{descriptions.text(TABLES[name])}")
-    for offer in found:
-        source = f"{offer.source.distribution} {offer.source.version}"
-        click.echo(f"{offer.component.kind} {offer.component.name}  [{source}]\n\n{descriptions.text(offer.component)}")
-    if not found and name not in TABLES:
-        known = [*TABLES, *(offer.component.name for offer in registry.offers)]
-        raise UnknownComponentError(
-            f"nothing is named {name!r}.{did_you_mean(name, known)} See `dmlcore list-plugins`."
-        )
+    \b
+    dmlcore describe loss                 all losses
+    dmlcore describe triplet              one component
+    dmlcore describe triplet.miner        one option, and what it takes
+    dmlcore describe training             a table of the study file
+    dmlcore describe training.batch_size  one option of it
+    """
+    from dmlcore.study.paths import explain
+
+    click.echo(explain(path, installed()))
