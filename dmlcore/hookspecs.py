@@ -24,6 +24,7 @@ from dmlcore.components import (
     ReducerConfig,
     RegularizerConfig,
     SamplerConfig,
+    SectionConfig,
 )
 
 if TYPE_CHECKING:
@@ -90,6 +91,11 @@ class RegistrationSpecs:
         """Observers that a study may name under `[[observers]]`."""
         raise NotImplementedError
 
+    @hookspec
+    def dmlcore_register_sections(self) -> Sequence[type[SectionConfig]]:
+        """Sections of the report that a study may name under `[[sections]]`."""
+        raise NotImplementedError
+
 
 class RunSpecs:
     """Watch one run. Every hook is optional, and may take any subset of its arguments."""
@@ -130,5 +136,6 @@ REGISTRATION_HOOKS = {
     "sampler": "dmlcore_register_samplers",
     "evaluator": "dmlcore_register_evaluators",
     "observer": "dmlcore_register_observers",
+    "section": "dmlcore_register_sections",
 }
 """Kind of component → the hook that offers it."""

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from attrs import evolve
 
 from dmlcore.engine.splits import load_data
 from dmlcore.errors import DataError
+from dmlcore.registry import Registry
+from dmlcore.report.added import Addition
 from dmlcore.report.material import StudyMaterial, gather
 from dmlcore.store import Store
 from dmlcore.study.fingerprint import probe_fingerprint
-from dmlcore.study.schema import Run, StudyFile
+from dmlcore.study.schema import Run, Study, StudyFile
 from dmlcore.values import LabelledImages
 
 
-def study_material(file: StudyFile, store: Store) -> StudyMaterial:
+def study_material(file: StudyFile, registry: Registry, store: Store) -> StudyMaterial:
     """All that is stored of a study as loaded, with its test images where they are at hand."""
     study = file.study
     material = gather(
@@ -28,7 +30,14 @@ def study_material(file: StudyFile, store: Store) -> StudyMaterial:
         images_at_hand(file),
     )
     wanted = probe_fingerprint(file.probe) if file.probe else None
-    return material if material.probe and material.probe.fingerprint == wanted else evolve(material, probe=None)
+    probe = material.probe if material.probe and material.probe.fingerprint == wanted else None
+    return evolve(material, probe=probe, additions=tuple(_additions(study, registry)))
+
+
+def _additions(study: Study, registry: Registry) -> Iterator[Addition]:
+    for section in study.sections:
+        source = registry.offer_of(section).source
+        yield Addition(section.name, f"{source.distribution} {source.version}", section.build)
 
 
 def images_at_hand(file: StudyFile) -> LabelledImages | None:

@@ -55,7 +55,8 @@ def test_a_plugin_of_another_distribution(fake_plugin: InstallPlugin) -> None:
             "it offers no component: none of its functions is a @hookimpl of dmlcore_register_datasets,"
             " dmlcore_register_backbones, dmlcore_register_losses, dmlcore_register_miners,"
             " dmlcore_register_distances, dmlcore_register_reducers, dmlcore_register_regularizers,"
-            " dmlcore_register_samplers, dmlcore_register_evaluators, dmlcore_register_observers",
+            " dmlcore_register_samplers, dmlcore_register_evaluators, dmlcore_register_observers,"
+            " dmlcore_register_sections",
         ),
         (
             GOOD.replace("register_losses", "register_samplers"),

@@ -84,5 +84,5 @@ def _run(file: StudyFile, store: Store, names: Sequence[str], registry: Registry
     own = {observer.name for observer in file.study.observers}
     added = [registry.find("observer", name).component() for name in names if name not in own]
     outcomes = list(run_study(file.runs, store, [*file.study.observers, *added]))  # type: ignore[list-item]
-    show_report(file, store)
+    show_report(file, registry, store)
     return not any(isinstance(outcome, Failure) for outcome in outcomes)

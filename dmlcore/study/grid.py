@@ -12,7 +12,7 @@ from dmlcore.study.structure import Problem
 
 GRID = "grid"
 
-NOT_VARIED = ("seeds", "name", "schema", "question", "observers")
+NOT_VARIED = ("seeds", "name", "schema", "question", "observers", "sections")
 """Keys of the study's top that change no run."""
 
 

@@ -15,6 +15,7 @@ from dmlcore.components import (
     LossConfig,
     ObserverConfig,
     SamplerConfig,
+    SectionConfig,
     option,
 )
 from dmlcore.study.probe import ProbeTable
@@ -174,6 +175,7 @@ class Study:
     scheduler: Scheduler = option(Scheduler(), help="change of the learning rates")
     evaluation: EvaluationProtocol = option(EvaluationProtocol(), help="what is measured when")
     observers: tuple[ObserverConfig, ...] = option((), identity=False, help="who watches the runs")
+    sections: tuple[SectionConfig, ...] = option((), identity=False, help="sections added to the report")
 
     def __attrs_post_init__(self) -> None:
         names = [evaluator.name for evaluator in self.evaluators]
