@@ -162,7 +162,7 @@ class _Definitions:
                 **{key: _any_of(schemas) for key, schemas in merged.items()},
             },
             "additionalProperties": False,
-            "allOf": [_where(names, self._component(offer, names)) for offer, names in named],
+            **_all_of(_where(names, self._component(offer, names)) for offer, names in named),
         }
 
     def _component(self, offer: Offer, names: list[str]) -> Schema:
@@ -207,8 +207,8 @@ class _Definitions:
 
     def _whole_kind(self, kind: str) -> Schema:
         named = _named(self.registry, kind)
-        wholes = [_where(names, self._whole_options(offer.component)) for offer, names in named]
-        return {"required": [USE], "allOf": wholes}
+        wholes = (_where(names, self._whole_options(offer.component)) for offer, names in named)
+        return {"required": [USE], **_all_of(wholes)}
 
 
 def _is_component(annotation: object) -> bool:
@@ -236,6 +236,11 @@ def _array(members: tuple[Any, ...], schema_of: Callable[[Any], Schema]) -> Sche
         return {"type": "array", "items": schema_of(members[0])}
     items = [schema_of(member) for member in members]
     return {"type": "array", "prefixItems": items, "minItems": len(items), "maxItems": len(items)}
+
+
+def _all_of(schemas: Iterable[Schema]) -> Schema:
+    every = list(schemas)
+    return {"allOf": every} if every else {}
 
 
 def _any_of(schemas: Iterable[Schema]) -> Schema:

@@ -239,6 +239,11 @@ def test_what_the_loader_takes_is_never_refused(registry: Registry, schema: Draf
     assert counts[False, False] > 10 * counts[False, True], "few mistakes are beyond the schema"
 
 
+def test_without_any_component_every_table_of_one_is_refused() -> None:
+    places = {tuple(error.absolute_path) for error in validator(Registry()).iter_errors(toy())}
+    assert places == {(kind, "use") for kind in ("dataset", "backbone", "loss", "sampler")} | {("evaluators", 0, "use")}
+
+
 def test_the_command_writes_it(tmp_path: Path) -> None:
     path = tmp_path / "study.schema.json"
     done = CliRunner().invoke(cli.main, ["schema", "-o", str(path)])
