@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from attrs import evolve
 
 from dmlcore.engine.splits import load_data
-from dmlcore.errors import DataError
+from dmlcore.errors import DataError, PluginError
 from dmlcore.report.material import StudyMaterial, gather
 from dmlcore.store import Store
 from dmlcore.study.fingerprint import probe_fingerprint
@@ -35,7 +35,7 @@ def images_at_hand(file: StudyFile) -> LabelledImages | None:
     """The study's test images; None where they are not on this machine, or nothing is to be run."""
     try:
         return load_data(file.every_run[0]).test if file.every_run else None
-    except DataError:
+    except (DataError, PluginError):
         return None
 
 

@@ -45,7 +45,7 @@ def report(studies: Sequence[Path], outputs: Sequence[Path], overrides: Sequence
 
     for path in outputs:
         check_format(path)
-    registry, store = installed(), Store(root)
+    registry, store = installed(studies, overrides), Store(root)
     files = [load_study(path, registry, overrides, store) for path in studies]
     if not outputs:
         for file in files:
