@@ -52,7 +52,11 @@ from dmlcore.watching import tell_progress
 
 __version__ = "0.1.0"
 
+API_VERSION = tuple(int(number) for number in __version__.split(".")[:2])
+"""What plugins depend on, as (major, minor): the first numbers of the version. See docs/api-policy.md."""
+
 __all__ = [
+    "API_VERSION",
     "Archive",
     "BackboneConfig",
     "BackboneContext",

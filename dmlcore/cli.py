@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 
 import click
 
 from dmlcore import __version__
+from dmlcore.blame import traceback_of
 from dmlcore.commands.check import check
 from dmlcore.commands.metrics import metrics
 from dmlcore.commands.notebook import notebook
@@ -18,7 +20,8 @@ from dmlcore.commands.run import run
 from dmlcore.commands.schema import schema
 from dmlcore.commands.submit import submit
 from dmlcore.data.commands import data
-from dmlcore.errors import DmlcoreError
+from dmlcore.distributions import disabling
+from dmlcore.errors import DmlcoreError, PluginError
 
 
 class _Commands(click.Group):
@@ -28,6 +31,8 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except DmlcoreError as error:
+            if ctx.params["traceback"] and isinstance(error, PluginError):
+                click.echo(traceback_of(error), err=True)
             click.echo(f"Error: {error}", err=True)
             ctx.exit(1)
         except BrokenPipeError:  # who reads what is printed has seen enough, as `head` does
@@ -43,9 +48,19 @@ class _Commands(click.Group):
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "--disable-plugin",
+    "disabled",
+    multiple=True,
+    metavar="KEY",
+    help="Do not load a plugin, named by its distribution or as distribution:entry_point. Repeatable.",
+)
+@click.option("--traceback", is_flag=True, help="Show where a plugin failed, for its author.")
 @click.version_option(__version__, prog_name="dmlcore")
-def main() -> None:
+def main(disabled: Sequence[str], traceback: bool) -> None:
     """Studies of deep metric learning, every component a plugin."""
+    if disabled:
+        click.get_current_context().with_resource(disabling(disabled))
     # Waiting threads that spin slow training down several times once anything else holds a core, be it a process that
     # loads images. OpenMP reads this when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -161,9 +161,9 @@ class NotebookStudy:
         from dmlcore.stored import study_material
         from dmlcore.study.load import load_study
 
-        store, registry = Store(self.runs), _registry()
-        file = load_study(self.path, registry, self.overrides, store)
-        return file, study_material(file, registry, store)
+        store = Store(self.runs)
+        file = load_study(self.path, _registry(), self.overrides, store)
+        return file, study_material(file, store)
 
     def _shown(self, wanted: Callable[[str], bool], headings: bool = False) -> Shown:
         """The pieces of the report with the wanted keys."""

@@ -66,6 +66,8 @@ class Result:
     """The same figures of the untrained network's features."""
     peak_memory: int | None = None
     """Most bytes held at once: by the device where it counts them, else by the process."""
+    components: Mapping[str, str] = field(factory=dict)
+    """Dotted path of each component, such as loss.miner → where it came from, as "distribution/name version"."""
     schema: int = field(default=SCHEMA)
 
 

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import partial
 
 from attrs import evolve
 
+from dmlcore.blame import blamed_on, named
+from dmlcore.components import SectionConfig
 from dmlcore.engine.splits import load_data
-from dmlcore.errors import DataError
-from dmlcore.registry import Registry
-from dmlcore.report.added import Addition
+from dmlcore.errors import DataError, DmlcoreError, PluginError
+from dmlcore.report.blocks import Section
 from dmlcore.report.material import StudyMaterial, gather
+from dmlcore.results import StudyResults
 from dmlcore.store import Store
 from dmlcore.study.fingerprint import probe_fingerprint
-from dmlcore.study.schema import Run, Study, StudyFile
+from dmlcore.study.schema import Run, StudyFile
 from dmlcore.values import LabelledImages
 
 
-def study_material(file: StudyFile, registry: Registry, store: Store) -> StudyMaterial:
+def study_material(file: StudyFile, store: Store) -> StudyMaterial:
     """All that is stored of a study as loaded, with its test images where they are at hand."""
     study = file.study
     material = gather(
@@ -31,20 +34,28 @@ def study_material(file: StudyFile, registry: Registry, store: Store) -> StudyMa
     )
     wanted = probe_fingerprint(file.probe) if file.probe else None
     probe = material.probe if material.probe and material.probe.fingerprint == wanted else None
-    return evolve(material, probe=probe, additions=tuple(_additions(study, registry)))
+    return evolve(material, probe=probe, additions=tuple(partial(_section, section) for section in study.sections))
 
 
-def _additions(study: Study, registry: Registry) -> Iterator[Addition]:
-    for section in study.sections:
-        source = registry.offer_of(section).source
-        yield Addition(section.name, f"{source.distribution} {source.version}", section.build)
+def _section(config: SectionConfig, study: StudyResults) -> Section | None:
+    """The section of a plugin. Raises PluginError, which names it, whatever goes wrong there."""
+    try:
+        with blamed_on(config, "build"):
+            section: object = config.build(study)
+            if section is not None and not isinstance(section, Section):
+                raise TypeError(f"it must give a dmlcore.Section or None, not {section!r}")
+            return section
+    except PluginError:
+        raise
+    except DmlcoreError as error:
+        raise PluginError(f"The {named(config)}: {error}") from error
 
 
 def images_at_hand(file: StudyFile) -> LabelledImages | None:
     """The study's test images; None where they are not on this machine, or nothing is to be run."""
     try:
         return load_data(file.every_run[0]).test if file.every_run else None
-    except DataError:
+    except (DataError, PluginError):
         return None
 
 

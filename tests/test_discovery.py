@@ -22,6 +22,9 @@ class Wedge(LossConfig):
     name = "wedge"
     angle: float = option(40.0, help="of the wedge", unit="degrees", gt=0)
 
+    def build(self, context):
+        raise NotImplementedError("a test of the host builds nothing")
+
 @hookimpl
 def dmlcore_register_losses():
     return [Wedge]
@@ -43,12 +46,13 @@ def test_a_plugin_of_another_distribution(fake_plugin: InstallPlugin) -> None:
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
-        ("import no_such_package", "ModuleNotFoundError: No module named 'no_such_package'"),
-        ("raise SystemExit('bye')", "SystemExit: bye"),
+        ("import no_such_package", "ModuleNotFoundError: No module named 'no_such_package' (dmlcore_bad.py, line 1)"),
+        ("raise SystemExit('bye')", "SystemExit: bye (dmlcore_bad.py, line 1)"),
         ("def broken(:", "SyntaxError: invalid syntax (dmlcore_bad.py, line 1)"),
         (
             GOOD.replace("register_losses", "register_loses"),
-            "there is no hook 'dmlcore_register_loses'; did you mean 'dmlcore_register_losses'?",
+            "there is no hook 'dmlcore_register_loses'. Did you mean 'dmlcore_register_losses' or"
+            " 'dmlcore_register_observers' or 'dmlcore_register_miners'?",
         ),
         (
             GOOD.replace("@hookimpl", ""),
@@ -91,7 +95,10 @@ def test_a_plugin_of_another_distribution(fake_plugin: InstallPlugin) -> None:
             GOOD.replace("angle:", "kind:"),
             "dmlcore_bad.Wedge.kind: an option can't have this name, which dmlcore itself uses",
         ),
-        (GOOD.replace('help="of the wedge"', 'help=" "'), "ValueError: an option needs a help text"),
+        (
+            GOOD.replace('help="of the wedge"', 'help=" "'),
+            "ValueError: an option needs a help text (dmlcore_bad.py, line 9)",
+        ),
     ],
 )
 def test_a_broken_plugin_is_listed_with_the_reason(fake_plugin: InstallPlugin, source: str, reason: str) -> None:

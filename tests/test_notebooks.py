@@ -41,7 +41,7 @@ def test_after_the_runs_everything_is_shown(
     assert capsys.readouterr().out == "1 of 1 run finished, in runs/toy\nThe images of squares are here.\n"
     (table,) = study.table()
     assert isinstance(table, Page)
-    material = study_material(study.load(), registry, Store(Path("runs")))
+    material = study_material(study.load(), Store(Path("runs")))
     assert table._repr_markdown_() == grid_markdown(table_grid(study_table(material)))
     assert [type(item).__name__ for item in study.explanation()] == ["Page", *["Picture"] * 3]
     assert {type(item).__name__ for item in study.details()} == {"Page", "Picture"}

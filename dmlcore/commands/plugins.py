@@ -9,31 +9,17 @@ from dmlcore.commands.options import installed
 
 @click.command("list-plugins")
 @click.option("-v", "--verbose", is_flag=True, help="Show the traceback of plugins that failed.")
-def list_plugins(verbose: bool) -> None:
-    """List every installed component and the plugin that it comes from."""
-    from dmlcore.components import KINDS
-    from dmlcore.describe import summary
+@click.option("--json", "for_tools", is_flag=True, help="Print all of it as JSON.")
+def list_plugins(verbose: bool, for_tools: bool) -> None:
+    """List every installed component, and the plugins that they come from with their state."""
+    from dmlcore.commands.plugin_table import as_json, show
     from dmlcore.discovery import discover
-    from dmlcore.registry import Registry
 
     plugins = discover()
-    registry = Registry.of(plugins)
-    rows = {
-        kind: [(o.component.name, o.source.distribution, o.source.version, summary(o.component)) for o in offers]
-        for kind in KINDS
-        if (offers := list(registry.of_kind(kind)))
-    }
-    widths = [max(len(row[column]) for kind in rows for row in rows[kind]) for column in range(3)] if rows else []
-    for kind, lines in rows.items():
-        click.secho(kind, bold=True)
-        for *columns, about in lines:
-            aligned = (f"{text:<{width}}" for text, width in zip(columns, widths, strict=True))
-            click.echo(f"  {'  '.join(aligned)}  {about}")
-    for failed in plugins.failed:
-        click.secho(f"not usable: {failed.source.key} {failed.source.version}", fg="red")
-        click.echo(f"  {failed.reason}")
-        if verbose:
-            click.echo(failed.traceback)
+    if for_tools:
+        click.echo(as_json(plugins))
+    else:
+        show(plugins, verbose)
 
 
 @click.command()

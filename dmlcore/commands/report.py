@@ -14,7 +14,6 @@ from dmlcore.commands.options import PATH, RUNS, SET, STUDIES, installed
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from dmlcore.registry import Registry
     from dmlcore.report.material import StudyMaterial
     from dmlcore.store import Store
     from dmlcore.study.schema import StudyFile
@@ -46,13 +45,13 @@ def report(studies: Sequence[Path], outputs: Sequence[Path], overrides: Sequence
 
     for path in outputs:
         check_format(path)
-    registry, store = installed(), Store(root)
+    registry, store = installed(studies, overrides), Store(root)
     files = [load_study(path, registry, overrides, store) for path in studies]
     if not outputs:
         for file in files:
-            show_report(file, registry, store, OWN_FILES)
+            show_report(file, store, OWN_FILES)
         return
-    materials = [study_material(file, registry, store) for file in files]
+    materials = [study_material(file, store) for file in files]
     for material in materials:
         _show(material)
     write_report(materials, outputs)
@@ -60,14 +59,12 @@ def report(studies: Sequence[Path], outputs: Sequence[Path], overrides: Sequence
         _say(f"Report: {path}")
 
 
-def show_report(
-    file: StudyFile, registry: Registry, store: Store, names: Sequence[str] = ("report.html", "report.md")
-) -> None:
+def show_report(file: StudyFile, store: Store, names: Sequence[str] = ("report.html", "report.md")) -> None:
     """Shows the study's table and writes its report into the folder of its runs, from what is stored."""
     from dmlcore.report.writing import write_report
     from dmlcore.stored import study_material
 
-    material = study_material(file, registry, store)
+    material = study_material(file, store)
     paths = [store.study(file.study.name) / name for name in names]
     _show(material)
     write_report([material], paths)

@@ -52,7 +52,7 @@ def run(
     from dmlcore.study.best import in_order_of_need
     from dmlcore.study.load import load_study, smoke_study
 
-    registry = installed()
+    registry = installed(studies, overrides)
     files = in_order_of_need(load_study(path, registry, overrides) for path in studies)
     if smoke:
         files = [smoke_study(file, registry) for file in files]
@@ -84,5 +84,5 @@ def _run(file: StudyFile, store: Store, names: Sequence[str], registry: Registry
     own = {observer.name for observer in file.study.observers}
     added = [registry.find("observer", name).component() for name in names if name not in own]
     outcomes = list(run_study(file.runs, store, [*file.study.observers, *added]))  # type: ignore[list-item]
-    show_report(file, registry, store)
+    show_report(file, store)
     return not any(isinstance(outcome, Failure) for outcome in outcomes)

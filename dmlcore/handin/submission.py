@@ -143,8 +143,8 @@ def _entry(file: StudyFile, registry: Registry, overrides: Sequence[str], store:
         file = load_study(file.path, registry, overrides, store)
     except StudyError as error:
         file = evolve(file, runs=())
-        return Entry(file, evolve(study_material(file, registry, store), unfinished=(str(error),)), (str(error),))
-    material = study_material(file, registry, store)
+        return Entry(file, evolve(study_material(file, store), unfinished=(str(error),)), (str(error),))
+    material = study_material(file, store)
     return Entry(file, material, missing(file, material))
 
 

@@ -6,18 +6,12 @@ from collections.abc import Callable, Iterable
 
 from attrs import evolve, frozen
 
+from dmlcore.errors import PluginError
 from dmlcore.report.blocks import Block, Figure, Section
 from dmlcore.results import StudyResults
 
-
-@frozen
-class Addition:
-    """What makes one section."""
-
-    name: str
-    source: str
-    """The distribution that it comes from, and its version."""
-    build: Callable[[StudyResults], Section | None]
+Addition = Callable[[StudyResults], Section | None]
+"""What makes one section; it raises PluginError, and nothing else, where it can't."""
 
 
 @frozen
@@ -32,23 +26,15 @@ def added_sections(additions: Iterable[Addition], study: StudyResults) -> Added:
     """Asks for each section; nothing is made of a study without a finished run."""
     sections: list[Section] = []
     failures: list[str] = []
-    for number, addition in enumerate(additions if study.results else ()):
+    for number, build in enumerate(additions if study.results else ()):
         try:
-            section = _built(addition, study)
-        except Exception as error:
-            reason = f"{type(error).__name__}: {error}".rstrip(": ")
-            failures.append(f"The section {addition.name!r} of {addition.source} failed ({reason}) and was left out.")
+            section = build(study)
+        except PluginError as error:
+            failures.append(f"A section is left out. {error}")
         else:
             if section is not None:
                 sections.append(_keyed(section, f"added-{number}"))
     return Added(tuple(sections), tuple(failures))
-
-
-def _built(addition: Addition, study: StudyResults) -> Section | None:
-    section = addition.build(study)
-    if section is not None and not isinstance(section, Section):
-        raise TypeError(f"it must give a dmlcore.Section or None, not {section!r}")
-    return section
 
 
 def _keyed(section: Section, key: str) -> Section:

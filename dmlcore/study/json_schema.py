@@ -11,8 +11,7 @@ from __future__ import annotations
 import inspect
 import re
 import typing
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import NoneType
 from typing import Any
@@ -26,6 +25,8 @@ from dmlcore.registry import Offer, Registry
 from dmlcore.study.best import BEST, Best
 from dmlcore.study.document import EXTENDS
 from dmlcore.study.grid import GRID, NOT_VARIED
+from dmlcore.study.load import NO_PART_OF_A_RUN
+from dmlcore.study.plugins import PLUGINS, REQUIRES, PluginsTable, RequiresTable
 from dmlcore.study.probe import PROBE, ProbeTable
 from dmlcore.study.schema import Study
 
@@ -49,7 +50,12 @@ def study_schema(registry: Registry) -> Schema:
             EXTENDS: {"type": "string", "description": "the study file, relative to this one, that this is laid over"},
             **definitions.properties(Study),
             GRID: _grid(definitions),
-            **{name: definitions.table(cls) for name, cls in tables.items()},
+            **{name: definitions.table(cls) for name, cls in (tables | {PLUGINS: PluginsTable}).items()},
+            REQUIRES: {
+                "type": "object",
+                "description": inspect.getdoc(RequiresTable),
+                "additionalProperties": {"type": "string"},
+            },
         },
         "additionalProperties": False,
         "allOf": [
@@ -73,7 +79,7 @@ def _grid(definitions: _Definitions) -> Schema:
             values[key] = schema
             inner = definitions.made[_name(schema)].get("properties", {}) if "$ref" in schema else {}
             values |= {f"{key}.{option}": value for option, value in inner.items()}
-    first = "|".join(map(re.escape, sorted({path.partition(".")[0] for path in values} | {GRID, BEST, PROBE})))
+    first = "|".join(map(re.escape, sorted({path.partition(".")[0] for path in values} | set(NO_PART_OF_A_RUN))))
     return {
         "type": "object",
         "description": "The runs are the product of these values, times the seeds.",
@@ -147,9 +153,9 @@ class _Definitions:
 
     def _component_of(self, kind: str) -> Schema:
         """A table that names a component of the kind; without `use` it refines the table of an extended file."""
-        named = list(_named(self.registry, kind))
+        named = _named(self.registry, kind)
         merged: dict[str, list[Schema]] = {}
-        for offer, _ in named:
+        for offer in self.registry.of_kind(kind):
             for key, schema in self.properties(offer.component).items():
                 merged.setdefault(key, []).append(schema)
         return {
@@ -157,15 +163,15 @@ class _Definitions:
             "properties": {
                 USE: {
                     "description": f"name of the {kind}; distribution/name where several distributions offer it",
-                    "enum": [name for _, names in named for name in names],
+                    "enum": [name for names in named.values() for name in names],
                 },
                 **{key: _any_of(schemas) for key, schemas in merged.items()},
             },
             "additionalProperties": False,
-            **_all_of(_where(names, self._component(offer, names)) for offer, names in named),
+            **_all_of(_where(names, _any_of(map(self._component, offers))) for offers, names in named.items()),
         }
 
-    def _component(self, offer: Offer, names: list[str]) -> Schema:
+    def _component(self, offer: Offer) -> Schema:
         about = inspect.getdoc(offer.component) or ""
         return self._defined(
             f"{offer.component.kind}.{offer.source.distribution}.{offer.component.name}",
@@ -174,7 +180,7 @@ class _Definitions:
                 "title": f"{offer.component.kind} {offer.component.name}",
                 "description": about,
                 "properties": {
-                    USE: {"enum": names, "description": about.partition("\n")[0]},
+                    USE: {"enum": [offer.component.name, offer.full_name], "description": about.partition("\n")[0]},
                     **self.properties(offer.component),
                 },
                 "additionalProperties": False,
@@ -206,8 +212,10 @@ class _Definitions:
         return _any_of(wholes) if wholes else {}
 
     def _whole_kind(self, kind: str) -> Schema:
-        named = _named(self.registry, kind)
-        wholes = (_where(names, self._whole_options(offer.component)) for offer, names in named)
+        wholes = (
+            _where(names, _any_of(self._whole_options(offer.component) for offer in offers))
+            for offers, names in _named(self.registry, kind).items()
+        )
         return {"required": [USE], **_all_of(wholes)}
 
 
@@ -219,12 +227,14 @@ def _table_name(cls: type) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
-def _named(registry: Registry, kind: str) -> Iterator[tuple[Offer, list[str]]]:
-    """The offers of a kind, each with the names that lead to it alone."""
+def _named(registry: Registry, kind: str) -> dict[tuple[Offer, ...], list[str]]:
+    """Offers of a kind → the names that may lead to them: several share one, of which a study may disable some."""
     offers = list(registry.of_kind(kind))
-    count = Counter(name for offer in offers for name in (offer.component.name, offer.full_name))
-    for offer in offers:
-        yield offer, [name for name in (offer.component.name, offer.full_name) if count[name] == 1]
+    groups: dict[tuple[Offer, ...], list[str]] = {}
+    for name in dict.fromkeys(name for offer in offers for name in (offer.component.name, offer.full_name)):
+        found = tuple(offer for offer in offers if name in (offer.component.name, offer.full_name))
+        groups.setdefault(found, []).append(name)
+    return groups
 
 
 def _where(names: list[str], schema: Schema) -> Schema:

@@ -203,6 +203,8 @@ class Run:
     """Distribution → version, of all that can change the numbers."""
     fingerprint: str
     """sha256 of the settings that count, the seed and the versions."""
+    components: Mapping[str, str] = field(factory=dict)
+    """Dotted path of each component, nested ones too → where it comes from, as "distribution/name version"."""
 
     @property
     def label(self) -> str:

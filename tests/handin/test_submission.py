@@ -28,7 +28,7 @@ FIGURES = ("cost", "metrics", "quantities", "similarities", "spectrum")
 
 def stored(registry: Registry) -> str:
     """The table that the notebook and the report must show."""
-    material = study_material(load_study(PATH, registry, OVERRIDES), registry, Store(Path("runs")))
+    material = study_material(load_study(PATH, registry, OVERRIDES), Store(Path("runs")))
     return grid_markdown(table_grid(study_table(material)))
 
 

@@ -98,6 +98,7 @@ SUMMED = {"use": "summed", "parts": [{"use": "pair"}], "level": "x"}
         toy(loss=SUMMED | {"parts": [SUMMED | {"scale": {"use": "hard_pairs", "epsilon": 1}}], "side": 2}),
         toy(loss={"use": "toys/pair", "margin": 1}),
         toy(loss={"use": "my.other-package/nan", "margin": "narrow"}),
+        toy(loss={"use": "nan", "margin": "narrow"}, plugins={"disable": ["toys"]}, requires={"numpy": ">=2"}),
         toy(grid={"loss": [{"use": "pair"}, {"use": "collapse"}], "training.batch_size": [4]}),
         toy(grid={"loss.margin": [0.1, 1], "evaluators.0.use": ["hits"], "loss.miner": [{"use": "hard_pairs"}]}),
         toy(embedding={"dim": "features"}, transforms={"mean": [0.5, 0.5, 0.5]}),
@@ -114,7 +115,9 @@ def test_what_is_right_is_taken(study: dict[str, Any]) -> None:
     ("study", "place"),
     [
         (toy(loss={"use": "pear"}), "loss.use"),
-        (toy(loss={"use": "nan"}), "loss.use"),
+        (toy(loss={"use": "nan", "margin": 1}), "loss"),
+        (toy(requires={"numpy": 2}), "requires.numpy"),
+        (toy(plugins={"disabled": ["toys"]}), "plugins"),
         (toy(loss={"use": "pair", "margn": 1}), "loss"),
         (toy(loss={"use": "collapse", "margin": 1}), "loss"),
         (toy(loss={"use": "pair", "margin": "1"}), "loss.margin"),
@@ -169,7 +172,6 @@ def test_what_an_editor_shows_of_an_option() -> None:
         "default": 0.5,
     }
     assert definitions["loss"]["properties"]["use"]["enum"][:2] == ["collapse", "toys/collapse"]
-    assert "nan" not in definitions["loss"]["properties"]["use"]["enum"], "two distributions offer it"
     assert schema["properties"]["training"]["$ref"] == "#/$defs/dmlcore.study.schema.Training"
 
 
