@@ -22,14 +22,54 @@ from dmlcore.commands.submit import submit
 from dmlcore.data.commands import data
 from dmlcore.distributions import disabling
 from dmlcore.errors import DmlcoreError, PluginError
+from dmlcore.wording import listing
+
+_OFFERED = "dmlcore.offered"
+"""Key of the plugin's command that is given, in the context."""
 
 
 class _Commands(click.Group):
-    """Shows a DmlcoreError as its message alone."""
+    """Shows a DmlcoreError as its message alone. Has its own commands, and those of plugins where there is no such."""
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        command = super().get_command(ctx, name)
+        if command is not None or name.startswith("-"):
+            return command
+        from dmlcore.commands.offered import offered_commands
+
+        with disabling(ctx.params.get("disabled") or ()):  # the command is looked for before `main` is called
+            offered = offered_commands()
+        found = offered.find(name)
+        if found is None and offered.failed:
+            keys = listing(plugin.source.key for plugin in offered.failed)
+            ctx.fail(f"No such command {name!r}. Not usable: {keys} (see `dmlcore --help`).")
+        ctx.meta[_OFFERED] = found
+        return found.command if found else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from dmlcore.commands.offered import offered_commands
+
+        super().format_commands(ctx, formatter)
+        lines = offered_commands().help(set(self.commands))
+        if lines:
+            with formatter.section("From plugins"):
+                formatter.write_dl(lines)
+
+    def _invoke(self, ctx: click.Context) -> object:
+        """Blames whatever a plugin's command raises on the plugin."""
+        try:
+            return super().invoke(ctx)
+        except (DmlcoreError, BrokenPipeError, click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            offered = ctx.meta.get(_OFFERED)
+            if offered is None:
+                raise
+            raise offered.fault(error) from error
 
     def invoke(self, ctx: click.Context) -> object:
         try:
-            return super().invoke(ctx)
+            return self._invoke(ctx)
         except DmlcoreError as error:
             if ctx.params["traceback"] and isinstance(error, PluginError):
                 click.echo(traceback_of(error), err=True)

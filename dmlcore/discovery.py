@@ -12,6 +12,7 @@ import typing
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType, NoneType
+from typing import TYPE_CHECKING
 
 import attrs
 import pluggy
@@ -21,8 +22,11 @@ from dmlcore.blame import own_line
 from dmlcore.components import KINDS, OPTION, SCALARS, USE, Component
 from dmlcore.distributions import InstalledPlugin, PluginSource, disabled_by_environment, installed_plugins
 from dmlcore.errors import PluginError, StudyError
-from dmlcore.hookspecs import GROUP, REGISTRATION_HOOKS, RegistrationSpecs
+from dmlcore.hookspecs import COMMANDS_HOOK, GROUP, REGISTRATION_HOOKS, RegistrationSpecs
 from dmlcore.wording import did_you_mean, listing, with_article
+
+if TYPE_CHECKING:
+    import click
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -159,8 +163,28 @@ def _reason(error: BaseException, plugin: InstalledPlugin) -> str:
     return f"{reason} (its entry point is {plugin.entry_point.name} = {plugin.entry_point.value})"
 
 
-def _components(plugin: object) -> tuple[type[Component], ...]:
-    """The classes that a plugin offers. A manager of its own lets every fault be blamed on this plugin."""
+def load_commands(plugin: InstalledPlugin) -> list[click.Command] | FailedPlugin:
+    """The commands that a plugin offers, often none."""
+    import click
+
+    if plugin.unfit:
+        return FailedPlugin(plugin.source, plugin.unfit, "")
+    try:
+        with _noticing():
+            returned = getattr(_hooks(plugin.entry_point.load()).hook, COMMANDS_HOOK)()
+        offered = returned[0] if returned else []
+        if not isinstance(offered, list | tuple):
+            raise PluginError(f"{COMMANDS_HOOK} must return a list of click commands, not {offered!r}")
+        for command in offered:
+            if not isinstance(command, click.Command) or not command.name:
+                raise PluginError(f"{COMMANDS_HOOK} must return click commands with names, not {command!r}")
+    except (Exception, SystemExit) as error:
+        return FailedPlugin(plugin.source, _reason(error, plugin), traceback.format_exc())
+    return list(offered)
+
+
+def _hooks(plugin: object) -> pluggy.PluginManager:
+    """A manager of the plugin's own, which lets every fault be blamed on it."""
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(RegistrationSpecs)
     try:
@@ -168,14 +192,20 @@ def _components(plugin: object) -> tuple[type[Component], ...]:
     except pluggy.PluginValidationError as error:
         raise PluginError(_without_arguments(str(error))) from None
     _check_hooks(manager)
+    return manager
+
+
+def _components(plugin: object) -> tuple[type[Component], ...]:
+    """The classes that a plugin offers."""
+    manager = _hooks(plugin)
     components: list[type[Component]] = []
     for kind, name in REGISTRATION_HOOKS.items():
         hook = getattr(manager.hook, name)
         if hook.get_hookimpls():
             components += _offered(name, kind, hook())
-    if not components:
-        hooks = ", ".join(REGISTRATION_HOOKS.values())
-        raise PluginError(f"it offers no component: none of its functions is a @hookimpl of {hooks}")
+    if not components and not getattr(manager.hook, COMMANDS_HOOK).get_hookimpls():
+        hooks = listing([*REGISTRATION_HOOKS.values(), COMMANDS_HOOK])
+        raise PluginError(f"it offers nothing: none of its functions is a @hookimpl of {hooks}")
     return tuple(components)
 
 
@@ -217,7 +247,7 @@ def _check_hooks(manager: pluggy.PluginManager) -> None:
     except pluggy.PluginValidationError as error:
         unknown = re.search(r"unknown hook '(\w+)'", str(error))
         name = unknown[1] if unknown else str(error)
-        near = did_you_mean(name, list(REGISTRATION_HOOKS.values()))
+        near = did_you_mean(name, [*REGISTRATION_HOOKS.values(), COMMANDS_HOOK])
         raise PluginError(f"there is no hook {name!r}.{near}") from None
 
 

@@ -52,15 +52,15 @@ def test_a_plugin_of_another_distribution(fake_plugin: InstallPlugin) -> None:
         (
             GOOD.replace("register_losses", "register_loses"),
             "there is no hook 'dmlcore_register_loses'. Did you mean 'dmlcore_register_losses' or"
-            " 'dmlcore_register_observers' or 'dmlcore_register_miners'?",
+            " 'dmlcore_register_observers' or 'dmlcore_register_sections'?",
         ),
         (
             GOOD.replace("@hookimpl", ""),
-            "it offers no component: none of its functions is a @hookimpl of dmlcore_register_datasets,"
+            "it offers nothing: none of its functions is a @hookimpl of dmlcore_register_datasets,"
             " dmlcore_register_backbones, dmlcore_register_losses, dmlcore_register_miners,"
             " dmlcore_register_distances, dmlcore_register_reducers, dmlcore_register_regularizers,"
             " dmlcore_register_samplers, dmlcore_register_evaluators, dmlcore_register_observers,"
-            " dmlcore_register_sections",
+            " dmlcore_register_sections, dmlcore_register_commands",
         ),
         (
             GOOD.replace("register_losses", "register_samplers"),
