@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
+    from dmlcore.report.blocks import Section
+    from dmlcore.results import StudyResults
+
 SCALARS: tuple[type, ...] = (bool, int, float, str, Path)
 """The plain types that an option may have."""
 
@@ -314,6 +317,21 @@ class ObserverConfig(Component):
         raise NotImplementedError
 
 
+@frozen
+class SectionConfig(Component):
+    """A section added to a study's report."""
+
+    kind: ClassVar[str] = "section"
+
+    def build(self, study: StudyResults) -> Section | None:
+        """The section, made from what is stored, or None where there is nothing to show.
+
+        It is made each time that the report is, trains nothing and loads no torch. One that raises is left out of the
+        report and named in it.
+        """
+        raise NotImplementedError
+
+
 class MetricWarning(UserWarning):
     """Something that a reader of a metric must know: ties, queries left out, a K without a number."""
 
@@ -331,5 +349,6 @@ KINDS: Mapping[str, type[Component]] = {
         SamplerConfig,
         EvaluatorConfig,
         ObserverConfig,
+        SectionConfig,
     )
 }

@@ -89,8 +89,8 @@ def test_ctrl_c_says_how_to_go_on(invoke: Any, monkeypatch: pytest.MonkeyPatch) 
 def test_a_failed_run_is_reported_and_ends_with_an_error_code(invoke: Any) -> None:
     grid = 'grid={loss=[{use="nan"}, {use="pair"}]}'
     result = invoke("run", "toy.toml", "--set", grid, "--set", "seeds=[0]", "--observer", "recording", code=1)
-    assert "failed loss=nan seed=0: The loss became nan in step 1 of epoch 1." in result.stdout
-    assert "loss=nan seed=0: The loss became nan" in Path("runs/toy/report.md").read_text()
+    assert "failed loss=nan seed=0: The loss 'nan' became nan in step 1 of epoch 1." in result.stdout
+    assert "loss=nan seed=0: The loss 'nan' became nan" in Path("runs/toy/report.md").read_text()
     state = [
         line.split()[1]
         for line in invoke("check", "toy.toml", "--set", grid, "--set", "seeds=[0]").stdout.splitlines()
@@ -154,6 +154,8 @@ GLYPHS = str(Path(__file__).parents[1] / "studies" / "quickstart.toml")
     [
         ["list-plugins"],
         ["describe", "triplet"],
+        ["describe", "loss.miner"],
+        ["schema"],
         ["check", GLYPHS],
         ["report", GLYPHS],
         ["data", "check", "glyphs", "--set", "classes=4"],

@@ -22,6 +22,9 @@ class Wedge(LossConfig):
     name = "wedge"
     angle: float = option(40.0, help="of the wedge", unit="degrees", gt=0)
 
+    def build(self, context):
+        raise NotImplementedError("a test of the host builds nothing")
+
 @hookimpl
 def dmlcore_register_losses():
     return [Wedge]
@@ -43,19 +46,21 @@ def test_a_plugin_of_another_distribution(fake_plugin: InstallPlugin) -> None:
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
-        ("import no_such_package", "ModuleNotFoundError: No module named 'no_such_package'"),
-        ("raise SystemExit('bye')", "SystemExit: bye"),
+        ("import no_such_package", "ModuleNotFoundError: No module named 'no_such_package' (dmlcore_bad.py, line 1)"),
+        ("raise SystemExit('bye')", "SystemExit: bye (dmlcore_bad.py, line 1)"),
         ("def broken(:", "SyntaxError: invalid syntax (dmlcore_bad.py, line 1)"),
         (
             GOOD.replace("register_losses", "register_loses"),
-            "there is no hook 'dmlcore_register_loses'; did you mean 'dmlcore_register_losses'?",
+            "there is no hook 'dmlcore_register_loses'. Did you mean 'dmlcore_register_losses' or"
+            " 'dmlcore_register_observers' or 'dmlcore_register_sections'?",
         ),
         (
             GOOD.replace("@hookimpl", ""),
-            "it offers no component: none of its functions is a @hookimpl of dmlcore_register_datasets,"
+            "it offers nothing: none of its functions is a @hookimpl of dmlcore_register_datasets,"
             " dmlcore_register_backbones, dmlcore_register_losses, dmlcore_register_miners,"
             " dmlcore_register_distances, dmlcore_register_reducers, dmlcore_register_regularizers,"
-            " dmlcore_register_samplers, dmlcore_register_evaluators, dmlcore_register_observers",
+            " dmlcore_register_samplers, dmlcore_register_evaluators, dmlcore_register_observers,"
+            " dmlcore_register_sections, dmlcore_register_commands",
         ),
         (
             GOOD.replace("register_losses", "register_samplers"),
@@ -90,7 +95,10 @@ def test_a_plugin_of_another_distribution(fake_plugin: InstallPlugin) -> None:
             GOOD.replace("angle:", "kind:"),
             "dmlcore_bad.Wedge.kind: an option can't have this name, which dmlcore itself uses",
         ),
-        (GOOD.replace('help="of the wedge"', 'help=" "'), "ValueError: an option needs a help text"),
+        (
+            GOOD.replace('help="of the wedge"', 'help=" "'),
+            "ValueError: an option needs a help text (dmlcore_bad.py, line 9)",
+        ),
     ],
 )
 def test_a_broken_plugin_is_listed_with_the_reason(fake_plugin: InstallPlugin, source: str, reason: str) -> None:

@@ -38,7 +38,7 @@ def plan(studies: Sequence[Path], overrides: Sequence[str], root: Path) -> None:
     from dmlcore.engine.planning import Planner
     from dmlcore.store import Store
 
-    registry, store = installed(), Store(root)
+    registry, store = installed(studies, overrides), Store(root)
     files = [_loaded(path, registry, overrides, store) for path in studies]
     planner = Planner(store)
     console = Console(width=None if sys.stdout.isatty() else 160)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 
 import numpy as np
 
+from dmlcore.blame import blamed_on, named
 from dmlcore.components import LossConfig, SamplerConfig
 from dmlcore.engine.seeding import generator
 from dmlcore.errors import PluginError, StudyError, TrainingError
@@ -32,15 +34,16 @@ def epoch_batches(run: Run, labels: np.ndarray, epoch: int, seen: Embeddings | N
 def sampled_batches(run: Run, labels: np.ndarray, epoch: int, seen: Embeddings | None = None) -> Batches:
     """The batches of one epoch as the sampler gives them, whether or not the loss can use them.
 
-    Raises StudyError where it gives none, PluginError where it gives indices outside the data.
+    Raises StudyError where it gives none, PluginError where it fails or gives indices outside the data.
     """
     study = run.study
     context = SamplerContext(labels, study.training.batch_size, epoch, generator(run.seed, "sampler", epoch), seen)
-    batches = [[int(index) for index in batch] for batch in study.sampler.build(context)]
+    with blamed_on(study.sampler, "build"):
+        batches = [[operator.index(index) for index in batch] for batch in study.sampler.build(context)]
     batches = batches[: study.training.max_steps]
     if not batches:
         raise StudyError(
-            f"The sampler {study.sampler.name!r} makes no batch of {study.training.batch_size} images from"
+            f"The {named(study.sampler)} makes no batch of {study.training.batch_size} images from"
             f" {len(labels):,} training images. Lower training.batch_size."
         )
     _check_indices(study.sampler, batches, len(labels))
@@ -51,7 +54,7 @@ def _check_indices(sampler: SamplerConfig, batches: Batches, count: int) -> None
     for number, batch in enumerate(batches, start=1):
         if not batch or min(batch) < 0 or max(batch) >= count:
             raise PluginError(
-                f"The sampler {sampler.name!r} gives a batch (number {number}) that is empty or has an index"
+                f"The {named(sampler)} gives a batch (number {number}) that is empty or has an index"
                 f" outside 0 … {count - 1}."
             )
 

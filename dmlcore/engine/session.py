@@ -230,6 +230,7 @@ class Session:
             geometry=geometry,
             baseline_geometry=self.state.baseline_geometry,
             peak_memory=peak_memory(self.trainer.device),
+            components=run.components,
         )
 
     def _protocol(self, epoch: int) -> dict[str, Any]:

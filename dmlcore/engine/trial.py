@@ -25,7 +25,7 @@ from dmlcore.engine.reasoning import with_batch_size
 from dmlcore.engine.seeding import generator, use_deterministic_algorithms
 from dmlcore.engine.splits import Data, load_data
 from dmlcore.engine.trainer import Trainer, mean_cosine
-from dmlcore.errors import DataError, StudyError, TrainingError
+from dmlcore.errors import DataError, PluginError, StudyError, TrainingError
 from dmlcore.study.schema import Run, Scheduler, StudyProbe, Transforms
 from dmlcore.values import Embeddings
 
@@ -298,7 +298,9 @@ def gain_interval(gains: np.ndarray, labels: np.ndarray, draws: np.random.Genera
 
 
 def _reason(error: Exception) -> str:
-    """An error in one line, with its kind where that is no word of ours."""
+    """An error in one line, with its kind where that is no word of ours; of a component's fault, what it raised."""
+    if isinstance(error, PluginError) and isinstance(error.__cause__, Exception):
+        error = error.__cause__
     text = str(error).strip().splitlines()[0] if str(error).strip() else ""
     name = type(error).__name__
     return text if type(error).__module__ == "dmlcore.errors" else f"{name}: {text}" if text else name

@@ -15,6 +15,7 @@ from dmlcore.components import (
     LossConfig,
     ObserverConfig,
     SamplerConfig,
+    SectionConfig,
     option,
 )
 from dmlcore.study.probe import ProbeTable
@@ -204,6 +205,7 @@ class Study:
     scheduler: Scheduler = option(Scheduler(), help="change of the learning rates")
     evaluation: EvaluationProtocol = option(EvaluationProtocol(), help="what is measured when")
     observers: tuple[ObserverConfig, ...] = option((), identity=False, help="who watches the runs")
+    sections: tuple[SectionConfig, ...] = option((), identity=False, help="sections added to the report")
 
     def __attrs_post_init__(self) -> None:
         names = [evaluator.name for evaluator in self.evaluators]
@@ -231,6 +233,8 @@ class Run:
     """Distribution → version, of all that can change the numbers."""
     fingerprint: str
     """sha256 of the settings that count, the seed and the versions."""
+    components: Mapping[str, str] = field(factory=dict)
+    """Dotted path of each component, nested ones too → where it comes from, as "distribution/name version"."""
 
     @property
     def label(self) -> str:

@@ -347,7 +347,7 @@ def test_pooled_features_without_training_are_the_untrained_row(make_study: Any,
     [
         (
             ['loss={use="nan"}'],
-            "The loss became nan in step 1 of epoch 1. Lower the learning rate, clip gradients"
+            "The loss 'nan' became nan in step 1 of epoch 1. Lower the learning rate, clip gradients"
             " (training.clip_norm), or use precision fp32 or bf16.",
         ),
         (
