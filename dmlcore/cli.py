@@ -19,6 +19,7 @@ from dmlcore.commands.report import report
 from dmlcore.commands.run import run
 from dmlcore.commands.schema import schema
 from dmlcore.commands.submit import submit
+from dmlcore.commands.test_plugin import test_plugin
 from dmlcore.data.commands import data
 from dmlcore.distributions import disabling
 from dmlcore.errors import DmlcoreError, PluginError
@@ -106,5 +107,18 @@ def main(disabled: Sequence[str], traceback: bool) -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-for command in (run, check, plan, report, notebook, submit, metrics, data, list_plugins, describe, schema):
+for command in (
+    run,
+    check,
+    plan,
+    report,
+    notebook,
+    submit,
+    metrics,
+    data,
+    list_plugins,
+    describe,
+    schema,
+    test_plugin,
+):
     main.add_command(command)

@@ -155,7 +155,7 @@ class Trainer:
         loss = self._finite_loss(epoch, step, embeddings, labels)
         self.optimizer.zero_grad(set_to_none=True)
         with blamed_on(study.loss, "backward", _PASSING):
-            self.scaler.scale(loss).backward()
+            self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         if chunked:
             chunked.backward()
         self.scaler.unscale_(self.optimizer)
