@@ -10,6 +10,7 @@ import click
 from dmlcore import __version__
 from dmlcore.commands.check import check
 from dmlcore.commands.metrics import metrics
+from dmlcore.commands.new_plugin import new_plugin
 from dmlcore.commands.notebook import notebook
 from dmlcore.commands.plan import plan
 from dmlcore.commands.plugins import describe, list_plugins
@@ -50,5 +51,5 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-for command in (run, check, plan, report, notebook, submit, metrics, data, list_plugins, describe):
+for command in (run, check, plan, report, notebook, submit, metrics, data, list_plugins, describe, new_plugin):
     main.add_command(command)
