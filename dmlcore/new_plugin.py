@@ -9,13 +9,14 @@ import keyword
 import re
 import shutil
 import subprocess
+import tokenize
 from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from string import Template
 from tempfile import TemporaryDirectory
 
-from attrs import frozen
+from attrs import evolve, frozen
 from packaging.version import Version
 
 from dmlcore import __version__
@@ -80,12 +81,12 @@ def new_plugin(name: str, kind: str, author: str | None, registry: Registry) -> 
 
     The author left out is who git commits as, or else "the authors of" the package.
     """
-    plugin = NewPlugin(kind, _checked_name(name), "")
+    plugin = NewPlugin(kind, checked_name(name, kind), "")
     _check_free(plugin, registry)
     author = author or _git_author() or f"the authors of {plugin.distribution}"
     if not author.isprintable() or not author.strip():
         raise DmlcoreError(f"The author {author!r} can't be written on one line. Give a name by --author.")
-    return NewPlugin(kind, plugin.name, author.strip())
+    return evolve(plugin, author=author.strip())
 
 
 def compatible(version: str) -> str:
@@ -126,7 +127,7 @@ def _files(kind: str) -> Iterator[tuple[Path, str]]:
                 yield path, path.relative_to(part).as_posix()
 
 
-def _checked_name(given: str) -> str:
+def checked_name(given: str, kind: str) -> str:
     """The name in lower_snake."""
     if re.match(r"dmlcore[-_]", given):
         raise DmlcoreError(f"{given!r}: leave out {given[:8]!r}, which the package's name gets by itself.")
@@ -137,7 +138,7 @@ def _checked_name(given: str) -> str:
         )
     name = given.replace("-", "_")
     if keyword.iskeyword(name):
-        raise DmlcoreError(f"{given!r} is a keyword of Python. Choose another name, such as {name}_distance.")
+        raise DmlcoreError(f"{given!r} is a keyword of Python. Choose another name, such as {name}_{kind}.")
     return name
 
 
@@ -154,14 +155,18 @@ def _check_free(plugin: NewPlugin, registry: Registry) -> None:
         raise DmlcoreError(
             f"{plugin.distribution}, or a module {plugin.module}, is installed already. Choose another name."
         )
-    for path, _ in _files(plugin.kind):
-        if path.name.endswith(f".py{SUFFIX}") and re.search(
-            rf"\b{plugin.class_name}\b", path.read_text(encoding="utf-8")
-        ):
-            raise DmlcoreError(
-                f"{plugin.name!r} would be the class {plugin.class_name}, and its module uses something of that name."
-                f" Choose another name, such as {plugin.name}_{plugin.kind}."
-            )
+    if plugin.class_name in _words(plugin.kind):
+        raise DmlcoreError(
+            f"{plugin.name!r} would be the class {plugin.class_name}, and its module uses something of that name."
+            f" Choose another name, such as {plugin.name}_{plugin.kind}."
+        )
+
+
+def _words(kind: str) -> set[str]:
+    """The names that the code of a kind's templates uses, beside that of the component's class."""
+    sources = [path for path, _ in _files(kind) if path.name.endswith(f".py{SUFFIX}")]
+    lines = "".join(path.read_text(encoding="utf-8").replace("$", "_") for path in sources).splitlines(keepends=True)
+    return {token.string for token in tokenize.generate_tokens(iter(lines).__next__) if token.type == tokenize.NAME}
 
 
 def _is_installed(distribution: str) -> bool:
