@@ -1,0 +1,15 @@
+"""What every component must do, as tests: for authors of plugins, and for `dmlcore test-plugin`.
+
+In a test file of a plugin, this makes one test of every check and component:
+
+    from dmlcore.testing import contract
+
+    test_contract = contract(Angular(), Angular(alpha=30.0))
+
+Importing it loads neither torch nor pytest.
+"""
+
+from dmlcore.testing.checking import ContractError, NotApplicable
+from dmlcore.testing.parametrized import contract
+
+__all__ = ["ContractError", "NotApplicable", "contract"]

@@ -1,0 +1,141 @@
+"""Components in a new interpreter: what importing them loads, and what numbers they give there."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.abc
+import importlib.machinery
+import os
+import pickle
+import subprocess
+import sys
+import tempfile
+import traceback
+import types
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from dmlcore.components import Component
+from dmlcore.testing.checking import NotApplicable
+
+if TYPE_CHECKING:
+    from dmlcore.testing.numbers import Numbers
+
+HASH_SEED = "7"
+"""Another than that of the process that compares: what follows the order of a set comes out differently."""
+
+
+@frozen
+class Seen:
+    """What the other process made of a component; `loads_torch` is the line that does, or empty."""
+
+    loads_torch: str = ""
+    numbers: Numbers | None = None
+    missing: str = ""
+    """Why it could not be imported there."""
+    error: str = ""
+    """What it raised there, where it gives numbers here."""
+
+
+class AnotherProcess:
+    """A new interpreter for some components, started once, when it is first asked."""
+
+    def __init__(self, components: Iterable[Component]) -> None:
+        self.components = tuple(components)
+        self._seen: Mapping[Component, Seen] | None = None
+
+    def sees(self, component: Component) -> Seen:
+        """What it made of one of the components. Raises NotApplicable where it can't import it."""
+        if self._seen is None:
+            self._seen = dict(zip(self.components, _look(self.components), strict=True))
+        seen = self._seen[component]
+        if seen.missing:
+            raise NotApplicable(f"another process can't import it: {seen.missing}")
+        return seen
+
+
+def _look(components: Sequence[Component]) -> list[Seen]:
+    with tempfile.TemporaryDirectory() as folder:
+        question, answer = Path(folder) / "question", Path(folder) / "answer"
+        question.write_bytes(pickle.dumps([(type(c).__module__, _pickled(c)) for c in components]))
+        code = f"from {__name__} import answer; answer({str(question)!r}, {str(answer)!r})"
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", code], env=_environment(), capture_output=True, text=True, check=False
+        )
+        if not answer.is_file():
+            raise RuntimeError(f"another process ended with exit code {done.returncode}:\n{done.stderr}")
+        seen: list[Seen] = pickle.loads(answer.read_bytes())
+        return seen
+
+
+def _pickled(component: Component) -> bytes | None:
+    try:
+        return pickle.dumps(component)
+    except (pickle.PicklingError, AttributeError):
+        return None  # a class within a function
+
+
+def _environment() -> dict[str, str]:
+    """This process's, with its import path, and as many threads as it has."""
+    import torch
+
+    path = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path if entry)
+    threads = str(torch.get_num_threads())
+    return os.environ | {"PYTHONPATH": path, "PYTHONHASHSEED": HASH_SEED, "OMP_NUM_THREADS": threads}
+
+
+def answer(question: str, place: str) -> None:
+    """What the other process does: looks at each component, and writes what it saw."""
+    asked: list[tuple[str, bytes | None]] = pickle.loads(Path(question).read_bytes())
+    imports = {module: _import_without_torch(module) for module, _ in asked}
+    seen = [_see(imports[module], pickled) for module, pickled in asked]
+    Path(place).write_bytes(pickle.dumps(seen))
+
+
+def _see(imported: Seen, pickled: bytes | None) -> Seen:
+    from attrs import evolve
+
+    from dmlcore.testing.checks import numbers_of
+
+    if imported.missing or pickled is None:
+        return evolve(imported, missing=imported.missing or "its class is defined within a function")
+    try:
+        return evolve(imported, numbers=numbers_of(pickle.loads(pickled)))
+    except Exception as error:
+        return evolve(imported, error=f"{type(error).__name__}: {error}")
+
+
+class _TorchLoadedError(BaseException):
+    """Torch was asked for. No Exception, so that none catches it."""
+
+
+class _NoTorch(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Stops whoever imports torch, so that the next module can be looked at as if nobody had."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: types.ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        return importlib.machinery.ModuleSpec(name, self) if name == "torch" else None
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> None:
+        raise _TorchLoadedError
+
+
+def _import_without_torch(module: str) -> Seen:
+    """Imports a module, and finds the line that loads torch."""
+    finder = _NoTorch()
+    sys.meta_path.insert(0, finder)
+    try:
+        importlib.import_module(module)
+    except _TorchLoadedError as error:
+        frames = [f for f in traceback.extract_tb(error.__traceback__) if "importlib" not in f.filename]
+        line = next(frame for frame in reversed(frames) if frame.filename != __file__)
+        return Seen(loads_torch=f"{line.filename}:{line.lineno}: {line.line}")
+    except Exception as error:
+        return Seen(missing=f"{type(error).__name__}: {error}")
+    finally:
+        sys.meta_path.remove(finder)
+    return Seen()

@@ -1,0 +1,107 @@
+"""What components of every kind must do."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+import tomli
+from attrs.exceptions import FrozenInstanceError
+
+from dmlcore.components import KINDS, Component
+from dmlcore.discovery import PluginSource, check_component
+from dmlcore.errors import PluginError
+from dmlcore.registry import Offer, Registry
+from dmlcore.study.document import dotted
+from dmlcore.study.structure import Structurer, plain
+from dmlcore.testing.checking import ContractError
+
+
+def is_well_made(component: Component) -> None:
+    """Its class has a name, a docstring, and options made by `option()` of types that a study can write."""
+    try:
+        check_component(type(component), component.kind)
+    except PluginError as error:
+        raise ContractError("a class that dmlcore can offer", str(error), "See docs/plugins.md, The class.") from None
+
+
+def is_frozen(component: Component) -> None:
+    """Its options can't be changed once it is made."""
+    name = next((attribute.name for attribute in attrs.fields(type(component))), "name")
+    try:
+        setattr(component, name, getattr(component, name))
+    except FrozenInstanceError:
+        return
+    raise ContractError("a frozen class", f"{name} can be set", "Decorate the class with @attrs.frozen.")
+
+
+def options_survive_a_study(component: Component) -> None:
+    """Written into a study file and read again, it has the same options."""
+    written = plain(component, Path())
+    text = f"component = {_toml(written)}"
+    structurer = Structurer(_registry_of(component), lambda _: Path())
+    again = structurer.structure(tomli.loads(text)["component"], KINDS[component.kind], ("component",))
+    if structurer.problems:
+        problem = structurer.problems[0]
+        found = f"{dotted(problem.path)}: expected {problem.expected}, found {problem.found}. {problem.hint}".strip()
+        raise ContractError(f"options that a study can give: {text}", found, "Give options of the annotated types.")
+    if plain(again, Path()) != written:
+        raise ContractError(
+            f"the same options after a study file: {written}",
+            f"{plain(again, Path())}",
+            "A study can't write None: let None be the default of an option that can be left out.",
+        )
+
+
+def names_its_libraries(component: Component) -> None:
+    """`libraries` are names of distributions, not of modules."""
+    for name in component.libraries:
+        try:
+            importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            distributions = importlib.metadata.packages_distributions().get(name)
+            if distributions:
+                raise ContractError(
+                    "names of distributions in `libraries`",
+                    f"{name!r}, which is a module",
+                    f"Write {distributions[0]!r}, as pip does.",
+                ) from None
+
+
+CHECKS = (is_well_made, is_frozen, options_survive_a_study, names_its_libraries)
+
+
+def _registry_of(component: Component) -> Registry:
+    """A registry of the component's class, and those of the components in its options."""
+    source = PluginSource("checked", "0", "checked")
+    return Registry(tuple(Offer(cls, source) for cls in dict.fromkeys(map(type, _components(component)))))
+
+
+def _components(value: Any) -> Iterator[Component]:
+    if isinstance(value, Component):
+        yield value
+    if isinstance(value, tuple):
+        for item in value:
+            yield from _components(item)
+    elif attrs.has(type(value)):
+        for attribute in attrs.fields(type(value)):
+            yield from _components(getattr(value, attribute.name))
+
+
+def _toml(value: Any) -> str:
+    """A plain value as TOML, tables inline."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key} = {_toml(item)}' for key, item in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, bool | int | float):
+        return str(value).lower()
+    raise ContractError(
+        "options that a study can write", f"{value!r}, of {type(value).__name__}", "Use one of the types of option()."
+    )
