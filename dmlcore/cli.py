@@ -17,6 +17,7 @@ from dmlcore.commands.plugins import describe, list_plugins
 from dmlcore.commands.report import report
 from dmlcore.commands.run import run
 from dmlcore.commands.submit import submit
+from dmlcore.commands.test_plugin import test_plugin
 from dmlcore.data.commands import data
 from dmlcore.errors import DmlcoreError
 
@@ -51,5 +52,5 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-for command in (run, check, plan, report, notebook, submit, metrics, data, list_plugins, describe, new_plugin):
+for command in (run, check, plan, report, notebook, submit, metrics, data, list_plugins, describe, new_plugin, test_plugin):
     main.add_command(command)

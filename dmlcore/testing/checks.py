@@ -8,7 +8,19 @@ from typing import Any
 from attrs import frozen
 
 from dmlcore.components import Component
-from dmlcore.testing import every_kind, losses
+from dmlcore.testing import (
+    backbones,
+    datasets,
+    distances,
+    evaluators,
+    every_kind,
+    losses,
+    miners,
+    observers,
+    reducers,
+    regularizers,
+    samplers,
+)
 from dmlcore.testing.another_process import AnotherProcess
 from dmlcore.testing.chance import nothing_drawn
 from dmlcore.testing.checking import Check, ContractError, Outcome
@@ -24,7 +36,16 @@ class Kind:
 
 
 OF_KIND: Mapping[str, Kind] = {
+    "dataset": Kind(datasets.CHECKS, datasets.numbers),
+    "backbone": Kind(backbones.CHECKS, backbones.numbers),
     "loss": Kind(losses.CHECKS, losses.numbers),
+    "miner": Kind(miners.CHECKS, miners.numbers),
+    "distance": Kind(distances.CHECKS, distances.numbers),
+    "reducer": Kind(reducers.CHECKS, reducers.numbers),
+    "regularizer": Kind(regularizers.CHECKS, regularizers.numbers),
+    "sampler": Kind(samplers.CHECKS, samplers.numbers),
+    "evaluator": Kind(evaluators.CHECKS, evaluators.numbers),
+    "observer": Kind(observers.CHECKS),
 }
 
 

@@ -1,0 +1,64 @@
+"""`dmlcore test-plugin`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from dmlcore.commands.options import installed
+
+if TYPE_CHECKING:
+    from dmlcore.testing.checking import Outcome
+    from dmlcore.testing.installed import Checked
+
+
+@click.command("test-plugin")
+@click.argument("name")
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="OPTION=VALUE",
+    help="Set an option, such as alpha=30; of several components, angular.alpha=30. Repeatable.",
+)
+@click.pass_context
+def test_plugin(context: click.Context, name: str, overrides: Sequence[str]) -> None:
+    """Check what an installed component, or each of a distribution, must do.
+
+    NAME is a component, distribution/component, or a distribution. Exit code 1 where a check fails.
+    """
+    from dmlcore.testing.installed import check_installed
+    from dmlcore.wording import counted
+
+    failed = checks = 0
+    for checked in check_installed(name, overrides, installed()):
+        _show(checked)
+        checks += len(checked.outcomes)
+        failed += len(checked.failures)
+    click.echo(f"{counted(checks, 'check')}, {failed} failed")
+    if failed:
+        context.exit(1)
+
+
+def _show(checked: Checked) -> None:
+    offer = checked.offer
+    click.secho(f"{offer.component.kind} {offer.component.name}", bold=True, nl=False)
+    click.echo(f"  [{offer.source.distribution} {offer.source.version}]")
+    if checked.not_checked:
+        click.echo(f"  not checked: {checked.not_checked}")
+    for outcome in checked.outcomes:
+        colour = {"passed": "green", "failed": "red"}.get(outcome.status)
+        reason = f": {outcome.reason}" if outcome.reason else ""
+        click.secho(f"  {outcome.status:<14}", fg=colour, nl=False)
+        click.echo(f"  {outcome.check.name}{reason}")
+        if outcome.error:
+            click.echo(_words(checked, outcome))
+
+
+def _words(checked: Checked, outcome: Outcome) -> str:
+    offer = checked.offer
+    whose = f"{offer.component.kind} {offer.full_name} {offer.source.version}"
+    lines = [f"{whose}: {outcome.check.demand}", *str(outcome.error).splitlines()]
+    return "\n".join(f"    {line}" for line in lines)

@@ -1,0 +1,185 @@
+"""What a backbone must do. It is built as for `dmlcore run --smoke`, so that nothing is downloaded."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest import mock
+
+import torch
+from torch import Tensor, nn
+
+from dmlcore.components import BackboneConfig
+from dmlcore.errors import StudyError
+from dmlcore.testing.chance import seeded
+from dmlcore.testing.checking import REFUSALS, ContractError, NotApplicable
+from dmlcore.testing.modules import as_array, demand_registered, refused
+from dmlcore.testing.numbers import Numbers, demand_same
+from dmlcore.values import BackboneContext, InputSpec
+
+IMAGES = 2
+
+
+class _NetworkUsedError(BaseException):
+    """A connection was asked for. No Exception, so that nothing tries again."""
+
+
+def numbers(component: BackboneConfig) -> Numbers:
+    """The features of two images."""
+    return {"features": as_array(_features(_built(component)))}
+
+
+def builds(component: BackboneConfig) -> None:
+    """After `for_smoke` it builds, without the network, a module with `feature_dim` and `input_spec`."""
+    try:
+        with _no_network():
+            module = _built(component)
+    except REFUSALS as error:
+        raise refused(error) from error
+    except _NetworkUsedError:
+        raise ContractError(
+            "a backbone that needs no network after for_smoke()",
+            "a connection",
+            "Let for_smoke() return the backbone with random weights: attrs.evolve(self, weights=…).",
+        ) from None
+    if not isinstance(module, nn.Module):
+        raise ContractError("a torch.nn.Module", repr(type(module)), "Return a module from `build`.")
+    for name, wanted in (("feature_dim", int), ("input_spec", InputSpec)):
+        if not isinstance(getattr(module, name, None), wanted):
+            raise ContractError(
+                f"an attribute {name} of its module, of type {wanted.__name__}",
+                repr(getattr(module, name, None)),
+                "Set it in the module's __init__.",
+            )
+
+
+def smoke_keeps_the_component(component: BackboneConfig) -> None:
+    """`for_smoke` gives a component of the same class."""
+    if type(component.for_smoke()) is not type(component):
+        raise ContractError(
+            f"a {type(component).__name__} from for_smoke()",
+            repr(component.for_smoke()),
+            "Return attrs.evolve(self, …), or self.",
+        )
+
+
+def features_are_as_promised(component: BackboneConfig) -> None:
+    """Images (B, 3, H, W) of the size of `input_spec` give finite features (B, F), F = `feature_dim`."""
+    module = _built(component)
+    features = _features(module)
+    if tuple(features.shape) != (IMAGES, module.feature_dim):
+        raise ContractError(
+            f"features ({IMAGES}, {module.feature_dim})",
+            f"{tuple(features.shape)}",
+            "Pool the feature map, and set feature_dim to what comes out.",
+        )
+    if not features.isfinite().all():
+        raise ContractError("finite features", "NaN or infinity", "Look at how the weights are initialised.")
+
+
+def feature_map_is_given_or_refused(component: BackboneConfig) -> None:
+    """With `context.feature_map` it gives a map (B, F, h, w), or raises StudyError."""
+    try:
+        module = _built(component, feature_map=True)
+    except StudyError as error:
+        raise NotApplicable(f"it refuses: {error}") from None
+    features = _features(module)
+    if features.ndim != 4 or features.shape[:2] != (IMAGES, module.feature_dim):
+        raise ContractError(
+            f"a feature map ({IMAGES}, {module.feature_dim}, h, w)",
+            f"{tuple(features.shape)}",
+            "Leave the pooling out where context.feature_map is set, or raise StudyError.",
+        )
+
+
+def each_image_stands_alone(component: BackboneConfig) -> None:
+    """In evaluation mode an image has the same features each time, whatever is beside it in the batch."""
+    module = _built(component)
+    both, again = _features(module), _features(module)
+    if not torch.equal(both, again):
+        raise ContractError(
+            "the same features each time in evaluation mode", "others", "Let dropout and the like heed self.training."
+        )
+    demand_same(
+        {"features": as_array(both[:1])},
+        {"features": as_array(_features(module, images=1))},
+        when="for an image alone and beside another, in evaluation mode",
+        cure="Take no statistics over the batch where self.training is False.",
+        relative=1e-3,
+    )
+
+
+def state_is_all_there_is(component: BackboneConfig) -> None:
+    """Its `state_dict`, loaded into a network with other random weights, gives the same features."""
+    module, other = _built(component), _built(component, seed=1)
+    other.load_state_dict(module.state_dict())
+    demand_same(
+        {"features": as_array(_features(module))},
+        {"features": as_array(_features(other))},
+        when="after `state_dict` was loaded into a new network",
+        cure="Keep all that is drawn or learnt in parameters and buffers.",
+    )
+
+
+def can_be_trained(component: BackboneConfig) -> None:
+    """In training mode a gradient reaches its parameters, and is finite."""
+    module = _built(component).train()
+    with seeded():
+        torch.autograd.backward(module(_images(module)).square().sum())
+    gradients = [parameter.grad for parameter in module.parameters() if parameter.grad is not None]
+    if not gradients or not all(gradient.isfinite().all() for gradient in gradients):
+        raise ContractError(
+            "finite gradients of its parameters",
+            "NaN or infinity" if gradients else "none",
+            "Leave out no_grad() and requires_grad_(False): the study says what is frozen.",
+        )
+
+
+def keeps_its_tensors_where_torch_finds_them(component: BackboneConfig) -> None:
+    """Tensors are parameters or buffers, so that they move with the module and are saved with the run."""
+    demand_registered(_built(component))
+
+
+CHECKS = (
+    builds,
+    smoke_keeps_the_component,
+    features_are_as_promised,
+    feature_map_is_given_or_refused,
+    each_image_stands_alone,
+    state_is_all_there_is,
+    can_be_trained,
+    keeps_its_tensors_where_torch_finds_them,
+)
+
+
+def _built(component: BackboneConfig, *, feature_map: bool = False, seed: int = 0) -> Any:
+    with seeded(seed):
+        return component.for_smoke().build(BackboneContext(feature_map=feature_map))
+
+
+def _images(module: Any, images: int = IMAGES) -> Tensor:
+    size = module.input_spec.size
+    return torch.randn(IMAGES, 3, size, size, generator=torch.Generator().manual_seed(0))[:images]
+
+
+def _features(module: Any, images: int = IMAGES) -> Tensor:
+    """The features of some images, in evaluation mode."""
+    module.eval()
+    with torch.no_grad():
+        features: Tensor = module(_images(module, images))
+    return features
+
+
+@contextmanager
+def _no_network() -> Iterator[None]:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise _NetworkUsedError
+
+    with (
+        mock.patch.object(socket.socket, "connect", refuse),
+        mock.patch.object(socket.socket, "connect_ex", refuse),
+        mock.patch.object(socket, "getaddrinfo", refuse),
+    ):
+        yield

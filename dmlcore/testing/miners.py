@@ -1,0 +1,132 @@
+"""What a miner must do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dmlcore.components import MinerConfig
+from dmlcore.testing.chance import seeded
+from dmlcore.testing.checking import ContractError, NotApplicable
+from dmlcore.testing.modules import LABELS, builds, built, embedded, keeps_its_tensors_where_torch_finds_them
+from dmlcore.testing.numbers import Numbers
+
+BATCHES = ((0, 1.0), (1, 0.3), (2, 3.0))
+"""Seed and spread of embeddings: classes that overlap, are well apart, and can hardly be told apart."""
+
+
+def numbers(component: MinerConfig) -> Numbers:
+    """The picks of some batches."""
+    module = built(component)
+    return {
+        f"picks of batch {seed}": _as_set(_picks(module, embedded(LABELS, seed, spread), LABELS))
+        for seed, spread in BATCHES
+    }
+
+
+def picks_indices_of_the_batch(component: MinerConfig) -> None:
+    """The picks are three or four int64 tensors of indices into the batch, one entry a triplet or a pair."""
+    picks = _picks(built(component), embedded(LABELS), LABELS)
+    if not isinstance(picks, tuple | list) or len(picks) not in (3, 4) or not all(map(_is_index, picks)):
+        found = [f"{tuple(p.shape)} {p.dtype}" if isinstance(p, Tensor) else repr(p) for p in _as_list(picks)]
+        raise ContractError(
+            "three index tensors for triplets or four for pairs, each (P,) int64",
+            ", ".join(found),
+            "Give (anchors, positives, negatives), or (anchors, positives, anchors, negatives).",
+        )
+    lengths = [len(indices) for indices in picks]
+    pairs = [lengths] if len(picks) == 3 else [lengths[:2], lengths[2:]]
+    if any(len(set(each)) > 1 for each in pairs):
+        raise ContractError(
+            "one partner for each anchor", f"tensors of {lengths} entries", "Give each pair or triplet one entry."
+        )
+    outside = [int(index) for indices in picks for index in indices if not 0 <= index < len(LABELS)]
+    if outside:
+        raise ContractError(
+            f"indices from 0 to {len(LABELS) - 1} in a batch of {len(LABELS)}",
+            f"{outside[0]}",
+            "Give places in the batch, no labels and no places in a flattened matrix.",
+        )
+
+
+def picks_the_right_classes(component: MinerConfig) -> None:
+    """Positives are other images of the anchor's class, negatives are of another class."""
+    for seed, spread in BATCHES:
+        picks = _picks(built(component), embedded(LABELS, seed, spread), LABELS)
+        anchors, positives, others, negatives = picks if len(picks) == 4 else (*picks[:2], picks[0], picks[2])
+        if (anchors == positives).any() or (LABELS[anchors] != LABELS[positives]).any():
+            raise ContractError(
+                "each positive another image of its anchor's class",
+                "the anchor itself" if (anchors == positives).any() else "an image of another class",
+                "Pick where labels[:, None] == labels, without the diagonal.",
+            )
+        if (LABELS[others] == LABELS[negatives]).any():
+            raise ContractError(
+                "each negative of another class than its anchor",
+                "an image of the anchor's class",
+                "Pick where labels[:, None] != labels.",
+            )
+
+
+def picks_something(component: MinerConfig) -> None:
+    """Of three batches, some of whose classes overlap, at least one gives a pair or a triplet."""
+    batches = [embedded(LABELS, seed, spread) for seed, spread in BATCHES]
+    if not any(len(indices) for batch in batches for indices in _picks(built(component), batch, LABELS)):
+        raise ContractError(
+            "at least one pick in three batches",
+            "none in any of them",
+            "See whether a larger number of the distance means nearer or farther.",
+        )
+
+
+def order_of_the_batch_does_not_matter(component: MinerConfig) -> None:
+    """The images of a batch in another order give the same pairs or triplets."""
+    embeddings = embedded(LABELS)
+    first, again = (_as_set(_picks(built(component), embeddings, LABELS, seed)) for seed in (0, 1))
+    if not np.array_equal(first, again):
+        raise NotApplicable("it draws by chance in every batch")
+    order = torch.randperm(len(LABELS), generator=torch.Generator().manual_seed(0))
+    moved = _picks(built(component), embeddings[order], LABELS[order])
+    if not np.array_equal(first, _as_set(tuple(order[indices] for indices in moved))):
+        raise ContractError(
+            "the same picks with the images in another order",
+            "others",
+            "Look for an index that takes the place of an image for its class.",
+        )
+
+
+CHECKS = (
+    builds,
+    picks_indices_of_the_batch,
+    picks_the_right_classes,
+    picks_something,
+    order_of_the_batch_does_not_matter,
+    keeps_its_tensors_where_torch_finds_them,
+)
+
+
+@torch.no_grad()
+def _picks(module: Any, embeddings: Tensor, labels: Tensor, seed: int = 0) -> Any:
+    with seeded(seed):
+        return module(embeddings, labels)
+
+
+def _is_index(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.ndim == 1 and value.dtype == torch.int64
+
+
+def _as_list(picks: Any) -> list[Any]:
+    return list(picks) if isinstance(picks, tuple | list) else [picks]
+
+
+def _as_set(picks: Any) -> np.ndarray:
+    """The picks in an order of their own, (picks, 3), or (picks, 3) of pairs marked as positive or negative."""
+    if len(picks) == 4:
+        marked = [torch.stack([torch.full_like(a, sort), a, b]) for sort, a, b in ((0, *picks[:2]), (1, *picks[2:]))]
+        rows = torch.cat(marked, dim=1)
+    else:
+        rows = torch.stack(list(picks))
+    return np.unique(rows.cpu().numpy(), axis=1).T

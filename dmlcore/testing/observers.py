@@ -1,0 +1,128 @@
+"""What an observer must do."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dmlcore.components import ObserverConfig
+from dmlcore.engine.observing import Observers
+from dmlcore.errors import PluginError
+from dmlcore.hookspecs import RunSpecs
+from dmlcore.results import Result
+from dmlcore.testing.checking import REFUSALS, ContractError
+from dmlcore.testing.modules import refused
+from dmlcore.values import EpochSummary, Evaluation, Progress, RunInfo
+
+METRICS = {"retrieval/recall_at_1": 0.5, "retrieval/map_at_r": 0.25}
+
+
+def builds(component: ObserverConfig) -> None:
+    """`build` gives an object with at least one run hook of dmlcore, and with no hook that does not exist."""
+    hooks = [name for name in vars(RunSpecs) if name.startswith("dmlcore_on_")]
+    with _run() as run:
+        try:
+            watcher = component.build(run)
+        except REFUSALS as error:
+            raise refused(error) from error
+        try:
+            Observers([component], run)
+        except PluginError as error:
+            raise ContractError(
+                "hooks and arguments that dmlcore has", str(error), f"The hooks are {', '.join(hooks)}."
+            ) from None
+    if not any(hasattr(getattr(watcher, hook, None), "dmlcore_impl") for hook in hooks):
+        raise ContractError(
+            "at least one run hook, marked by @hookimpl",
+            f"none of {type(watcher).__name__}",
+            f"The hooks are {', '.join(hooks)}.",
+        )
+
+
+def hears_a_whole_run(component: ObserverConfig) -> None:
+    """It raises nothing during a run that is trained and measured to its end."""
+    with _run() as run, _silence():
+        observers = Observers([component], run)
+        observers.start()
+        observers.progress(Progress("embed", "test images, untrained", 8, 16))
+        observers.evaluation(Evaluation("baseline", 0, METRICS))
+        observers.epoch(EpochSummary(0, None, None, 1.0, None, test=METRICS))
+        observers.progress(Progress("train", "epoch 1", 32, 64, 0.7, 120.0))
+        observers.evaluation(Evaluation("validation", 1, METRICS))
+        observers.epoch(
+            EpochSummary(1, 0.7, 1e-3, 2.0, 32.0, None, METRICS, {"mean_cosine": 0.1, "share": float("nan")})
+        )
+        observers.progress(Progress("evaluate", "test classes, retrieval", 1, 2))
+        observers.evaluation(Evaluation("test", 1, METRICS))
+        observers.end(_result(run))
+        _demand_no_error(observers)
+
+
+def hears_a_run_that_fails(component: ObserverConfig) -> None:
+    """It raises nothing during a run that ends with an error before the first epoch."""
+    with _run() as run, _silence():
+        observers = Observers([component], run)
+        observers.start()
+        observers.error(KeyboardInterrupt())
+        _demand_no_error(observers)
+
+
+def hears_a_run_that_goes_on(component: ObserverConfig) -> None:
+    """It raises nothing where a stopped run goes on in the folder that it has written to."""
+    with _run() as run, _silence():
+        for epoch in (0, 1):
+            observers = Observers([component], run)
+            observers.start()
+            observers.epoch(EpochSummary(epoch, 0.7, 1e-3, 2.0, 32.0))
+            observers.error(KeyboardInterrupt())
+            _demand_no_error(observers)
+
+
+CHECKS = (builds, hears_a_whole_run, hears_a_run_that_fails, hears_a_run_that_goes_on)
+
+
+@contextmanager
+def _run() -> Iterator[RunInfo]:
+    """A run of two epochs, in a folder of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = {"loss": {"use": "triplet"}, "training": {"epochs": 2}}
+        yield RunInfo("contract", "contract", 1, 1, 0, {"loss.margin": 0.1}, 2, Path(folder), settings)
+
+
+def _result(run: RunInfo) -> Result:
+    return Result(
+        study=run.study,
+        question="Does it hear a whole run?",
+        run=run.name,
+        fingerprint="0" * 64,
+        seed=run.seed,
+        point=run.point,
+        settings=run.settings,
+        versions={},
+        protocol={},
+        metrics=METRICS,
+        baseline=METRICS,
+        headline=tuple(METRICS),
+        curve=(EpochSummary(0, None, None, 1.0, None, test=METRICS),),
+        seconds=3.0,
+        environment={},
+    )
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        yield
+
+
+def _demand_no_error(observers: Observers) -> None:
+    if observers.warnings:
+        raise ContractError(
+            "no error",
+            observers.warnings[0],
+            "Values may be None where a stage has none, and a run may end before its first epoch.",
+        )

@@ -1,0 +1,15 @@
+"""What a reducer must do: how it is called is between it and its loss."""
+
+from __future__ import annotations
+
+from dmlcore.components import ReducerConfig
+from dmlcore.testing.modules import builds, built, keeps_its_tensors_where_torch_finds_them, parameters_of
+from dmlcore.testing.numbers import Numbers
+
+
+def numbers(component: ReducerConfig) -> Numbers:
+    """What it was built with."""
+    return parameters_of(built(component))
+
+
+CHECKS = (builds, keeps_its_tensors_where_torch_finds_them)
