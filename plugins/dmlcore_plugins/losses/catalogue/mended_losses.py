@@ -1,0 +1,171 @@
+"""Losses of pytorch-metric-learning 2.9 that need mending, each under the library's own name.
+
+Values and gradients are the library's wherever it gives any, but for SmoothAP on batches not in the order of classes.
+"""
+
+from __future__ import annotations
+
+import warnings
+from math import comb
+from typing import Any
+
+import torch
+from pytorch_metric_learning import losses
+from pytorch_metric_learning.utils.loss_and_miner_utils import convert_to_triplets
+from torch import Tensor
+
+from dmlcore import TrainingError
+
+EDGE = 1e-6
+"""How far from ±1 a cosine is kept, where the library fails at ±1 itself."""
+
+
+class FlatTerms:
+    """Gives terms (n, 1) as (n,): the library's reducers "class_weighted" and "per_anchor" go wrong on the former."""
+
+    def compute_loss(self, *given: Any) -> dict[str, Any]:
+        """The terms of the loss, by part."""
+        parts: dict[str, Any] = super().compute_loss(*given)  # type: ignore[misc]  # of the library's class beside it
+        for part in parts.values():
+            if isinstance(part["losses"], Tensor):
+                part["losses"] = part["losses"].flatten()
+        return parts
+
+
+class AngularLoss(FlatTerms, losses.AngularLoss):  # type: ignore[misc]  # the library is untyped, here and below
+    """With flat terms."""
+
+
+class CircleLoss(FlatTerms, losses.CircleLoss):  # type: ignore[misc]
+    """With flat terms."""
+
+
+class GeneralizedLiftedStructureLoss(FlatTerms, losses.GeneralizedLiftedStructureLoss):  # type: ignore[misc]
+    """With flat terms."""
+
+
+class LiftedStructureLoss(FlatTerms, losses.LiftedStructureLoss):  # type: ignore[misc]
+    """With flat terms."""
+
+
+class MultiSimilarityLoss(FlatTerms, losses.MultiSimilarityLoss):  # type: ignore[misc]
+    """With flat terms."""
+
+
+class TupletMarginLoss(FlatTerms, losses.TupletMarginLoss):  # type: ignore[misc]
+    """With flat terms, and defined for equal embeddings, where the library's angle and its gradient are NaN."""
+
+    def _compute_loss(self, positives: Tensor, negatives: Tensor, picks: Any) -> Any:
+        if len(positives):
+            positives = positives.clamp(EDGE - 1, 1 - EDGE)
+        return super()._compute_loss(positives, negatives, picks)
+
+
+class HistogramLoss(losses.HistogramLoss):  # type: ignore[misc]
+    """Defined for equal embeddings, whose cosine the library looks up beyond its last bin.
+
+    The library indexes by lists in a way that torch takes for something else from version 2.9 on; here it is not.
+    """
+
+    def compute_loss(self, embeddings: Tensor, labels: Tensor, picks: Any, *_: Any) -> Any:
+        """The loss, as the library's terms."""
+        anchors, positives, negatives = convert_to_triplets(picks, labels, t_per_anchor="all")
+        if len(anchors) == 0:
+            return self.zero_losses()
+        similarities = self.distance(embeddings)
+        near = self.compute_density(similarities[different_pairs(anchors, positives)])
+        far = self.compute_density(similarities[different_pairs(anchors, negatives)])
+        loss = (far * near.cumsum(0)).sum()
+        return {"loss": {"losses": loss, "indices": None, "reduction_type": "already_reduced"}}
+
+    def compute_density(self, similarities: Tensor) -> Tensor:
+        """similarities: (n,) → (bins + 1,)."""
+        density: Tensor = super().compute_density(similarities.clamp(-1, 1 - EDGE))
+        return density
+
+
+def different_pairs(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+    """Indices of pairs, each pair once, whichever of the two comes first."""
+    pairs = torch.unique(torch.stack([first, second]).sort(dim=0).values, dim=1)
+    return pairs[0], pairs[1]
+
+
+class DynamicSoftMarginLoss(losses.DynamicSoftMarginLoss):  # type: ignore[misc]
+    """Trains for more than one step, goes on where it was stopped, and has room for the largest difference.
+
+    The library's histogram of past batches holds on to their graphs, is no part of the state, and lacks the upper edge
+    of its last bin.
+    """
+
+    hist_: Tensor
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        del self.hist_
+        self.register_buffer("hist_", torch.zeros(self.num_bins + 1))
+
+    def update_histogram(self, differences: Tensor) -> None:
+        """differences: (n,), positive distance less negative."""
+        self.hist_ = self.hist_.detach()
+        super().update_histogram(self._within(differences))
+
+    def weigh_loss(self, differences: Tensor) -> Tensor:
+        """differences: (n,) → (n,), each times its place in the distribution."""
+        places = ((self._within(differences) - self.min_val) / self.delta).floor().long()
+        weighed: Tensor = self.hist_.cumsum(0)[places] * differences
+        return weighed
+
+    def _within(self, differences: Tensor) -> Tensor:
+        return differences.clamp(self.min_val, -self.min_val * (1 - EDGE))
+
+
+class WholeMargin:
+    """Computes the library's binomial coefficients without its deprecated mixture of scipy and tensors."""
+
+    margin: int
+
+    def init_margin(self) -> None:
+        """The terms of cos(mθ) as a polynomial (equation 7 of Liu et al., 2016)."""
+        self.max_n = self.margin // 2
+        self.n_range = torch.arange(self.max_n + 1)
+        self.margin_choose_n = torch.tensor([float(comb(self.margin, 2 * n)) for n in range(self.max_n + 1)])
+        self.cos_powers = self.margin - 2 * self.n_range
+        self.alternating = (-1) ** self.n_range
+
+
+class LargeMarginSoftmaxLoss(WholeMargin, losses.LargeMarginSoftmaxLoss):  # type: ignore[misc]
+    """With plain binomial coefficients."""
+
+
+class SphereFaceLoss(WholeMargin, losses.SphereFaceLoss):  # type: ignore[misc]
+    """With plain binomial coefficients."""
+
+
+class RankedListLoss(losses.RankedListLoss):  # type: ignore[misc]
+    """Without the library's warning above Tn = 5: the paper's is 10, and what overflows is refused."""
+
+    def __init__(self, **settings: Any) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            super().__init__(**settings)
+
+
+class SmoothAPLoss(losses.SmoothAPLoss):  # type: ignore[misc]
+    """For batches in any order: the library takes it for granted that a class's images follow each other."""
+
+    def compute_loss(self, embeddings: Tensor, labels: Tensor, picks: Any, *_: Any) -> Any:
+        """Raises TrainingError where a batch has more images of one class than of another."""
+        counts = torch.unique(labels, return_counts=True)[1]
+        if counts.min() != counts.max():
+            raise TrainingError(
+                "The loss 'smooth_ap' needs as many images of each class in a batch, and a batch has from"
+                f" {int(counts.min())} to {int(counts.max())}. Use the sampler m_per_class."
+            )
+        order = labels.argsort(stable=True)
+        if picks is not None:
+            place = order.argsort()
+            picks = tuple(place[index] for index in picks)
+        embeddings, labels = embeddings[order], labels[order]
+        parts = super().compute_loss(embeddings, labels, picks, embeddings, labels)
+        # under its usual name, by which the library finds the reducer beside a regularizer
+        return {"loss": {**parts["ap_loss"], "indices": order}}

@@ -1,0 +1,159 @@
+"""Losses that rank the images of a batch for each of them, and measure the ranking."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar, Literal
+
+from attrs import frozen
+
+from dmlcore import DistanceConfig, MarginAxis, MarginKind, MinerConfig, ReducerConfig, RegularizerConfig, option
+from dmlcore_plugins.losses.catalogue.library_loss import (
+    COSINE,
+    LP,
+    LibraryLoss,
+    distance_option,
+    embedding_regularizer_option,
+    reducer_option,
+    regularizer_weight_option,
+    weighing_miner_option,
+)
+
+LARGEST_EXPONENT = 80.0
+"""e to it is just below the largest float32."""
+
+
+@frozen
+class FastAP(LibraryLoss):
+    """FastAP (Cakir et al., 2019, equation 11): average precision of each image's ranking, by binned distances."""
+
+    name = "fast_ap"
+    adapts: ClassVar[str] = "losses.FastAPLoss"
+    distances = LP
+    distance_needs: ClassVar[dict[str, object]] = {"p": 2, "normalize_embeddings": True}
+    default_distance = "squared_euclidean"
+    terms = "image"
+
+    num_bins: int = option(10, ge=1, help="bins between the smallest and the largest distance")
+    distance: DistanceConfig | None = distance_option('"lp" with power = 2 (squared Euclidean)')
+    reducer: ReducerConfig | None = reducer_option()
+    embedding_regularizer: RegularizerConfig | None = embedding_regularizer_option()
+    embedding_reg_weight: float = regularizer_weight_option("embedding")
+    miner: MinerConfig | None = weighing_miner_option()
+
+    @property
+    def formula(self) -> str:
+        return r"L = \mathrm{mean}_i \left( 1 - \frac{1}{|P_i|} \sum_b h_b^+ \frac{H_b^+}{H_b} \right)"
+
+
+@frozen
+class SmoothAP(LibraryLoss):
+    """Smooth-AP (Brown et al., 2020, equation 7): average precision with sigmoids for the steps of the ranking.
+
+    A batch must have as many images of each class, as the sampler m_per_class makes it. Memory is for B³ numbers.
+    """
+
+    name = "smooth_ap"
+    adapts: ClassVar[str] = "losses.SmoothAPLoss"
+    distances = COSINE
+    default_distance = "cosine"
+    terms = "image"
+
+    temperature: float = option(0.01, gt=0, help="τ: the smaller, the steeper the sigmoid")
+    distance: DistanceConfig | None = distance_option('"cosine", the only one')
+    reducer: ReducerConfig | None = reducer_option()
+    embedding_regularizer: RegularizerConfig | None = embedding_regularizer_option()
+    embedding_reg_weight: float = regularizer_weight_option("embedding")
+    miner: MinerConfig | None = weighing_miner_option()
+
+
+@frozen
+class PNP(LibraryLoss):
+    """PNP loss (Li et al., 2021): how many negatives stand before an image's positives, by one of five functions.
+
+    With R negatives before a positive: "O" counts R, "Ib" and "Iu" let the gradient grow with R, "Ds" and "Dq" let it
+    shrink, so that hopeless positives are left alone. Memory is for B³ numbers.
+    """
+
+    name = "pnp"
+    adapts: ClassVar[str] = "losses.PNPLoss"
+    distances = COSINE
+    default_distance = "cosine"
+    terms = "one number"
+
+    b: float = option(2.0, gt=0, help='of variant "Ib": R/b − log(1 + bR)/b²')
+    alpha: float = option(1.0, gt=0, help='of variant "Dq": 1 − (1 + R)^−α')
+    anneal: float = option(0.01, gt=0, help="τ: the smaller, the steeper the sigmoid that counts negatives")
+    variant: Literal["Ds", "Dq", "Iu", "Ib", "O"] = option(
+        "O", help="log(1 + R), 1 − (1 + R)^−α, (1 + R) log(1 + R), R/b − log(1 + bR)/b² or R"
+    )
+    distance: DistanceConfig | None = distance_option('"cosine", the only one')
+    embedding_regularizer: RegularizerConfig | None = embedding_regularizer_option()
+    embedding_reg_weight: float = regularizer_weight_option("embedding")
+
+    def problems(self) -> Iterator[str]:
+        yield from LibraryLoss.problems(self)
+        for option_name, variant, default in (("b", "Ib", 2), ("alpha", "Dq", 1)):
+            value: float = getattr(self, option_name)
+            if self.variant != variant and value != default:
+                yield f'{option_name} = {value:g} is of variant "{variant}" alone; leave it out, or set that variant'
+
+
+@frozen
+class RankedList(LibraryLoss):
+    """Ranked list loss (Wang et al., 2019, equation 8): positives within α − margin, negatives beyond α.
+
+    Only pairs on the wrong side count, weighed by how far they are. For embeddings that became one point it is 0,
+    whatever its options. The paper has margin 0.4, α 1.2 and Tn 10 on CUB-200-2011.
+    """
+
+    name = "ranked_list"
+    adapts: ClassVar[str] = "losses.RankedListLoss"
+    distances = ("lp", "snr")
+    terms = "image"
+
+    margin: float = option(gt=0, unit="of the distance", help="between the bounds of positives and of negatives")
+    Tn: float = option(ge=0, help="how much more nearer negatives count; 0: all alike")
+    imbalance: float = option(0.5, gt=0, lt=1, help="λ: weight of the negatives; positives have 1 − λ")
+    alpha: float | None = option(
+        None, gt=0, unit="of the distance", help="α: negatives nearer than this count; left out: 1 + margin / 2"
+    )
+    Tp: float = option(0.0, ge=0, help="how much more farther positives count; 0: all alike")
+    distance: DistanceConfig | None = distance_option('"lp" (Euclidean)')
+    reducer: ReducerConfig | None = reducer_option()
+    embedding_regularizer: RegularizerConfig | None = embedding_regularizer_option()
+    embedding_reg_weight: float = regularizer_weight_option("embedding")
+
+    @property
+    def bound(self) -> float:
+        """α: where negatives begin."""
+        return 1 + self.margin / 2 if self.alpha is None else self.alpha
+
+    @property
+    def margin_axis(self) -> MarginAxis | None:
+        return self.compares_by
+
+    @property
+    def margin_kind(self) -> MarginKind:
+        return "difference"
+
+    def problems(self) -> Iterator[str]:
+        yield from LibraryLoss.problems(self)
+        if self.larger_is_nearer:
+            assert self.distance is not None
+            yield (
+                f'the loss "{self.name}" needs a distance, smaller for nearer images, and "{self.distance.name}" is a '
+                'similarity; use "lp"'
+            )
+        if self.margin > self.bound:
+            yield (
+                f"margin = {self.margin:g} leaves no distance for positives below alpha = {self.bound:g}; make it "
+                "smaller than alpha"
+            )
+        for temperature, reach in (("Tn", self.bound), ("Tp", 2 - self.bound + self.margin)):
+            value: float = getattr(self, temperature)
+            if value * reach > LARGEST_EXPONENT:
+                yield (
+                    f"{temperature} = {value:g} is the exponent of numbers too large to compute with; set at most "
+                    f"{LARGEST_EXPONENT / reach:.3g}"
+                )

@@ -1,0 +1,73 @@
+"""What every class of pytorch-metric-learning takes: the table `signatures.toml`, which tests hold ours against.
+
+`python -m dmlcore_plugins.losses.catalogue.signatures` writes it anew from the installed version. What has changed then
+is in the difference, and belongs in the components too.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+TABLE = Path(__file__).with_name("signatures.toml")
+KINDS = ("losses", "miners", "distances", "reducers", "regularizers")
+"""The packages of the library."""
+
+NO_CLASS_OF_ITS_OWN = ("Base", "Generic")
+"""How the names of classes begin that are there to be subclassed."""
+
+Signatures = Mapping[str, Mapping[str, list[str]]]
+"""Package → class → its parameters, as Python writes them."""
+
+
+def installed() -> Signatures:
+    """The signatures of the installed version."""
+    return {kind: {cls.__name__: list(parameters(cls)) for cls in _classes(kind)} for kind in KINDS}
+
+
+def _classes(kind: str) -> Iterator[type]:
+    package = import_module(f"pytorch_metric_learning.{kind}")
+    for name, cls in sorted(vars(package).items()):
+        if inspect.isclass(cls) and not name.startswith(NO_CLASS_OF_ITS_OWN) and not name.endswith("Mixin"):
+            yield cls
+
+
+def parameters(cls: type) -> Iterator[str]:
+    """What a class can be called with: its own parameters, and those that it passes on to the classes it is made of."""
+    seen: set[str] = set()
+    for base in cls.__mro__:
+        if "__init__" not in vars(base) or not base.__module__.startswith("pytorch_metric_learning"):
+            continue
+        own = list(inspect.signature(vars(base)["__init__"]).parameters.values())[1:]
+        for parameter in own:
+            if parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL) and parameter.name not in seen:
+                seen.add(parameter.name)
+                yield _written(parameter)
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in own):
+            return
+
+
+def _written(parameter: inspect.Parameter) -> str:
+    default: Any = parameter.default
+    if default is parameter.empty:
+        return parameter.name
+    return f"{parameter.name}={default.__name__ if inspect.isfunction(default) else repr(default)}"
+
+
+def written(signatures: Signatures) -> str:
+    """The table as TOML, a line a class."""
+    lines = [f"# pytorch-metric-learning {version('pytorch-metric-learning')}, written by signatures.py beside it."]
+    for kind, classes in signatures.items():
+        lines += ["", f"[{kind}]"]
+        for name, found in classes.items():
+            quoted = ", ".join(f"'{parameter}'" if '"' in parameter else f'"{parameter}"' for parameter in found)
+            lines.append(f"{name} = [{quoted}]")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    TABLE.write_text(written(installed()), encoding="utf-8")
