@@ -52,5 +52,18 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-for command in (run, check, plan, report, notebook, submit, metrics, data, list_plugins, describe, new_plugin, test_plugin):
+for command in (
+    run,
+    check,
+    plan,
+    report,
+    notebook,
+    submit,
+    metrics,
+    data,
+    list_plugins,
+    describe,
+    new_plugin,
+    test_plugin,
+):
     main.add_command(command)

@@ -207,7 +207,9 @@ def test_trained_stopped_resumed_and_measured(case: str, tmp_path: Path, monkeyp
 
     resumed = made(run, tmp_path / "stopped")
     assert figures(resumed) == figures(whole)
-    networks = [load_file(Store(tmp_path / root).run(run.study.name, run.name).final / MODEL) for root in ("whole", "stopped")]
+    networks = [
+        load_file(Store(tmp_path / root).run(run.study.name, run.name).final / MODEL) for root in ("whole", "stopped")
+    ]
     drawn = build_model(run).state_dict()
     for name, weights in networks[0].items():
         np.testing.assert_array_equal(weights, networks[1][name])
