@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-import site
 import subprocess
 import sys
-import venv
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "dmlcore-angular"
+from conftest import Command
 
-Command = Callable[..., "subprocess.CompletedProcess[str]"]
+EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "dmlcore-angular"
 
 
 @pytest.fixture(scope="module")
@@ -24,33 +21,6 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = ["-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index", "-w", str(folder), str(EXAMPLE)]
     subprocess.run([sys.executable, *command], check=True, capture_output=True)
     return next(folder.glob("dmlcore_angular-*.whl"))
-
-
-@pytest.fixture(scope="module")
-def in_fresh_environment(tmp_path_factory: pytest.TempPathFactory) -> Command:
-    """Runs a program of a new environment, which sees the packages of this one and nothing else."""
-    home = tmp_path_factory.mktemp("environment")
-    venv.create(home, with_pip=True)
-    python = home / "bin" / "python"
-    packages = subprocess.run(
-        [python, "-c", "import site; print(site.getsitepackages()[0])"], check=True, capture_output=True, text=True
-    ).stdout.strip()
-    for number, folder in enumerate(site.getsitepackages()):
-        (Path(packages) / f"outer{number}.pth").write_text(f"import site; site.addsitedir({folder!r})\n")
-
-    def run(*command: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [python, "-m", *command],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=home,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        return done
-
-    return run
 
 
 def test_its_own_tests_pass(tmp_path: Path) -> None:
