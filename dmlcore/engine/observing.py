@@ -59,9 +59,11 @@ def _manager(config: ObserverConfig, run: RunInfo) -> pluggy.PluginManager:
     """A manager of its own for each observer, so that one can fail without the others."""
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(RunSpecs)
-    manager.register(config.build(run))
+    watcher = config.build(run)
     try:
+        manager.register(watcher)
         manager.check_pending()
     except pluggy.PluginValidationError as error:
-        raise PluginError(f"The observer {config.name!r} has a hook that does not exist: {error}") from None
+        text = " ".join(str(error).split())
+        raise PluginError(f"The observer {config.name!r} has a hook or argument that does not exist: {text}") from None
     return manager

@@ -14,15 +14,12 @@ import traceback
 import types
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from dmlcore.components import Component
 from dmlcore.testing.checking import NotApplicable
-
-if TYPE_CHECKING:
-    from dmlcore.testing.numbers import Numbers
+from dmlcore.testing.numbers import Numbers, gives_numbers, numbers_of
 
 HASH_SEED = "7"
 """Another than that of the process that compares: what follows the order of a set comes out differently."""
@@ -74,17 +71,15 @@ def _look(components: Sequence[Component]) -> list[Seen]:
 def _pickled(component: Component) -> bytes | None:
     try:
         return pickle.dumps(component)
-    except (pickle.PicklingError, AttributeError):
-        return None  # a class within a function
+    except (pickle.PicklingError, AttributeError):  # its class is defined within a function
+        return None
 
 
 def _environment() -> dict[str, str]:
     """This process's, with its import path, and as many threads as it has."""
-    import torch
-
     path = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path if entry)
-    threads = str(torch.get_num_threads())
-    return os.environ | {"PYTHONPATH": path, "PYTHONHASHSEED": HASH_SEED, "OMP_NUM_THREADS": threads}
+    threads = {"OMP_NUM_THREADS": str(sys.modules["torch"].get_num_threads())} if "torch" in sys.modules else {}
+    return os.environ | threads | {"PYTHONPATH": path, "PYTHONHASHSEED": HASH_SEED}
 
 
 def answer(question: str, place: str) -> None:
@@ -96,14 +91,11 @@ def answer(question: str, place: str) -> None:
 
 
 def _see(imported: Seen, pickled: bytes | None) -> Seen:
-    from attrs import evolve
-
-    from dmlcore.testing.checks import numbers_of
-
-    if imported.missing or pickled is None:
+    if imported.missing or not pickled:
         return evolve(imported, missing=imported.missing or "its class is defined within a function")
     try:
-        return evolve(imported, numbers=numbers_of(pickle.loads(pickled)))
+        component = pickle.loads(pickled)
+        return evolve(imported, numbers=numbers_of(component)) if gives_numbers(component) else imported
     except Exception as error:
         return evolve(imported, error=f"{type(error).__name__}: {error}")
 
@@ -121,6 +113,9 @@ class _NoTorch(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return importlib.machinery.ModuleSpec(name, self) if name == "torch" else None
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> None:
+        """As usual."""
+
+    def exec_module(self, module: types.ModuleType) -> None:
         raise _TorchLoadedError
 
 

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from dmlcore.components import BackboneConfig
 from dmlcore.errors import StudyError
 from dmlcore.testing.chance import seeded
-from dmlcore.testing.checking import REFUSALS, ContractError, NotApplicable
-from dmlcore.testing.modules import as_array, demand_registered, refused
+from dmlcore.testing.checking import REFUSALS, ContractError, NotApplicable, refused
+from dmlcore.testing.modules import as_array, demand_registered
 from dmlcore.testing.numbers import Numbers, demand_same
 from dmlcore.values import BackboneContext, InputSpec
 

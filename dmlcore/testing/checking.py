@@ -74,6 +74,15 @@ class Outcome:
     error: ContractError | None = None
 
 
+def refused(error: Exception) -> RefusedError:
+    """That a component can't be built with these options, in the words of its own message."""
+    return RefusedError(
+        "a component that can be built with these options",
+        f"{type(error).__name__}: {error}",
+        "Give it the options that it asks for.",
+    )
+
+
 def _own_error(error: Exception) -> ContractError:
     place = traceback.extract_tb(error.__traceback__)[-1]
     found = f"{type(error).__name__}: {error}".rstrip(": ")

@@ -2,51 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
-
-from attrs import frozen
+from collections.abc import Iterator
 
 from dmlcore.components import Component
-from dmlcore.testing import (
-    backbones,
-    datasets,
-    distances,
-    evaluators,
-    every_kind,
-    losses,
-    miners,
-    observers,
-    reducers,
-    regularizers,
-    samplers,
-)
+from dmlcore.testing import every_kind
 from dmlcore.testing.another_process import AnotherProcess
 from dmlcore.testing.chance import nothing_drawn
 from dmlcore.testing.checking import Check, ContractError, Outcome
-from dmlcore.testing.numbers import Numbers, demand_same
-
-
-@frozen
-class Kind:
-    """The checks of a kind, the first of which builds it, and the numbers that its components give."""
-
-    checks: tuple[Callable[[Any], None], ...]
-    numbers: Callable[[Any], Numbers] | None = None
-
-
-OF_KIND: Mapping[str, Kind] = {
-    "dataset": Kind(datasets.CHECKS, datasets.numbers),
-    "backbone": Kind(backbones.CHECKS, backbones.numbers),
-    "loss": Kind(losses.CHECKS, losses.numbers),
-    "miner": Kind(miners.CHECKS, miners.numbers),
-    "distance": Kind(distances.CHECKS, distances.numbers),
-    "reducer": Kind(reducers.CHECKS, reducers.numbers),
-    "regularizer": Kind(regularizers.CHECKS, regularizers.numbers),
-    "sampler": Kind(samplers.CHECKS, samplers.numbers),
-    "evaluator": Kind(evaluators.CHECKS, evaluators.numbers),
-    "observer": Kind(observers.CHECKS),
-}
+from dmlcore.testing.numbers import demand_same, gives_numbers, module_of, numbers_of
 
 
 def loads_no_torch(component: Component, elsewhere: AnotherProcess) -> None:
@@ -88,20 +51,13 @@ def draws_from_no_global_generator(component: Component) -> None:
         numbers_of(component)
 
 
-def numbers_of(component: Component) -> Numbers:
-    """What the component gives, to be compared."""
-    numbers = OF_KIND[component.kind].numbers
-    assert numbers is not None
-    return numbers(component)
-
-
 def checks_of(component: Component, elsewhere: AnotherProcess | None = None) -> tuple[Check, ...]:
     """All checks of a component. Those in another process share `elsewhere` with other components."""
     elsewhere = elsewhere or AnotherProcess([component])
-    kind = OF_KIND[component.kind]
-    checks = [Check.of(function, component) for function in (*kind.checks, *every_kind.CHECKS)]
+    functions = (*module_of(component.kind).CHECKS, *every_kind.CHECKS)
+    checks = [Check.of(function, component) for function in functions]
     checks.append(Check.of(loads_no_torch, component, elsewhere))
-    if kind.numbers is not None:
+    if gives_numbers(component):
         checks += [
             Check.of(gives_the_same_numbers_again, component),
             Check.of(draws_from_no_global_generator, component),

@@ -12,8 +12,7 @@ from PIL.Image import Image
 from dmlcore.components import DatasetConfig
 from dmlcore.errors import DataError, StudyError
 from dmlcore.sources import Source
-from dmlcore.testing.checking import ContractError, NotApplicable
-from dmlcore.testing.modules import refused
+from dmlcore.testing.checking import ContractError, NotApplicable, refused
 from dmlcore.testing.numbers import Numbers, demand_same
 from dmlcore.values import LabelledImages, Split
 

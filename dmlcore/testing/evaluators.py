@@ -11,8 +11,7 @@ import numpy as np
 
 from dmlcore.components import EvaluatorConfig, MetricWarning
 from dmlcore.errors import DataError
-from dmlcore.testing.checking import ContractError, NotApplicable
-from dmlcore.testing.modules import refused
+from dmlcore.testing.checking import ContractError, NotApplicable, refused
 from dmlcore.testing.numbers import Numbers, demand_same
 from dmlcore.values import Embeddings
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import attrs
 import tomli
-from attrs.exceptions import FrozenInstanceError
 
 from dmlcore.components import KINDS, Component
 from dmlcore.discovery import PluginSource, check_component
@@ -27,16 +26,6 @@ def is_well_made(component: Component) -> None:
         check_component(type(component), component.kind)
     except PluginError as error:
         raise ContractError("a class that dmlcore can offer", str(error), "See docs/plugins.md, The class.") from None
-
-
-def is_frozen(component: Component) -> None:
-    """Its options can't be changed once it is made."""
-    name = next((attribute.name for attribute in attrs.fields(type(component))), "name")
-    try:
-        setattr(component, name, getattr(component, name))
-    except FrozenInstanceError:
-        return
-    raise ContractError("a frozen class", f"{name} can be set", "Decorate the class with @attrs.frozen.")
 
 
 def options_survive_a_study(component: Component) -> None:
@@ -72,7 +61,7 @@ def names_its_libraries(component: Component) -> None:
                 ) from None
 
 
-CHECKS = (is_well_made, is_frozen, options_survive_a_study, names_its_libraries)
+CHECKS = (is_well_made, options_survive_a_study, names_its_libraries)
 
 
 def _registry_of(component: Component) -> Registry:

@@ -201,7 +201,7 @@ def formula_can_be_drawn(component: LossConfig) -> None:
     except ValueError as error:
         raise ContractError(
             "a formula in the part of LaTeX that matplotlib draws, without dollar signs",
-            f"{component.formula}: {str(error).strip().splitlines()[-1]}",
+            f"{component.formula}: {str(error).strip().splitlines()[-1].partition(', found')[0]}",
             r"Write it with \frac, \sum, \max, \log and the like; other commands are not known.",
         ) from None
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dmlcore.testing.chance import seeded
-from dmlcore.testing.checking import REFUSALS, ContractError, RefusedError
+from dmlcore.testing.checking import REFUSALS, ContractError, refused
 from dmlcore.values import LossContext
 
 CONTEXT = LossContext(embedding_dim=8, num_classes=6, seed=3)
@@ -41,15 +41,6 @@ def builds(component: Any) -> None:
         raise refused(error) from error
     if not isinstance(module, nn.Module):
         raise ContractError("a torch.nn.Module", repr(type(module)), "Return a module from `build`.")
-
-
-def refused(error: Exception) -> RefusedError:
-    """That a component can't be built with these options, in the words of its own message."""
-    return RefusedError(
-        "a component that can be built with these options",
-        f"{type(error).__name__}: {error}",
-        "Give it the options that it asks for.",
-    )
 
 
 def keeps_its_tensors_where_torch_finds_them(component: Any) -> None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
+from types import ModuleType
 
 import numpy as np
 
+from dmlcore.components import Component
+from dmlcore.hookspecs import REGISTRATION_HOOKS
 from dmlcore.testing.checking import ContractError
 
 Numbers = Mapping[str, np.ndarray]
@@ -13,6 +17,22 @@ Numbers = Mapping[str, np.ndarray]
 
 RELATIVE, ABSOLUTE = 1e-5, 1e-6
 """Sums in another order, or of another number of threads, differ by less."""
+
+
+def module_of(kind: str) -> ModuleType:
+    """The module of this package for a kind of component: its CHECKS, and `numbers` where there are any."""
+    return import_module(f"{__package__}.{REGISTRATION_HOOKS[kind].removeprefix('dmlcore_register_')}")
+
+
+def gives_numbers(component: Component) -> bool:
+    """Whether components of this kind give numbers that can be compared."""
+    return hasattr(module_of(component.kind), "numbers")
+
+
+def numbers_of(component: Component) -> Numbers:
+    """What the component gives, to be compared."""
+    numbers: Numbers = module_of(component.kind).numbers(component)
+    return numbers
 
 
 def demand_same(first: Numbers, second: Numbers, *, when: str, cure: str, relative: float = RELATIVE) -> None:

@@ -14,8 +14,7 @@ from dmlcore.engine.observing import Observers
 from dmlcore.errors import PluginError
 from dmlcore.hookspecs import RunSpecs
 from dmlcore.results import Result
-from dmlcore.testing.checking import REFUSALS, ContractError
-from dmlcore.testing.modules import refused
+from dmlcore.testing.checking import REFUSALS, ContractError, refused
 from dmlcore.values import EpochSummary, Evaluation, Progress, RunInfo
 
 METRICS = {"retrieval/recall_at_1": 0.5, "retrieval/map_at_r": 0.25}

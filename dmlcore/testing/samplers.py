@@ -8,8 +8,7 @@ import numpy as np
 
 from dmlcore.components import SamplerConfig
 from dmlcore.errors import StudyError
-from dmlcore.testing.checking import ContractError
-from dmlcore.testing.modules import refused
+from dmlcore.testing.checking import ContractError, refused
 from dmlcore.testing.numbers import Numbers, demand_same
 from dmlcore.values import SamplerContext
 

@@ -2,48 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
+from dmlcore.components import Component
+from dmlcore.discovery import discover
+from dmlcore.registry import Registry
 from dmlcore.testing import contract
-from dmlcore_plugins.backbones.efficientnet_lite0 import EfficientNetLite0
 from dmlcore_plugins.backbones.resnet50 import ResNet50
 from dmlcore_plugins.backbones.timm import Timm
-from dmlcore_plugins.conformance.conformance import Conformance
-from dmlcore_plugins.datasets.cub200 import Cub200
-from dmlcore_plugins.datasets.glyphs import Glyphs
+from dmlcore_plugins.datasets.image_folder import ImageFolder
 from dmlcore_plugins.losses.contrastive import Contrastive
 from dmlcore_plugins.losses.miners import BatchHard, MultiSimilarity, TripletMargin
-from dmlcore_plugins.losses.proxy_anchor import ProxyAnchor
 from dmlcore_plugins.losses.triplet import Triplet
-from dmlcore_plugins.metrics.clustering import Clustering
-from dmlcore_plugins.metrics.retrieval import Retrieval
-from dmlcore_plugins.observers.console import Console
-from dmlcore_plugins.observers.jsonl import Jsonl
-from dmlcore_plugins.observers.tensorboard import TensorBoard
-from dmlcore_plugins.samplers.m_per_class import MPerClass
 from dmlcore_plugins.samplers.shuffled import Shuffled
 
+GIVEN: Mapping[type[Component], tuple[Component, ...]] = {
+    Timm: (Timm(model="test_resnet"),),
+    TripletMargin: (TripletMargin(margin=0.2, distance="cosine"), TripletMargin(triplets="hard", distance="euclidean")),
+    Contrastive: (
+        Contrastive(),
+        Contrastive(negative="gate", reduction="anchor_mean"),
+        Contrastive(distance="euclidean", margin=0.5, miner=MultiSimilarity()),
+    ),
+    Triplet: (Triplet(), Triplet(margin=0.3, miner=TripletMargin()), Triplet(distance="cosine", miner=BatchHard())),
+    Shuffled: (Shuffled(), Shuffled(drop_last=False)),
+}
+"""Components that need options, or whose options build something else; of the others, one with the defaults."""
+
+ELSEWHERE = (ImageFolder, ResNet50)
+"""Tested with files of their own in test_datasets.py; and below, since it is large."""
+
+OFFERED = [offer.component for offer in Registry.of(discover()).offers if offer.source.distribution == "dmlcore"]
+
 test_contract = contract(
-    Glyphs(),
-    Cub200(),
-    Contrastive(),
-    Contrastive(negative="gate", reduction="anchor_mean"),
-    Triplet(),
-    ProxyAnchor(),
-    Triplet(miner=TripletMargin()),
-    TripletMargin(margin=0.2, distance="cosine"),
-    BatchHard(),
-    MultiSimilarity(),
-    MPerClass(),
-    Shuffled(),
-    Shuffled(drop_last=False),
-    Retrieval(),
-    Clustering(),
-    Conformance(),
-    Console(),
-    Jsonl(),
-    TensorBoard(),
-    Timm(model="test_resnet"),
-    EfficientNetLite0(),
-    ResNet50(),
+    *(
+        component
+        for offered in OFFERED
+        if offered not in ELSEWHERE
+        for component in (GIVEN[offered] if offered in GIVEN else (offered(),))
+    )
 )
+
+test_contract_of_resnet50 = pytest.mark.slow(contract(ResNet50()))

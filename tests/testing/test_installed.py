@@ -1,0 +1,155 @@
+"""`dmlcore test-plugin` on installed plugins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from click.testing import CliRunner
+
+from dmlcore.cli import main
+
+Install = Callable[..., None]
+
+PLUGIN = '''
+from attrs import frozen
+from dmlcore import DataError, DatasetConfig, ObserverConfig, RunInfo, PluginError, hookimpl, option
+
+@frozen
+class Bell(ObserverConfig):
+    """Rings when a run has ended."""
+
+    name = "bell"
+    times: int = option(1, help="how often it rings", ge=0, identity=False)
+
+    def build(self, run):
+        return Ringer(self.times)
+
+class Ringer:
+    def __init__(self, times):
+        self.times = times
+
+    @hookimpl
+    def dmlcore_on_run_end(self, result):
+        print(1 / self.times)
+
+@frozen
+class Gong(ObserverConfig):
+    """Needs its tone."""
+
+    name = "gong"
+    tone: str = option(help="its tone")
+
+    def build(self, run):
+        if self.tone == "flat":
+            raise PluginError("It needs a package: pip install gong.")
+        return Ringer(1)
+
+@hookimpl
+def dmlcore_register_observers():
+    return [Bell, Gong]
+'''
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    done = CliRunner().invoke(main, ["test-plugin", *arguments])
+    return done.exit_code, done.output
+
+
+@pytest.fixture
+def _bells(fake_plugin: Install) -> None:
+    fake_plugin("dmlcore-bells", PLUGIN)
+
+
+@pytest.mark.usefixtures("_bells")
+def test_a_component_that_does_what_it_must() -> None:
+    code, output = run("bell")
+    assert code == 0
+    assert output == (
+        "observer bell  [dmlcore-bells 1.0]\n"
+        "  passed          builds\n"
+        "  passed          hears_a_whole_run\n"
+        "  passed          hears_a_run_that_fails\n"
+        "  passed          hears_a_run_that_goes_on\n"
+        "  passed          is_well_made\n"
+        "  passed          options_survive_a_study\n"
+        "  passed          names_its_libraries\n"
+        "  passed          loads_no_torch\n"
+        "8 checks, 0 failed\n"
+    )
+
+
+@pytest.mark.usefixtures("_bells")
+@pytest.mark.parametrize("arguments", [("bell", "--set", "times=0"), ("dmlcore-bells/bell", "--set", "bell.times=0")])
+def test_a_failure_says_whose_what_and_the_cure(arguments: tuple[str, ...]) -> None:
+    code, output = run(*arguments)
+    assert code == 1
+    assert (
+        "  failed          hears_a_whole_run\n"
+        "    observer dmlcore-bells/bell 1.0: It raises nothing during a run that is trained and measured to its end.\n"
+        "    expected  no error\n"
+        "    found     The observer 'bell' failed in dmlcore_on_run_end (ZeroDivisionError: division by zero) and was "
+        "dropped.\n"
+        "    Values may be None where a stage has none, and a run may end before its first epoch.\n"
+        "  passed          hears_a_run_that_fails\n"
+    ) in output
+    assert output.endswith("8 checks, 1 failed\n")
+
+
+@pytest.mark.usefixtures("_bells")
+def test_a_whole_distribution_without_what_needs_options() -> None:
+    code, output = run("dmlcore-bells")
+    assert code == 0
+    assert (
+        "observer gong  [dmlcore-bells 1.0]\n"
+        "  not checked: --set gong.tone\n"
+        "    expected  a string: its tone\n"
+        "    found     nothing\n"
+    ) in output
+    assert "observer bell" in output
+    code, output = run("dmlcore-bells", "--set", "gong.tone=high", "--set", "bell.times=0")
+    assert code == 1
+    assert "not checked" not in output
+    assert output.endswith("16 checks, 1 failed\n")
+
+
+@pytest.mark.usefixtures("_bells")
+def test_a_component_that_refuses_its_options_has_one_failure() -> None:
+    code, output = run("gong", "--set", "tone=flat")
+    assert code == 1
+    assert "    found     PluginError: It needs a package: pip install gong.\n" in output
+    assert output.endswith("1 check, 1 failed\n")
+
+
+@pytest.mark.usefixtures("_bells")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("gong",), "Error: --set gong.tone\n    expected  a string: its tone\n    found     nothing\n"),
+        (
+            ("bell", "--set", "time=2"),
+            "Error: --set bell.time\n    expected  an option of observer 'bell'\n    found     'time'\n"
+            "    Did you mean 'times'?\n",
+        ),
+        (
+            ("dmlcore-bells", "--set", "times=2"),
+            "Error: --set times=2: expected COMPONENT.OPTION=VALUE, of one of bell, gong.\n",
+        ),
+        (
+            ("bel",),
+            "Error: no component and no distribution is named 'bel'. Did you mean 'bell'? "
+            "See `dmlcore list-plugins`.\n",
+        ),
+    ],
+)
+def test_a_mistake_is_told(arguments: tuple[str, ...], message: str) -> None:
+    assert run(*arguments) == (1, message)
+
+
+def test_a_plugin_that_can_not_be_loaded_is_told(fake_plugin: Install) -> None:
+    fake_plugin("dmlcore-broken", "import nowhere_to_be_found")
+    assert run("dmlcore-broken") == (
+        1,
+        "Error: dmlcore-broken:dmlcore_broken can't be loaded: ModuleNotFoundError: No module named "
+        "'nowhere_to_be_found'. `dmlcore list-plugins --verbose` shows the traceback.\n",
+    )
