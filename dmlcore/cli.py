@@ -12,6 +12,7 @@ from dmlcore import __version__
 from dmlcore.blame import traceback_of
 from dmlcore.commands.check import check
 from dmlcore.commands.metrics import metrics
+from dmlcore.commands.new_plugin import new_plugin
 from dmlcore.commands.notebook import notebook
 from dmlcore.commands.plan import plan
 from dmlcore.commands.plugins import describe, list_plugins
@@ -119,6 +120,7 @@ for command in (
     list_plugins,
     describe,
     schema,
+    new_plugin,
     test_plugin,
 ):
     main.add_command(command)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
+import site
+import subprocess
 import sys
+import venv
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -72,3 +76,33 @@ def fake_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...
         (info / "entry_points.txt").write_text("\n".join(["[dmlcore]", *lines]))
 
     return install
+
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="module")
+def in_fresh_environment(tmp_path_factory: pytest.TempPathFactory) -> Command:
+    """Runs a program of a new environment, which sees the packages of this one and nothing else."""
+    home = tmp_path_factory.mktemp("environment")
+    venv.create(home, with_pip=True)
+    python = home / "bin" / "python"
+    packages = subprocess.run(
+        [python, "-c", "import site; print(site.getsitepackages()[0])"], check=True, capture_output=True, text=True
+    ).stdout.strip()
+    for number, folder in enumerate(site.getsitepackages()):
+        (Path(packages) / f"outer{number}.pth").write_text(f"import site; site.addsitedir({folder!r})\n")
+
+    def run(*command: str, code: int = 0, cwd: Path = home) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [python, "-m", *command],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=cwd,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done
+
+    return run

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import site
 import subprocess
 import sys
-import venv
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from attrs import frozen
+
+from conftest import Command
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 
@@ -42,7 +41,7 @@ class Example:
 
 
 ALL = (
-    Example("angular", "loss", "alpha = 40", "Known: contrastive, proxy_anchor, triplet."),
+    Example("angular", "loss", "alpha = 40", "Known: arcface, circle, contextual, contrastive,"),
     Example("hard_classes", "sampler", "random_share = 0.5", "Known: m_per_class, shuffled."),
     Example(
         "confusion", "evaluator", "named_pairs = 3", "Known: bnu_classification, clustering, conformance, retrieval."
@@ -58,8 +57,6 @@ SHORT = (
 
 each_example = pytest.mark.parametrize("example", ALL, ids=lambda example: example.component)
 
-Command = Callable[..., "subprocess.CompletedProcess[str]"]
-
 
 def test_every_example_is_tested() -> None:
     assert {path.name for path in EXAMPLES.iterdir()} == {example.distribution for example in ALL}
@@ -73,33 +70,6 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sources = [str(example.folder) for example in ALL]
     subprocess.run([sys.executable, "-m", "pip", "wheel", *options, *sources], check=True, capture_output=True)
     return folder
-
-
-@pytest.fixture(scope="module")
-def in_fresh_environment(tmp_path_factory: pytest.TempPathFactory) -> Command:
-    """Runs a program of a new environment, which sees the packages of this one and nothing else."""
-    home = tmp_path_factory.mktemp("environment")
-    venv.create(home, with_pip=True)
-    python = home / "bin" / "python"
-    packages = subprocess.run(
-        [python, "-c", "import site; print(site.getsitepackages()[0])"], check=True, capture_output=True, text=True
-    ).stdout.strip()
-    for number, folder in enumerate(site.getsitepackages()):
-        (Path(packages) / f"outer{number}.pth").write_text(f"import site; site.addsitedir({folder!r})\n")
-
-    def run(*command: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [python, "-m", *command],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=home,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        return done
-
-    return run
 
 
 @each_example

@@ -1,0 +1,247 @@
+"""Packages as `dmlcore new-plugin` writes them."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from dmlcore import __version__, cli, new_plugin
+from dmlcore.components import KINDS
+from dmlcore.discovery import discover
+from dmlcore.errors import DmlcoreError
+from dmlcore.new_plugin import NewPlugin, compatible, write_plugin
+from dmlcore.registry import Registry
+from dmlcore.study.load import load_study
+
+ROOT = Path(__file__).parents[1]
+AUTHOR = 'Ada "Byron" Lovelace'
+REGISTRY = Registry.of(discover())
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Kind → its package, with what pip would write to have it found."""
+    return {kind: installed(kind, f"made_{kind}", tmp_path_factory.mktemp(kind)) for kind in KINDS}
+
+
+def installed(kind: str, name: str, into: Path) -> Path:
+    plugin = NewPlugin(kind, name, AUTHOR)
+    folder = write_plugin(plugin, into)
+    info = into / f"{plugin.module}-0.1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {plugin.distribution}\nVersion: 0.1.0\n")
+    entry_points = tomllib.loads((folder / "pyproject.toml").read_text())["project"]["entry-points"]["dmlcore"]
+    (info / "entry_points.txt").write_text(f"[dmlcore]\n{name} = {entry_points[name]}\n")
+    return folder
+
+
+def importable(packages: dict[str, Path]) -> list[str]:
+    return [str(place) for folder in packages.values() for place in (folder, folder.parent)]
+
+
+def run(*command: str, path: list[str] | None = None) -> None:
+    """Runs a program of this environment, with folders to import from."""
+    where = os.pathsep.join([*(path or []), os.environ.get("PYTHONPATH", "")]).strip(os.pathsep)
+    done = subprocess.run(
+        [sys.executable, "-m", *command],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": where, "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_kind_has_a_template() -> None:
+    folders = {path.name for path in new_plugin.TEMPLATES.iterdir()}
+    assert folders == {*KINDS, new_plugin.EVERY}
+
+
+def test_their_own_tests_pass(packages: dict[str, Path]) -> None:
+    tests = [str(folder / "tests") for folder in packages.values()]
+    options = ["-q", "-p", "no:cacheprovider", "--import-mode=importlib", "-W", "error"]
+    run("pytest", *options, *tests, path=importable(packages))
+
+
+def test_their_studies_load(packages: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    for place in importable(packages):
+        monkeypatch.syspath_prepend(place)
+    registry = Registry.of(discover())
+    for kind, folder in packages.items():
+        study = folder / "studies" / f"made_{kind}.toml"
+        assert f"dmlcore-made-{kind}" in load_study(study, registry).runs[0].versions or kind == "observer"
+        load_study(folder / "studies" / "letters.toml", registry)
+
+
+LONG = "soft_wedges_of_forty_letters_with_slacks"
+
+
+def test_they_are_well_formed_whatever_their_name(packages: dict[str, Path], tmp_path: Path) -> None:
+    assert len(LONG) == new_plugin.LONGEST_NAME
+    for kind in KINDS:
+        write_plugin(NewPlugin(kind, LONG, AUTHOR), tmp_path / kind)
+        write_plugin(NewPlugin(kind, "w", AUTHOR), tmp_path / kind)
+    folders = [str(tmp_path), *map(str, packages.values())]
+    run("ruff", "format", "--no-cache", "--check", *folders)
+    run("ruff", "check", "--no-cache", *folders)
+
+
+def test_they_are_held_to_the_rules_of_dmlcore(packages: dict[str, Path]) -> None:
+    ours = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["ruff"]
+    for folder in packages.values():
+        theirs = tomllib.loads((folder / "pyproject.toml").read_text())["tool"]["ruff"]
+        assert theirs["lint"]["select"] == ours["lint"]["select"]
+        assert theirs["line-length"] == ours["line-length"]
+
+
+@pytest.mark.slow
+def test_their_types_are_right(packages: dict[str, Path], tmp_path: Path) -> None:
+    sources = [str(folder / f"dmlcore_made_{kind}") for kind, folder in packages.items()]
+    run("mypy", "--strict", "--cache-dir", str(tmp_path), "--config-file", str(ROOT / "pyproject.toml"), *sources)
+
+
+def test_nothing_is_left_open(packages: dict[str, Path]) -> None:
+    for folder in packages.values():
+        for path in folder.rglob("*"):
+            assert "$" not in path.name
+            assert path.suffix != ".template"
+            if path.is_file() and path.suffix != ".png":
+                assert not re.search(r"\$(?!\{\{)", path.read_text(encoding="utf-8")), path
+
+
+def test_the_package_around_it(packages: dict[str, Path]) -> None:
+    folder = packages["loss"]
+    files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    assert files == [
+        ".github/workflows/test.yml",
+        ".gitignore",
+        "LICENSE",
+        "README.md",
+        "dmlcore_made_loss/__init__.py",
+        "dmlcore_made_loss/loss.py",
+        "dmlcore_made_loss/py.typed",
+        "pyproject.toml",
+        "studies/letters.toml",
+        "studies/made_loss.toml",
+        "tests/test_made_loss.py",
+    ]
+    project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
+    assert project["name"] == "dmlcore-made-loss"
+    assert project["description"] == "A margin loss on cosines, after Wu et al. (2017)"
+    assert project["authors"] == [{"name": AUTHOR}]
+    assert project["dependencies"] == [f"dmlcore{compatible(__version__)}"]
+    assert AUTHOR in (folder / "LICENSE").read_text()
+    assert "    # dmlcore-made-loss" not in (folder / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("version", "requirement"),
+    [("0.1.0", ">=0.1.0,<0.2"), ("0.12.3", ">=0.12.3,<0.13"), ("1.4.0", ">=1.4.0,<2"), ("2.0.0rc1", ">=2.0.0rc1,<3")],
+)
+def test_versions_that_it_works_with(version: str, requirement: str) -> None:
+    assert compatible(version) == requirement
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        (
+            "Wedge",
+            "'Wedge' can't name a component. Write lower_snake, or lower-kebab, of at most 40 letters a to z and"
+            " digits, with a letter first, such as soft_wedge.",
+        ),
+        ("dmlcore-wedge", "'dmlcore-wedge': leave out 'dmlcore-', which the package's name gets by itself."),
+        ("lambda", "'lambda' is a keyword of Python. Choose another name, such as lambda_loss."),
+        (
+            "triplet",
+            f"A loss named 'triplet' is installed already, by dmlcore {__version__}. Choose another name: with two of"
+            " one name, every study would have to write distribution/name.",
+        ),
+        (
+            "plugins",
+            "dmlcore-plugins, or a module dmlcore_plugins, is installed already. Choose another name.",
+        ),
+        (
+            "pair-margins",
+            "'pair_margins' would be the class PairMargins, and its module uses something of that name. Choose another"
+            " name, such as pair_margins_loss.",
+        ),
+    ],
+)
+def test_a_name_that_cannot_be_used(name: str, reason: str) -> None:
+    with pytest.raises(DmlcoreError) as caught:
+        new_plugin.new_plugin(name, "loss", "Ada", REGISTRY)
+    assert str(caught.value) == reason
+
+
+@pytest.mark.parametrize("name", ["", "2wedge", "wedge_", "a__b", "a-_b", "wédge", "wedge.py", "../wedge", f"{LONG}s"])
+def test_what_is_no_name(name: str) -> None:
+    with pytest.raises(DmlcoreError, match="can't name a component"):
+        new_plugin.new_plugin(name, "loss", "Ada", REGISTRY)
+
+
+def test_the_author(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def author(given: str | None = None) -> str:
+        return new_plugin.new_plugin("soft-wedge", "loss", given, REGISTRY).author
+
+    assert author("Ada") == "Ada"
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "config"))
+    (tmp_path / "config").write_text("[user]\n\tname = Emmy Noether\n")
+    assert author() == "Emmy Noether"
+    monkeypatch.setenv("PATH", "")
+    assert author() == "the authors of dmlcore-soft-wedge"
+    with pytest.raises(DmlcoreError, match=r"The author 'Ada\\n' can't be written on one line. Give a name by"):
+        author("Ada\n")
+
+
+def test_an_existing_folder_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "dmlcore-wedge").mkdir()
+    (tmp_path / "dmlcore-wedge" / "thesis.tex").write_text("all of it")
+    with pytest.raises(DmlcoreError, match="dmlcore-wedge is there already, and is left as it is"):
+        write_plugin(NewPlugin("loss", "wedge", "Ada"), tmp_path)
+    assert [path.name for path in tmp_path.rglob("*")] == ["dmlcore-wedge", "thesis.tex"]
+
+
+def test_nothing_is_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("shutil.copyfile", full)
+    with pytest.raises(OSError, match="no space left"):
+        write_plugin(NewPlugin("dataset", "leaves", "Ada"), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(cli.main, ["new-plugin", "soft-wedge", "--kind", "loss", "--into", "my work"])
+    assert done.exit_code == 0, done.output
+    assert done.stdout.splitlines() == [
+        "Written: my work/dmlcore-soft-wedge. What comes next:",
+        "",
+        "    pip install -e './my work/dmlcore-soft-wedge[dev]'",
+        "    dmlcore run 'my work/dmlcore-soft-wedge/studies/soft_wedge.toml'",
+        "    pytest 'my work/dmlcore-soft-wedge'",
+    ]
+    again = CliRunner().invoke(cli.main, ["new-plugin", "soft-wedge", "--kind", "loss", "--into", "my work"])
+    assert again.exit_code == 1
+    assert again.stderr == (
+        "Error: my work/dmlcore-soft-wedge is there already, and is left as it is. Choose another name, or another"
+        " --into.\n"
+    )
+
+
+def test_the_wheel_of_dmlcore_holds_the_templates(tmp_path: Path) -> None:
+    run("pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "--no-index", "-w", str(tmp_path), str(ROOT))
+    (wheel,) = tmp_path.glob("*.whl")
+    packed = {name for name in zipfile.ZipFile(wheel).namelist() if "plugin_templates" in name}
+    files = {path.relative_to(ROOT).as_posix() for path in new_plugin.TEMPLATES.rglob("*") if path.is_file()}
+    assert packed == files
