@@ -90,6 +90,7 @@ def test_registration_loads_neither_torch_nor_the_library() -> None:
         "import dmlcore_plugins.losses.contrastive, dmlcore_plugins.losses.triplet\n"
         "import dmlcore_plugins.losses.proxy_anchor, dmlcore_plugins.losses.miners\n"
         "import dmlcore_plugins.losses.recall_at_k, dmlcore_plugins.losses.contextual, dmlcore_plugins.losses.hist\n"
+        "import dmlcore_plugins.losses.weighted_sum, dmlcore_plugins.losses.catalogue.losses\n"
         "import dmlcore_plugins.samplers.m_per_class, dmlcore_plugins.samplers.shuffled\n"
         "heavy = {'torch', 'numpy', 'pytorch_metric_learning', 'sklearn'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"

@@ -18,12 +18,12 @@ from dmlcore_plugins.losses.proxy_anchor import ProxyAnchor
 from dmlcore_plugins.losses.triplet import Triplet
 from dmlcore_plugins.losses.weighted_sum import WeightedSum
 
-QUICKSTART = Path(__file__).parents[3] / "studies" / "base" / "glyphs.toml"
+GLYPHS = Path(__file__).parents[3] / "studies" / "base" / "glyphs.toml"
 CONTEXT = LossContext(embedding_dim=5, num_classes=3)
 LABELS = torch.arange(3).repeat(3)
 
 STUDY = f"""\
-extends = "{QUICKSTART}"
+extends = "{GLYPHS}"
 question = "?"
 
 [loss]

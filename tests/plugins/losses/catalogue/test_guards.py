@@ -17,7 +17,6 @@ from dmlcore_plugins.losses.catalogue.ranking_losses import RankedList
 from dmlcore_plugins.losses.catalogue.reducers import AvgNonZero, Mean, PerAnchor, Sum, Threshold
 
 REGISTRY = Registry.of(discover())
-QUICKSTART = Path(__file__).parents[4] / "studies" / "quickstart.toml"
 HEAD = (
     'question = "?"\nseeds = [0]\ndataset = { use = "glyphs" }\n'
     'backbone = { use = "timm", model = "test_resnet.r160_in1k", weights = "random" }\n'
