@@ -173,7 +173,10 @@ def test_every_built_in_loads() -> None:
     assert offered >= {
         *(f"dataset {name}" for name in ("glyphs", "image_folder", "cub200", "cars196", "sop")),
         *(f"backbone {name}" for name in ("timm", "resnet50", "efficientnet_lite0")),
-        *(f"loss {name}" for name in ("contrastive", "triplet", "proxy_anchor", "weighted_sum")),
+        *(
+            f"loss {name}"
+            for name in ("contrastive", "triplet", "proxy_anchor", "recall_at_k", "contextual", "hist", "weighted_sum")
+        ),
         *(f"miner {name}" for name in ("triplet_margin", "batch_hard", "multi_similarity")),
         *(f"sampler {name}" for name in ("m_per_class", "shuffled")),
         *(f"evaluator {name}" for name in ("retrieval", "clustering", "conformance")),
