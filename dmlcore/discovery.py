@@ -212,13 +212,15 @@ def _without_arguments(message: str) -> str:
 
 
 def _check_hooks(manager: pluggy.PluginManager) -> None:
+    from difflib import get_close_matches
+
     try:
         manager.check_pending()
     except pluggy.PluginValidationError as error:
         unknown = re.search(r"unknown hook '(\w+)'", str(error))
         name = unknown[1] if unknown else str(error)
-        near = did_you_mean(name, list(REGISTRATION_HOOKS.values()))
-        raise PluginError(f"there is no hook {name!r}.{near}") from None
+        near = get_close_matches(name, REGISTRATION_HOOKS.values(), n=1)
+        raise PluginError(f"there is no hook {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")) from None
 
 
 def check_component(component: object, kind: str) -> None:

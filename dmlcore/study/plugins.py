@@ -85,13 +85,13 @@ def _unmet(name: str, versions: Any, sources: Sequence[PluginSource]) -> Problem
         canonical, wanted = canonicalize_name(name, validate=True), SpecifierSet(versions)
     except (InvalidName, InvalidSpecifier):
         return Problem(path, 'a distribution with versions, such as ">=1.0,<2"', f'"{name}" = "{versions}"')
-    cure = f'pip install "{name}{wanted}"'
+    cure = f'pip install "{name}{versions}"'
     installed = _version(canonical)
     if installed is None:
         near = nearest_keys(name, sources)
-        return Problem(path, f"{name} {wanted}".strip(), "no distribution of this name", f"Install it: {cure}.{near}")
+        return Problem(path, f"{name} {versions}".strip(), "no distribution of this name", f"Install it: {cure}.{near}")
     if not wanted.contains(installed, prereleases=True):
-        return Problem(path, f"{name} {wanted}", f"{name} {installed}", f"Install what is needed: {cure}")
+        return Problem(path, f"{name} {versions}", f"{name} {installed}", f"Install what is needed: {cure}")
     return None
 
 
