@@ -9,7 +9,6 @@ from collections.abc import Sequence
 import click
 
 from dmlcore import __version__
-from dmlcore.blame import traceback_of
 from dmlcore.commands.check import check
 from dmlcore.commands.metrics import metrics
 from dmlcore.commands.notebook import notebook
@@ -19,7 +18,6 @@ from dmlcore.commands.report import report
 from dmlcore.commands.run import run
 from dmlcore.commands.submit import submit
 from dmlcore.data.commands import data
-from dmlcore.distributions import disabling
 from dmlcore.errors import DmlcoreError, PluginError
 
 
@@ -31,6 +29,8 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except DmlcoreError as error:
             if ctx.params["traceback"] and isinstance(error, PluginError):
+                from dmlcore.blame import traceback_of
+
                 click.echo(traceback_of(error), err=True)
             click.echo(f"Error: {error}", err=True)
             ctx.exit(1)
@@ -59,6 +59,8 @@ class _Commands(click.Group):
 def main(disabled: Sequence[str], traceback: bool) -> None:
     """Studies of deep metric learning, every component a plugin."""
     if disabled:
+        from dmlcore.distributions import disabling
+
         click.get_current_context().with_resource(disabling(disabled))
     # Waiting threads that spin slow training down several times once anything else holds a core, be it a process that
     # loads images. OpenMP reads this when torch is loaded.

@@ -97,19 +97,14 @@ def disabler(source: PluginSource, disabled: Mapping[str, str]) -> str | None:
     return next((by for key, by in disabled.items() if source.is_meant_by(key)), None)
 
 
-def nearest_keys(key: str, sources: Sequence[PluginSource]) -> str:
-    """ " Did you mean …?" with the keys of plugins that are most like an unknown one, or nothing."""
-    known = {source.key if ":" in key else source.distribution for source in sources}
-    return did_you_mean(key, sorted(known))
-
-
 def _check_keys(disabled: Mapping[str, str], sources: Sequence[PluginSource]) -> None:
     for key, by in disabled.items():
         if not any(source.is_meant_by(key) for source in sources):
-            known = listing(sorted({source.distribution for source in sources}))
+            distributions = sorted({source.distribution for source in sources})
+            near = did_you_mean(key, [source.key for source in sources] if ":" in key else distributions)
             raise StudyError(
-                f"{by}: no plugin {key!r} is installed.{nearest_keys(key, sources)} Plugins are named by their"
-                f" distribution, or as distribution:entry_point. Distributions: {known}."
+                f"{by}: no plugin {key!r} is installed.{near} Plugins are named by their distribution, or as"
+                f" distribution:entry_point. Distributions: {listing(distributions)}."
             )
 
 

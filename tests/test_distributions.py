@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 
 import dmlcore
 from dmlcore import cli, discovery
-from dmlcore.distributions import DISABLED, installed_plugins
+from dmlcore.distributions import DISABLED, installed_plugins, plugin_of
 from dmlcore.hookspecs import RegistrationSpecs, hookspec
 from plugins_made import NOT_TO_BE_LOADED, WEDGE
 
@@ -185,6 +185,18 @@ def test_a_deprecated_argument_is_told_to_the_one_who_takes_it() -> None:
     manager.register(Modern())
     with pytest.warns(DeprecationWarning, match="^take new$"):
         manager.register(Taking())
+
+
+def test_a_class_tells_its_distribution(fake_plugin: Install, tmp_path: Path) -> None:
+    fake_plugin("dmlcore-wedge", "from wedge_parts import dmlcore_register_losses")
+    (tmp_path / "site" / "wedge_parts.py").write_text(WEDGE)
+    (metadata(tmp_path / "site", "dmlcore-wedge") / "RECORD").write_text("dmlcore_wedge.py,,\nwedge_parts.py,,\n")
+    (loaded,) = [plugin for plugin in discovery.discover().loaded if plugin.source.distribution == "dmlcore-wedge"]
+    (wedge,) = loaded.components
+    assert wedge.__module__ == "wedge_parts"
+    assert plugin_of(wedge) == loaded.source
+    assert plugin_of(Deprecating) is None
+    del sys.modules["wedge_parts"]
 
 
 def test_torch_loaded_by_a_plugin_is_told(fake_plugin: Install, tmp_path: Path) -> None:

@@ -575,6 +575,31 @@ def test_check_ends_with_one_message(
     assert give("check", "toy.toml", "--set", setting, code=1).stderr == message
 
 
+def test_an_image_that_raises_in_a_worker_process(
+    fake_plugin: Callable[..., None], give: Callable[..., Result]
+) -> None:
+    source, _, message = RUN["an image that raises"]
+    fake_plugin("dmlcore-bad", source)
+    fake_plugin("dmlcore-toys", TOYS)
+    Path("toy.toml").write_text(STUDY.replace("seeds = [0, 1]", "seeds = [0]"))
+    give("run", "toy.toml", "--set", DATASET, "--set", "training.workers=1", "--observer", "jsonl", code=1)
+    (stored,) = Path("runs").rglob("failure.txt")
+    assert stored.read_text().startswith(f"{message} The traceback")
+    (trace,) = Path("runs").rglob("traceback.txt")
+    assert "return [][index]" in trace.read_text()
+
+
+def test_a_smoke_run_ends_with_one_message(fake_plugin: Callable[..., None], give: Callable[..., Result]) -> None:
+    methods = "def build(self, context):\n    return None\n\ndef for_smoke(self):\n    return self.small"
+    fake_plugin("dmlcore-bad", component("backbone", methods))
+    fake_plugin("dmlcore-toys", TOYS)
+    Path("toy.toml").write_text(STUDY)
+    assert give("run", "toy.toml", "--smoke", "--set", BACKBONE, code=1).stderr == (
+        "Error: The backbone 'bad' of dmlcore-bad 1.0 failed in for_smoke: AttributeError: 'Bad' object has no"
+        f" attribute 'small' (dmlcore_bad.py, line 17). {AUTHOR}\n"
+    )
+
+
 def test_an_author_asks_for_the_traceback(fake_plugin: Callable[..., None], give: Callable[..., Result]) -> None:
     fake_plugin("dmlcore-bad", component("dataset", "def load(self, split):\n    return 1 / 0"))
     fake_plugin("dmlcore-toys", TOYS)

@@ -74,6 +74,7 @@ def test_installed_used_and_uninstalled(wheel: Path, in_fresh_environment: Comma
     assert "trained" in run("dmlcore", "run", study, *short).stdout
     result = next(tmp_path.rglob("result.json")).read_text()
     assert '"dmlcore-angular": "1.0.0"' in result
+    assert '"loss": "dmlcore-angular/angular 1.0.0"' in result
 
     run("pip", "uninstall", "--yes", "dmlcore-angular")
     assert "angular" not in run("dmlcore", "list-plugins").stdout
