@@ -113,7 +113,7 @@ def _load(plugin: InstalledPlugin, others: Sequence[LoadedPlugin]) -> LoadedPlug
         return FailedPlugin(plugin.source, plugin.unfit, "")
     try:
         with _noticing() as remarks:
-            components = _components(plugin.entry_point.load())
+            components = _components(plugin.entry_point.load(), remarks)
         _check_names(components, plugin.source, others)
     except (Exception, SystemExit) as error:
         return FailedPlugin(plugin.source, _reason(error, plugin), traceback.format_exc())
@@ -132,10 +132,10 @@ def _noticing() -> Iterator[list[str]]:
         contextlib.redirect_stderr(printed),
     ):
         warnings.simplefilter("always")
+        for category in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
+            warnings.simplefilter("ignore", category)  # as Python itself does: they are for authors of libraries
         yield remarks
-    for warning in caught:
-        deprecated = issubclass(warning.category, DeprecationWarning | FutureWarning | PendingDeprecationWarning)
-        remarks.append(f"{'deprecated' if deprecated else 'it warns when it is loaded'}: {warning.message}")
+    remarks += [f"it warns when it is loaded: {warning.message}" for warning in caught]
     if printed.getvalue().strip():
         remarks.append(f"it prints when it is loaded: {printed.getvalue().strip().splitlines()[0]}")
     if without_torch and "torch" in sys.modules:
@@ -154,14 +154,20 @@ def _reason(error: BaseException, plugin: InstalledPlugin) -> str:
     return f"{reason} (its entry point is {plugin.entry_point.name} = {plugin.entry_point.value})"
 
 
-def _components(plugin: object) -> tuple[type[Component], ...]:
-    """The classes that a plugin offers. A manager of its own lets every fault be blamed on this plugin."""
+def _components(plugin: object, remarks: list[str]) -> tuple[type[Component], ...]:
+    """The classes that a plugin offers; what is deprecated of its hooks is added to `remarks`.
+
+    A manager of its own lets every fault be blamed on this plugin.
+    """
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(RegistrationSpecs)
     try:
-        manager.register(plugin)
+        with warnings.catch_warnings(record=True) as deprecated:
+            warnings.simplefilter("always")
+            manager.register(plugin)
     except pluggy.PluginValidationError as error:
         raise PluginError(_without_arguments(str(error))) from None
+    remarks += [f"deprecated: {warning.message}" for warning in deprecated]
     _check_hooks(manager)
     components: list[type[Component]] = []
     for kind, name in REGISTRATION_HOOKS.items():

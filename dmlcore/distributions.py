@@ -92,11 +92,11 @@ def plugin_of(cls: type) -> PluginSource | None:
     exact = [plugin for plugin in plugins if plugin.entry_point.module == cls.__module__]
     near = exact or [plugin for plugin in plugins if plugin.entry_point.module.partition(".")[0] == top]
     if not near:
-        near = [plugin for plugin in plugins if top in _packages(plugin.entry_point.dist)]
+        first = {plugin.entry_point.dist: plugin for plugin in reversed(plugins)}
+        near = [plugin for distribution, plugin in first.items() if top in _packages(distribution)]
     return near[0].source if near else None
 
 
-@cache
 def _packages(distribution: Distribution | None) -> frozenset[str]:
     """The names of the top-level packages and modules of a distribution."""
     files = (distribution.files if distribution else None) or ()

@@ -259,6 +259,7 @@ def test_a_name_in_two_distributions(fake_plugin: Callable[..., None], give: Cal
     [
         ("print('hello')\nprint('world')", "it prints when it is loaded: hello"),
         ("import warnings\nwarnings.warn('old data')", "it warns when it is loaded: old data"),
+        ("import warnings\nwarnings.warn('slow soon', FutureWarning)", "it warns when it is loaded: slow soon"),
         ("import sys\nsys.stderr.write('hello')", "it prints when it is loaded: hello"),
     ],
 )
