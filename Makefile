@@ -32,6 +32,7 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/exactness.py
 	$(BIN)/python benchmarks/recording.py
 	$(BIN)/python benchmarks/report.py
+	$(BIN)/python benchmarks/plugins.py
 
 docs: $(VENV)/.installed-dev
 	$(BIN)/python docs/make_reference.py

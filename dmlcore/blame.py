@@ -19,7 +19,7 @@ from dmlcore.wording import listing
 
 def named(component: Component) -> str:
     """A component as messages name it: "loss 'wedge' of dmlcore-wedge 1.0"."""
-    source = plugin_of(type(component))
+    source = plugin_of(type(component))  # type: ignore[arg-type]  # mypy takes a class's __hash__ for its instances'
     return f"{component.kind} {component.name!r}" + (f" of {source.distribution} {source.version}" if source else "")
 
 

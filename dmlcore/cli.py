@@ -9,7 +9,6 @@ from collections.abc import Sequence
 import click
 
 from dmlcore import __version__
-from dmlcore.blame import traceback_of
 from dmlcore.commands.check import check
 from dmlcore.commands.metrics import metrics
 from dmlcore.commands.new_plugin import new_plugin
@@ -22,7 +21,6 @@ from dmlcore.commands.schema import schema
 from dmlcore.commands.submit import submit
 from dmlcore.commands.test_plugin import test_plugin
 from dmlcore.data.commands import data
-from dmlcore.distributions import disabling
 from dmlcore.errors import DmlcoreError, PluginError
 from dmlcore.wording import listing
 
@@ -38,6 +36,7 @@ class _Commands(click.Group):
         if command is not None or name.startswith("-"):
             return command
         from dmlcore.commands.offered import offered_commands
+        from dmlcore.distributions import disabling
 
         with disabling(ctx.params.get("disabled") or ()):  # the command is looked for before `main` is called
             offered = offered_commands()
@@ -74,6 +73,8 @@ class _Commands(click.Group):
             return self._invoke(ctx)
         except DmlcoreError as error:
             if ctx.params["traceback"] and isinstance(error, PluginError):
+                from dmlcore.blame import traceback_of
+
                 click.echo(traceback_of(error), err=True)
             click.echo(f"Error: {error}", err=True)
             ctx.exit(1)
@@ -102,6 +103,8 @@ class _Commands(click.Group):
 def main(disabled: Sequence[str], traceback: bool) -> None:
     """Studies of deep metric learning, every component a plugin."""
     if disabled:
+        from dmlcore.distributions import disabling
+
         click.get_current_context().with_resource(disabling(disabled))
     # Waiting threads that spin slow training down several times once anything else holds a core, be it a process that
     # loads images. OpenMP reads this when torch is loaded.

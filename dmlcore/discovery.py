@@ -101,19 +101,14 @@ def disabler(source: PluginSource, disabled: Mapping[str, str]) -> str | None:
     return next((by for key, by in disabled.items() if source.is_meant_by(key)), None)
 
 
-def nearest_keys(key: str, sources: Sequence[PluginSource]) -> str:
-    """ " Did you mean …?" with the keys of plugins that are most like an unknown one, or nothing."""
-    known = {source.key if ":" in key else source.distribution for source in sources}
-    return did_you_mean(key, sorted(known))
-
-
 def _check_keys(disabled: Mapping[str, str], sources: Sequence[PluginSource]) -> None:
     for key, by in disabled.items():
         if not any(source.is_meant_by(key) for source in sources):
-            known = listing(sorted({source.distribution for source in sources}))
+            distributions = sorted({source.distribution for source in sources})
+            near = did_you_mean(key, [source.key for source in sources] if ":" in key else distributions)
             raise StudyError(
-                f"{by}: no plugin {key!r} is installed.{nearest_keys(key, sources)} Plugins are named by their"
-                f" distribution, or as distribution:entry_point. Distributions: {known}."
+                f"{by}: no plugin {key!r} is installed.{near} Plugins are named by their distribution, or as"
+                f" distribution:entry_point. Distributions: {listing(distributions)}."
             )
 
 
@@ -122,7 +117,7 @@ def _load(plugin: InstalledPlugin, others: Sequence[LoadedPlugin]) -> LoadedPlug
         return FailedPlugin(plugin.source, plugin.unfit, "")
     try:
         with _noticing() as remarks:
-            components = _components(plugin.entry_point.load())
+            components = _components(plugin.entry_point.load(), remarks)
         _check_names(components, plugin.source, others)
     except (Exception, SystemExit) as error:
         return FailedPlugin(plugin.source, _reason(error, plugin), traceback.format_exc())
@@ -141,10 +136,10 @@ def _noticing() -> Iterator[list[str]]:
         contextlib.redirect_stderr(printed),
     ):
         warnings.simplefilter("always")
+        for category in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
+            warnings.simplefilter("ignore", category)  # as Python itself does: they are for authors of libraries
         yield remarks
-    for warning in caught:
-        deprecated = issubclass(warning.category, DeprecationWarning | FutureWarning | PendingDeprecationWarning)
-        remarks.append(f"{'deprecated' if deprecated else 'it warns when it is loaded'}: {warning.message}")
+    remarks += [f"it warns when it is loaded: {warning.message}" for warning in caught]
     if printed.getvalue().strip():
         remarks.append(f"it prints when it is loaded: {printed.getvalue().strip().splitlines()[0]}")
     if without_torch and "torch" in sys.modules:
@@ -170,8 +165,8 @@ def load_commands(plugin: InstalledPlugin) -> list[click.Command] | FailedPlugin
     if plugin.unfit:
         return FailedPlugin(plugin.source, plugin.unfit, "")
     try:
-        with _noticing():
-            returned = getattr(_hooks(plugin.entry_point.load()).hook, COMMANDS_HOOK)()
+        with _noticing() as remarks:
+            returned = getattr(_hooks(plugin.entry_point.load(), remarks).hook, COMMANDS_HOOK)()
         offered = returned[0] if returned else []
         if not isinstance(offered, list | tuple):
             raise PluginError(f"{COMMANDS_HOOK} must return a list of click commands, not {offered!r}")
@@ -183,21 +178,27 @@ def load_commands(plugin: InstalledPlugin) -> list[click.Command] | FailedPlugin
     return list(offered)
 
 
-def _hooks(plugin: object) -> pluggy.PluginManager:
-    """A manager of the plugin's own, which lets every fault be blamed on it."""
+def _hooks(plugin: object, remarks: list[str]) -> pluggy.PluginManager:
+    """A manager of the plugin's own, which lets every fault be blamed on it.
+
+    What is deprecated of its hooks is added to `remarks`.
+    """
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(RegistrationSpecs)
     try:
-        manager.register(plugin)
+        with warnings.catch_warnings(record=True) as deprecated:
+            warnings.simplefilter("always")
+            manager.register(plugin)
     except pluggy.PluginValidationError as error:
         raise PluginError(_without_arguments(str(error))) from None
+    remarks += [f"deprecated: {warning.message}" for warning in deprecated]
     _check_hooks(manager)
     return manager
 
 
-def _components(plugin: object) -> tuple[type[Component], ...]:
+def _components(plugin: object, remarks: list[str]) -> tuple[type[Component], ...]:
     """The classes that a plugin offers."""
-    manager = _hooks(plugin)
+    manager = _hooks(plugin, remarks)
     components: list[type[Component]] = []
     for kind, name in REGISTRATION_HOOKS.items():
         hook = getattr(manager.hook, name)
@@ -242,13 +243,15 @@ def _without_arguments(message: str) -> str:
 
 
 def _check_hooks(manager: pluggy.PluginManager) -> None:
+    from difflib import get_close_matches
+
     try:
         manager.check_pending()
     except pluggy.PluginValidationError as error:
         unknown = re.search(r"unknown hook '(\w+)'", str(error))
         name = unknown[1] if unknown else str(error)
-        near = did_you_mean(name, [*REGISTRATION_HOOKS.values(), COMMANDS_HOOK])
-        raise PluginError(f"there is no hook {name!r}.{near}") from None
+        near = get_close_matches(name, [*REGISTRATION_HOOKS.values(), COMMANDS_HOOK], n=1)
+        raise PluginError(f"there is no hook {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")) from None
 
 
 def check_component(component: object, kind: str) -> None:

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from importlib.metadata import Distribution, EntryPoint, entry_points
 from urllib.parse import unquote, urlparse
 
@@ -80,12 +81,26 @@ def disabling(keys: Sequence[str]) -> Iterator[None]:
             os.environ[DISABLED] = before
 
 
+@cache
 def plugin_of(cls: type) -> PluginSource | None:
-    """The plugin whose entry point leads to the package that a class is defined in; None where there is none."""
-    top = cls.__module__.partition(".")[0]
-    near = [plugin for plugin in installed_plugins() if plugin.entry_point.module.partition(".")[0] == top]
-    exact = [plugin for plugin in near if plugin.entry_point.module == cls.__module__]
-    return next((plugin.source for plugin in [*exact, *near]), None)
+    """The plugin that a class is of; None where it is of none.
+
+    It is told by the module that the class is defined in: that of an entry point, else one of the same top-level
+    package, else one of a distribution that has this package among its files.
+    """
+    plugins, top = installed_plugins(), cls.__module__.partition(".")[0]
+    exact = [plugin for plugin in plugins if plugin.entry_point.module == cls.__module__]
+    near = exact or [plugin for plugin in plugins if plugin.entry_point.module.partition(".")[0] == top]
+    if not near:
+        first = {plugin.entry_point.dist: plugin for plugin in reversed(plugins)}
+        near = [plugin for distribution, plugin in first.items() if top in _packages(distribution)]
+    return near[0].source if near else None
+
+
+def _packages(distribution: Distribution | None) -> frozenset[str]:
+    """The names of the top-level packages and modules of a distribution."""
+    files = (distribution.files if distribution else None) or ()
+    return frozenset(file.parts[0].removesuffix(".py") for file in files)
 
 
 def _plugins(distribution: Distribution | None, points: Sequence[EntryPoint]) -> Iterator[InstalledPlugin]:

@@ -24,7 +24,7 @@ AMBIGUOUS = "ambiguous"
 def show(plugins: PluginSet, verbose: bool) -> None:
     """Prints the list; lines end where a terminal does, and are whole in a pipe. `verbose` adds tracebacks."""
     registry = Registry.of(plugins)
-    width = shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else None
+    width = shutil.get_terminal_size((100, 24)).columns if is_terminal() else None
     rows = {kind: [_component(offer, registry) for offer in registry.of_kind(kind)] for kind in KINDS}
     _show_columns({kind: offers for kind, offers in rows.items() if offers}, width)
     sources = (plugin.source for plugin in _all(plugins))
@@ -33,12 +33,17 @@ def show(plugins: PluginSet, verbose: bool) -> None:
         {"plugins": [(f"{n} {version}", origin, _states(plugins, n)) for n, version, origin in distributions]}, width
     )
     for key, state, text in _remarkable(plugins, registry):
-        click.secho(f"  {key} is {state}", fg="red" if state == "failed" else "yellow")
+        click.secho(f"  {state}: {key}", fg="red" if state == "failed" else "yellow")
         click.echo(f"      {text}")
         if verbose and state == "failed":
             click.echo(_traceback(plugins, key))
     if any(plugin.traceback for plugin in plugins.failed) and not verbose:
         click.echo("  `dmlcore list-plugins --verbose` shows where they failed.")
+
+
+def is_terminal() -> bool:
+    """Whether a person looks at the list."""
+    return sys.stdout.isatty()
 
 
 def as_json(plugins: PluginSet) -> str:

@@ -43,7 +43,7 @@ def sampled_batches(run: Run, labels: np.ndarray, epoch: int, seen: Embeddings |
     batches = batches[: study.training.max_steps]
     if not batches:
         raise StudyError(
-            f"The {named(study.sampler)} makes no batch of {study.training.batch_size} images from"
+            f"The sampler {study.sampler.name!r} makes no batch of {study.training.batch_size} images from"
             f" {len(labels):,} training images. Lower training.batch_size."
         )
     _check_indices(study.sampler, batches, len(labels))

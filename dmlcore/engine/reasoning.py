@@ -82,7 +82,7 @@ def _sampled(run: Run, labels: np.ndarray) -> tuple[Batches, str | None]:
     try:
         return sampled_batches(run, labels, 1), None
     except (StudyError, PluginError) as error:
-        if error.__cause__ is None:
+        if isinstance(error, StudyError) or error.__cause__ is None:
             return [], str(error)
         # it failed: a sampler may not have thought of a size that only a search asks for
         size, why = run.study.training.batch_size, f"{type(error.__cause__).__name__}: {error.__cause__}"

@@ -17,7 +17,7 @@ from torch import Tensor
 from dmlcore.components import EvaluatorConfig
 from dmlcore.engine.batching import Batches, sampled_batches
 from dmlcore.engine.embedding import SplitEmbedder
-from dmlcore.engine.evaluation import measure
+from dmlcore.engine.evaluation import measure, per_query
 from dmlcore.engine.loading import TrainLoader, resolve_transforms, train_transform
 from dmlcore.engine.memory import forget_peak, peak_memory
 from dmlcore.engine.model import EmbeddingModel, build_loss, build_model
@@ -276,8 +276,7 @@ def measured(run: Run, metric: str, embeddings: Embeddings) -> Measured:
     metrics, _ = measure([evaluator], embeddings)
     if metric not in metrics:
         raise StudyError(f"probe.metric = {metric!r} was not measured. Measured: {', '.join(metrics)}.")
-    queries = evaluator.per_query(embeddings).get(metric.partition("/")[2])
-    return Measured(metrics[metric], None if queries is None else np.asarray(queries, np.float64), embeddings.labels)
+    return Measured(metrics[metric], per_query([evaluator], embeddings).get(metric), embeddings.labels)
 
 
 def _evaluator(run: Run, metric: str) -> EvaluatorConfig:

@@ -91,6 +91,13 @@ def _facts(result: Result, varied: Sequence[str]) -> Iterator[tuple[str, str]]:
         if settings.get(name):
             yield name, value_text_of(settings[name])
     yield "versions", ", ".join(f"{name} {version}" for name, version in _versions(result, varied))
+    others = [
+        f"{path} = {source}"
+        for path, source in result.components.items()
+        if not source.startswith("dmlcore/") and not any(f"{path}.".startswith(f"{other}.") for other in varied)
+    ]
+    if others:
+        yield "components of other distributions", listing(others)
     yield "device", str(result.environment.get("device", "not stated"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ from packaging.utils import InvalidName, canonicalize_name
 from dmlcore import __version__
 from dmlcore.components import option
 from dmlcore.describe import shown
-from dmlcore.discovery import nearest_keys
 from dmlcore.distributions import PluginSource
 from dmlcore.study.document import Document, read_document
 from dmlcore.study.structure import Problem
@@ -59,9 +59,9 @@ def unknown_keys(document: Document, sources: Sequence[PluginSource]) -> Iterato
     """Keys that look like misspellings of installed plugins; one that is like none has nothing to disable here."""
     for index, key in enumerate(_keys(document)):
         if isinstance(key, str) and not any(source.is_meant_by(key) for source in sources):
-            near = nearest_keys(key, sources).strip()
-            if near:
-                yield Problem((*_DISABLE, index), "an installed plugin", shown(key), near)
+            hint = _misspelling(key, sources)
+            if hint:
+                yield Problem((*_DISABLE, index), "an installed plugin", shown(key), hint)
 
 
 def unmet_requirements(document: Document, sources: Sequence[PluginSource]) -> Iterator[Problem]:
@@ -85,14 +85,21 @@ def _unmet(name: str, versions: Any, sources: Sequence[PluginSource]) -> Problem
         canonical, wanted = canonicalize_name(name, validate=True), SpecifierSet(versions)
     except (InvalidName, InvalidSpecifier):
         return Problem(path, 'a distribution with versions, such as ">=1.0,<2"', f'"{name}" = "{versions}"')
-    cure = f'pip install "{name}{wanted}"'
+    cure = f'pip install "{name}{versions}"'
     installed = _version(canonical)
     if installed is None:
-        near = nearest_keys(name, sources)
-        return Problem(path, f"{name} {wanted}".strip(), "no distribution of this name", f"Install it: {cure}.{near}")
+        hint = " ".join(part for part in (f"Install it: {cure}.", _misspelling(name, sources)) if part)
+        return Problem(path, f"{name} {versions}".strip(), "no distribution of this name", hint)
     if not wanted.contains(installed, prereleases=True):
-        return Problem(path, f"{name} {wanted}", f"{name} {installed}", f"Install what is needed: {cure}")
+        return Problem(path, f"{name} {versions}", f"{name} {installed}", f"Install what is needed: {cure}")
     return None
+
+
+def _misspelling(key: str, sources: Sequence[PluginSource]) -> str:
+    """ "Did you mean …?" with a key that differs in a letter or two; plugins for dmlcore are all called much alike."""
+    known = [source.key if ":" in key else source.distribution for source in sources]
+    near = get_close_matches(key, known, n=1, cutoff=0.9)
+    return f"Did you mean {near[0]!r}?" if near else ""
 
 
 def _version(distribution: str) -> str | None:

@@ -24,6 +24,7 @@ from dmlcore.engine.splits import load_data
 from dmlcore.engine.trainer import Trainer
 from dmlcore.evidence import load_evidence
 from dmlcore.geometry import effective_rank, evidence_of
+from dmlcore.hookspecs import RunSpecs, hookspec
 from dmlcore.results import LossFacts, Result
 from dmlcore.store import EMBEDDINGS, EVIDENCE, MODEL, UNTRAINED_EVIDENCE, Store
 from dmlcore.study.schema import Run
@@ -441,6 +442,17 @@ def test_an_observer_that_fails_is_dropped_and_named(make_study: Any, tmp_path: 
     )
     assert [e for e, _ in Recording.events].count(event) == 1
     assert Store(tmp_path).run("toy", result.run).result() == result
+
+
+def test_a_deprecated_run_hook_is_a_note(make_study: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Specs(RunSpecs):
+        @hookspec(warn_on_impl=DeprecationWarning("take dmlcore_on_epoch_end"))
+        def dmlcore_on_progress(self, run: Any, progress: Any) -> None:
+            """On its way out."""
+
+    monkeypatch.setattr("dmlcore.engine.observing.RunSpecs", Specs)
+    (result,) = results(make_study("seeds=[0]").runs, tmp_path, Recording())
+    assert result.warnings[1:] == ("The observer 'recording' uses what is deprecated: take dmlcore_on_epoch_end",)
 
 
 def test_low_precision_trains(make_study: Any, tmp_path: Path) -> None:

@@ -101,6 +101,7 @@ def test_installed_used_and_uninstalled(
     assert "trained" in run(*command).stdout
     result = json.loads(next(tmp_path.rglob("result.json")).read_text())
     assert result["versions"][name] == "1.0.0"
+    assert f"{name}/{example.component} 1.0.0" in result["components"].values()
 
     run("pip", "uninstall", "--yes", name)
     assert name not in run("dmlcore", "list-plugins").stdout

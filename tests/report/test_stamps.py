@@ -69,3 +69,16 @@ def test_tables_within_tables_are_told_by_their_names() -> None:
         "weighted_sum (parts [triplet (margin 0.1), circle (distance cosine, memory (size 50, miner batch_hard))],"
         " weights [1.0, 0.5])"
     )
+
+
+def test_components_of_other_distributions_are_told_unless_they_are_varied(tmp_path: Path) -> None:
+    material = margins(tmp_path)
+    came_from = {
+        "loss": "dmlcore-angular/angular 1.0.0",
+        "loss.margin.shape": "dmlcore-shapes/round 2.0",
+        "sampler": "dmlcore/m_per_class 0.1.0",
+    }
+    told = evolve(material, results=tuple(evolve(result, components=came_from) for result in material.results))
+    facts = row_stamps(told)[0].facts
+    assert facts["components of other distributions"] == "loss = dmlcore-angular/angular 1.0.0"
+    assert row_stamps(material)[0].facts == {k: v for k, v in facts.items() if not k.startswith("components")}
