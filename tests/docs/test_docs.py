@@ -22,6 +22,8 @@ from plugins.datasets.archives import make_cars, make_cub, make_sop
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+HOOKS = sorted((ROOT / "docs" / "hooks").glob("*.md"))
+"""test_hooks.py runs their studies."""
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -107,7 +109,7 @@ def test_every_study_and_table_loads(page: Path, tmp_path: Path) -> None:
         load_study(path, registry)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [*PAGES, *HOOKS], ids=lambda page: page.name)
 def test_every_plugin_in_the_pages_loads(page: Path, fake_plugin: Callable[..., None]) -> None:
     examples = [block for block in blocks(page, "python") if "hookimpl" in block]
     for number, block in enumerate(examples):
@@ -122,7 +124,7 @@ def test_the_example_in_the_pages_is_the_package() -> None:
     assert source in blocks(ROOT / "docs/plugins.md", "python")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [*PAGES, *HOOKS], ids=lambda page: page.name)
 def test_every_link_leads_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), target
