@@ -29,7 +29,7 @@ TEMPLATES = Path(__file__).with_name("plugin_templates")
 
 EVERY = "every"
 ABOUT = "about.md.template"
-"""What the README says of the component; its first line is the summary of the package."""
+"""What the README says of the component: a summary as heading, a paragraph, and its use."""
 
 SUFFIX = ".template"
 """Ends the names of files that are filled; others are copied."""
@@ -72,8 +72,12 @@ class NewPlugin:
             "dmlcore": compatible(__version__),
         }
         about = Template((TEMPLATES / self.kind / ABOUT).read_text(encoding="utf-8")).substitute(values)
-        summary, _, usage = about.partition("\n\n")
-        return values | {"summary": summary.removeprefix("# "), "usage": usage.strip()}
+        summary, explanation, usage = about.split("\n\n", maxsplit=2)
+        return values | {
+            "summary": summary.removeprefix("# "),
+            "explanation": explanation,
+            "usage": usage.strip(),
+        }
 
 
 def new_plugin(name: str, kind: str, author: str | None, registry: Registry) -> NewPlugin:

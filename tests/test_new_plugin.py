@@ -65,9 +65,10 @@ def test_every_kind_has_a_template() -> None:
     assert folders == {*KINDS, new_plugin.EVERY}
 
 
-def test_their_own_tests_pass(packages: dict[str, Path]) -> None:
+@pytest.mark.parametrize("chosen", ["not contract", pytest.param("contract", marks=pytest.mark.slow)])
+def test_their_own_tests_pass(chosen: str, packages: dict[str, Path]) -> None:
     tests = [str(folder / "tests") for folder in packages.values()]
-    options = ["-q", "-p", "no:cacheprovider", "--import-mode=importlib", "-W", "error"]
+    options = ["-q", "-p", "no:cacheprovider", "--import-mode=importlib", "-W", "error", "-k", chosen]
     run("pytest", *options, *tests, path=importable(packages))
 
 

@@ -24,6 +24,10 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 HOOKS = sorted((ROOT / "docs" / "hooks").glob("*.md"))
 """test_hooks.py runs their studies."""
+TUTORIAL = ROOT / "docs" / "tutorial.md"
+"""Its blocks build on each other: test_tutorial.py does them in order."""
+
+BY_THEMSELVES = [page for page in PAGES if page != TUTORIAL]
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -32,7 +36,10 @@ def blocks(page: Path, language: str) -> list[str]:
 
 def commands() -> list[str]:
     lines = (
-        line.split("#")[0].strip() for page in PAGES for block in blocks(page, "sh") for line in block.splitlines()
+        line.split("#")[0].strip()
+        for page in BY_THEMSELVES
+        for block in blocks(page, "sh")
+        for line in block.splitlines()
     )
     return sorted({line for line in lines if line})
 
@@ -96,7 +103,7 @@ def test_every_command_runs(command: str, workplace: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", BY_THEMSELVES, ids=lambda page: page.name)
 def test_every_study_and_table_loads(page: Path, tmp_path: Path) -> None:
     registry = Registry.of(discover())
     quickstart = ROOT / "studies" / "quickstart.toml"
@@ -109,7 +116,7 @@ def test_every_study_and_table_loads(page: Path, tmp_path: Path) -> None:
         load_study(path, registry)
 
 
-@pytest.mark.parametrize("page", [*PAGES, *HOOKS], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [*BY_THEMSELVES, *HOOKS], ids=lambda page: page.name)
 def test_every_plugin_in_the_pages_loads(page: Path, fake_plugin: Callable[..., None]) -> None:
     examples = [block for block in blocks(page, "python") if "hookimpl" in block]
     for number, block in enumerate(examples):
