@@ -37,6 +37,7 @@ bench: $(VENV)/.installed-dev
 docs: $(VENV)/.installed-dev
 	$(BIN)/python docs/make_reference.py
 	$(BIN)/python docs/make_losses.py
+	$(BIN)/python docs/make_checks.py
 
 clean:
 	rm -rf $(VENV) runs
