@@ -36,8 +36,16 @@ def list_plugins(verbose: bool) -> None:
             click.echo(failed.traceback)
 
 
+def _names(_context: click.Context, _argument: click.Parameter, begun: str) -> list[str]:
+    """What `describe` explains and begins so, for the completion of the shell."""
+    from dmlcore.study.tables import TABLES
+
+    names = {*TABLES, *(offer.component.name for offer in installed().offers)}
+    return sorted(name for name in names if name.startswith(begun))
+
+
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=_names)
 def describe(name: str) -> None:
     """Explain a component, or a table of the study file such as `training`, and its options."""
     from dmlcore import describe as descriptions
