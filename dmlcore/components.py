@@ -158,9 +158,10 @@ class BackboneConfig(Component):
         """A module (B, 3, H, W) → (B, F), or → (B, F, h, w) where `context.feature_map` is set.
 
         It has the attributes `feature_dim` (F) and `input_spec` (an InputSpec), and may have `provenance`: in a few
-        words, where its weights come from; and `layer_groups()`: for `optimizer.layer_decay`, the parameters of each
-        layer, from the input to the output, every parameter once. Random weights are drawn from
-        torch's global generator, which the engine has seeded. Options of the network that the study can't
+        words, where its weights come from; `caution`: what a user must know of them, which stays with the result, such
+        as a licence that forbids commercial use; and `layer_groups()`: for `optimizer.layer_decay`, the parameters of
+        each layer, from the input to the output, every parameter once. Random weights are drawn from torch's
+        global generator, which the engine has seeded. Options of the network that the study can't
         have (no feature map, no such input size) raise StudyError.
         """
         raise NotImplementedError

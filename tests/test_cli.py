@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.shell_completion import BashComplete
 from click.testing import CliRunner, Result
 
 from dmlcore import cli
@@ -133,6 +134,17 @@ def test_check_finds_what_the_run_would_meet(invoke: Any) -> None:
     error = invoke("check", "toy.toml", "--set", "training.batch_size=3", code=1).stderr
     assert error.startswith("Error: A batch of 3 images of 1 class holds one class only")
     assert error.endswith("samples_per_class. The smallest batch size that works is 6.\n")
+
+
+@pytest.mark.parametrize(("begun", "names"), [("ba", ["balanced"]), ("tra", ["training", "transforms"]), ("zebra", [])])
+def test_the_shell_completes_what_is_described(invoke: Any, begun: str, names: list[str]) -> None:
+    complete = BashComplete(cli.main, {}, "dmlcore", "_DMLCORE_COMPLETE").get_completions
+    assert [item.value for item in complete(["describe"], begun)] == names
+
+
+def test_the_shell_completes_paths_of_studies(invoke: Any) -> None:
+    complete = BashComplete(cli.main, {}, "dmlcore", "_DMLCORE_COMPLETE").get_completions
+    assert [item.type for item in complete(["run"], "stud")] == ["file"]
 
 
 def test_describe_a_component_a_table_and_nothing(invoke: Any) -> None:

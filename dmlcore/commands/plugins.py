@@ -22,8 +22,16 @@ def list_plugins(verbose: bool, for_tools: bool) -> None:
         show(plugins, verbose)
 
 
+def _names(_context: click.Context, _argument: click.Parameter, begun: str) -> list[str]:
+    """What `describe` explains and begins so, for the completion of the shell."""
+    from dmlcore.study.tables import TABLES
+
+    names = {*TABLES, *(offer.component.name for offer in installed().offers)}
+    return sorted(name for name in names if name.startswith(begun))
+
+
 @click.command()
-@click.argument("path")
+@click.argument("path", shell_complete=_names)
 def describe(path: str) -> None:
     """Explain a component, a kind of component, a table of the study file, or one option of these.
 

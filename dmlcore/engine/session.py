@@ -72,6 +72,8 @@ class Session:
             )
         if state.trainer:
             trainer.load_state_dict(state.trainer)
+        if caution := getattr(trainer.model.backbone, "caution", ""):
+            state.notes["weights"] = [caution]
         test = SplitEmbedder(data.test, run.study, transforms)
         validation = SplitEmbedder(data.validation, run.study, transforms) if data.validation else None
         return cls(run, data, transforms, trainer, state, folder, observers, test, validation)

@@ -28,7 +28,7 @@ from dmlcore.hookspecs import RunSpecs, hookspec
 from dmlcore.results import LossFacts, Result
 from dmlcore.store import EMBEDDINGS, EVIDENCE, MODEL, UNTRAINED_EVIDENCE, Store
 from dmlcore.study.schema import Run
-from toys import PairLoss, Recording, Spread, SquareImages, Squares
+from toys import PairLoss, Recording, Spread, SquareImages, Squares, TinyNet
 
 
 def results(runs: Sequence[Run], root: Path, *observers: Any) -> list[Result]:
@@ -370,6 +370,14 @@ def test_training_that_cannot_go_on_says_why(
     (failure,) = run_study(runs, Store(tmp_path), [])
     assert failure == Failure(runs[0], reason)
     assert Store(tmp_path).run("toy", runs[0].name).failure() == reason
+
+
+def test_what_a_backbone_warns_of_stays_with_the_result(
+    make_study: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TinyNet, "caution", "the licence forbids it", raising=False)
+    (result,) = results(make_study("seeds=[0]").runs, tmp_path)
+    assert result.warnings[0] == "weights: the licence forbids it"
 
 
 def test_collapse_stops_the_run(make_study: Any, tmp_path: Path) -> None:

@@ -18,6 +18,9 @@ from dmlcore import BackboneContext, DataError, InputSpec, StudyError
 from dmlcore_plugins.backbones.hub import pretrained_source
 from dmlcore_plugins.backbones.weights import State, check_weights_file, load_state, read_state, sha256
 
+NONCOMMERCIAL = ("cc-by-nc", "noncommercial", "apple-amlr")
+"""What the names of licences hold that forbid commercial use, as timm writes them."""
+
 
 class TimmBackbone(nn.Module):
     """A timm network without its classifier: images → features, or feature maps where it does not pool."""
@@ -32,6 +35,7 @@ class TimmBackbone(nn.Module):
         self.input_spec = input_spec
         self.provenance = provenance
         """Where the weights come from, for the run's record."""
+        self.caution = ""
         self.fixed_size = bool(network.pretrained_cfg.get("fixed_input_size"))
         self.channels_last = getattr(network, "output_fmt", "NCHW") == "NHWC"
 
@@ -72,6 +76,7 @@ def build_timm(
     img_size: int | None = None,
     drop_path: float | None = None,
     pooling: str | None = None,
+    grad_checkpointing: bool = False,
 ) -> TimmBackbone:
     """The timm model of that name, with its weights.
 
@@ -97,7 +102,11 @@ def build_timm(
     )
     if isinstance(weights, Path):
         load_state(network, rename(read_state(weights)), weights)
+    if grad_checkpointing:
+        _checkpoint_gradients(model, network)
     backbone = TimmBackbone(model, network, _input_spec(model, network, img_size), _provenance(network, weights))
+    if weights == keyword:
+        backbone.caution = _caution(network)
     backbone.feature_dim = _feature_dim(backbone, context.feature_map)
     return backbone
 
@@ -152,6 +161,21 @@ def _refusal(
     options = {"img_size": img_size, "drop_path": drop_path_rate, "pooling": global_pool}
     given = [f"backbone.{name} = {json.dumps(value)}" for name, value in options.items() if value is not None]
     return f"timm does not build {model} with {', '.join(given) or 'its own settings'}: {error}"
+
+
+def _checkpoint_gradients(model: str, network: Any) -> None:
+    try:
+        network.set_grad_checkpointing(True)
+    except (AssertionError, AttributeError):
+        raise StudyError(f"{model} has no gradient checkpointing: leave backbone.grad_checkpointing out.") from None
+
+
+def _caution(network: Any) -> str:
+    """A sentence on timm's weights of a licence that forbids commercial use; empty of any other."""
+    licence = network.pretrained_cfg.get("license") or ""
+    if not any(part in licence.lower() for part in NONCOMMERCIAL):
+        return ""
+    return f"the licence of these weights, {licence}, forbids commercial use"
 
 
 def _provenance(network: Any, weights: str | Path) -> str:
