@@ -101,9 +101,7 @@ def test_sizes_that_are_given(probe: Any, tmp_path: Path) -> None:
     assert refused.regime == "undefined"
     assert refused.reasons[0].startswith("3 images of 1 class; an image has 2 positives, 0 negatives, 0 triplets.")
     assert refused.reasons[1].startswith("Refused before training: A batch of 3 images of 1 class holds one class only")
-    assert refused.reasons[2].startswith(
-        "Tried all the same: Step 1 of 40 failed: The loss 'pair' became nan in step 1"
-    )
+    assert refused.reasons[2].startswith("Tried all the same: Step 1 of 40 failed: The loss 'pair' became nan in step")
     assert small.runs
     assert large.regime == "fine"
     assert large.learns
