@@ -31,7 +31,7 @@ def pieces(material: StudyMaterial) -> list[Piece]:
     figures = study_figures(material)
     return [
         _piece(sections.get(key) or Section(TITLES[key], ()), key, figures.get(key, ()))
-        for key in sorted({*sections, *figures}, key=lambda key: (place(key), key))
+        for key in sorted(dict.fromkeys([*sections, *figures]), key=place)
     ]
 
 
