@@ -24,8 +24,6 @@ class Example:
     kind: str
     described: str
     """A line of `dmlcore describe`."""
-    missing: str
-    """The end of the message where a study names it and it is not installed."""
 
     @property
     def distribution(self) -> str:
@@ -41,11 +39,9 @@ class Example:
 
 
 ALL = (
-    Example("angular", "loss", "alpha = 40", "Known: arcface, circle, contextual, contrastive,"),
-    Example("hard_classes", "sampler", "random_share = 0.5", "Known: m_per_class, shuffled."),
-    Example(
-        "confusion", "evaluator", "named_pairs = 3", "Known: bnu_classification, clustering, conformance, retrieval."
-    ),
+    Example("angular", "loss", "alpha = 40"),
+    Example("hard_classes", "sampler", "random_share = 0.5"),
+    Example("confusion", "evaluator", "named_pairs = 3"),
 )
 SHORT = (
     ("dataset.classes", 40),
@@ -106,7 +102,6 @@ def test_installed_used_and_uninstalled(
     run("pip", "uninstall", "--yes", name)
     assert name not in run("dmlcore", "list-plugins").stdout
     error = run(*command, code=1).stderr
-    assert f"the name of {'an' if example.kind[0] in 'aeiou' else 'a'} {example.kind}" in error
-    assert f'found     "{example.component}" (a string)' in error
-    assert "no installed plugin offers" in error
-    assert example.missing in error
+    kind = f"{'an' if example.kind[0] in 'aeiou' else 'a'} {example.kind}"
+    assert f'the name of {kind}\n    found     "{example.component}" (a string)' in error
+    assert f"no installed plugin offers {kind} named {example.component!r}." in error
