@@ -15,7 +15,7 @@ assignment: $(VENV)/.installed-handin
 	$(BIN)/dmlcore submit studies/assignment/glyphs/*.toml -o handin.zip
 
 test: $(VENV)/.installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m "not slow" -n auto --maxprocesses 4 --dist loadfile
 
 test-slow: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m slow --timeout 1800
@@ -32,9 +32,12 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/exactness.py
 	$(BIN)/python benchmarks/recording.py
 	$(BIN)/python benchmarks/report.py
+	$(BIN)/python benchmarks/plugins.py
 
 docs: $(VENV)/.installed-dev
 	$(BIN)/python docs/make_reference.py
+	$(BIN)/python docs/make_losses.py
+	$(BIN)/python docs/make_checks.py
 
 clean:
 	rm -rf $(VENV) runs

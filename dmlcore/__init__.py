@@ -16,6 +16,7 @@ from dmlcore.components import (
     ReducerConfig,
     RegularizerConfig,
     SamplerConfig,
+    SectionConfig,
     option,
 )
 from dmlcore.errors import (
@@ -29,6 +30,8 @@ from dmlcore.errors import (
 )
 from dmlcore.hookspecs import hookimpl
 from dmlcore.images import ImageFiles, read_rgb
+from dmlcore.report.blocks import Formula, Grid, Section, Text, plot
+from dmlcore.results import Result, StudyResults
 from dmlcore.sources import Archive, Source, Way
 from dmlcore.values import (
     BackboneContext,
@@ -49,7 +52,11 @@ from dmlcore.watching import tell_progress
 
 __version__ = "0.1.0"
 
+API_VERSION = tuple(int(number) for number in __version__.split(".")[:2])
+"""What plugins depend on, as (major, minor): the first numbers of the version. See docs/api-policy.md."""
+
 __all__ = [
+    "API_VERSION",
     "Archive",
     "BackboneConfig",
     "BackboneContext",
@@ -62,6 +69,8 @@ __all__ = [
     "EpochSummary",
     "Evaluation",
     "EvaluatorConfig",
+    "Formula",
+    "Grid",
     "ImageFiles",
     "InputSpec",
     "LabelledImages",
@@ -76,18 +85,24 @@ __all__ = [
     "Progress",
     "ReducerConfig",
     "RegularizerConfig",
+    "Result",
     "RunInfo",
     "SamplerConfig",
     "SamplerContext",
+    "Section",
+    "SectionConfig",
     "Source",
     "Split",
     "StudyError",
+    "StudyResults",
+    "Text",
     "TrainingError",
     "UnknownComponentError",
     "Way",
     "__version__",
     "hookimpl",
     "option",
+    "plot",
     "read_rgb",
     "tell_progress",
 ]

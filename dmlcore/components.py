@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
+    from dmlcore.report.blocks import Section
+    from dmlcore.results import StudyResults
+
 SCALARS: tuple[type, ...] = (bool, int, float, str, Path)
 """The plain types that an option may have."""
 
@@ -155,8 +158,10 @@ class BackboneConfig(Component):
         """A module (B, 3, H, W) → (B, F), or → (B, F, h, w) where `context.feature_map` is set.
 
         It has the attributes `feature_dim` (F) and `input_spec` (an InputSpec), and may have `provenance`: in a few
-        words, where its weights come from. Random weights are drawn from
-        torch's global generator, which the engine has seeded. Options of the network that the study can't
+        words, where its weights come from; `caution`: what a user must know of them, which stays with the result, such
+        as a licence that forbids commercial use; and `layer_groups()`: for `optimizer.layer_decay`, the parameters of
+        each layer, from the input to the output, every parameter once. Random weights are drawn from torch's
+        global generator, which the engine has seeded. Options of the network that the study can't
         have (no feature map, no such input size) raise StudyError.
         """
         raise NotImplementedError
@@ -197,7 +202,8 @@ class LossConfig(Component):
     def build(self, context: LossContext) -> torch.nn.Module:
         """A module: embeddings (B, D), float32, L2-normalised unless the study says not; labels (B,) int64 → loss ().
 
-        Its parameters, such as proxies, are trained at `optimizer.loss_learning_rate` and saved with the run.
+        Its parameters, such as proxies, are trained at `optimizer.loss_learning_rate` and saved with the run. Where the
+        module has `rate_factors`, name of a child to number, that child's parameters have so many times that rate.
 
         The module may have a method `activity(embeddings, labels)` → name to share, from 0 to 1 or NaN where it is
         undefined: how much of the batch the loss acts on. It is called on some steps after `forward`, with the same
@@ -263,6 +269,8 @@ class SamplerConfig(Component):
     """Says which images make a batch."""
 
     kind: ClassVar[str] = "sampler"
+    needs_embeddings: ClassVar[bool] = False
+    """`context.seen` holds the embeddings of the training so far; they cost memory, and room in the checkpoint."""
 
     def build(self, context: SamplerContext) -> Iterable[Sequence[int]]:
         """The batches of one epoch, each a sequence of indices into `context.labels`.
@@ -310,6 +318,21 @@ class ObserverConfig(Component):
         raise NotImplementedError
 
 
+@frozen
+class SectionConfig(Component):
+    """A section added to a study's report."""
+
+    kind: ClassVar[str] = "section"
+
+    def build(self, study: StudyResults) -> Section | None:
+        """The section, made from what is stored, or None where there is nothing to show.
+
+        It is made each time that the report is, trains nothing and loads no torch. One that raises is left out of the
+        report and named in it.
+        """
+        raise NotImplementedError
+
+
 class MetricWarning(UserWarning):
     """Something that a reader of a metric must know: ties, queries left out, a K without a number."""
 
@@ -327,5 +350,6 @@ KINDS: Mapping[str, type[Component]] = {
         SamplerConfig,
         EvaluatorConfig,
         ObserverConfig,
+        SectionConfig,
     )
 }

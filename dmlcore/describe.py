@@ -5,15 +5,18 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import NoneType
+from types import MappingProxyType, NoneType
 from typing import Any
 
 import attrs
 from attrs import frozen
 
 from dmlcore.components import KINDS, OPTION, Component, option_key
+
+_Class = type
+"""Where an attribute has the name of `type`."""
 
 
 @frozen
@@ -26,6 +29,17 @@ class OptionDescription:
     help: str
     unit: str
     bounds: str
+    kinds: tuple[str, ...]
+    """The kinds of component that it takes."""
+    tables: tuple[_Class, ...]
+    """The classes of options that it takes."""
+    is_list: bool
+
+    @property
+    def type_and_limits(self) -> str:
+        """Such as "an integer, ≥ 1 images"."""
+        limits = " ".join(part for part in (self.bounds, self.unit) if part)
+        return f"{self.type}, {limits}" if limits else self.type
 
 
 def summary(cls: type) -> str:
@@ -38,18 +52,30 @@ def options(cls: type) -> list[OptionDescription]:
     hints = typing.get_type_hints(cls)
     described = []
     for attribute in attrs.fields(cls):
-        facts = attribute.metadata[OPTION]
+        facts, annotation = attribute.metadata[OPTION], hints[attribute.name]
+        taken = list(_classes(annotation))
         described.append(
             OptionDescription(
                 option_key(attribute),
-                type_text(hints[attribute.name]),
+                type_text(annotation),
                 default_text(attribute.default),
                 facts.help,
                 facts.unit or "",
                 facts.bounds(),
+                tuple(c.kind for c in taken if issubclass(c, Component)),
+                tuple(c for c in taken if not issubclass(c, Component)),
+                typing.get_origin(annotation) is tuple,
             )
         )
     return described
+
+
+def _classes(annotation: Any) -> Iterator[type]:
+    """The kinds and the classes of options in a type."""
+    if inspect.isclass(annotation) and attrs.has(annotation):
+        yield annotation
+    for member in typing.get_args(annotation):
+        yield from _classes(member)
 
 
 def default_text(default: Any) -> str:
@@ -69,30 +95,46 @@ def default_text(default: Any) -> str:
     return shown(default).rpartition(" (")[0]
 
 
-def text(cls: type) -> str:
-    """A component's help for the terminal: docstring, then one paragraph an option."""
+Offered = Mapping[str, Sequence[str]]
+"""Kind → the names of its components."""
+
+
+def text(cls: type, offered: Offered = MappingProxyType({}), *, inner: bool = True) -> str:
+    """A component's or a table's help for the terminal: docstring, then one paragraph an option.
+
+    `inner` shows the options of options that are tables.
+    """
     lines = [inspect.getdoc(cls) or "", ""]
     for option in options(cls):
-        limits = " ".join(part for part in (option.bounds, option.unit) if part)
-        lines.append(f"{option.name} = {option.default}")
-        lines.append(f"    {option.help}")
-        lines.append(f"    {option.type}{', ' + limits if limits else ''}")
+        lines += option_lines(option, offered, inner=inner)
     return "\n".join(lines).rstrip()
 
 
-def markdown(cls: type) -> str:
-    """The options as a Markdown table."""
+def option_lines(option: OptionDescription, offered: Offered, *, inner: bool = True) -> Iterator[str]:
+    """One option: its default, help and type, what is offered for it, and its own options where it is a table."""
+    yield f"{option.name} = {option.default}"
+    yield f"    {option.help}"
+    yield f"    {option.type_and_limits}"
+    for kind in option.kinds:
+        if offered.get(kind):
+            yield f"    {kind}: {', '.join(offered[kind])}"
+    for table in option.tables if inner else ():
+        for own in options(table):
+            yield from (f"    {line}" for line in option_lines(own, offered))
+
+
+def markdown(cls: type, *, inner: bool = True) -> str:
+    """The options as a Markdown table; those of options that are tables stand below these, where `inner`."""
     rows = ["| option | type | default | what it does |", "| --- | --- | --- | --- |"]
-    for option in options(cls):
-        limits = " ".join(part for part in (option.bounds, option.unit) if part)
-        cells = (
-            f"`{option.name}`",
-            f"{option.type}{', ' + limits if limits else ''}",
-            option.default,
-            option.help,
-        )
-        rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    rows += ["| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |" for cells in _cells(cls, inner)]
     return "\n".join(rows)
+
+
+def _cells(cls: type, inner: bool, above: str = "") -> Iterator[tuple[str, ...]]:
+    for option in options(cls):
+        yield f"`{above}{option.name}`", option.type_and_limits, option.default, option.help
+        for table in option.tables if inner else ():
+            yield from _cells(table, inner, f"{above}{option.name}.")
 
 
 def shown(value: Any) -> str:

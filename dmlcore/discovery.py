@@ -2,36 +2,39 @@
 
 from __future__ import annotations
 
-import importlib.metadata
+import contextlib
 import inspect
+import io
 import re
+import sys
 import traceback
 import typing
-from collections.abc import Iterable
-from types import NoneType
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType, NoneType
+from typing import TYPE_CHECKING
 
 import attrs
 import pluggy
 from attrs import frozen
 
+from dmlcore.blame import own_line
 from dmlcore.components import KINDS, OPTION, SCALARS, USE, Component
-from dmlcore.errors import PluginError
-from dmlcore.hookspecs import GROUP, REGISTRATION_HOOKS, RegistrationSpecs
+from dmlcore.distributions import InstalledPlugin, PluginSource, disabled_by_environment, installed_plugins
+from dmlcore.errors import PluginError, StudyError
+from dmlcore.hookspecs import COMMANDS_HOOK, GROUP, REGISTRATION_HOOKS, RegistrationSpecs
+from dmlcore.wording import did_you_mean, listing, with_article
+
+if TYPE_CHECKING:
+    import click
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
-
-@frozen
-class PluginSource:
-    """Where a plugin comes from."""
-
-    distribution: str
-    version: str
-    entry_point: str
-
-    @property
-    def key(self) -> str:
-        return f"{self.distribution}:{self.entry_point}"
+METHODS = {"dataset": "load(self, split)", "evaluator": "evaluate(self, queries, gallery=None)"} | dict.fromkeys(
+    ("backbone", "loss", "miner", "distance", "reducer", "regularizer", "sampler"), "build(self, context)"
+)
+METHODS |= {"observer": "build(self, run)", "section": "build(self, study)"}
+"""Kind of component → the method that it can't do without."""
 
 
 @frozen
@@ -40,6 +43,8 @@ class LoadedPlugin:
 
     source: PluginSource
     components: tuple[type[Component], ...]
+    remarks: tuple[str, ...] = ()
+    """What its author should know: deprecated hooks, what it prints, or torch loaded when it is imported."""
 
 
 @frozen
@@ -49,6 +54,15 @@ class FailedPlugin:
     source: PluginSource
     reason: str
     traceback: str
+    """Empty where nothing was raised: the plugin was not even loaded."""
+
+
+@frozen
+class DisabledPlugin:
+    """A plugin that was not loaded, because somebody does not want it."""
+
+    source: PluginSource
+    by: str
 
 
 @frozen
@@ -57,50 +71,175 @@ class PluginSet:
 
     loaded: tuple[LoadedPlugin, ...]
     failed: tuple[FailedPlugin, ...]
+    disabled: tuple[DisabledPlugin, ...] = ()
 
 
-def discover() -> PluginSet:
-    """Loads every plugin under the entry-point group, each on its own."""
+def discover(disabled: Mapping[str, str] = MappingProxyType({})) -> PluginSet:
+    """Loads every plugin under the entry-point group, each on its own, but those that are disabled.
+
+    `disabled` holds keys, "distribution" or "distribution:entry_point", and by what each is disabled; those of the
+    environment are added. Raises StudyError where one of these names no installed plugin.
+    """
     loaded: list[LoadedPlugin] = []
     failed: list[FailedPlugin] = []
-    for source, entry_point in sorted(_entry_points(), key=lambda pair: pair[0].key):
-        try:
-            loaded.append(LoadedPlugin(source, _components(entry_point.load())))
-        except (Exception, SystemExit) as error:
-            failed.append(FailedPlugin(source, _reason(error), traceback.format_exc()))
-    return PluginSet(tuple(loaded), tuple(failed))
+    unwanted: list[DisabledPlugin] = []
+    plugins = installed_plugins()
+    here = disabled_by_environment()
+    _check_keys(here, [plugin.source for plugin in plugins])
+    for plugin in plugins:
+        by = disabler(plugin.source, {**here, **disabled})
+        if by is not None:
+            unwanted.append(DisabledPlugin(plugin.source, by))
+            continue
+        outcome = _load(plugin, loaded)
+        (loaded if isinstance(outcome, LoadedPlugin) else failed).append(outcome)  # type: ignore[arg-type]
+    return PluginSet(tuple(loaded), tuple(failed), tuple(unwanted))
 
 
-def _entry_points() -> Iterable[tuple[PluginSource, importlib.metadata.EntryPoint]]:
-    for entry_point in importlib.metadata.entry_points(group=GROUP):
-        distribution = entry_point.dist
-        if distribution is None:
-            yield PluginSource("unknown", "unknown", entry_point.name), entry_point
-        else:
-            yield PluginSource(distribution.name, distribution.version, entry_point.name), entry_point
+def disabler(source: PluginSource, disabled: Mapping[str, str]) -> str | None:
+    """What disables a plugin; None where nothing does."""
+    return next((by for key, by in disabled.items() if source.is_meant_by(key)), None)
 
 
-def _reason(error: BaseException) -> str:
-    text = str(error).strip()
-    return text if isinstance(error, PluginError) else f"{type(error).__name__}: {text}".rstrip(": ")
+def _check_keys(disabled: Mapping[str, str], sources: Sequence[PluginSource]) -> None:
+    for key, by in disabled.items():
+        if not any(source.is_meant_by(key) for source in sources):
+            distributions = sorted({source.distribution for source in sources})
+            near = did_you_mean(key, [source.key for source in sources] if ":" in key else distributions)
+            raise StudyError(
+                f"{by}: no plugin {key!r} is installed.{near} Plugins are named by their distribution, or as"
+                f" distribution:entry_point. Distributions: {listing(distributions)}."
+            )
 
 
-def _components(plugin: object) -> tuple[type[Component], ...]:
-    """The classes that a plugin offers. A manager of its own lets every fault be blamed on this plugin."""
+def _load(plugin: InstalledPlugin, others: Sequence[LoadedPlugin]) -> LoadedPlugin | FailedPlugin:
+    if plugin.unfit:
+        return FailedPlugin(plugin.source, plugin.unfit, "")
+    try:
+        with _noticing() as remarks:
+            components = _components(plugin.entry_point.load(), remarks)
+        _check_names(components, plugin.source, others)
+    except (Exception, SystemExit) as error:
+        return FailedPlugin(plugin.source, _reason(error, plugin), traceback.format_exc())
+    return LoadedPlugin(plugin.source, components, tuple(remarks))
+
+
+@contextlib.contextmanager
+def _noticing() -> Iterator[list[str]]:
+    """Collects what loading a plugin does beside offering components; none of it reaches the user's terminal."""
+    remarks: list[str] = []
+    printed = io.StringIO()
+    without_torch = "torch" not in sys.modules
+    with (
+        warnings.catch_warnings(record=True) as caught,
+        contextlib.redirect_stdout(printed),
+        contextlib.redirect_stderr(printed),
+    ):
+        warnings.simplefilter("always")
+        for category in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
+            warnings.simplefilter("ignore", category)  # as Python itself does: they are for authors of libraries
+        yield remarks
+    remarks += [f"it warns when it is loaded: {warning.message}" for warning in caught]
+    if printed.getvalue().strip():
+        remarks.append(f"it prints when it is loaded: {printed.getvalue().strip().splitlines()[0]}")
+    if without_torch and "torch" in sys.modules:
+        remarks.append("it imports torch when it is loaded, which makes every command slow: import it inside methods")
+
+
+def _reason(error: BaseException, plugin: InstalledPlugin) -> str:
+    """Why a plugin fails, in one line, with the line of its own code where there is one."""
+    text = " ".join(str(error).split())
+    if isinstance(error, PluginError):
+        return text
+    reason = f"{type(error).__name__}: {text}".rstrip(": ")
+    line = own_line(error.__traceback__, plugin.entry_point.module.partition(".")[0])
+    if line or isinstance(error, SyntaxError):
+        return f"{reason} ({line})" if line else reason
+    return f"{reason} (its entry point is {plugin.entry_point.name} = {plugin.entry_point.value})"
+
+
+def load_commands(plugin: InstalledPlugin) -> list[click.Command] | FailedPlugin:
+    """The commands that a plugin offers, often none."""
+    import click
+
+    if plugin.unfit:
+        return FailedPlugin(plugin.source, plugin.unfit, "")
+    try:
+        with _noticing() as remarks:
+            returned = getattr(_hooks(plugin.entry_point.load(), remarks).hook, COMMANDS_HOOK)()
+        offered = returned[0] if returned else []
+        if not isinstance(offered, list | tuple):
+            raise PluginError(f"{COMMANDS_HOOK} must return a list of click commands, not {offered!r}")
+        for command in offered:
+            if not isinstance(command, click.Command) or not command.name:
+                raise PluginError(f"{COMMANDS_HOOK} must return click commands with names, not {command!r}")
+    except (Exception, SystemExit) as error:
+        return FailedPlugin(plugin.source, _reason(error, plugin), traceback.format_exc())
+    return list(offered)
+
+
+def _hooks(plugin: object, remarks: list[str]) -> pluggy.PluginManager:
+    """A manager of the plugin's own, which lets every fault be blamed on it.
+
+    What is deprecated of its hooks is added to `remarks`.
+    """
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(RegistrationSpecs)
-    manager.register(plugin)
+    try:
+        with warnings.catch_warnings(record=True) as deprecated:
+            warnings.simplefilter("always")
+            manager.register(plugin)
+    except pluggy.PluginValidationError as error:
+        raise PluginError(_without_arguments(str(error))) from None
+    remarks += [f"deprecated: {warning.message}" for warning in deprecated]
     _check_hooks(manager)
+    return manager
+
+
+def _components(plugin: object, remarks: list[str]) -> tuple[type[Component], ...]:
+    """The classes that a plugin offers."""
+    manager = _hooks(plugin, remarks)
     components: list[type[Component]] = []
-    for kind, hook in REGISTRATION_HOOKS.items():
-        for offered in getattr(manager.hook, hook)():
-            for component in offered:
-                check_component(component, kind)
-                components.append(component)
-    if not components:
-        hooks = ", ".join(REGISTRATION_HOOKS.values())
-        raise PluginError(f"it offers no component: none of its functions is a @hookimpl of {hooks}")
+    for kind, name in REGISTRATION_HOOKS.items():
+        hook = getattr(manager.hook, name)
+        if hook.get_hookimpls():
+            components += _offered(name, kind, hook())
+    if not components and not getattr(manager.hook, COMMANDS_HOOK).get_hookimpls():
+        hooks = listing([*REGISTRATION_HOOKS.values(), COMMANDS_HOOK])
+        raise PluginError(f"it offers nothing: none of its functions is a @hookimpl of {hooks}")
     return tuple(components)
+
+
+def _offered(hook: str, kind: str, returned: Sequence[object]) -> list[type[Component]]:
+    """What the one function under a hook returned, looked over; pluggy leaves None out."""
+    offered = returned[0] if returned else None
+    if not isinstance(offered, list | tuple):
+        raise PluginError(f"{hook} must return a list of subclasses of {KINDS[kind].__name__}, not {offered!r}")
+    for component in offered:
+        check_component(component, kind)
+    return list(offered)
+
+
+def _check_names(components: Sequence[type[Component]], source: PluginSource, others: Sequence[LoadedPlugin]) -> None:
+    """Raises PluginError where the distribution offers a name of a kind twice: no study could tell them apart."""
+    taken = {
+        (component.kind, component.name): f"by {plugin.source.key}"
+        for plugin in others
+        if plugin.source.distribution == source.distribution
+        for component in plugin.components
+    }
+    for component in components:
+        if (component.kind, component.name) in taken:
+            raise PluginError(
+                f"{with_article(component.kind)} named {component.name!r} is offered"
+                f" {taken[component.kind, component.name]} already: a distribution may offer a name once for each kind"
+            )
+        taken[component.kind, component.name] = f"as {component.__module__}.{component.__qualname__}"
+
+
+def _without_arguments(message: str) -> str:
+    hook = re.search(r"hook '(\w+)'", message)
+    return f"{hook[1] if hook else 'a hook'} takes no argument: def {hook[1] if hook else 'it'}()"
 
 
 def _check_hooks(manager: pluggy.PluginManager) -> None:
@@ -111,7 +250,7 @@ def _check_hooks(manager: pluggy.PluginManager) -> None:
     except pluggy.PluginValidationError as error:
         unknown = re.search(r"unknown hook '(\w+)'", str(error))
         name = unknown[1] if unknown else str(error)
-        near = get_close_matches(name, REGISTRATION_HOOKS.values(), n=1)
+        near = get_close_matches(name, [*REGISTRATION_HOOKS.values(), COMMANDS_HOOK], n=1)
         raise PluginError(f"there is no hook {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")) from None
 
 
@@ -128,9 +267,15 @@ def check_component(component: object, kind: str) -> None:
         raise PluginError(f'{title} needs a class attribute `name = "lower_snake"`, not {name!r}')
     if not (vars(component).get("__doc__") or "").strip():
         raise PluginError(f"{title} needs a docstring: its first line is what `dmlcore list-plugins` shows")
+    method = METHODS[kind].partition("(")[0]
+    if getattr(component, method) is getattr(base, method):
+        raise PluginError(f"{title} needs a method `{METHODS[kind]}`: it is what {with_article(kind)} is there for")
+    libraries = component.libraries
+    if not isinstance(libraries, tuple) or not all(isinstance(library, str) for library in libraries):
+        raise PluginError(f"{title}.libraries must be a tuple of the names of distributions, not {libraries!r}")
     try:
         hints = typing.get_type_hints(component)
-    except NameError as error:
+    except Exception as error:
         raise PluginError(f"{title}: the type of an option can't be resolved: {error}") from None
     reserved = {USE, *(name for name in dir(base) if not name.startswith("_"))}
     for attribute in attrs.fields(component):

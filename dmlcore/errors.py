@@ -14,7 +14,9 @@ class UnknownComponentError(StudyError):
 
 
 class PluginError(DmlcoreError):
-    """An installed plugin breaks its contract."""
+    """An installed plugin breaks its contract; `traceback` is where, for its author, if its code raised something."""
+
+    traceback = ""
 
 
 class DataError(DmlcoreError):

@@ -1,7 +1,7 @@
 """Every hook of dmlcore: what a plugin may offer, and what an observer may watch.
 
 A plugin is a module (or object) named under the entry-point group `dmlcore`; it implements any of
-RegistrationSpecs. These hooks return classes only: they open no file and import no torch.
+RegistrationSpecs. These hooks return classes, and commands, only: they open no file and import no torch.
 An observer, built by an ObserverConfig for one run, implements any of RunSpecs. It gets frozen values,
 what it returns is ignored, and one that raises is dropped from the run and named in the result.
 """
@@ -24,9 +24,12 @@ from dmlcore.components import (
     ReducerConfig,
     RegularizerConfig,
     SamplerConfig,
+    SectionConfig,
 )
 
 if TYPE_CHECKING:
+    import click
+
     from dmlcore.results import Result
     from dmlcore.values import EpochSummary, Evaluation, Progress, RunInfo
 
@@ -38,7 +41,7 @@ hookimpl = pluggy.HookimplMarker(GROUP)
 
 
 class RegistrationSpecs:
-    """Offer component classes. Each hook is called once a process."""
+    """Offer component classes, and commands. Each hook is called once a process."""
 
     @hookspec
     def dmlcore_register_datasets(self) -> Sequence[type[DatasetConfig]]:
@@ -90,6 +93,16 @@ class RegistrationSpecs:
         """Observers that a study may name under `[[observers]]`."""
         raise NotImplementedError
 
+    @hookspec
+    def dmlcore_register_sections(self) -> Sequence[type[SectionConfig]]:
+        """Sections of the report that a study may name under `[[sections]]`."""
+        raise NotImplementedError
+
+    @hookspec
+    def dmlcore_register_commands(self) -> Sequence[click.Command]:
+        """Commands under `dmlcore`. Called only when dmlcore has no command of the name given, and by its help."""
+        raise NotImplementedError
+
 
 class RunSpecs:
     """Watch one run. Every hook is optional, and may take any subset of its arguments."""
@@ -130,5 +143,8 @@ REGISTRATION_HOOKS = {
     "sampler": "dmlcore_register_samplers",
     "evaluator": "dmlcore_register_evaluators",
     "observer": "dmlcore_register_observers",
+    "section": "dmlcore_register_sections",
 }
 """Kind of component → the hook that offers it."""
+
+COMMANDS_HOOK = "dmlcore_register_commands"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
-from attrs import field, frozen
+from attrs import frozen
 
 from dmlcore.components import Component
-from dmlcore.discovery import FailedPlugin, PluginSet, PluginSource
+from dmlcore.discovery import DisabledPlugin, FailedPlugin, PluginSet, disabler
+from dmlcore.distributions import PluginSource
 from dmlcore.errors import UnknownComponentError
 from dmlcore.wording import did_you_mean, listing, with_article
 
@@ -30,13 +31,34 @@ class Registry:
     """What a study can name."""
 
     offers: tuple[Offer, ...] = ()
-    failed: tuple[FailedPlugin, ...] = field(default=())
+    failed: tuple[FailedPlugin, ...] = ()
+    disabled: tuple[DisabledPlugin, ...] = ()
 
     @classmethod
     def of(cls, plugins: PluginSet) -> Registry:
         """The registry of all loaded plugins."""
         offers = tuple(Offer(component, plugin.source) for plugin in plugins.loaded for component in plugin.components)
-        return cls(offers, plugins.failed)
+        return cls(offers, plugins.failed, plugins.disabled)
+
+    @property
+    def sources(self) -> Sequence[PluginSource]:
+        """Every installed plugin, usable or not."""
+        offered = (offer.source for offer in self.offers)
+        failed = (plugin.source for plugin in self.failed)
+        return list(dict.fromkeys([*offered, *failed, *(plugin.source for plugin in self.disabled)]))
+
+    def without(self, disabled: Mapping[str, str]) -> Registry:
+        """The registry of a study that disables plugins, given as keys, each with what disables it."""
+        unwanted = [(source, by) for source in self.sources if (by := disabler(source, disabled)) is not None]
+        gone = {source for source, _ in unwanted}
+        return Registry(
+            tuple(offer for offer in self.offers if offer.source not in gone),
+            tuple(plugin for plugin in self.failed if plugin.source not in gone),
+            (
+                *(plugin for plugin in self.disabled if plugin.source not in gone),
+                *(DisabledPlugin(source, by) for source, by in unwanted),
+            ),
+        )
 
     def of_kind(self, kind: str) -> Iterator[Offer]:
         """All offers of a kind, by name."""
@@ -60,18 +82,30 @@ class Registry:
             raise UnknownComponentError(
                 f"{kind} {name!r} is offered by {len(found)} distributions. Write one of {names}."
             )
+        for plugin in self.disabled:
+            if name.startswith(f"{plugin.source.distribution}/"):
+                raise UnknownComponentError(
+                    f"{kind} {name!r} is of the plugin {plugin.source.key}, which is disabled by {plugin.by}."
+                )
         known = [o.component.name for o in self.of_kind(kind)]
         raise UnknownComponentError(
             f"no installed plugin offers {with_article(kind)} named {name!r}.{did_you_mean(name, known)}"
-            f" Known: {listing(known) or 'none'}.{self._failures()}"
+            f" Known: {listing(known) or 'none'}.{self._unusable()}"
         )
+
+    def is_ambiguous(self, offer: Offer) -> bool:
+        """Whether a study must write the offer's full name, because several distributions offer its name."""
+        same = ((o.component.kind, o.component.name) for o in self.offers)
+        return sum(names == (offer.component.kind, offer.component.name) for names in same) > 1
 
     def offer_of(self, component: Component) -> Offer:
         """The offer that a component of a study came from."""
         return next(offer for offer in self.offers if offer.component is type(component))
 
-    def _failures(self) -> str:
-        if not self.failed:
-            return ""
-        keys = listing([plugin.source.key for plugin in self.failed])
-        return f" Not usable: {keys} (see `dmlcore list-plugins`)."
+    def _unusable(self) -> str:
+        """The plugins that might have offered what is not there."""
+        words = [f" Disabled by {plugin.by}: {plugin.source.key}." for plugin in self.disabled]
+        if self.failed:
+            keys = listing(plugin.source.key for plugin in self.failed)
+            words.append(f" Not usable: {keys} (see `dmlcore list-plugins`).")
+        return "".join(words)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -65,7 +66,23 @@ class Result:
     """The same figures of the untrained network's features."""
     peak_memory: int | None = None
     """Most bytes held at once: by the device where it counts them, else by the process."""
+    components: Mapping[str, str] = field(factory=dict)
+    """Dotted path of each component, such as loss.miner → where it came from, as "distribution/name version"."""
     schema: int = field(default=SCHEMA)
+
+
+@frozen
+class StudyResults:
+    """What is stored of a study with at least one finished run: what sections of its report are made from."""
+
+    name: str
+    question: str
+    varied: tuple[str, ...]
+    """The dotted paths of its grid."""
+    results: tuple[Result, ...]
+    """Of the finished runs, in the order of the grid."""
+    folders: Mapping[str, Path]
+    """Result.run → the run's folder, with `result.json`, `embeddings.safetensors` and `model.safetensors`."""
 
 
 def to_json(result: Result) -> str:

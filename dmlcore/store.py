@@ -25,6 +25,7 @@ EVIDENCE = "evidence.safetensors"
 UNTRAINED_EVIDENCE = "untrained.safetensors"
 PROBE = "probe.json"
 FAILURE = "failure.txt"
+TRACEBACK = "traceback.txt"
 
 
 def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
@@ -72,10 +73,17 @@ class RunFolder:
         """Keeps why the run stopped, for the report."""
         write_atomically(self.partial / FAILURE, lambda path: path.write_text(reason, encoding="utf-8"))
 
+    def note_traceback(self, text: str) -> Path:
+        """Keeps where a plugin failed, for its author; gives the file."""
+        path = self.partial / TRACEBACK
+        write_atomically(path, lambda scratch: scratch.write_text(text, encoding="utf-8"))
+        return path
+
     def complete(self, result: Result) -> None:
         """Stores the result and gives the folder its final name."""
         write_atomically(self.partial / RESULT, lambda path: path.write_text(to_json(result), encoding="utf-8"))
-        (self.partial / FAILURE).unlink(missing_ok=True)
+        for name in (FAILURE, TRACEBACK):
+            (self.partial / name).unlink(missing_ok=True)
         self.partial.rename(self.final)
 
     def copy(self, other: RunFolder) -> None:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from attrs import evolve
 
+from dmlcore.blame import blamed_on, named
+from dmlcore.components import SectionConfig
 from dmlcore.engine.splits import load_data
-from dmlcore.errors import DataError
+from dmlcore.errors import DataError, DmlcoreError, PluginError
+from dmlcore.report.blocks import Section
 from dmlcore.report.material import StudyMaterial, gather
+from dmlcore.results import StudyResults
 from dmlcore.store import Store
 from dmlcore.study.fingerprint import probe_fingerprint
 from dmlcore.study.schema import Run, StudyFile
@@ -28,14 +33,29 @@ def study_material(file: StudyFile, store: Store) -> StudyMaterial:
         images_at_hand(file),
     )
     wanted = probe_fingerprint(file.probe) if file.probe else None
-    return material if material.probe and material.probe.fingerprint == wanted else evolve(material, probe=None)
+    probe = material.probe if material.probe and material.probe.fingerprint == wanted else None
+    return evolve(material, probe=probe, additions=tuple(partial(_section, section) for section in study.sections))
+
+
+def _section(config: SectionConfig, study: StudyResults) -> Section | None:
+    """The section of a plugin. Raises PluginError, which names it, whatever goes wrong there."""
+    try:
+        with blamed_on(config, "build"):
+            section: object = config.build(study)
+            if section is not None and not isinstance(section, Section):
+                raise TypeError(f"it must give a dmlcore.Section or None, not {section!r}")
+            return section
+    except PluginError:
+        raise
+    except DmlcoreError as error:
+        raise PluginError(f"The {named(config)}: {error}") from error
 
 
 def images_at_hand(file: StudyFile) -> LabelledImages | None:
     """The study's test images; None where they are not on this machine, or nothing is to be run."""
     try:
         return load_data(file.every_run[0]).test if file.every_run else None
-    except DataError:
+    except (DataError, PluginError):
         return None
 
 

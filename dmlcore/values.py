@@ -96,6 +96,11 @@ class SamplerContext:
     batch_size: int
     epoch: int
     generator: np.random.Generator
+    seen: Embeddings | None = None
+    """Each training image's embedding (N, D) as the last batch that held it gave it, augmented and in training mode;
+    a row of NaN where none has. For samplers with `needs_embeddings` alone; None before the first epoch, and where
+    batches are looked at and not trained on, as `dmlcore check`, `dmlcore plan` and a probe do.
+    """
 
 
 @frozen

@@ -9,6 +9,7 @@ from dmlcore import describe
 from dmlcore.components import KINDS
 from dmlcore.discovery import discover
 from dmlcore.registry import Registry
+from dmlcore.study.schema import Study
 from dmlcore.study.tables import TABLES
 
 PAGE = Path(__file__).with_name("reference.md")
@@ -40,7 +41,7 @@ def _title(table: str) -> str:
 
 def _body(cls: type) -> str:
     text = inspect.getdoc(cls) or ""
-    return f"{text}\n\n{describe.markdown(cls)}" if describe.options(cls) else text
+    return f"{text}\n\n{describe.markdown(cls, inner=cls is not Study)}" if describe.options(cls) else text
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.shell_completion import BashComplete
 from click.testing import CliRunner, Result
 
 from dmlcore import cli
@@ -89,8 +90,8 @@ def test_ctrl_c_says_how_to_go_on(invoke: Any, monkeypatch: pytest.MonkeyPatch) 
 def test_a_failed_run_is_reported_and_ends_with_an_error_code(invoke: Any) -> None:
     grid = 'grid={loss=[{use="nan"}, {use="pair"}]}'
     result = invoke("run", "toy.toml", "--set", grid, "--set", "seeds=[0]", "--observer", "recording", code=1)
-    assert "failed loss=nan seed=0: The loss became nan in step 1 of epoch 1." in result.stdout
-    assert "loss=nan seed=0: The loss became nan" in Path("runs/toy/report.md").read_text()
+    assert "failed loss=nan seed=0: The loss 'nan' became nan in step 1 of epoch 1." in result.stdout
+    assert "loss=nan seed=0: The loss 'nan' became nan" in Path("runs/toy/report.md").read_text()
     state = [
         line.split()[1]
         for line in invoke("check", "toy.toml", "--set", grid, "--set", "seeds=[0]").stdout.splitlines()
@@ -135,6 +136,17 @@ def test_check_finds_what_the_run_would_meet(invoke: Any) -> None:
     assert error.endswith("samples_per_class. The smallest batch size that works is 6.\n")
 
 
+@pytest.mark.parametrize(("begun", "names"), [("ba", ["balanced"]), ("tra", ["training", "transforms"]), ("zebra", [])])
+def test_the_shell_completes_what_is_described(invoke: Any, begun: str, names: list[str]) -> None:
+    complete = BashComplete(cli.main, {}, "dmlcore", "_DMLCORE_COMPLETE").get_completions
+    assert [item.value for item in complete(["describe"], begun)] == names
+
+
+def test_the_shell_completes_paths_of_studies(invoke: Any) -> None:
+    complete = BashComplete(cli.main, {}, "dmlcore", "_DMLCORE_COMPLETE").get_completions
+    assert [item.type for item in complete(["run"], "stud")] == ["file"]
+
+
 def test_describe_a_component_a_table_and_nothing(invoke: Any) -> None:
     assert invoke("describe", "pair").stdout.startswith("loss pair  [toys 1.0]\n\nA plain pair loss.\n\nmargin = 0.5\n")
     assert invoke("describe", "training").stdout.startswith("[training]\n\nThe train loop.\n\nepochs = 40\n")
@@ -154,6 +166,8 @@ GLYPHS = str(Path(__file__).parents[1] / "studies" / "quickstart.toml")
     [
         ["list-plugins"],
         ["describe", "triplet"],
+        ["describe", "loss.miner"],
+        ["schema"],
         ["check", GLYPHS],
         ["report", GLYPHS],
         ["data", "check", "glyphs", "--set", "classes=4"],

@@ -169,6 +169,27 @@ class Balanced(SamplerConfig):
 
 
 @frozen
+class Spread(Balanced):
+    """Whole classes, those whose images lie farthest apart first."""
+
+    name = "spread"
+    needs_embeddings = True
+    contexts: ClassVar[list[Any]] = []
+
+    def build(self, context: Any) -> Iterator[list[int]]:
+        self.contexts.append(context)
+        if context.seen is None:
+            yield from super().build(context)
+            return
+        classes = np.unique(context.labels)
+        deviations = [np.nanstd(context.seen.vectors[context.labels == label]) for label in classes]
+        wide = classes[np.argsort(deviations)[::-1]][: context.batch_size // self.each]
+        images = [context.generator.permutation(np.flatnonzero(context.labels == label)) for label in wide]
+        for start in range(0, min(map(len, images)) - self.each + 1, self.each):
+            yield [int(index) for each in images for index in each[start : start + self.each]]
+
+
+@frozen
 class Nearest(EvaluatorConfig):
     """Recall@1 by the whole product; small data only."""
 
@@ -241,7 +262,7 @@ class Recording(ObserverConfig):
 
 
 SOURCE = PluginSource("toys", "1.0", "toys")
-COMPONENTS = (Squares, Tiny, Pair, Nan, Collapse, HardPairs, Balanced, Nearest, Hits, Recording)
+COMPONENTS = (Squares, Tiny, Pair, Nan, Collapse, HardPairs, Balanced, Spread, Nearest, Hits, Recording)
 REGISTRY = Registry(tuple(Offer(component, SOURCE) for component in COMPONENTS))
 
 STUDY = """\

@@ -20,7 +20,7 @@ def check(studies: Sequence[Path], overrides: Sequence[str], root: Path) -> None
     from dmlcore.store import Store
     from dmlcore.study.load import load_study
 
-    registry = installed()
+    registry = installed(studies, overrides)
     for path in studies:
         file = load_study(path, registry, overrides)
         if file.needs:

@@ -25,7 +25,7 @@ def notebook(study: Path, overrides: Sequence[str], root: Path, output: Path | N
     from dmlcore.study.load import load_study
 
     need()
-    file = load_study(study, installed(), overrides)
+    file = load_study(study, installed([study], overrides), overrides)
     path = output or Path(f"{file.study.name}.ipynb")
     make_notebook(file, overrides, path, root if execute else None, click.echo)
     click.echo(f"Notebook: {path}")

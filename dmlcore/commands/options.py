@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,9 +23,10 @@ SET = click.option(
 )
 
 
-def installed() -> Registry:
-    """Every component that is installed."""
+def installed(studies: Sequence[Path] = (), overrides: Sequence[str] = ()) -> Registry:
+    """Every component that is installed; a plugin that all the studies disable is not even loaded."""
     from dmlcore.discovery import discover
     from dmlcore.registry import Registry
+    from dmlcore.study.plugins import disabled_by_all
 
-    return Registry.of(discover())
+    return Registry.of(discover(disabled_by_all(studies, overrides)))

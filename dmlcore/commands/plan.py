@@ -38,7 +38,7 @@ def plan(studies: Sequence[Path], overrides: Sequence[str], root: Path) -> None:
     from dmlcore.engine.planning import Planner
     from dmlcore.store import Store
 
-    registry, store = installed(), Store(root)
+    registry, store = installed(studies, overrides), Store(root)
     files = [_loaded(path, registry, overrides, store) for path in studies]
     planner = Planner(store)
     console = Console(width=None if sys.stdout.isatty() else 160)
@@ -118,9 +118,10 @@ def _measured(measurement: Measurement) -> str:
     """What was timed, with which settings."""
     study, pace = measurement.run.study, measurement.pace
     size = study.training.batch_size
+    weights = f" Weights: {pace.weights}." if pace.weights else ""
     return (
         f"Measured: {point_label({'backbone': measurement.run.settings['backbone'], 'loss': study.loss.name})},"
         f" {pace.step_seconds:.3g} s a step of {counted(size, 'image')}, {1000 * pace.image_seconds:.3g} ms an image"
         f" embedded, {duration(pace.measurement_seconds(pace.test_images))} to embed and measure"
-        f" {pace.test_images:,} test images."
+        f" {pace.test_images:,} test images.{weights}"
     )

@@ -9,51 +9,39 @@ from dmlcore.commands.options import installed
 
 @click.command("list-plugins")
 @click.option("-v", "--verbose", is_flag=True, help="Show the traceback of plugins that failed.")
-def list_plugins(verbose: bool) -> None:
-    """List every installed component and the plugin that it comes from."""
-    from dmlcore.components import KINDS
-    from dmlcore.describe import summary
+@click.option("--json", "for_tools", is_flag=True, help="Print all of it as JSON.")
+def list_plugins(verbose: bool, for_tools: bool) -> None:
+    """List every installed component, and the plugins that they come from with their state."""
+    from dmlcore.commands.plugin_table import as_json, show
     from dmlcore.discovery import discover
-    from dmlcore.registry import Registry
 
     plugins = discover()
-    registry = Registry.of(plugins)
-    rows = {
-        kind: [(o.component.name, o.source.distribution, o.source.version, summary(o.component)) for o in offers]
-        for kind in KINDS
-        if (offers := list(registry.of_kind(kind)))
-    }
-    widths = [max(len(row[column]) for kind in rows for row in rows[kind]) for column in range(3)] if rows else []
-    for kind, lines in rows.items():
-        click.secho(kind, bold=True)
-        for *columns, about in lines:
-            aligned = (f"{text:<{width}}" for text, width in zip(columns, widths, strict=True))
-            click.echo(f"  {'  '.join(aligned)}  {about}")
-    for failed in plugins.failed:
-        click.secho(f"not usable: {failed.source.key} {failed.source.version}", fg="red")
-        click.echo(f"  {failed.reason}")
-        if verbose:
-            click.echo(failed.traceback)
+    if for_tools:
+        click.echo(as_json(plugins))
+    else:
+        show(plugins, verbose)
+
+
+def _names(_context: click.Context, _argument: click.Parameter, begun: str) -> list[str]:
+    """What `describe` explains and begins so, for the completion of the shell."""
+    from dmlcore.study.tables import TABLES
+
+    names = {*TABLES, *(offer.component.name for offer in installed().offers)}
+    return sorted(name for name in names if name.startswith(begun))
 
 
 @click.command()
-@click.argument("name")
-def describe(name: str) -> None:
-    """Explain a component, or a table of the study file such as `training`, and its options."""
-    from dmlcore import describe as descriptions
-    from dmlcore.errors import UnknownComponentError
-    from dmlcore.study.tables import TABLES
-    from dmlcore.wording import did_you_mean
+@click.argument("path", shell_complete=_names)
+def describe(path: str) -> None:
+    """Explain a component, a kind of component, a table of the study file, or one option of these.
 
-    registry = installed()
-    found = [o for o in registry.offers if name in (o.component.name, o.full_name)]
-    if name in TABLES:
-        click.echo(f"[{name}]\n\n{descriptions.text(TABLES[name])}")
-    for offer in found:
-        source = f"{offer.source.distribution} {offer.source.version}"
-        click.echo(f"{offer.component.kind} {offer.component.name}  [{source}]\n\n{descriptions.text(offer.component)}")
-    if not found and name not in TABLES:
-        known = [*TABLES, *(offer.component.name for offer in registry.offers)]
-        raise UnknownComponentError(
-            f"nothing is named {name!r}.{did_you_mean(name, known)} See `dmlcore list-plugins`."
-        )
+    \b
+    dmlcore describe loss                 all losses
+    dmlcore describe triplet              one component
+    dmlcore describe triplet.miner        one option, and what it takes
+    dmlcore describe training             a table of the study file
+    dmlcore describe training.batch_size  one option of it
+    """
+    from dmlcore.study.paths import explain
+
+    click.echo(explain(path, installed()))

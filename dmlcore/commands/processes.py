@@ -44,7 +44,7 @@ def _help(studies: Sequence[Path], overrides: Sequence[str], root: Path) -> None
     from dmlcore.study.load import load_study
 
     multiprocessing.set_start_method(None, force=True)  # spawned itself, it would spawn every process that loads images
-    registry, store = installed(), Store(root)
+    registry, store = installed(studies, overrides), Store(root)
     with suppress(DmlcoreError, KeyboardInterrupt):
         for path in studies:
             file = load_study(path, registry, overrides, store)

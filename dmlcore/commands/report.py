@@ -45,7 +45,7 @@ def report(studies: Sequence[Path], outputs: Sequence[Path], overrides: Sequence
 
     for path in outputs:
         check_format(path)
-    registry, store = installed(), Store(root)
+    registry, store = installed(studies, overrides), Store(root)
     files = [load_study(path, registry, overrides, store) for path in studies]
     if not outputs:
         for file in files:
@@ -83,7 +83,8 @@ def _show(material: StudyMaterial) -> None:
         console.print(rich_table(study_table(material), material.question or material.name))
     for label, reason in material.failures.items():
         console.print(Text.assemble(("failed", "red"), f" {label}: {reason}"))
-    for text in dict.fromkeys(text for result in material.results for text in result.warnings):
+    told = [text for result in material.results for text in result.warnings]
+    for text in dict.fromkeys([*told, *material.added.failures]):
         console.print(Text.assemble(("note", "yellow"), f" {text}"))
 
 

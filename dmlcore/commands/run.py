@@ -52,7 +52,7 @@ def run(
     from dmlcore.study.best import in_order_of_need
     from dmlcore.study.load import load_study, smoke_study
 
-    registry = installed()
+    registry = installed(studies, overrides)
     files = in_order_of_need(load_study(path, registry, overrides) for path in studies)
     if smoke:
         files = [smoke_study(file, registry) for file in files]

@@ -11,6 +11,7 @@ import attrs
 from attrs import frozen
 from filelock import FileLock, Timeout
 
+from dmlcore.blame import blamed_on, named
 from dmlcore.components import DatasetConfig
 from dmlcore.data.meter import Meter
 from dmlcore.data.space import require_space
@@ -26,7 +27,8 @@ Splits = dict[Split, LabelledImages]
 
 def load_splits(dataset: DatasetConfig) -> Splits:
     """Both splits of a data set. Raises DataError."""
-    return {split: dataset.load(split) for split in SPLITS}
+    with blamed_on(dataset, "load"):
+        return {split: dataset.load(split) for split in SPLITS}
 
 
 def amounts(splits: Splits) -> str:
@@ -44,11 +46,12 @@ def below(dataset: DatasetConfig, root: Path) -> DatasetConfig:
 
 def source_of(dataset: DatasetConfig) -> Source:
     """Raises DataError where a data set has no source, PluginError where it breaks the contract of those that have."""
-    source = dataset.source()
+    with blamed_on(dataset, "source"):
+        source = dataset.source()
     if source is None:
         raise DataError(f"The data set {dataset.name!r} names no source: there is nothing to fetch or to import.")
     if "root" not in attrs.fields_dict(type(dataset)):
-        raise PluginError(f"The data set {dataset.name!r} names a source, but has no option `root`.")
+        raise PluginError(f"The {named(dataset)} names a source, but has no option `root`.")
     return source
 
 

@@ -2,39 +2,44 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 
 import numpy as np
 
+from dmlcore.blame import blamed_on, named
 from dmlcore.components import LossConfig, SamplerConfig
 from dmlcore.engine.seeding import generator
 from dmlcore.errors import PluginError, StudyError, TrainingError
 from dmlcore.study.schema import Run
-from dmlcore.values import SamplerContext
+from dmlcore.values import Embeddings, SamplerContext
 
 Batches = list[list[int]]
 
 
-def epoch_batches(run: Run, labels: np.ndarray, epoch: int) -> Batches:
+def epoch_batches(run: Run, labels: np.ndarray, epoch: int, seen: Embeddings | None = None) -> Batches:
     """The batches of one epoch, as lists of indices into labels (N,).
+
+    seen: the embeddings of the epochs before, for a sampler that needs them.
 
     Raises StudyError where the sampler gives none, PluginError where it gives indices outside the data, and
     TrainingError where the loss can't use a batch.
     """
-    batches = sampled_batches(run, labels, epoch)
+    batches = sampled_batches(run, labels, epoch, seen)
     for batch in batches:
         check_batch(run.study.loss, labels[batch])
     return batches
 
 
-def sampled_batches(run: Run, labels: np.ndarray, epoch: int) -> Batches:
+def sampled_batches(run: Run, labels: np.ndarray, epoch: int, seen: Embeddings | None = None) -> Batches:
     """The batches of one epoch as the sampler gives them, whether or not the loss can use them.
 
-    Raises StudyError where it gives none, PluginError where it gives indices outside the data.
+    Raises StudyError where it gives none, PluginError where it fails or gives indices outside the data.
     """
     study = run.study
-    context = SamplerContext(labels, study.training.batch_size, epoch, generator(run.seed, "sampler", epoch))
-    batches = [[int(index) for index in batch] for batch in study.sampler.build(context)]
+    context = SamplerContext(labels, study.training.batch_size, epoch, generator(run.seed, "sampler", epoch), seen)
+    with blamed_on(study.sampler, "build"):
+        batches = [[operator.index(index) for index in batch] for batch in study.sampler.build(context)]
     batches = batches[: study.training.max_steps]
     if not batches:
         raise StudyError(
@@ -49,7 +54,7 @@ def _check_indices(sampler: SamplerConfig, batches: Batches, count: int) -> None
     for number, batch in enumerate(batches, start=1):
         if not batch or min(batch) < 0 or max(batch) >= count:
             raise PluginError(
-                f"The sampler {sampler.name!r} gives a batch (number {number}) that is empty or has an index"
+                f"The {named(sampler)} gives a batch (number {number}) that is empty or has an index"
                 f" outside 0 … {count - 1}."
             )
 

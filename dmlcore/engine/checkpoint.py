@@ -20,7 +20,7 @@ CHECKPOINT = "checkpoint.pt"
 
 @define
 class TrainingState:
-    """How far a run has come. Tensors are in `trainer` and `best_model`; the rest is plain."""
+    """How far a run has come. Tensors are in `trainer`, `best_model` and `seen`; the rest is plain."""
 
     data: Mapping[str, Any]
     """Facts of the data, to see that it is still the same after a resumption."""
@@ -35,6 +35,8 @@ class TrainingState:
     best_epoch: int | None = None
     best_model: Mapping[str, Any] | None = None
     """The network of the best epoch on the validation classes, where the study selects by them."""
+    seen: torch.Tensor | None = None
+    """(N, D): `SamplerContext.seen`, where the sampler needs it."""
 
     @property
     def epoch(self) -> int:
@@ -43,13 +45,15 @@ class TrainingState:
 
 
 _PLAIN = ("data", "baseline", "baseline_geometry", "notes", "seconds", "best_epoch")
+_TENSORS = ("best_model", "seen")
 
 
 def save(state: TrainingState, folder: Path) -> None:
     """Puts the state in the place of the last one."""
     plain = {name: getattr(state, name) for name in _PLAIN}
     plain["curve"] = [attrs.asdict(epoch) for epoch in state.curve]
-    payload = {"plain": json.dumps(plain), "trainer": dict(state.trainer), "best_model": state.best_model}
+    tensors = {name: getattr(state, name) for name in _TENSORS}
+    payload = {"plain": json.dumps(plain), "trainer": dict(state.trainer), **tensors}
     write_atomically(folder / CHECKPOINT, lambda path: torch.save(payload, path))
 
 
@@ -62,7 +66,7 @@ def load(folder: Path) -> TrainingState | None:
         payload = torch.load(path, map_location="cpu", weights_only=True)
         plain = json.loads(payload["plain"])
         plain["curve"] = [EpochSummary(**epoch) for epoch in plain["curve"]]
-        return TrainingState(**plain, trainer=payload["trainer"], best_model=payload["best_model"])
+        return TrainingState(**plain, trainer=payload["trainer"], **{name: payload.get(name) for name in _TENSORS})
     except Exception as error:
         raise DmlcoreError(
             f"{path}: the checkpoint can't be read ({error}). Remove it to train this run anew."

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from dmlcore.blame import blamed_on
 from dmlcore.engine.loading import embedding_loader, eval_transform, resolve_device, to_batch
 from dmlcore.engine.model import EmbeddingModel
 from dmlcore.study.schema import Study, Transforms
@@ -62,7 +63,10 @@ class SplitEmbedder:
         done, total = 0, len(self._images.labels)
         for images in self._loaded():
             batch = to_batch(images, self.device, self._study.training.channels_last)
-            with autocast(self._study, self.device):
+            with (
+                blamed_on(self._study.backbone, "forward", (torch.OutOfMemoryError,)),
+                autocast(self._study, self.device),
+            ):
                 vectors = embed(batch)
             parts.append(vectors.float().cpu().numpy())
             done += len(images)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from dmlcore.blame import blamed_on, named
 from dmlcore.components import EvaluatorConfig, MetricWarning
 from dmlcore.errors import DataError, MeasurementError, PluginError, TrainingError
 from dmlcore.neighbors import VectorError
@@ -38,8 +40,8 @@ def measure(
     for evaluator in evaluators:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", MetricWarning)
-            with _refusals(evaluator), watched_by(partial(watch, evaluator.name)):
-                values = evaluator.evaluate(embeddings, gallery)
+            with _refusals(evaluator, "evaluate"), watched_by(partial(watch, evaluator.name)):
+                values = _mapping(evaluator, "evaluate", evaluator.evaluate(embeddings, gallery))
         metrics |= {f"{evaluator.name}/{name}": _number(evaluator, name, value) for name, value in values.items()}
         notes += [f"{evaluator.name}: {note.message}" for note in caught if issubclass(note.category, MetricWarning)]
         for note in caught:
@@ -57,8 +59,8 @@ def per_query(
     """
     queries: dict[str, npt.NDArray[np.float64]] = {}
     for evaluator in evaluators:
-        with _refusals(evaluator):
-            values = evaluator.per_query(embeddings, gallery)
+        with _refusals(evaluator, "per_query"):
+            values = _mapping(evaluator, "per_query", evaluator.per_query(embeddings, gallery))
         for name, each in values.items():
             queries[f"{evaluator.name}/{name}"] = _one_a_query(evaluator, name, each, len(embeddings))
     return queries
@@ -79,27 +81,34 @@ def of_a_network() -> Iterator[None]:
 
 
 @contextmanager
-def _refusals(evaluator: EvaluatorConfig) -> Iterator[None]:
+def _refusals(evaluator: EvaluatorConfig, where: str) -> Iterator[None]:
     try:
-        yield
+        with blamed_on(evaluator, where, passing=(ValueError,)):
+            yield
     except ValueError as error:
         raise MeasurementError(f"{evaluator.name}: {error}.", of_values=isinstance(error, VectorError)) from error
+
+
+def _mapping(evaluator: EvaluatorConfig, method: str, values: object) -> Mapping[str, Any]:
+    if not isinstance(values, Mapping):
+        raise PluginError(f"The {named(evaluator)} must give metric names with values in {method}, not {values!r}.")
+    return values
 
 
 def _one_a_query(evaluator: EvaluatorConfig, name: str, values: np.ndarray, count: int) -> npt.NDArray[np.float64]:
     numbers = np.asarray(values)
     if numbers.shape != (count,) or numbers.dtype.kind not in "biuf" or np.isinf(numbers).any():
         raise PluginError(
-            f"The evaluator {evaluator.name!r} gives {name!r} by query as {numbers.dtype} {numbers.shape}; it must be"
+            f"The {named(evaluator)} gives {name!r} by query as {numbers.dtype} {numbers.shape}; it must be"
             f" one number for each of the {count:,} queries, finite, or NaN for a query that is left out."
         )
     return numbers.astype(np.float64)
 
 
-def _number(evaluator: EvaluatorConfig, name: str, value: float) -> float:
-    number = float(value)
+def _number(evaluator: EvaluatorConfig, name: str, value: object) -> float:
+    number = float(value) if isinstance(value, int | float | np.number) else math.nan
     if not math.isfinite(number):
-        raise PluginError(f"The evaluator {evaluator.name!r} gives {number} for {name!r}; a metric must be finite.")
+        raise PluginError(f"The {named(evaluator)} gives {value!r} for {name!r}; a metric must be a finite number.")
     return number
 
 

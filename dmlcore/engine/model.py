@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from dmlcore.blame import blamed_on, named
+from dmlcore.components import Component
 from dmlcore.engine.seeding import derive_seed, seed_torch
 from dmlcore.errors import PluginError
 from dmlcore.study.schema import EmbeddingHead, Run, Study
@@ -22,7 +24,7 @@ class EmbeddingModel(nn.Module):
         self.backbone = backbone
         self.pooling = head.pooling
         self.normalize = head.normalize
-        self.feature_dim = _feature_dim(backbone)
+        self.feature_dim = int(backbone.feature_dim)  # type: ignore[arg-type]
         self.norm = nn.LayerNorm(self.feature_dim, elementwise_affine=False) if head.layer_norm else nn.Identity()
         self.linear = nn.Identity() if head.dim == "features" else nn.Linear(self.feature_dim, head.dim)
         self.embedding_dim = self.feature_dim if head.dim == "features" else head.dim
@@ -52,16 +54,28 @@ def build_model(run: Run) -> EmbeddingModel:
     """
     study = run.study
     seed_torch(run.seed, "initial weights")
-    backbone = study.backbone.build(BackboneContext(feature_map=study.embedding.pooling is not None))
+    with blamed_on(study.backbone, "build"):
+        backbone = study.backbone.build(BackboneContext(feature_map=study.embedding.pooling is not None))
+    _check_module(study.backbone, backbone)
+    if not isinstance(getattr(backbone, "feature_dim", None), int) or not isinstance(
+        getattr(backbone, "input_spec", None), InputSpec
+    ):
+        raise PluginError(
+            f"The module of the {named(study.backbone)} needs the attributes feature_dim (int) and"
+            " input_spec (InputSpec)."
+        )
     model = EmbeddingModel(backbone, study.embedding)
     _check_backbone(study, model)
     return model
 
 
 def build_loss(run: Run, embedding_dim: int, num_classes: int) -> nn.Module:
-    """The run's loss, its parameters drawn by the run's seed."""
+    """The run's loss, its parameters drawn by the run's seed. Raises PluginError where it can't be built."""
     seed_torch(run.seed, "loss")
-    return run.study.loss.build(LossContext(embedding_dim, num_classes, derive_seed(run.seed, "loss")))
+    with blamed_on(run.study.loss, "build"):
+        loss = run.study.loss.build(LossContext(embedding_dim, num_classes, derive_seed(run.seed, "loss")))
+    _check_module(run.study.loss, loss)
+    return loss
 
 
 def pooled(feature_map: Tensor, pooling: Literal["avg", "max", "avg+max"]) -> Tensor:
@@ -70,11 +84,9 @@ def pooled(feature_map: Tensor, pooling: Literal["avg", "max", "avg+max"]) -> Te
     return {"avg": average, "max": largest, "avg+max": average + largest}[pooling]
 
 
-def _feature_dim(backbone: nn.Module) -> int:
-    dim = getattr(backbone, "feature_dim", None)
-    if not isinstance(dim, int) or not isinstance(getattr(backbone, "input_spec", None), InputSpec):
-        raise PluginError("A backbone's module needs the attributes feature_dim (int) and input_spec (InputSpec).")
-    return dim
+def _check_module(component: Component, built: object) -> None:
+    if not isinstance(built, nn.Module):
+        raise PluginError(f"The {named(component)} must build a torch.nn.Module, not {built!r}.")
 
 
 def _check_backbone(study: Study, model: EmbeddingModel) -> None:
@@ -84,16 +96,14 @@ def _check_backbone(study: Study, model: EmbeddingModel) -> None:
     model.eval()
     with torch.inference_mode():
         try:
-            features = model.backbone(torch.zeros(1, 3, size, size))
+            with blamed_on(study.backbone, "forward", passing=(RuntimeError, AssertionError)):
+                features = model.backbone(torch.zeros(1, 3, size, size))
         except (RuntimeError, AssertionError) as error:
             reason = str(error).strip().splitlines()[0]
-            raise PluginError(
-                f"The backbone {study.backbone.name!r} can't take images of {size} px: {reason}"
-            ) from None
+            raise PluginError(f"The {named(study.backbone)} can't take images of {size} px: {reason}") from error
     model.train(mode)
     wanted = 4 if study.embedding.pooling else 2
-    if features.ndim != wanted or features.shape[1] != model.feature_dim:
+    shape = tuple(features.shape) if isinstance(features, Tensor) else ()
+    if len(shape) != wanted or shape[1] != model.feature_dim:
         what = f"a feature map (1, {model.feature_dim}, h, w)" if wanted == 4 else f"features (1, {model.feature_dim})"
-        raise PluginError(
-            f"The backbone {study.backbone.name!r} gives {tuple(features.shape)} where {what} is expected."
-        )
+        raise PluginError(f"The {named(study.backbone)} gives {shape or repr(features)} where {what} is expected.")

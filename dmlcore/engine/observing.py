@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Iterable
 
 import pluggy
 
+from dmlcore.blame import named
 from dmlcore.components import ObserverConfig
-from dmlcore.errors import PluginError
+from dmlcore.errors import DmlcoreError, PluginError
 from dmlcore.hookspecs import GROUP, RunSpecs
 from dmlcore.results import Result
 from dmlcore.values import EpochSummary, Evaluation, Progress, RunInfo
@@ -23,8 +25,14 @@ class Observers:
         self._run = run
         self._managers: dict[str, pluggy.PluginManager] = {}
         self.warnings: list[str] = []
-        for config in configs:
-            self._managers[config.name] = _manager(config, run)
+        self._configs = {config.name: config for config in configs}
+        for config in self._configs.values():
+            try:
+                self._managers[config.name] = self._manager(config, run)
+            except DmlcoreError:
+                raise
+            except Exception as error:
+                self._drop(config.name, "build", error)
 
     def start(self) -> None:
         self._send("dmlcore_on_run_start")
@@ -50,20 +58,32 @@ class Observers:
                 getattr(manager.hook, hook)(run=self._run, **event)
             except Exception as error:
                 del self._managers[name]
-                text = f"The observer {name!r} failed in {hook} ({type(error).__name__}: {error}) and was dropped."
-                self.warnings.append(text)
-                _log.warning(text, exc_info=_log.isEnabledFor(logging.DEBUG))
+                self._drop(name, hook, error)
 
-
-def _manager(config: ObserverConfig, run: RunInfo) -> pluggy.PluginManager:
-    """A manager of its own for each observer, so that one can fail without the others."""
-    manager = pluggy.PluginManager(GROUP)
-    manager.add_hookspecs(RunSpecs)
-    watcher = config.build(run)
-    try:
-        manager.register(watcher)
-        manager.check_pending()
-    except pluggy.PluginValidationError as error:
+    def _drop(self, name: str, where: str, error: Exception) -> None:
         text = " ".join(str(error).split())
-        raise PluginError(f"The observer {config.name!r} has a hook or argument that does not exist: {text}") from None
-    return manager
+        self._tell(
+            f"The {named(self._configs[name])} failed in {where} ({type(error).__name__}: {text}) and was dropped.",
+            error,
+        )
+
+    def _tell(self, text: str, error: Exception | None = None) -> None:
+        self.warnings.append(text)
+        _log.warning(text, exc_info=error if _log.isEnabledFor(logging.DEBUG) else None)
+
+    def _manager(self, config: ObserverConfig, run: RunInfo) -> pluggy.PluginManager:
+        """A manager of its own for each observer, so that one can fail without the others."""
+        manager = pluggy.PluginManager(GROUP)
+        manager.add_hookspecs(RunSpecs)
+        observer = config.build(run)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                manager.register(observer)
+                manager.check_pending()
+            except pluggy.PluginValidationError as error:
+                text = " ".join(str(error).split())
+                raise PluginError(f"The {named(config)} has a hook or argument that does not exist: {text}") from None
+        for warning in caught:
+            self._tell(f"The {named(config)} uses what is deprecated: {warning.message}")
+        return manager

@@ -1,19 +1,19 @@
 """Optimiser and learning-rate schedule, from timm's factories.
 
-This is the one module of the core that imports timm: the factories are plain functions of a name and numbers,
+The core imports timm here and in `averaging` alone: the factories are plain functions of a name and numbers,
 and a kind of component of their own would only forward to them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import torch
 from torch import nn
 
 from dmlcore.engine.model import EmbeddingModel
-from dmlcore.errors import StudyError
+from dmlcore.errors import PluginError, StudyError
 from dmlcore.study.schema import Optimizer, Study, Training
 from dmlcore.wording import did_you_mean
 
@@ -36,16 +36,19 @@ def check_optimizer(name: str) -> None:
 def build_optimizer(settings: Optimizer, model: EmbeddingModel, loss: nn.Module) -> torch.optim.Optimizer:
     """An optimiser with one group each for backbone, head and loss, named so.
 
-    Raises StudyError where timm has no such optimiser, or not with these settings.
+    With `layer_decay` the backbone has one a layer, and parts of the loss with rates of their own are apart.
+
+    Raises StudyError where timm has no such optimiser, or not with these settings, and where the backbone does not say
+    its layers.
     """
     from timm.optim import create_optimizer_v2
 
     check_optimizer(settings.name)
     rate = settings.learning_rate
     groups = [
-        _group("backbone", model.backbone.parameters(), rate, settings.weight_decay),
+        *_backbone_groups(settings, model.backbone),
         _group("head", model.linear.parameters(), settings.head_learning_rate or rate, settings.weight_decay),
-        _group("loss", loss.parameters(), settings.loss_learning_rate or 100 * rate, 0.0),
+        *_loss_groups(loss, settings.loss_learning_rate or 100 * rate),
     ]
     options = {} if settings.momentum is None else {"momentum": settings.momentum}
     try:
@@ -58,6 +61,46 @@ def build_optimizer(settings: Optimizer, model: EmbeddingModel, loss: nn.Module)
         )
     except (TypeError, ValueError) as error:
         raise StudyError(f"optimizer.name = {settings.name!r} can't be made with these settings: {error}.") from None
+
+
+def _loss_groups(loss: nn.Module, rate: float) -> list[dict[str, Any]]:
+    """The loss's parameters, those of each child in its `rate_factors` apart."""
+    factors: Mapping[str, float] = getattr(loss, "rate_factors", {})
+    parts = {name: list(loss.get_submodule(name).parameters()) for name in factors}
+    apart = {id(parameter) for parameters in parts.values() for parameter in parameters}
+    rest = [parameter for parameter in loss.parameters() if id(parameter) not in apart]
+    return [
+        _group("loss", rest, rate, 0.0),
+        *(_group(f"loss.{name}", parameters, rate * factors[name], 0.0) for name, parameters in parts.items()),
+    ]
+
+
+def _backbone_groups(settings: Optimizer, backbone: nn.Module) -> list[dict[str, Any]]:
+    """The backbone's groups, from the output to the input: the first has the learning rate itself.
+
+    timm's schedules take `initial_lr` through the epochs, and multiply what comes out by `lr_scale`.
+    """
+    rate, weight_decay = settings.learning_rate, settings.weight_decay
+    if settings.layer_decay is None:
+        return [_group("backbone", backbone.parameters(), rate, weight_decay)]
+    groups = []
+    for depth, (number, layer) in enumerate(reversed(list(enumerate(_layers(backbone))))):
+        scale = settings.layer_decay**depth
+        group = _group(f"backbone layer {number}", layer, rate * scale, weight_decay)
+        groups.append(group | {"initial_lr": rate, "lr_scale": scale})
+    return groups
+
+
+def _layers(backbone: nn.Module) -> Sequence[Sequence[nn.Parameter]]:
+    layer_groups = getattr(backbone, "layer_groups", None)
+    if layer_groups is None:
+        raise StudyError(
+            "optimizer.layer_decay: this backbone does not say which parameters are a layer. Leave it out."
+        )
+    layers: Sequence[Sequence[nn.Parameter]] = layer_groups()
+    if sorted(id(parameter) for layer in layers for parameter in layer) != sorted(map(id, backbone.parameters())):
+        raise PluginError("The backbone's `layer_groups` must give each of its parameters once.")
+    return layers
 
 
 def _group(name: str, parameters: Iterable[nn.Parameter], rate: float, weight_decay: float) -> dict[str, Any]:

@@ -50,6 +50,8 @@ class Pace:
     """The stored network without its head."""
     feature_dim: int
     test_images: int
+    weights: str
+    """Where the backbone's weights come from, with their licence, in its own words; empty where it says nothing."""
 
     def measurement_seconds(self, images: int) -> float:
         """Embedding and measuring a split."""
@@ -78,7 +80,13 @@ def measure_pace(run: Run, data: Data) -> Pace:
         backbone_bytes=stored - 4 * head,
         feature_dim=model.feature_dim,
         test_images=len(data.test.labels),
+        weights=_words_of_weights(model),
     )
+
+
+def _words_of_weights(model: EmbeddingModel) -> str:
+    words = (getattr(model.backbone, name, "") for name in ("provenance", "caution"))
+    return "; ".join(filter(None, words))
 
 
 def _time_steps(run: Run, trainer: Trainer, data: Data, transforms: Transforms) -> float:

@@ -82,10 +82,11 @@ def _sampled(run: Run, labels: np.ndarray) -> tuple[Batches, str | None]:
     try:
         return sampled_batches(run, labels, 1), None
     except (StudyError, PluginError) as error:
-        return [], str(error)
-    except Exception as error:  # a sampler may not have thought of a size that only a search asks for
-        sampler, size = run.study.sampler.name, run.study.training.batch_size
-        return [], f"The sampler {sampler!r} breaks at a batch size of {size} ({type(error).__name__}: {error})."
+        if isinstance(error, StudyError) or error.__cause__ is None:
+            return [], str(error)
+        # it failed: a sampler may not have thought of a size that only a search asks for
+        size, why = run.study.training.batch_size, f"{type(error.__cause__).__name__}: {error.__cause__}"
+        return [], f"The sampler {run.study.sampler.name!r} breaks at a batch size of {size} ({why})."
 
 
 def with_batch_size(run: Run, batch_size: int) -> Run:

@@ -12,6 +12,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from dmlcore.blame import named
+from dmlcore.components import LossConfig
 from dmlcore.errors import DmlcoreError, PluginError
 
 RECORDED_STEPS = 16
@@ -35,8 +37,8 @@ class Recorder:
     A figure that a step can't have, such as that of positive pairs where there are none, is left out.
     """
 
-    def __init__(self, loss_name: str, model: nn.Module, loss: nn.Module) -> None:
-        self._loss_name = loss_name
+    def __init__(self, config: LossConfig, model: nn.Module, loss: nn.Module) -> None:
+        self._config = config
         self._model = model
         self._loss = loss
         self._steps: frozenset[int] = frozenset()
@@ -56,7 +58,7 @@ class Recorder:
             return
         embeddings = embeddings.detach()
         figures = {
-            **activity(self._loss_name, self._loss, embeddings, labels),
+            **activity(self._config, self._loss, embeddings, labels),
             **similarity_figures(embeddings.float().cpu().numpy(), labels.cpu().numpy()),
             **gradient_norm(self._model),
         }
@@ -133,8 +135,8 @@ def overlap(positives: npt.NDArray[np.float32], negatives: npt.NDArray[np.float3
     return 1 - int(below + not_above) / (2 * len(positives) * len(negatives))
 
 
-def activity(name: str, module: nn.Module, embeddings: Tensor, labels: Tensor) -> Mapping[str, float]:
-    """What the loss of that name acts on, as shares; nothing where it can't say. NaN is a share that is undefined.
+def activity(config: LossConfig, module: nn.Module, embeddings: Tensor, labels: Tensor) -> Mapping[str, float]:
+    """What a loss acts on, as shares; nothing where it can't say. NaN is a share that is undefined.
 
     Raises PluginError where it fails or gives no shares.
     """
@@ -148,13 +150,13 @@ def activity(name: str, module: nn.Module, embeddings: Tensor, labels: Tensor) -
         raise
     except Exception as error:
         raise PluginError(
-            f"The loss {name!r} fails in `activity` ({type(error).__name__}: {error}). The method tells what the loss"
+            f"The {named(config)} fails in `activity` ({type(error).__name__}: {error}). The method tells what the loss"
             " acts on, for the report: mend it, or take it out of the plugin, and the run goes on without."
         ) from error
     for key, share in shares.items():
         if not (0 <= share <= 1 or math.isnan(share)):
             raise PluginError(
-                f"The loss {name!r} gives {share:g} for {key!r} in `activity`; a share is from 0 to 1, or NaN where"
+                f"The {named(config)} gives {share:g} for {key!r} in `activity`; a share is from 0 to 1, or NaN where"
                 " it is undefined."
             )
     return shares

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from attrs import evolve, frozen
 
+from dmlcore.blame import traceback_of
 from dmlcore.components import ObserverConfig
 from dmlcore.engine import checkpoint
 from dmlcore.engine.loading import resolve_transforms
@@ -16,7 +17,7 @@ from dmlcore.engine.seeding import use_deterministic_algorithms
 from dmlcore.engine.session import Session
 from dmlcore.engine.splits import load_data
 from dmlcore.engine.trainer import Trainer
-from dmlcore.errors import TrainingError
+from dmlcore.errors import PluginError, TrainingError
 from dmlcore.results import Result
 from dmlcore.store import RunFolder, Store
 from dmlcore.study.schema import Run
@@ -27,7 +28,7 @@ _POLL_SECONDS = 1.0
 
 @frozen
 class Failure:
-    """A run that training could not finish, and why."""
+    """A run that could not be finished, through its training or a plugin's fault, and why."""
 
     run: Run
     reason: str
@@ -36,9 +37,9 @@ class Failure:
 def run_study(runs: Sequence[Run], store: Store, observers: Sequence[ObserverConfig]) -> Iterator[Result | Failure]:
     """Makes the runs that are not finished yet, and gives the outcome of each.
 
-    A run that another process is making is left to it, and waited for when nothing else is to be done. A run
-    whose training can't go on is given as a Failure, and the others are made all the same. A run that another study
-    of the store has made already, on the same images, is taken from there.
+    A run that another process is making is left to it, and waited for when nothing else is to be done. A run whose
+    training can't go on, or whose plugin fails, is given as a Failure, and the others are made all the same. A run
+    that another study of the store has made already, on the same images, is taken from there.
     """
     waiting = list(enumerate(runs, start=1))
     while waiting:
@@ -78,6 +79,7 @@ def _taken(run: Run, folder: RunFolder, twin: RunFolder) -> Result:
         run=run.name,
         point=run.point,
         settings=run.settings,
+        components=run.components,
     )
     result = evolve(result, environment={"made_as": made_as, **result.environment})
     folder.copy(twin)
@@ -105,10 +107,13 @@ def _outcome(run: Run, info: RunInfo, folder: RunFolder, configs: Sequence[Obser
     observers.start()
     try:
         result = perform(run, folder, observers)
-    except TrainingError as error:
+    except (TrainingError, PluginError) as error:
         observers.error(error)
-        folder.note_failure(str(error))
-        return Failure(run, str(error))
+        reason = str(error)
+        if isinstance(error, PluginError) and (trace := traceback_of(error)):
+            reason += f" The traceback, for its author: {folder.note_traceback(trace)}"
+        folder.note_failure(reason)
+        return Failure(run, reason)
     except BaseException as error:
         observers.error(error)
         raise

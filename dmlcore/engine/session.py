@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
+import torch
 from attrs import evolve, frozen
 
 from dmlcore.components import LossConfig
@@ -70,6 +72,8 @@ class Session:
             )
         if state.trainer:
             trainer.load_state_dict(state.trainer)
+        if caution := getattr(trainer.model.backbone, "caution", ""):
+            state.notes["weights"] = [caution]
         test = SplitEmbedder(data.test, run.study, transforms)
         validation = SplitEmbedder(data.validation, run.study, transforms) if data.validation else None
         return cls(run, data, transforms, trainer, state, folder, observers, test, validation)
@@ -97,7 +101,7 @@ class Session:
         """Measures the selected network on the test classes, and stores network, embeddings and evidence."""
         start = time.perf_counter()
         if self.state.best_model is not None:
-            self.trainer.model.load_state_dict(self.state.best_model)
+            self.trainer.network.load_state_dict(self.state.best_model)
         epoch = self.state.epoch if self.state.best_epoch is None else self.state.best_epoch
         embeddings = self._embed("test", epoch)
         metrics = self._measure("test", epoch, embeddings)
@@ -110,7 +114,7 @@ class Session:
 
     def _measure_untrained(self) -> None:
         start = time.perf_counter()
-        embeddings = self.test.features(self.trainer.model, self._on_batch("embed", "test images, untrained"))
+        embeddings = self.test.features(self.trainer.network, self._on_batch("embed", "test images, untrained"))
         baseline = self._measure("baseline", 0, embeddings)
         self.state.baseline = baseline
         evidence, self.state.baseline_geometry = self._explain(embeddings)
@@ -121,7 +125,7 @@ class Session:
 
     def _train_epoch(self, epoch: int, loader: TrainLoader) -> EpochSummary:
         labels = self.data.train.labels
-        batches = epoch_batches(self.run, labels, epoch)
+        batches = epoch_batches(self.run, labels, epoch, self._seen())
         images = sum(len(batch) for batch in batches)
         visited = coverage(batches, len(labels))
         if visited < NEARLY_ALL:
@@ -130,7 +134,13 @@ class Session:
         def on_step(done: int, loss: float, rate: float) -> None:
             self.observers.progress(Progress("train", f"epoch {epoch}", done, images, loss, rate))
 
-        figures = self.trainer.train_epoch(epoch, loader.epoch(epoch, batches), on_step)
+        def keep(step: int, embeddings: torch.Tensor) -> None:
+            if self.state.seen is None:
+                self.state.seen = torch.full((len(labels), embeddings.shape[1]), torch.nan)
+            self.state.seen.numpy()[batches[step - 1]] = embeddings.float().cpu()  # of an image that is twice, the last
+
+        on_embeddings = keep if self.run.study.sampler.needs_embeddings else None
+        figures = self.trainer.train_epoch(epoch, loader.epoch(epoch, batches), on_step, on_embeddings)
         return EpochSummary(
             epoch=epoch,
             loss=figures.loss,
@@ -140,10 +150,17 @@ class Session:
             diagnostics={**figures.diagnostics, "coverage": visited},
         )
 
+    def _seen(self) -> Embeddings | None:
+        """The training images as their batches gave them, for a sampler that needs them."""
+        if self.state.seen is None:
+            return None
+        vectors = self.state.seen.numpy().copy()
+        return Embeddings(vectors, np.asarray(self.data.train.labels), tuple(self.data.train.class_names))
+
     def _embed(self, split: str, epoch: int) -> Embeddings:
         embedder = self.test if split == "test" else self.validation
         assert embedder is not None
-        return embedder.embeddings(self.trainer.model, self._on_batch("embed", f"{split} images, epoch {epoch}"))
+        return embedder.embeddings(self.trainer.network, self._on_batch("embed", f"{split} images, epoch {epoch}"))
 
     def _on_batch(self, stage: Any, label: str) -> Any:
         return lambda done, total: self.observers.progress(Progress(stage, label, done, total))
@@ -176,7 +193,7 @@ class Session:
         best_summary = None if best is None else self.state.curve[best].validation
         if best_summary is None or summary.validation[metric] > best_summary[metric]:
             self.state.best_epoch = summary.epoch
-            self.state.best_model = {k: v.detach().cpu().clone() for k, v in self.trainer.model.state_dict().items()}
+            self.state.best_model = {k: v.detach().cpu().clone() for k, v in self.trainer.network.state_dict().items()}
 
     def _close_epoch(self, summary: EpochSummary) -> None:
         self.state.curve.append(summary)
@@ -186,7 +203,7 @@ class Session:
 
     def _store(self, embeddings: Embeddings, evidence: Evidence) -> None:
         identity = {"study": self.run.study.name, "run": self.run.name, "fingerprint": self.run.fingerprint}
-        weights = {name: tensor.cpu().numpy() for name, tensor in self.trainer.model.state_dict().items()}
+        weights = {name: tensor.cpu().numpy() for name, tensor in self.trainer.network.state_dict().items()}
         save_tensors(self.folder / MODEL, weights, identity)
         arrays = {"vectors": embeddings.vectors, "labels": embeddings.labels}
         save_tensors(self.folder / EMBEDDINGS, arrays, identity | {"class_names": "\n".join(embeddings.class_names)})
@@ -215,6 +232,7 @@ class Session:
             geometry=geometry,
             baseline_geometry=self.state.baseline_geometry,
             peak_memory=peak_memory(self.trainer.device),
+            components=run.components,
         )
 
     def _protocol(self, epoch: int) -> dict[str, Any]:
@@ -223,7 +241,7 @@ class Session:
             **self.state.data,
             "split": "test classes never seen in training",
             "transforms": plain(self.transforms, self.folder),
-            "weights": getattr(self.trainer.model.backbone, "provenance", "not stated"),
+            "weights": getattr(self.trainer.network.backbone, "provenance", "not stated"),
             "pooling": study.embedding.pooling or "as the backbone does",
             "batchnorm": "statistics frozen" if study.training.freeze_batchnorm else "trained",
             "epochs": study.training.epochs,

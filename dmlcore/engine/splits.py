@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from attrs import frozen
 
+from dmlcore.blame import blamed_on, named
+from dmlcore.components import DatasetConfig
 from dmlcore.engine.seeding import generator
 from dmlcore.errors import DataError, StudyError
 from dmlcore.study.schema import Run
-from dmlcore.values import LabelledImages
+from dmlcore.values import LabelledImages, Split
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -29,6 +31,20 @@ class Subset:
 
     def image(self, index: int) -> Image:
         return self.images.image(int(self.indices[index]))
+
+
+@frozen(eq=False)
+class _OfDataset:
+    """A split whose faults are blamed on its data set, also in a process that loads images."""
+
+    images: LabelledImages
+    dataset: DatasetConfig
+    labels: np.ndarray
+    class_names: Sequence[str]
+
+    def image(self, index: int) -> Image:
+        with blamed_on(self.dataset, "image"):
+            return self.images.image(index)
 
 
 @frozen(eq=False)
@@ -65,7 +81,7 @@ def what_sets_the_images(run: Run) -> Hashable:
 def load_data(run: Run) -> Data:
     """The images of a run. Raises DataError where a class stands in both splits, or there is nothing to learn."""
     study = run.study
-    train, test = (_checked(study.dataset.load(split), split) for split in ("train", "test"))
+    train, test = _loaded(study.dataset, "train"), _loaded(study.dataset, "test")
     shared = sorted(set(train.class_names) & set(test.class_names))
     if shared:
         raise DataError(
@@ -83,19 +99,22 @@ def load_data(run: Run) -> Data:
     return Data(train, validation, test)
 
 
-def _checked(images: LabelledImages, split: str) -> LabelledImages:
-    labels = np.asarray(images.labels)
+def _loaded(dataset: DatasetConfig, split: Split) -> LabelledImages:
+    with blamed_on(dataset, "load"):
+        images = dataset.load(split)
+        labels, class_names = np.asarray(images.labels), images.class_names
     if labels.ndim != 1 or labels.dtype != np.int64 or len(labels) == 0:
         raise DataError(
-            f"The {split} labels must be a non-empty (N,) array of int64, not {labels.dtype} {labels.shape}."
+            f"The {split} labels of the {named(dataset)} must be a non-empty (N,) array of int64, not {labels.dtype}"
+            f" {labels.shape}."
         )
-    if not np.array_equal(np.unique(labels), np.arange(len(images.class_names))):
+    if not np.array_equal(np.unique(labels), np.arange(len(class_names))):
         raise DataError(
-            f"The {split} labels must be indices into class_names, each class with an image: there are"
-            f" {len(images.class_names)} names, and {len(np.unique(labels))} labels from {labels.min()} to"
+            f"The {split} labels of the {named(dataset)} must be indices into class_names, each class with an image:"
+            f" there are {len(class_names)} names, and {len(np.unique(labels))} labels from {labels.min()} to"
             f" {labels.max()}."
         )
-    return images
+    return _OfDataset(images, dataset, labels, class_names)
 
 
 def _hold_out(images: LabelledImages, fraction: float, seed: int) -> tuple[LabelledImages, LabelledImages]:

@@ -12,13 +12,17 @@ from attrs import frozen
 from torch import Tensor, nn
 from torch.nn import functional
 
+from dmlcore.blame import blamed_on, named
+from dmlcore.components import LossConfig
+from dmlcore.engine.averaging import WeightAverage
+from dmlcore.engine.chunking import ChunkedBatch
 from dmlcore.engine.embedding import autocast
 from dmlcore.engine.loading import resolve_device, to_batch
 from dmlcore.engine.model import EmbeddingModel
 from dmlcore.engine.optimization import build_optimizer, build_schedule, clip_gradients
 from dmlcore.engine.recording import Recorder
 from dmlcore.engine.seeding import seed_torch
-from dmlcore.errors import TrainingError
+from dmlcore.errors import PluginError, TrainingError
 from dmlcore.study.schema import Run
 
 COLLAPSED = 0.9999
@@ -44,8 +48,14 @@ class LoadedBatches(Protocol):
     def __len__(self) -> int: ...
 
 
+_PASSING = (torch.OutOfMemoryError,)
+"""What is no fault of a component."""
+
 OnStep = Callable[[int, float, float], None]
 """Told after each step: images done, mean loss so far, images a second."""
+
+OnEmbeddings = Callable[[int, Tensor], None]
+"""Given the embeddings (B, D) of each step, counted from 1, on the device and without gradient."""
 
 
 class Trainer:
@@ -59,14 +69,22 @@ class Trainer:
         self.loss = loss.to(self.device)
         self.optimizer = build_optimizer(run.study.optimizer, self.model, self.loss)
         self.schedule = build_schedule(run.study, self.optimizer)
-        self.recorder = Recorder(run.study.loss.name, self.model, self.loss)
+        self.recorder = Recorder(run.study.loss, self.model, self.loss)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=run.study.training.precision == "fp16")
+        self.average = WeightAverage(run.study.training, self.model) if run.study.training.ema_decay else None
         self._parts: dict[str, Any] = {
             "model": self.model,
             "loss": self.loss,
             "optimizer": self.optimizer,
             "scaler": self.scaler,
         }
+        if self.average is not None:
+            self._parts["average"] = self.average
+
+    @property
+    def network(self) -> EmbeddingModel:
+        """What is measured and stored: the average of the weights, where the study asks for one."""
+        return self.model if self.average is None else self.average.model
 
     def state_dict(self) -> dict[str, Any]:
         """All that the next epoch depends on; the rest follows from the run's seed and the epoch."""
@@ -77,11 +95,13 @@ class Trainer:
         for name, part in self._parts.items():
             part.load_state_dict(state[name])
 
-    def train_epoch(self, epoch: int, batches: LoadedBatches, on_step: OnStep) -> EpochFigures:
+    def train_epoch(
+        self, epoch: int, batches: LoadedBatches, on_step: OnStep, on_embeddings: OnEmbeddings | None = None
+    ) -> EpochFigures:
         """Trains on the batches of one epoch.
 
         Raises TrainingError on a loss that is not finite, and where the embeddings have become one point; PluginError
-        where the loss can't tell its activity.
+        where backbone or loss fail, or the loss gives no number to train on, or can't tell its activity.
         """
         seed_torch(self.run.seed, "epoch", epoch)
         self._prepare(epoch)
@@ -92,11 +112,13 @@ class Trainer:
         done = 0
         for inputs, labels in batches:
             try:
-                value, cosine = self._step(epoch, len(losses) + 1, inputs, labels)
+                value, embeddings = self._step(epoch, len(losses) + 1, inputs, labels)
             except torch.OutOfMemoryError as error:
                 raise TrainingError(_out_of_memory(len(labels), error)) from None
             losses.append(value)
-            cosines.append(cosine)
+            cosines.append(mean_cosine(embeddings))
+            if on_embeddings is not None:
+                on_embeddings(len(losses), embeddings)
             done += len(labels)
             on_step(done, math.fsum(losses) / len(losses), done / (time.perf_counter() - start))
         seconds = time.perf_counter() - start
@@ -122,28 +144,46 @@ class Trainer:
         if self.schedule is not None:
             self.schedule.step(epoch - 1)
 
-    def _step(self, epoch: int, step: int, inputs: Tensor, labels: Tensor) -> tuple[float, float]:
-        """One step of the optimiser: loss, and mean cosine between the batch's embeddings."""
-        training = self.run.study.training
+    def _step(self, epoch: int, step: int, inputs: Tensor, labels: Tensor) -> tuple[float, Tensor]:
+        """One step of the optimiser: loss, and the batch's embeddings (B, D) without gradient."""
+        study, training = self.run.study, self.run.study.training
         images = to_batch(inputs, self.device, training.channels_last)
-        with autocast(self.run.study, self.device):
-            embeddings = self.model(images)
+        size = training.chunk_size or len(images)
+        chunked = ChunkedBatch(self._embed, images, size) if size < len(images) else None
+        embeddings = chunked.embeddings if chunked else self._embed(images)
         labels = labels.to(self.device)
-        loss = self.loss(embeddings, labels)
-        value = loss.item()
-        if not math.isfinite(value):
-            raise TrainingError(
-                f"The loss became {value} in step {step} of epoch {epoch}. Lower the learning rate, clip gradients"
-                " (training.clip_norm), or use precision fp32 or bf16."
-            )
+        loss = self._finite_loss(epoch, step, embeddings, labels)
         self.optimizer.zero_grad(set_to_none=True)
-        self.scaler.scale(loss).backward()
+        with blamed_on(study.loss, "backward", _PASSING):
+            self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        if chunked:
+            chunked.backward()
         self.scaler.unscale_(self.optimizer)
         self.recorder.record(step, embeddings, labels)
         clip_gradients(training, [p for group in self.optimizer.param_groups for p in group["params"]])
         self.scaler.step(self.optimizer)
         self.scaler.update()
-        return value, mean_cosine(embeddings.detach())
+        if self.average is not None:
+            self.average.update(self.model)
+        return loss.item(), embeddings.detach()
+
+    def _embed(self, images: Tensor) -> Tensor:
+        study = self.run.study
+        with blamed_on(study.backbone, "forward", _PASSING), autocast(study, self.device):
+            embeddings: Tensor = self.model(images)
+        return embeddings
+
+    def _finite_loss(self, epoch: int, step: int, embeddings: Tensor, labels: Tensor) -> Tensor:
+        config = self.run.study.loss
+        with blamed_on(config, "forward", _PASSING):
+            loss: Tensor = self.loss(embeddings, labels)
+        check_loss(config, loss, embeddings)
+        if not loss.isfinite():
+            raise TrainingError(
+                f"The {named(config)} became {loss.item()} in step {step} of epoch {epoch}. Lower the learning rate,"
+                " clip gradients (training.clip_norm), or use precision fp32 or bf16."
+            )
+        return loss
 
     def _check_collapse(self, epoch: int, cosines: list[float]) -> None:
         if epoch > self.run.study.training.warmup_epochs and min(cosines) > COLLAPSED:
@@ -154,9 +194,33 @@ class Trainer:
             )
 
 
+def check_loss(config: LossConfig, loss: object, embeddings: Tensor) -> None:
+    """Raises PluginError where what a loss gives for embeddings (B, D) is no number that can be trained on."""
+    if not isinstance(loss, Tensor):
+        raise PluginError(f"The {named(config)} gives {loss!r} where a tensor of shape () is expected.")
+    if loss.ndim:
+        raise PluginError(
+            f"The {named(config)} gives a tensor of shape {tuple(loss.shape)} where one number, of shape (), is"
+            " expected: take the mean of its terms."
+        )
+    if loss.device != embeddings.device:
+        raise PluginError(
+            f"The {named(config)} gives a number on the device {loss.device}, and the embeddings are on"
+            f" {embeddings.device}: make its tensors there."
+        )
+    if embeddings.requires_grad and not loss.requires_grad:
+        raise PluginError(
+            f"The {named(config)} gives a number without gradient, so nothing can be learnt from it: compute it from"
+            " the embeddings, undetached. Where a batch has no term, give embeddings.sum() * 0."
+        )
+
+
 def _out_of_memory(images: int, error: torch.OutOfMemoryError) -> str:
     reason = str(error).partition(". ")[0]
-    return f"A batch of {images} images does not fit the device: {reason}. Lower training.batch_size or use bf16."
+    return (
+        f"A batch of {images} images does not fit the device: {reason}. Lower training.batch_size, embed the batch in"
+        " parts (training.chunk_size), or use bf16."
+    )
 
 
 def mean_cosine(embeddings: Tensor) -> float:

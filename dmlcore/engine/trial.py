@@ -17,7 +17,7 @@ from torch import Tensor
 from dmlcore.components import EvaluatorConfig
 from dmlcore.engine.batching import Batches, sampled_batches
 from dmlcore.engine.embedding import SplitEmbedder
-from dmlcore.engine.evaluation import measure
+from dmlcore.engine.evaluation import measure, per_query
 from dmlcore.engine.loading import TrainLoader, resolve_transforms, train_transform
 from dmlcore.engine.memory import forget_peak, peak_memory
 from dmlcore.engine.model import EmbeddingModel, build_loss, build_model
@@ -25,7 +25,7 @@ from dmlcore.engine.reasoning import with_batch_size
 from dmlcore.engine.seeding import generator, use_deterministic_algorithms
 from dmlcore.engine.splits import Data, load_data
 from dmlcore.engine.trainer import Trainer, mean_cosine
-from dmlcore.errors import DataError, StudyError, TrainingError
+from dmlcore.errors import DataError, PluginError, StudyError, TrainingError
 from dmlcore.study.schema import Run, Scheduler, StudyProbe, Transforms
 from dmlcore.values import Embeddings
 
@@ -276,8 +276,7 @@ def measured(run: Run, metric: str, embeddings: Embeddings) -> Measured:
     metrics, _ = measure([evaluator], embeddings)
     if metric not in metrics:
         raise StudyError(f"probe.metric = {metric!r} was not measured. Measured: {', '.join(metrics)}.")
-    queries = evaluator.per_query(embeddings).get(metric.partition("/")[2])
-    return Measured(metrics[metric], None if queries is None else np.asarray(queries, np.float64), embeddings.labels)
+    return Measured(metrics[metric], per_query([evaluator], embeddings).get(metric), embeddings.labels)
 
 
 def _evaluator(run: Run, metric: str) -> EvaluatorConfig:
@@ -298,7 +297,9 @@ def gain_interval(gains: np.ndarray, labels: np.ndarray, draws: np.random.Genera
 
 
 def _reason(error: Exception) -> str:
-    """An error in one line, with its kind where that is no word of ours."""
+    """An error in one line, with its kind where that is no word of ours; of a component's fault, what it raised."""
+    if isinstance(error, PluginError) and isinstance(error.__cause__, Exception):
+        error = error.__cause__
     text = str(error).strip().splitlines()[0] if str(error).strip() else ""
     name = type(error).__name__
     return text if type(error).__module__ == "dmlcore.errors" else f"{name}: {text}" if text else name

@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 from html import escape
 
-from dmlcore.report.figures.drawing import DASHES, Figure, Key
+from dmlcore.report.blocks import Figure, Key
+from dmlcore.report.figures.drawing import DASHES
 
 COLUMNS = 2
 """Panels in a row."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from attrs import frozen
 
 from dmlcore.handin.plates import plate
+from dmlcore.report.blocks import Figure, Section
 from dmlcore.report.figures.study import study_figures
 from dmlcore.report.markdown import block_markdown
 from dmlcore.report.material import StudyMaterial
-from dmlcore.report.page import ORDER, TITLES
+from dmlcore.report.page import TITLES, place
 from dmlcore.report.sections import study_sections
 
 
@@ -29,11 +30,12 @@ def pieces(material: StudyMaterial) -> list[Piece]:
     sections = {section.key: section for section in study_sections(material)}
     figures = study_figures(material)
     return [
-        Piece(
-            key,
-            sections[key].title if key in sections else TITLES[key],
-            "\n\n".join(block_markdown(block) for block in sections[key].blocks) if key in sections else "",
-            {figure.key: plate(figure) for figure in figures.get(key, ())},
-        )
-        for key in sorted({*sections, *figures}, key=ORDER.index)
+        _piece(sections.get(key) or Section(TITLES[key], ()), key, figures.get(key, ()))
+        for key in sorted(dict.fromkeys([*sections, *figures]), key=place)
     ]
+
+
+def _piece(section: Section, key: str, figures: Sequence[Figure]) -> Piece:
+    own = [block for block in section.blocks if isinstance(block, Figure)]
+    words = [block_markdown(block) for block in section.blocks if not isinstance(block, Figure)]
+    return Piece(key, section.title, "\n\n".join(words), {figure.key: plate(figure) for figure in [*own, *figures]})

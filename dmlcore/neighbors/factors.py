@@ -33,8 +33,11 @@ PADDING = 1e30
 CENTRED_VECTORS = 1024
 """At least so many vectors make the centre, where there are as many."""
 
-SINGLE, DOUBLE = 2.0**-23, 2.0**-52
-"""Rounding of a sum in float32, and in float64: twice the usual, since some units cut digits off where others round."""
+SINGLE, DOUBLE = 2.0**-24, 2.0**-53
+"""Rounding of a sum in float32, and in float64, to the nearest."""
+
+CUT = 2.0**-23
+"""Rounding of a sum in float32 by units that may cut digits off, as those of a GPU and for bfloat16."""
 
 TINY = 2.0**-120
 """Room for values that a processor may take for zero, 2^-126 and less."""
@@ -88,7 +91,7 @@ class Room:
     def largest(self) -> Room:
         return Room(*(np.asarray(values.max()) for values in (self.norm, self.residual, self.offset, self.full)))
 
-    def error(self, other: Room, dim: int, rounding: float = SINGLE) -> Floats:
+    def error(self, other: Room, dim: int, rounding: float) -> Floats:
         """Largest error of the farness of these vectors to others, by products of factors with x̂ for x'.
 
         The factors' difference gives at most |x' − x̂||y'| + |x̂||y' − ŷ|, by Cauchy and Schwarz, with the norms of

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from attrs import evolve, frozen
 
-from dmlcore.neighbors.factors import DOUBLE, ROWS, Factor, Frame, Precision
+from dmlcore.neighbors.factors import CUT, DOUBLE, ROWS, SINGLE, Factor, Frame, Precision
 from dmlcore.neighbors.similarity import Floats, Indices, Similarity, Vectors, parts
 from dmlcore.neighbors.threads import in_threads
 
@@ -71,7 +71,8 @@ class Products:
         order: a limit that is rounded likewise still holds.
         """
         ours, theirs = (side.room[self.precision] for side in (self.queries, self.gallery))
-        return ours.at(queries).error(theirs.at(gallery).largest(), self.queries.centred.shape[1])
+        rounding = SINGLE if self.right.device.type == "cpu" and self.precision == "float32" else CUT
+        return ours.at(queries).error(theirs.at(gallery).largest(), self.queries.centred.shape[1], rounding)
 
     def pairs(self, queries: Indices, gallery: Indices) -> tuple[Floats, Floats]:
         """(P,) each: the farness of each pair by a product of float32 added up in float64, and its largest error."""

@@ -2,44 +2,120 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
+from attrs import field, frozen
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def _words(_block: Any, attribute: Any, value: Any) -> None:
+    """attrs' own message would show the whole field."""
+    if not isinstance(value, str):
+        raise TypeError(f"{attribute.name} must be text, not {value!r}")
 
 
 @frozen
 class Text:
     """One paragraph of plain sentences, each with its figures in it."""
 
-    text: str
+    text: str = field(validator=_words)
 
 
 @frozen
 class Formula:
     """A formula on a line of its own: LaTeX without dollar signs, in the part that matplotlib's mathtext draws."""
 
-    latex: str
+    latex: str = field(validator=_words)
 
 
 @frozen
 class Grid:
-    """A table of texts: the first column is of words, the others of numbers. A cell may have lines, parted by \n."""
+    """A table of texts: the first column is of words, the others of numbers. A cell may have lines, parted by \n.
 
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    caption: str = ""
-    notes: tuple[str, ...] = ()
+    Raises TypeError where a cell is no text, and ValueError where there is no column, or a row has more or fewer cells
+    than the header.
+    """
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    caption: str = field(default="", validator=_words)
+    notes: Sequence[str] = ()
     """Footnotes."""
 
+    def __attrs_post_init__(self) -> None:
+        if not self.header:
+            raise ValueError("a table needs a header: one cell a column")
+        for row in self.rows:
+            if len(row) != len(self.header):
+                raise ValueError(f"a row has {len(row)} cells under {len(self.header)} headings: {row!r}")
+        for cell in chain(self.header, *self.rows, self.notes):
+            if not isinstance(cell, str):
+                raise TypeError(f"a cell of a table must be text, not {cell!r}")
 
-Block = Text | Formula | Grid
+
+@frozen
+class Panel:
+    """One picture of a figure, and what it shows in words."""
+
+    svg: str
+    alt: str
+
+
+@frozen
+class Key:
+    """One line of a figure's legend."""
+
+    label: str
+    colour: str
+    dash: int = 0
+    """Which of DASHES."""
+
+
+@frozen
+class Figure:
+    """Panels side by side under one title; `plot` makes one."""
+
+    key: str
+    title: str
+    caption: str
+    """What to look at."""
+    panels: tuple[Panel, ...]
+    legend: tuple[Key, ...] = ()
+
+
+Block = Text | Formula | Grid | Figure
+
+
+def _check_blocks(_section: Any, _attribute: Any, blocks: Sequence[object]) -> None:
+    for block in blocks:
+        if not isinstance(block, Block):
+            raise TypeError(f"a section is made of Text, Formula, Grid and plot(), not of {block!r}")
 
 
 @frozen
 class Section:
     """Blocks under a heading."""
 
-    title: str
-    blocks: Sequence[Block]
+    title: str = field(validator=_words)
+    blocks: Sequence[Block] = field(validator=_check_blocks)
     key: str = ""
     """Names the section for those who put something beside it, whatever its title."""
+
+
+def plot(title: str, alt: str, draw: Callable[[Axes], object], caption: str = "") -> Figure:
+    """A picture that `draw` makes on matplotlib axes, in the style and the colours of the report.
+
+    `alt` tells in words what it shows, for formats without pictures and for people who don't see them; `caption` what
+    to look at.
+    """
+    from dmlcore.report.figures.drawing import RAMP, panel
+
+    def coloured(axes: Axes) -> None:
+        axes.set_prop_cycle(color=RAMP)
+        draw(axes)
+
+    return Figure("plot", title, caption, (panel(title, alt, coloured, left=0.6),))

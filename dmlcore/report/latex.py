@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dmlcore.report.blocks import Block, Formula, Grid, Text
+from collections.abc import Sequence
+
+from dmlcore.report.blocks import Block, Figure, Formula, Grid, Text
 from dmlcore.report.material import StudyMaterial
 from dmlcore.report.sections import study_sections
 
@@ -64,6 +66,9 @@ def block_latex(block: Block) -> str:
             return f"\\[\n{block.latex}\n\\]"
         case Grid():
             return grid_latex(block)
+        case Figure():
+            words = [*(panel.alt for panel in block.panels), block.caption]
+            return "\n\n".join(escaped(text) for text in [block.title, *words] if text)
 
 
 def grid_latex(grid: Grid) -> str:
@@ -84,7 +89,7 @@ def escaped(text: str) -> str:
     return text.translate(_TABLE)
 
 
-def _row(cells: tuple[str, ...]) -> str:
+def _row(cells: Sequence[str]) -> str:
     return " & ".join(_cell(cell) for cell in cells) + r" \\"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dmlcore.report.blocks import Block, Formula, Grid, Section, Text
+from dmlcore.report.blocks import Block, Figure, Formula, Grid, Section, Text
 from dmlcore.report.curves import curves_section
 from dmlcore.report.material import StudyMaterial
 from dmlcore.report.sections import study_sections
@@ -25,6 +25,9 @@ def block_markdown(block: Block) -> str:
             return f"$$\n{block.latex}\n$$"
         case Grid():
             return grid_markdown(block)
+        case Figure():
+            words = [*(panel.alt for panel in block.panels), block.caption]
+            return "\n\n".join([f"**{_plain(block.title)}**", *(_plain(text) for text in words if text)])
 
 
 def grid_markdown(grid: Grid) -> str:

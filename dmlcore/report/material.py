@@ -8,8 +8,9 @@ from functools import cached_property
 from attrs import field, frozen
 
 from dmlcore.evidence import Evidence, load_evidence
+from dmlcore.report.added import Added, Addition, added_sections
 from dmlcore.report.measurements import Measured, measure
-from dmlcore.results import Result
+from dmlcore.results import Result, StudyResults
 from dmlcore.store import EVIDENCE, PROBE, UNTRAINED_EVIDENCE, RunFolder, Store
 from dmlcore.trials import Probe, from_json
 from dmlcore.values import LabelledImages
@@ -36,6 +37,16 @@ class StudyMaterial:
     probe: Probe | None = None
     images: LabelledImages | None = None
     """The test images, where they are at hand."""
+    additions: tuple[Addition, ...] = ()
+    """The sections that the study asks of plugins."""
+
+    @cached_property
+    def added(self) -> Added:
+        """The sections of plugins, made once for every format."""
+        folders = {run: folder.final for run, folder in self.folders.items()}
+        return added_sections(
+            self.additions, StudyResults(self.name, self.question, self.varied, self.results, folders)
+        )
 
     @cached_property
     def rows(self) -> tuple[Measured, ...]:

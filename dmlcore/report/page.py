@@ -7,10 +7,9 @@ from collections.abc import Iterator, Sequence
 from attrs import frozen
 
 from dmlcore.evidence import Evidence
-from dmlcore.report.blocks import Block, Section, Text
+from dmlcore.report.blocks import Block, Figure, Section, Text
 from dmlcore.report.embedding_map import EmbeddingMap, embedding_map
 from dmlcore.report.figures.axes import short_point
-from dmlcore.report.figures.drawing import Figure
 from dmlcore.report.figures.study import study_figures
 from dmlcore.report.gallery import Retrieval, retrieval
 from dmlcore.report.material import StudyMaterial
@@ -39,7 +38,9 @@ ORDER = (
     "failures",
     "unfinished",
 )
-"""Keys of sections from first to last; others come after them."""
+"""Keys of sections from first to last; those that plugins add stand before the remarks."""
+
+REMARKS = ORDER.index("warnings")
 
 TITLES = {
     "probe": "Batch sizes tried",
@@ -50,7 +51,7 @@ TITLES = {
 }
 """Of sections that may consist of figures alone."""
 
-Item = Block | Figure | EmbeddingMap | Retrieval
+Item = Block | EmbeddingMap | Retrieval
 
 
 @frozen(eq=False)
@@ -81,9 +82,14 @@ def study_page(material: StudyMaterial) -> StudyPage:
     sections = {section.key or section.title: section for section in study_sections(material)}
     items = _by_key(sections, study_figures(material), found)
     parts = [Part(key, sections[key].title if key in sections else TITLES[key], items[key]) for key in items]
-    parts.sort(key=lambda part: ORDER.index(part.key) if part.key in ORDER else len(ORDER))
+    parts.sort(key=lambda part: place(part.key))
     pictures = _pictures(material, shown, found) if shown else Pictures()
     return StudyPage(material.name, material.question, tuple(_facts(material)), tuple(parts), pictures)
+
+
+def place(key: str) -> float:
+    """Where a section stands: those in order have whole numbers."""
+    return ORDER.index(key) if key in ORDER else REMARKS - 0.5
 
 
 def best_run(results: Sequence[Result]) -> Result | None:

@@ -14,9 +14,9 @@ from matplotlib.axes import Axes
 from PIL import Image
 
 from dmlcore.errors import DmlcoreError
-from dmlcore.report.blocks import Formula, Grid, Text
+from dmlcore.report.blocks import Figure, Formula, Grid, Key, Text
 from dmlcore.report.embedding_map import EmbeddingMap, class_colours
-from dmlcore.report.figures.drawing import DASHES, WIDTH, Figure, Key, formula, panel
+from dmlcore.report.figures.drawing import DASHES, WIDTH, formula, panel
 from dmlcore.report.gallery import ClassRecall, Confusion, Gallery, Query, Retrieval
 from dmlcore.report.page import Item, Part, StudyPage
 from dmlcore.report.pictures import Pictures

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from attrs import field, frozen
 from PIL import Image, ImageOps
 
-from dmlcore.errors import DataError
+from dmlcore.errors import DataError, PluginError
 from dmlcore.report.cache import keep, kept
 from dmlcore.values import LabelledImages
 
@@ -61,7 +61,7 @@ def study_pictures(
         return Pictures({}, "The data set has changed since the runs were made, so its images are not shown.")
     try:
         files |= {index: _picture(images.image(index)) for index in absent}
-    except DataError as error:
+    except (DataError, PluginError) as error:
         return Pictures(files, f"Pictures are left out: {error}")
     keep(folder / PICTURES, {str(i): np.frombuffer(data, np.uint8) for i, data in files.items()}, made_from)
     return Pictures(files)

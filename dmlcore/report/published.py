@@ -18,6 +18,10 @@ _PROXY_ANCHOR = "Kim et al., CVPR 2020, README of their code"
 _MULTI_SIMILARITY = "Wang et al., Multi-Similarity Loss, CVPR 2019"
 _ROTH = "Roth and Brattoli, Deep-Metric-Learning-Baselines, README"
 _NORM_SOFTMAX = "Zhai and Wu, Classification is a Strong Baseline, BMVC 2019"
+_RECALL_AT_K = "Patel et al., Recall@k Surrogate Loss, CVPR 2022, as listed by Papers with Code"
+_CONTEXTUAL = "Liao et al., Contextual Similarity Optimization, ICML 2023, sample output of their code (256 px)"
+_HIST = "Lim et al., HIST, CVPR 2022, as quoted by Yuan and Le-Phuoc, ReScience C, 2023"
+_HIST_AGAIN = "Yuan and Le-Phuoc, ReScience C, 2023: HIST with its authors' settings"
 
 
 @frozen
@@ -33,6 +37,10 @@ class Published:
 
 
 ROWS = (
+    Published("HIST", "ResNet-50", 512, {"cub200": "71.6", "cars196": "89.8"}, _HIST),
+    Published("HIST", "ResNet-50", 512, {"cub200": "70.1", "cars196": "89.8"}, _HIST_AGAIN),
+    Published("Contextual", "ResNet-50", 512, {"cub200": "68.7", "cars196": "89.3"}, _CONTEXTUAL),
+    Published("Recall@k surrogate, SiMix", "ResNet-50", 512, {"cars196": "88.3"}, _RECALL_AT_K),
     Published("Proxy-Anchor", "ResNet-50", 512, {"cub200": "69.9", "cars196": "87.7"}, _PROXY_ANCHOR),
     Published("Proxy-Anchor", "ResNet-50", 512, {"cub200": "69.7", "cars196": "87.7"}, "Kim et al., CVPR 2020, paper"),
     Published("Proxy-Anchor", "BN-Inception", 512, {"cub200": "69.1", "cars196": "86.4"}, _PROXY_ANCHOR),

@@ -17,7 +17,7 @@ from dmlcore.report.table import full_table, study_table, table_grid
 
 def study_sections(material: StudyMaterial, published: bool = True) -> list[Section]:
     """Those that there is something for, of the keys question, probe, results, protocol, explanation, all_metrics,
-    epochs, costs, published, warnings, failures and unfinished.
+    epochs, costs, published, then those of plugins, and warnings, failures and unfinished.
 
     `published` lays published results under those of a data set that has some.
     """
@@ -34,6 +34,7 @@ def _sections(material: StudyMaterial, published: bool) -> Iterator[Section]:
         yield Section("Protocol", stamp_texts(row_stamps(material)), "protocol")
         yield explain_runs(material)
         yield from _further(material, published)
+        yield from material.added.sections
     yield from _remarks(material)
 
 
@@ -53,7 +54,8 @@ def _further(material: StudyMaterial, published: bool) -> Iterator[Section]:
 
 
 def _remarks(material: StudyMaterial) -> Iterator[Section]:
-    warnings = dict.fromkeys(text for result in material.results for text in result.warnings)
+    told = [text for result in material.results for text in result.warnings]
+    warnings = dict.fromkeys([*told, *material.added.failures])
     if warnings:
         yield Section("To be known", [Text(text) for text in warnings], "warnings")
     if material.failures:

@@ -82,6 +82,8 @@ def _facts(result: Result, varied: Sequence[str]) -> Iterator[tuple[str, str]]:
         ("batch size", "batch_size"),
         ("precision", "precision"),
         ("steps an epoch at most", "max_steps"),
+        ("weights averaged with decay", "ema_decay"),
+        ("warm-up of that decay", "ema_warmup"),
     ):
         if key in training:
             yield name, value_text(training[key])
@@ -89,6 +91,13 @@ def _facts(result: Result, varied: Sequence[str]) -> Iterator[tuple[str, str]]:
         if settings.get(name):
             yield name, value_text_of(settings[name])
     yield "versions", ", ".join(f"{name} {version}" for name, version in _versions(result, varied))
+    others = [
+        f"{path} = {source}"
+        for path, source in result.components.items()
+        if not source.startswith("dmlcore/") and not any(f"{path}.".startswith(f"{other}.") for other in varied)
+    ]
+    if others:
+        yield "components of other distributions", listing(others)
     yield "device", str(result.environment.get("device", "not stated"))
 
 
@@ -118,8 +127,19 @@ def value_text_of(table: Any) -> str:
     if not isinstance(table, Mapping):
         return value_text(table)
     use = f"{table['use']} " if "use" in table else ""
-    rest = ", ".join(f"{key} {value_text(value)}" for key, value in table.items() if key != "use" and value is not None)
+    rest = ", ".join(
+        f"{key} {_inner_text(value)}" for key, value in table.items() if key != "use" and value is not None
+    )
     return f"{use}({rest})" if use and rest else (use or rest).strip()
+
+
+def _inner_text(value: Any) -> str:
+    """A value within a table."""
+    if isinstance(value, Mapping):
+        return value_text_of(value) if "use" in value else f"({value_text_of(value)})"
+    if isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
+        return f"[{', '.join(_inner_text(item) for item in value)}]"
+    return value_text(value)
 
 
 def _touches(varied: Sequence[str], *paths: str) -> bool:

@@ -106,14 +106,17 @@ def _get(values: Any, path: ValuePath) -> Any:
     return values
 
 
-def read_document(path: Path) -> Document:
-    """The study file at `path` laid over the files that it extends, the farthest first.
+def read_document(path: Path, overrides: Sequence[str] = ()) -> Document:
+    """The study file at `path` laid over the files that it extends, the farthest first; `path=value` texts over all.
 
-    Raises StudyError where a file is missing, is no TOML, or extends itself.
+    Raises StudyError where a file is missing, is no TOML, or extends itself, or a text is no such value.
     """
     document = Document()
     for file, values in _chain(path):
         document = document.merged(values, file)
+    for text in overrides:
+        at, value = parse_override(text)
+        document = document.with_value(at, value, Origin(None, at))
     return document
 
 

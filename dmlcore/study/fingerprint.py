@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from dmlcore.components import OPTION, Component
+from dmlcore.components import OPTION, Component, option_key
 from dmlcore.registry import Registry
 from dmlcore.study.schema import Study, StudyProbe
 
@@ -29,13 +29,22 @@ def probe_fingerprint(probe: StudyProbe) -> str:
 
 
 def versions_of(study: Study, registry: Registry) -> dict[str, str]:
-    """Distribution → version, of torch, torchvision, and all that the study's components come from or name."""
+    """Distribution → version, of torch, torchvision, and all that the study's components come from or name.
+
+    Components in options that can't change numbers, such as observers, do not count.
+    """
     versions = {name: importlib.metadata.version(name) for name in ("torch", "torchvision")}
-    for component in _counting_components(study):
+    for _, component in _components(study, identity_only=True):
         source = registry.offer_of(component).source
         versions[source.distribution] = source.version
         versions |= {name: _installed(name) for name in component.libraries}
     return dict(sorted(versions.items()))
+
+
+def components_of(study: Study, registry: Registry) -> dict[str, str]:
+    """Dotted path → "distribution/name version", of every component of a study, nested ones too."""
+    offers = ((at, registry.offer_of(component)) for at, component in _components(study))
+    return {at: f"{offer.full_name} {offer.source.version}" for at, offer in offers}
 
 
 def _installed(distribution: str) -> str:
@@ -45,14 +54,15 @@ def _installed(distribution: str) -> str:
         return "not installed"
 
 
-def _counting_components(value: Any) -> Iterator[Component]:
-    """All components in a study, nested ones too, but those in options that can't change numbers."""
+def _components(value: Any, at: str = "", *, identity_only: bool = False) -> Iterator[tuple[str, Component]]:
+    """All components in a study with their dotted paths, nested ones too."""
     if isinstance(value, Component):
-        yield value
+        yield at, value
     if isinstance(value, tuple):
-        for item in value:
-            yield from _counting_components(item)
+        for index, item in enumerate(value):
+            yield from _components(item, f"{at}.{index}", identity_only=identity_only)
     elif attrs.has(type(value)):
         for attribute in attrs.fields(type(value)):
-            if attribute.metadata[OPTION].identity:
-                yield from _counting_components(getattr(value, attribute.name))
+            if attribute.metadata[OPTION].identity or not identity_only:
+                path = f"{at}.{option_key(attribute)}".lstrip(".")
+                yield from _components(getattr(value, attribute.name), path, identity_only=identity_only)

@@ -12,6 +12,9 @@ from dmlcore.study.structure import Problem
 
 GRID = "grid"
 
+NOT_VARIED = ("seeds", "name", "schema", "question", "observers", "sections")
+"""Keys of the study's top that change no run."""
+
 
 def read_grid(document: Document) -> tuple[dict[str, tuple[Any, ...]], list[Problem]]:
     """The grid as dotted path → values, and what is wrong with it."""
@@ -26,7 +29,7 @@ def read_grid(document: Document) -> tuple[dict[str, tuple[Any, ...]], list[Prob
             problems.append(Problem((GRID, path), "a list of values", "a table", hint))
         elif not isinstance(values, list) or not values:
             problems.append(Problem((GRID, path), "a list with at least one value", shown(values)))
-        elif path.partition(".")[0] in ("seeds", "name", "schema", "question", "observers"):
+        elif path.partition(".")[0] in NOT_VARIED:
             problems.append(Problem((GRID, path), "a path whose value changes a run", f'"{path}"'))
         else:
             grid[path] = tuple(values)

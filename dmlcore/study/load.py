@@ -8,20 +8,33 @@ from typing import Any, TypeVar
 
 from attrs import evolve, frozen
 
+from dmlcore.blame import blamed_on
+from dmlcore.components import BackboneConfig
 from dmlcore.errors import StudyError
 from dmlcore.registry import Registry
 from dmlcore.store import Store
 from dmlcore.study.best import BEST, Best, with_best_values
-from dmlcore.study.document import Document, Origin, dotted, parse_override, read_document
-from dmlcore.study.fingerprint import fingerprint, versions_of
+from dmlcore.study.document import Document, Origin, dotted, read_document
+from dmlcore.study.fingerprint import components_of, fingerprint, versions_of
 from dmlcore.study.grid import GRID, at_point, points, read_grid
 from dmlcore.study.locate import line_of
+from dmlcore.study.plugins import (
+    PLUGINS,
+    REQUIRES,
+    PluginsTable,
+    disabled_by,
+    unknown_keys,
+    unmet_requirements,
+)
 from dmlcore.study.probe import PATH, PROBE, ProbeTable
 from dmlcore.study.schema import Run, Study, StudyFile, StudyProbe
 from dmlcore.study.structure import Problem, Structurer, plain
 from dmlcore.wording import counted, listing
 
-_Table = TypeVar("_Table", Best, ProbeTable)
+_Table = TypeVar("_Table", Best, ProbeTable, PluginsTable)
+
+NO_PART_OF_A_RUN = (GRID, BEST, PROBE, PLUGINS, REQUIRES)
+"""Tables beside those of a run."""
 
 
 def load_study(
@@ -39,19 +52,20 @@ def load_study(
     """
     if path.resolve() in needed_by:
         raise StudyError(f"{path}: [best] goes round in a circle: {listing(map(str, needed_by))}.")
-    document = read_document(path)
-    for text in overrides:
-        at, value = parse_override(text)
-        document = document.with_value(at, value, Origin(None, at))
+    document = read_document(path, overrides)
+    everything, registry = registry, registry.without(disabled_by(document))
     best, problems = _read_table(document, BEST, Best, registry)
     if best is not None:
         way = (*needed_by, path.resolve())
         document = with_best_values(
-            document, best, lambda source: load_study(source, registry, overrides, store, way), store
+            document, best, lambda source: load_study(source, everything, overrides, store, way), store
         )
     grid, grid_problems = read_grid(document)
     table, probe_problems = _read_table(document, PROBE, ProbeTable, registry)
-    located = [_locate(problem, document) for problem in (*problems, *grid_problems, *probe_problems)]
+    _, plugin_problems = _read_table(document, PLUGINS, PluginsTable, registry)
+    problems += [*grid_problems, *probe_problems, *plugin_problems]
+    problems += [*unknown_keys(document, everything.sources), *unmet_requirements(document, everything.sources)]
+    located = [_locate(problem, document) for problem in problems]
     studies: list[tuple[dict[str, Any], Study]] = []
     for indices in points(grid):
         study, found = _at_point(document, indices, path, registry)
@@ -114,11 +128,16 @@ def _smoke_run(run: Run, folder: Path, registry: Registry) -> Run:
     study = evolve(
         full,
         seeds=full.seeds[:1],
-        backbone=full.backbone.for_smoke(),
+        backbone=_for_smoke(full.backbone),
         training=evolve(full.training, epochs=1, warmup_epochs=0, max_steps=2),
         evaluation=evolve(full.evaluation, max_images=200),
     )
     return _run(study, run.point, study.seeds[0], folder, registry)
+
+
+def _for_smoke(backbone: BackboneConfig) -> BackboneConfig:
+    with blamed_on(backbone, "for_smoke"):
+        return backbone.for_smoke()
 
 
 def _at_point(
@@ -126,7 +145,7 @@ def _at_point(
 ) -> tuple[Study | None, list[_Located]]:
     document = at_point(document, indices)
     structurer = Structurer(registry, lambda at: document.origin(at).folder)
-    values = {key: value for key, value in document.values.items() if key not in (GRID, BEST, PROBE)}
+    values = {key: value for key, value in document.values.items() if key not in NO_PART_OF_A_RUN}
     study = structurer.structure(values, Study, ())
     if structurer.problems:
         return None, [_locate(problem, document) for problem in structurer.problems]
@@ -137,7 +156,9 @@ def _run(study: Study, point: dict[str, Any] | Any, seed: int, folder: Path, reg
     versions = versions_of(study, registry)
     identity = plain(study, folder, identity_only=True)
     settings = plain(study, folder)
-    return Run(study, point, seed, settings, versions, fingerprint(identity, seed, versions))
+    return Run(
+        study, point, seed, settings, versions, fingerprint(identity, seed, versions), components_of(study, registry)
+    )
 
 
 @frozen

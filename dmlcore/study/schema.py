@@ -15,6 +15,7 @@ from dmlcore.components import (
     LossConfig,
     ObserverConfig,
     SamplerConfig,
+    SectionConfig,
     option,
 )
 from dmlcore.study.probe import ProbeTable
@@ -79,12 +80,28 @@ class Training:
 
     epochs: int = option(40, ge=0, help="passes over the training images")
     batch_size: int = option(100, ge=1, unit="images", help="images a batch")
+    chunk_size: int | None = option(
+        None,
+        ge=1,
+        unit="images",
+        help="embed a batch so many images at a time, twice, with the gradient of the whole: less memory, more time",
+    )
     warmup_epochs: int = option(0, ge=0, help="first epochs, in which only the head and the loss are trained")
     freeze_batchnorm: bool = option(
         True, help="keep BatchNorm's running statistics as loaded; its scale and shift are trained"
     )
     clip_norm: float | None = option(None, gt=0, help="largest norm of the whole gradient")
     clip_value: float | None = option(None, gt=0, help="largest absolute value of a gradient's entries")
+    ema_decay: float | None = option(
+        None,
+        gt=0,
+        lt=1,
+        help="measure and store an exponential moving average of the weights: the share of it that each step keeps,"
+        " such as 0.999; left out: the weights themselves",
+    )
+    ema_warmup: float | None = option(
+        None, gt=0, le=1, help="let the decay rise with step t as 1 - t^-ema_warmup, up to ema_decay; 2/3 is usual"
+    )
     precision: Literal["fp32", "bf16", "fp16"] = option("fp32", help="arithmetic of the backbone, by autocast")
     channels_last: bool = option(True, help="memory layout of images and filters; faster on most devices")
     deterministic: bool = option(True, help="use algorithms that give the same numbers again, where there are any")
@@ -99,6 +116,13 @@ class Training:
             raise ValueError(f"warmup_epochs ({self.warmup_epochs}) can't be more than epochs ({self.epochs})")
         if self.clip_norm is not None and self.clip_value is not None:
             raise ValueError("clip_norm and clip_value exclude each other: give one of them")
+        if self.chunk_size is not None and not self.freeze_batchnorm:
+            raise ValueError(
+                "chunk_size needs freeze_batchnorm = true: with statistics of its own, each chunk would be normalised"
+                " in another way than the whole batch"
+            )
+        if self.ema_warmup is not None and self.ema_decay is None:
+            raise ValueError("ema_warmup means nothing without ema_decay: give both, or leave it out")
 
 
 @frozen
@@ -110,6 +134,13 @@ class Optimizer:
     head_learning_rate: float | None = option(None, gt=0, help="of the embedding head; left out: learning_rate")
     loss_learning_rate: float | None = option(
         None, gt=0, help="of the loss's own parameters, such as proxies; left out: 100 × learning_rate"
+    )
+    layer_decay: float | None = option(
+        None,
+        gt=0,
+        le=1,
+        help="each layer of the backbone has the rate of the layer after it times this, the last one learning_rate;"
+        " head and loss have theirs",
     )
     weight_decay: float = option(1e-4, ge=0, help="of all parameters of the network; the loss's have none")
     momentum: float | None = option(None, ge=0, lt=1, help="for optimisers that have one; left out: timm's default")
@@ -174,6 +205,7 @@ class Study:
     scheduler: Scheduler = option(Scheduler(), help="change of the learning rates")
     evaluation: EvaluationProtocol = option(EvaluationProtocol(), help="what is measured when")
     observers: tuple[ObserverConfig, ...] = option((), identity=False, help="who watches the runs")
+    sections: tuple[SectionConfig, ...] = option((), identity=False, help="sections added to the report")
 
     def __attrs_post_init__(self) -> None:
         names = [evaluator.name for evaluator in self.evaluators]
@@ -201,6 +233,8 @@ class Run:
     """Distribution → version, of all that can change the numbers."""
     fingerprint: str
     """sha256 of the settings that count, the seed and the versions."""
+    components: Mapping[str, str] = field(factory=dict)
+    """Dotted path of each component, nested ones too → where it comes from, as "distribution/name version"."""
 
     @property
     def label(self) -> str:

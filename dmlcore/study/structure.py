@@ -19,6 +19,7 @@ from typing import Any, Final
 import attrs
 from attrs import field, frozen
 
+from dmlcore.blame import own_line
 from dmlcore.components import OPTION, USE, Component, OptionFacts, option_key
 from dmlcore.describe import shown, type_text
 from dmlcore.errors import UnknownComponentError
@@ -156,6 +157,19 @@ class Structurer:
             return cls(**given)
         except ValueError as error:
             return self._problem(path, "options that go together", "others", f"{error}.".replace("..", "."))
+        except Exception as error:
+            if not issubclass(cls, Component):
+                raise
+            return self._problem(path, "options that go together", "others", self._fault(cls, error))
+
+    def _fault(self, cls: type[Component], error: Exception) -> str:
+        source = next(offer.source for offer in self.registry.offers if offer.component is cls)
+        line = own_line(error.__traceback__, cls.__module__.partition(".")[0])
+        return (
+            f"The {cls.kind} {cls.name!r} of {source.distribution} {source.version} failed when it looked at its"
+            f" options: {type(error).__name__}: {error} ({line}). Tell its author: only a ValueError is a"
+            " user's mistake."
+        )
 
     def _unknown_key(self, key: str, cls: type, path: ValuePath) -> None:
         known = [option_key(attribute) for attribute in attrs.fields(cls)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dmlcore.study.best import Best
+from dmlcore.study.plugins import PluginsTable, RequiresTable
 from dmlcore.study.probe import ProbeTable
 from dmlcore.study.schema import EmbeddingHead, EvaluationProtocol, Optimizer, Scheduler, Study, Training, Transforms
 
@@ -18,5 +19,7 @@ TABLES: Mapping[str, type] = {
     "evaluation": EvaluationProtocol,
     "best": Best,
     "probe": ProbeTable,
+    "plugins": PluginsTable,
+    "requires": RequiresTable,
 }
 """“study” is the top of the file."""

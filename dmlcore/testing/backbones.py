@@ -138,7 +138,7 @@ def can_be_trained(component: BackboneConfig) -> None:
 
 
 def keeps_its_tensors_where_torch_finds_them(component: BackboneConfig) -> None:
-    """Tensors are parameters or buffers, so that they move with the module and are saved with the run."""
+    """Tensors, but for single numbers, are parameters or buffers: they move with the module and are saved with it."""
     demand_registered(_built(component))
 
 

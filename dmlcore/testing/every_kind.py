@@ -12,7 +12,8 @@ import attrs
 import tomli
 
 from dmlcore.components import KINDS, Component
-from dmlcore.discovery import PluginSource, check_component
+from dmlcore.discovery import check_component
+from dmlcore.distributions import PluginSource
 from dmlcore.errors import PluginError
 from dmlcore.registry import Offer, Registry
 from dmlcore.study.document import dotted

@@ -44,7 +44,7 @@ def builds(component: Any) -> None:
 
 
 def keeps_its_tensors_where_torch_finds_them(component: Any) -> None:
-    """Tensors are parameters or buffers, so that they move with the module and are saved with the run."""
+    """Tensors, but for single numbers, are parameters or buffers: they move with the module and are saved with it."""
     demand_registered(built(component))
 
 
@@ -61,7 +61,10 @@ def demand_registered(module: nn.Module) -> None:
 
 
 def _tensors(value: Any) -> Iterator[bool]:
-    if isinstance(value, Tensor | nn.Module):
+    """For each tensor or module in a value, whether torch should know it: a single number goes with any device."""
+    if isinstance(value, Tensor):
+        yield value.ndim > 0 or value.requires_grad
+    elif isinstance(value, nn.Module):
         yield True
     elif isinstance(value, list | tuple | set):
         for item in value:

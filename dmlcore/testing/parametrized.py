@@ -30,7 +30,6 @@ def contract(*components: Component, without: Mapping[str, str] | None = None) -
         [pytest.param(check, id=f"{title(c)}-{check.name}") for c, each in checks.items() for check in each],
     )
     def test_contract(check: Check) -> None:
-        __tracebackhide__ = True
         if check.name in reasons:
             pytest.skip(reasons[check.name])
         reason = failure = None

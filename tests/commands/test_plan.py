@@ -27,6 +27,7 @@ PACE = Pace(
     backbone_bytes=1000,
     feature_dim=8,
     test_images=36,
+    weights="tiny.v1, licence mit",
 )
 MEASUREMENT = 36 * 0.5 + 36**2 * 0.25
 
@@ -150,7 +151,7 @@ def test_the_pace_is_measured(make_study: Any, tmp_path: Path) -> None:
     (measurement,) = planner.measurements
     pace = measurement.pace
     assert min(pace.step_seconds, pace.image_seconds, pace.pair_seconds) > 0
-    assert (pace.feature_dim, pace.test_images) == (8, 36)
+    assert (pace.feature_dim, pace.test_images, pace.weights) == (8, 36, "")
     assert pace.backbone_bytes == 4 * (8 * 3 * 9 + 8 + 4 * 8) + 8, "filters, biases, BatchNorm and its count"
     assert item.memory is not None
     assert item.memory > 10**7

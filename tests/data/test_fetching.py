@@ -250,7 +250,7 @@ def test_data_sets_without_a_source_or_a_root(meter: Meter) -> None:
     assert str(caught.value) == "The data set 'drawn' names no source: there is nothing to fetch or to import."
     with pytest.raises(PluginError) as broken:
         fetch(Rootless(), meter)
-    assert str(broken.value) == "The data set 'rootless' names a source, but has no option `root`."
+    assert str(broken.value) == "The dataset 'rootless' names a source, but has no option `root`."
 
 
 def test_the_command_fetches_a_third_partys_data_set(

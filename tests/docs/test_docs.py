@@ -22,6 +22,8 @@ from plugins.datasets.archives import make_cars, make_cub, make_sop
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+HOOKS = sorted((ROOT / "docs" / "hooks").glob("*.md"))
+"""test_hooks.py runs their studies."""
 TUTORIAL = ROOT / "docs" / "tutorial.md"
 """Its blocks build on each other: test_tutorial.py does them in order."""
 
@@ -114,7 +116,7 @@ def test_every_study_and_table_loads(page: Path, tmp_path: Path) -> None:
         load_study(path, registry)
 
 
-@pytest.mark.parametrize("page", BY_THEMSELVES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [*BY_THEMSELVES, *HOOKS], ids=lambda page: page.name)
 def test_every_plugin_in_the_pages_loads(page: Path, fake_plugin: Callable[..., None]) -> None:
     examples = [block for block in blocks(page, "python") if "hookimpl" in block]
     for number, block in enumerate(examples):
@@ -129,7 +131,7 @@ def test_the_example_in_the_pages_is_the_package() -> None:
     assert source in blocks(ROOT / "docs/plugins.md", "python")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [*PAGES, *HOOKS], ids=lambda page: page.name)
 def test_every_link_leads_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), target
@@ -139,17 +141,17 @@ def test_the_tree_in_the_pages_is_the_tree() -> None:
     page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
     told = set(re.findall(r"^\s+(\w+\.py)\s", page, re.MULTILINE))
     core = ROOT / "dmlcore"
-    real = {
-        path.name for folder in (core, core / "study", core / "engine", core / "data") for path in folder.glob("*.py")
-    }
+    folders = (core, core / "study", core / "engine", core / "data", core / "testing")
+    real = {path.name for folder in folders for path in folder.glob("*.py")}
     assert told == real - {"__main__.py"}
 
 
-def test_the_reference_is_what_the_classes_say() -> None:
-    script = ROOT / "docs" / "make_reference.py"
+@pytest.mark.parametrize("name", ["reference", "losses"])
+def test_the_made_pages_are_what_the_classes_say(name: str) -> None:
+    script = ROOT / "docs" / f"make_{name}.py"
     code = f"import runpy; print(runpy.run_path({str(script)!r})['page'](), end='')"
     made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert (ROOT / "docs" / "reference.md").read_text(encoding="utf-8") == made, "run `make docs`"
+    assert (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") == made, "run `make docs`"
 
 
 STUDIES = [path for path in sorted((ROOT / "studies").rglob("*.toml")) if path.parent.name != "base"]

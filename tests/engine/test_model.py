@@ -83,7 +83,10 @@ class TooSmall(TinyNet):
     [
         (WrongShape(False), "The backbone 'tiny' gives (1, 8) where features (1, 9) is expected."),
         (TinyNet(True), "The backbone 'tiny' gives (1, 8, 3, 3) where features (1, 8) is expected."),
-        (NoSpec(), "A backbone's module needs the attributes feature_dim (int) and input_spec (InputSpec)."),
+        (
+            NoSpec(),
+            "The module of the backbone 'tiny' needs the attributes feature_dim (int) and input_spec (InputSpec).",
+        ),
         (TooSmall(False), "The backbone 'tiny' can't take images of 8 px: kernel larger than input"),
     ],
 )

@@ -101,7 +101,7 @@ def test_sizes_that_are_given(probe: Any, tmp_path: Path) -> None:
     assert refused.regime == "undefined"
     assert refused.reasons[0].startswith("3 images of 1 class; an image has 2 positives, 0 negatives, 0 triplets.")
     assert refused.reasons[1].startswith("Refused before training: A batch of 3 images of 1 class holds one class only")
-    assert refused.reasons[2].startswith("Tried all the same: Step 1 of 40 failed: The loss became nan in step 1")
+    assert refused.reasons[2].startswith("Tried all the same: Step 1 of 40 failed: The loss 'pair' became nan in step")
     assert small.runs
     assert large.regime == "fine"
     assert large.learns
@@ -198,7 +198,7 @@ def test_collapse_is_degenerate(probe: Any, tmp_path: Path, monkeypatch: pytest.
 def test_a_loss_that_is_not_finite_is_undefined(probe: Any, tmp_path: Path) -> None:
     (trial,) = made(probe("sizes = [6]\nsteps = 3", 'loss={use="nan"}'), tmp_path)[0].trials
     assert (trial.regime, trial.runs) == ("undefined", False)
-    assert trial.reasons[-1].startswith("Step 1 of 3 failed: The loss became nan in step 1 of epoch 1.")
+    assert trial.reasons[-1].startswith("Step 1 of 3 failed: The loss 'nan' became nan in step 1 of epoch 1.")
     assert "loss_first" not in trial.figures
 
 
@@ -239,7 +239,7 @@ def test_a_full_device(probe: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     (trial,) = made(wanted, tmp_path)[0].trials
     assert trial.reasons[-1] == (
         "Step 1 of 3 failed: A batch of 18 images does not fit the device: CUDA out of memory."
-        " Lower training.batch_size or use bf16."
+        " Lower training.batch_size, embed the batch in parts (training.chunk_size), or use bf16."
     )
     bench = Bench.of(wanted, Meter(Console(file=io.StringIO())))
     assert [bench.fits(size) for size in (12, 15, 18)] == [True, True, False]

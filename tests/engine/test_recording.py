@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from attrs import frozen
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from dmlcore import PluginError, StudyError
+from dmlcore import LossConfig, PluginError, StudyError
 from dmlcore.engine import recording
 from dmlcore.engine.model import build_loss, build_model
 from dmlcore.engine.recording import Recorder, overlap, recorded_steps, similarity_figures
@@ -105,8 +106,15 @@ class Shares(nn.Module):
         return self.told() if callable(self.told) else self.told
 
 
+@frozen
+class Sharing(LossConfig):
+    """The component of that loss."""
+
+    name = "shares"
+
+
 def recorder_of(told: Any, model: nn.Module | None = None) -> Recorder:
-    recorder = Recorder("shares", model or nn.Linear(2, 2), Shares(told))
+    recorder = Recorder(Sharing(), model or nn.Linear(2, 2), Shares(told))
     recorder.start_epoch(3)
     return recorder
 

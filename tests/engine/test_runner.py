@@ -15,18 +15,20 @@ from safetensors.numpy import load_file
 from safetensors.torch import load_file as load_tensors
 
 from dmlcore import DataError, Embeddings, LossConfig, StudyError
-from dmlcore.engine import session
+from dmlcore.engine import batching, session
 from dmlcore.engine.embedding import SplitEmbedder
 from dmlcore.engine.loading import resolve_transforms
 from dmlcore.engine.model import build_model
 from dmlcore.engine.runner import Failure, run_study
 from dmlcore.engine.splits import load_data
+from dmlcore.engine.trainer import Trainer
 from dmlcore.evidence import load_evidence
 from dmlcore.geometry import effective_rank, evidence_of
+from dmlcore.hookspecs import RunSpecs, hookspec
 from dmlcore.results import LossFacts, Result
 from dmlcore.store import EMBEDDINGS, EVIDENCE, MODEL, UNTRAINED_EVIDENCE, Store
 from dmlcore.study.schema import Run
-from toys import Recording, SquareImages, Squares
+from toys import PairLoss, Recording, Spread, SquareImages, Squares, TinyNet
 
 
 def results(runs: Sequence[Run], root: Path, *observers: Any) -> list[Result]:
@@ -182,6 +184,74 @@ def test_a_stopped_run_goes_on_to_the_same_numbers(
     assert numbers(resumed) == numbers(whole)
 
 
+@pytest.mark.parametrize("stop", [1, 2])
+def test_a_run_whose_batches_follow_the_embeddings_goes_on_to_the_same_numbers(
+    make_study: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int
+) -> None:
+    runs = make_study("seeds=[0]", 'sampler={use="spread"}', "training.epochs=3", "training.batch_size=6").runs
+    (whole,) = results(runs, tmp_path / "whole")
+    train_epoch = Trainer.train_epoch
+
+    def stopping(self: Trainer, epoch: int, *rest: Any) -> Any:
+        figures = train_epoch(self, epoch, *rest)
+        if epoch == stop + 1:
+            raise KeyboardInterrupt
+        return figures
+
+    monkeypatch.setattr(Trainer, "train_epoch", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        results(runs, tmp_path / "stopped")
+    monkeypatch.undo()
+    (resumed,) = results(runs, tmp_path / "stopped")
+    assert numbers(resumed) == numbers(whole)
+
+
+def test_a_sampler_that_asks_sees_the_latest_embedding_of_each_image(
+    make_study: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[np.ndarray] = []
+    forward = PairLoss.forward
+
+    def noting(self: PairLoss, embeddings: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        given.append(embeddings.detach().numpy())
+        return forward(self, embeddings, labels)
+
+    epochs: list[batching.Batches] = []
+    sampled = batching.epoch_batches
+
+    def sampling(*arguments: Any) -> batching.Batches:
+        epochs.append(sampled(*arguments))
+        return epochs[-1]
+
+    monkeypatch.setattr(PairLoss, "forward", noting)
+    monkeypatch.setattr(session, "epoch_batches", sampling)
+    Spread.contexts.clear()
+    runs = make_study("seeds=[0]", 'sampler={use="spread"}', "training.epochs=3", "training.batch_size=6").runs
+    results(runs, tmp_path)
+    first, second, third = Spread.contexts
+    assert first.seen is None
+    expected = np.full((36, 4), np.nan, np.float32)
+    for batch, embeddings in zip([*epochs[0], *epochs[1]], given, strict=False):
+        expected[batch] = embeddings
+    assert np.isnan(expected).any(), "some images were in no batch"
+    assert third.seen.labels.tolist() == first.labels.tolist()
+    assert len(second.seen) == 36
+    np.testing.assert_array_equal(third.seen.vectors, expected)
+
+
+@pytest.mark.parametrize(("sampler", "kept"), [("balanced", False), ("spread", True)])
+def test_embeddings_are_saved_for_a_sampler_that_asks_alone(
+    make_study: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sampler: str, kept: bool
+) -> None:
+    (run,) = make_study("seeds=[0]", f'sampler={{use="{sampler}"}}').runs
+    monkeypatch.setattr(session.Session, "finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        results([run], tmp_path)
+    state = session.checkpoint.load(Store(tmp_path).run("toy", run.name).partial)
+    assert state is not None
+    assert (state.seen is not None) == kept
+
+
 def test_a_run_of_another_study_is_taken_over(make_study: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (first,) = results(make_study("seeds=[0]").runs, tmp_path)
     other = make_study("seeds=[0]", name="other", added='\n[grid]\n"loss.margin" = [0.5, 0.25]\n')
@@ -278,7 +348,7 @@ def test_pooled_features_without_training_are_the_untrained_row(make_study: Any,
     [
         (
             ['loss={use="nan"}'],
-            "The loss became nan in step 1 of epoch 1. Lower the learning rate, clip gradients"
+            "The loss 'nan' became nan in step 1 of epoch 1. Lower the learning rate, clip gradients"
             " (training.clip_norm), or use precision fp32 or bf16.",
         ),
         (
@@ -300,6 +370,14 @@ def test_training_that_cannot_go_on_says_why(
     (failure,) = run_study(runs, Store(tmp_path), [])
     assert failure == Failure(runs[0], reason)
     assert Store(tmp_path).run("toy", runs[0].name).failure() == reason
+
+
+def test_what_a_backbone_warns_of_stays_with_the_result(
+    make_study: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TinyNet, "caution", "the licence forbids it", raising=False)
+    (result,) = results(make_study("seeds=[0]").runs, tmp_path)
+    assert result.warnings[0] == "weights: the licence forbids it"
 
 
 def test_collapse_stops_the_run(make_study: Any, tmp_path: Path) -> None:
@@ -357,7 +435,8 @@ def test_too_little_memory_is_a_failure_with_a_way_out(
     (failure,) = run_study(make_study("seeds=[0]").runs, Store(tmp_path), [])
     assert isinstance(failure, Failure)
     assert failure.reason == (
-        "A batch of 9 images does not fit the device: CUDA out of memory. Lower training.batch_size or use bf16."
+        "A batch of 9 images does not fit the device: CUDA out of memory. Lower training.batch_size,"
+        " embed the batch in parts (training.chunk_size), or use bf16."
     )
 
 
@@ -371,6 +450,17 @@ def test_an_observer_that_fails_is_dropped_and_named(make_study: Any, tmp_path: 
     )
     assert [e for e, _ in Recording.events].count(event) == 1
     assert Store(tmp_path).run("toy", result.run).result() == result
+
+
+def test_a_deprecated_run_hook_is_a_note(make_study: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Specs(RunSpecs):
+        @hookspec(warn_on_impl=DeprecationWarning("take dmlcore_on_epoch_end"))
+        def dmlcore_on_progress(self, run: Any, progress: Any) -> None:
+            """On its way out."""
+
+    monkeypatch.setattr("dmlcore.engine.observing.RunSpecs", Specs)
+    (result,) = results(make_study("seeds=[0]").runs, tmp_path, Recording())
+    assert result.warnings[1:] == ("The observer 'recording' uses what is deprecated: take dmlcore_on_epoch_end",)
 
 
 def test_low_precision_trains(make_study: Any, tmp_path: Path) -> None:

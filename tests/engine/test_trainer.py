@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import torch
 
-from dmlcore import StudyError
+from dmlcore import PluginError, StudyError
 from dmlcore.engine.model import build_loss, build_model
 from dmlcore.engine.optimization import check_optimizer
 from dmlcore.engine.trainer import Trainer, mean_cosine
-from toys import SquareImages
+from toys import SquareImages, TinyNet
 
 
 def trainer_of(make_study: Any, *overrides: str) -> Trainer:
@@ -48,6 +48,55 @@ def test_learning_rates_of_backbone_head_and_loss(make_study: Any) -> None:
 
 def test_without_a_head_there_is_no_group_for_it(make_study: Any) -> None:
     assert set(rates(trainer_of(make_study, 'embedding.dim="features"'))) == {"backbone", "loss"}
+
+
+def layers(self: TinyNet) -> list[list[torch.nn.Parameter]]:
+    return [list(self.conv.parameters()), list(self.norm.parameters())]
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+def test_each_layer_has_a_share_of_the_next_layers_rate(
+    make_study: Any, monkeypatch: pytest.MonkeyPatch, schedule: str
+) -> None:
+    monkeypatch.setattr(TinyNet, "layer_groups", layers, raising=False)
+    overrides = [f'scheduler.name="{schedule}"', "optimizer.head_learning_rate=0.5"]
+    if schedule == "cosine":
+        overrides.append("scheduler.min_learning_rate=0.004")
+    plain = trainer_of(make_study, *overrides)
+    decayed = trainer_of(make_study, *overrides, "optimizer.layer_decay=0.25", "training.warmup_epochs=1")
+    for epoch in range(1, 7):
+        learning_rate = train(decayed, epoch).learning_rate
+        train(plain, epoch)
+        expected = rates(plain)
+        rate = expected.pop("backbone")
+        assert rates(decayed) == pytest.approx({"backbone layer 1": rate, "backbone layer 0": 0.25 * rate, **expected})
+        assert learning_rate == pytest.approx(rate)
+
+
+def test_a_layer_decay_of_one_changes_nothing(make_study: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(TinyNet, "layer_groups", layers, raising=False)
+    plain, decayed = trainer_of(make_study), trainer_of(make_study, "optimizer.layer_decay=1.0")
+    figures = [(train(plain, epoch), train(decayed, epoch)) for epoch in (1, 2)]
+    assert all(one.loss == other.loss for one, other in figures)
+    assert all(one.diagnostics == other.diagnostics for one, other in figures)
+
+
+def test_layers_that_a_backbone_does_not_say(make_study: Any) -> None:
+    with pytest.raises(StudyError) as caught:
+        trainer_of(make_study, "optimizer.layer_decay=0.5")
+    assert str(caught.value) == (
+        "optimizer.layer_decay: this backbone does not say which parameters are a layer. Leave it out."
+    )
+
+
+@pytest.mark.parametrize("twice", [True, False])
+def test_layers_must_hold_each_parameter_once(make_study: Any, monkeypatch: pytest.MonkeyPatch, twice: bool) -> None:
+    wrong = [[0, 1], [1, 2, 3]] if twice else [[0, 1], [2]]
+    monkeypatch.setattr(
+        TinyNet, "layer_groups", lambda self: [[[*self.parameters()][i] for i in w] for w in wrong], raising=False
+    )
+    with pytest.raises(PluginError, match="The backbone's `layer_groups` must give each of its parameters once"):
+        trainer_of(make_study, "optimizer.layer_decay=0.5")
 
 
 @pytest.mark.parametrize("name", ["adam", "adamw", "sgd", "rmsprop"])

@@ -1,53 +1,112 @@
-"""A third party's package, as its users meet it: built, installed beside dmlcore, used, and taken away."""
+"""Third parties' packages, as their users meet them: built, installed beside dmlcore, used, and taken away."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from attrs import frozen
 
 from conftest import Command
 
-EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "dmlcore-angular"
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+
+
+@frozen
+class Example:
+    """A package under docs/examples, and what is seen of it."""
+
+    component: str
+    kind: str
+    described: str
+    """A line of `dmlcore describe`."""
+    missing: str
+    """The end of the message where a study names it and it is not installed."""
+
+    @property
+    def distribution(self) -> str:
+        return f"dmlcore-{self.component.replace('_', '-')}"
+
+    @property
+    def folder(self) -> Path:
+        return EXAMPLES / self.distribution
+
+    @property
+    def study(self) -> str:
+        return str(self.folder / "studies" / f"{self.component}.toml")
+
+
+ALL = (
+    Example("angular", "loss", "alpha = 40", "Known: arcface, circle, contextual, contrastive,"),
+    Example("hard_classes", "sampler", "random_share = 0.5", "Known: m_per_class, shuffled."),
+    Example(
+        "confusion", "evaluator", "named_pairs = 3", "Known: bnu_classification, clustering, conformance, retrieval."
+    ),
+)
+SHORT = (
+    ("dataset.classes", 40),
+    ("training.epochs", 2),
+    ("training.max_steps", 2),
+    ("evaluation.max_images", 200),
+)
+"""Two short epochs: what `--smoke` does, but for the second, which a sampler may need to see the first."""
+
+each_example = pytest.mark.parametrize("example", ALL, ids=lambda example: example.component)
+
+
+def test_every_example_is_tested() -> None:
+    assert {path.name for path in EXAMPLES.iterdir()} == {example.distribution for example in ALL}
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The example's wheel, built from its sources."""
-    folder = tmp_path_factory.mktemp("wheel")
-    command = ["-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index", "-w", str(folder), str(EXAMPLE)]
-    subprocess.run([sys.executable, *command], check=True, capture_output=True)
-    return next(folder.glob("dmlcore_angular-*.whl"))
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the examples' wheels, built from their sources."""
+    folder = tmp_path_factory.mktemp("wheels")
+    options = ["--no-deps", "--no-build-isolation", "--no-index", "-w", str(folder)]
+    sources = [str(example.folder) for example in ALL]
+    subprocess.run([sys.executable, "-m", "pip", "wheel", *options, *sources], check=True, capture_output=True)
+    return folder
 
 
-def test_its_own_tests_pass(tmp_path: Path) -> None:
+@each_example
+def test_its_own_tests_pass(example: Example) -> None:
     subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(EXAMPLE / "tests")],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(example.folder / "tests")],
         check=True,
         capture_output=True,
-        cwd=EXAMPLE,
-        env=os.environ | {"PYTHONPATH": str(EXAMPLE), "PYTHONDONTWRITEBYTECODE": "1"},
+        cwd=example.folder,
+        env=os.environ
+        | {
+            "PYTHONPATH": f"{example.folder}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        },
     )
 
 
-def test_installed_used_and_uninstalled(wheel: Path, in_fresh_environment: Command, tmp_path: Path) -> None:
-    run = in_fresh_environment
-    study = str(EXAMPLE / "studies" / "angular.toml")
-    short = ["--runs", str(tmp_path), "--smoke", "--set", "dataset.classes=40"]
-    run("pip", "install", "--no-deps", "--no-index", str(wheel))
-    line = next(line for line in run("dmlcore", "list-plugins").stdout.splitlines() if "angular" in line)
-    assert line.split(maxsplit=3)[:3] == ["angular", "dmlcore-angular", "1.0.0"]
-    assert "alpha = 40" in run("dmlcore", "describe", "angular").stdout
-    assert "trained" in run("dmlcore", "run", study, *short).stdout
-    result = next(tmp_path.rglob("result.json")).read_text()
-    assert '"dmlcore-angular": "1.0.0"' in result
+@each_example
+def test_installed_used_and_uninstalled(
+    example: Example, wheels: Path, in_fresh_environment: Command, tmp_path: Path
+) -> None:
+    run, name = in_fresh_environment, example.distribution
+    short = [word for key, value in SHORT for word in ("--set", f"{key}={value}")]
+    command = ["dmlcore", "run", example.study, "--runs", str(tmp_path), *short]
+    run("pip", "install", "--no-deps", "--no-index", f"--find-links={wheels}", name)
+    line = next(line for line in run("dmlcore", "list-plugins").stdout.splitlines() if name in line)
+    assert line.split(maxsplit=3)[:3] == [example.component, name, "1.0.0"]
+    assert example.described in run("dmlcore", "describe", example.component).stdout
+    assert "trained" in run(*command).stdout
+    result = json.loads(next(tmp_path.rglob("result.json")).read_text())
+    assert result["versions"][name] == "1.0.0"
+    assert f"{name}/{example.component} 1.0.0" in result["components"].values()
 
-    run("pip", "uninstall", "--yes", "dmlcore-angular")
-    assert "angular" not in run("dmlcore", "list-plugins").stdout
-    error = run("dmlcore", "run", study, *short, code=1).stderr
-    assert 'loss.use\n    expected  the name of a loss\n    found     "angular" (a string)' in error
-    assert "no installed plugin offers a loss named 'angular'." in error
-    assert "Known: contrastive, proxy_anchor, triplet." in error
+    run("pip", "uninstall", "--yes", name)
+    assert name not in run("dmlcore", "list-plugins").stdout
+    error = run(*command, code=1).stderr
+    assert f"the name of {'an' if example.kind[0] in 'aeiou' else 'a'} {example.kind}" in error
+    assert f'found     "{example.component}" (a string)' in error
+    assert "no installed plugin offers" in error
+    assert example.missing in error

@@ -7,7 +7,7 @@ from pathlib import Path
 from attrs import evolve
 
 from dmlcore.report.material import StudyMaterial
-from dmlcore.report.stamps import row_stamps, stamp_texts
+from dmlcore.report.stamps import row_stamps, stamp_texts, value_text_of
 from material_made import made_material
 
 SHARED = (
@@ -58,3 +58,27 @@ def test_the_other_options_of_a_varied_component_are_told(tmp_path: Path) -> Non
     assert facts["loss"] == "triplet (distance cosine)"
     assert facts["sampler"] == "m_per_class (samples_per_class 5)"
     assert facts["optimizer"] == "learning_rate 0.001"
+
+
+def test_tables_within_tables_are_told_by_their_names() -> None:
+    parts = [
+        {"use": "triplet", "margin": 0.1},
+        {"use": "circle", "distance": {"use": "cosine"}, "memory": {"size": 50, "miner": {"use": "batch_hard"}}},
+    ]
+    assert value_text_of({"use": "weighted_sum", "parts": parts, "weights": [1.0, 0.5]}) == (
+        "weighted_sum (parts [triplet (margin 0.1), circle (distance cosine, memory (size 50, miner batch_hard))],"
+        " weights [1.0, 0.5])"
+    )
+
+
+def test_components_of_other_distributions_are_told_unless_they_are_varied(tmp_path: Path) -> None:
+    material = margins(tmp_path)
+    came_from = {
+        "loss": "dmlcore-angular/angular 1.0.0",
+        "loss.margin.shape": "dmlcore-shapes/round 2.0",
+        "sampler": "dmlcore/m_per_class 0.1.0",
+    }
+    told = evolve(material, results=tuple(evolve(result, components=came_from) for result in material.results))
+    facts = row_stamps(told)[0].facts
+    assert facts["components of other distributions"] == "loss = dmlcore-angular/angular 1.0.0"
+    assert row_stamps(material)[0].facts == {k: v for k, v in facts.items() if not k.startswith("components")}

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,30 +15,8 @@ from plugins.datasets.archives import make_cars, make_cub
 
 STUDIES = Path(__file__).parents[2] / "studies"
 ASSIGNMENT = STUDIES / "assignment"
+Command = Callable[..., str]
 NAMES = ("1_dimension", "2_margin", "3_batch_size", "4_triplet", "5_proxy_anchor")
-
-
-@pytest.fixture(scope="module")
-def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with archives of the true layout and counts."""
-    folder = tmp_path_factory.mktemp("assignment")
-    (folder / "data").mkdir()
-    make_cub(folder / "data")
-    make_cars(folder / "data")
-    return folder
-
-
-def dmlcore(workplace: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "dmlcore", *arguments],
-        cwd=workplace,
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"OMP_NUM_THREADS": "2"},
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 def files(data_set: str) -> list[str]:
@@ -47,18 +26,18 @@ def files(data_set: str) -> list[str]:
 
 
 @pytest.mark.parametrize(("data_set", "images"), [("glyphs", "3,000"), ("cub", "5,864"), ("cars", "8,054")])
-def test_the_five_studies_can_be_made(data_set: str, images: str, workplace: Path) -> None:
-    told = dmlcore(workplace, "check", *files(data_set))
+def test_the_five_studies_can_be_made(data_set: str, images: str, dmlcore: Command) -> None:
+    told = dmlcore("check", *files(data_set))
     assert told.count(f"train {images} images of ") >= len(NAMES)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("data_set", ["cub", "cars"])
-def test_every_stage_of_the_five_studies(data_set: str, workplace: Path) -> None:
+def test_every_stage_of_the_five_studies(data_set: str, workplace: Path, dmlcore: Command) -> None:
     """ResNet-50 on small pictures: the five smoke runs take some minutes."""
     size = [f"--set=transforms.{name}=64" for name in ("size", "train_resize", "test_resize")]
-    dmlcore(workplace, "run", *files(data_set), *size, "--smoke")
-    results = [json.loads(path.read_text()) for path in workplace.rglob(f".smoke/{data_set}*/*/result.json")]
+    dmlcore("run", *files(data_set), *size, "--smoke")
+    results = [json.loads(path.read_text()) for path in workplace.rglob(f".smoke/{data_set}_[1-5]_*/*/result.json")]
     assert sorted(result["study"] for result in results) == [f"{data_set}_{name}" for name in NAMES]
     assert {result["settings"]["backbone"]["use"] for result in results} == {"resnet50"}
 

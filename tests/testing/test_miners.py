@@ -179,6 +179,11 @@ def test_a_distance_need_not_say_what_is_near() -> None:
     assert outcome.reason == "its module does not say by `is_inverted` what is near"
 
 
+def test_a_module_may_hold_a_number_as_a_tensor() -> None:
+    constant = component_of(LossConfig, build=lambda self, context: module_of(pulling, alpha=torch.tensor(0.5)))
+    assert outcome_of(constant, "keeps_its_tensors_where_torch_finds_them").status == "passed"
+
+
 def test_a_loss_may_hold_no_module_in_a_list() -> None:
     hidden = component_of(LossConfig, build=lambda self, context: module_of(pulling, parts=[torch.nn.Linear(2, 2)]))
     _, found = failure_of(hidden, "keeps_its_tensors_where_torch_finds_them")

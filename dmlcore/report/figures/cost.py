@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 
+from dmlcore.report.blocks import Figure, Panel
 from dmlcore.report.figures.axes import short_point
-from dmlcore.report.figures.drawing import RAMP, Figure, Panel, panel
+from dmlcore.report.figures.drawing import RAMP, panel
 from dmlcore.report.material import StudyMaterial
 
 

@@ -9,8 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from dmlcore.evidence import Evidence
+from dmlcore.report.blocks import Figure, Key, Panel
 from dmlcore.report.figures.axes import short_point
-from dmlcore.report.figures.drawing import BAD, DASHES, GOOD, QUIET, Figure, Key, Panel, panel
+from dmlcore.report.figures.drawing import BAD, DASHES, GOOD, QUIET, panel
 from dmlcore.report.figures.over_epochs import point_legend
 from dmlcore.report.material import StudyMaterial
 from dmlcore.results import Result

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import matplotlib
-from attrs import frozen
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
+
+from dmlcore.report.blocks import Panel
 
 INK = "#1b2330"
 MUTED = "#5a6473"
@@ -57,36 +58,6 @@ _STYLE: dict[Any, Any] = {
     "lines.linewidth": 1.6,
     "lines.markersize": 4.5,
 }
-
-
-@frozen
-class Panel:
-    """One picture of a figure, and what it shows in words."""
-
-    svg: str
-    alt: str
-
-
-@frozen
-class Key:
-    """One line of a figure's legend."""
-
-    label: str
-    colour: str
-    dash: int = 0
-    """Which of DASHES."""
-
-
-@frozen
-class Figure:
-    """Panels side by side under one title."""
-
-    key: str
-    title: str
-    caption: str
-    """What to look at."""
-    panels: tuple[Panel, ...]
-    legend: tuple[Key, ...] = ()
 
 
 def panel(name: str, alt: str, draw: Callable[[Axes], object], left: float = 0.45, height: float = HEIGHT) -> Panel:

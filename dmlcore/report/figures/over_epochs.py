@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from dmlcore.report.blocks import Figure, Key, Panel
 from dmlcore.report.figures.axes import short_point
-from dmlcore.report.figures.drawing import DASHES, RAMP, Figure, Key, Panel, colours, panel
+from dmlcore.report.figures.drawing import DASHES, RAMP, colours, panel
 from dmlcore.report.material import StudyMaterial
 from dmlcore.report.table import short_name
 from dmlcore.results import Result

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 
+from dmlcore.report.blocks import Figure, Key, Panel
 from dmlcore.report.figures.axes import grid_axis
-from dmlcore.report.figures.drawing import DASHES, QUIET, RAMP, Figure, Key, Panel, colours, panel
+from dmlcore.report.figures.drawing import DASHES, QUIET, RAMP, colours, panel
 from dmlcore.report.material import StudyMaterial
 from dmlcore.report.series import Point, Series
 

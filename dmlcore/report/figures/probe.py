@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 from matplotlib.axes import Axes
 
+from dmlcore.report.blocks import Figure, Key, Panel
 from dmlcore.report.figures.axes import grid_axis
-from dmlcore.report.figures.drawing import QUIET, RAMP, Figure, Key, Panel, panel
+from dmlcore.report.figures.drawing import QUIET, RAMP, panel
 from dmlcore.report.table import short_name
 from dmlcore.trials import Probe, Regime, Trial
 

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 @frozen
 class Timm(BackboneConfig):
-    """Any network of timm (Wightman, 2019), by its name there."""
+    """Any network of timm (Wightman, 2019), by its name there.
+
+    `timm.list_models("*vit*", pretrained=True)` in Python lists names; a wrong one is answered with the nearest. The
+    licence of the weights is timm's word for it: `dmlcore plan` tells it before anything is trained, and a result keeps
+    it. Where it forbids commercial use, a warning stays with the result.
+    """
 
     name = "timm"
     libraries = ("timm",)
@@ -42,6 +47,12 @@ class Timm(BackboneConfig):
         "the network has; not together with embedding.pooling",
     )
 
+    grad_checkpointing: bool | None = option(
+        None,
+        help="compute activations anew in the backward pass instead of keeping them: less memory, about a third slower;"
+        " BatchNorm statistics that are not frozen take in each batch twice",
+    )
+
     def build(self, context: BackboneContext) -> torch.nn.Module:
         """The network; see BackboneConfig.build."""
         from dmlcore_plugins.backbones.timm_model import build_timm
@@ -53,6 +64,7 @@ class Timm(BackboneConfig):
             img_size=self.img_size,
             drop_path=self.drop_path,
             pooling=self.pooling,
+            grad_checkpointing=bool(self.grad_checkpointing),
         )
 
     def for_smoke(self) -> Self:

@@ -11,11 +11,15 @@ from typing import Any
 import timm
 import timm.data
 import torch
+from timm.models import group_parameters
 from torch import nn
 
 from dmlcore import BackboneContext, DataError, InputSpec, StudyError
 from dmlcore_plugins.backbones.hub import pretrained_source
 from dmlcore_plugins.backbones.weights import State, check_weights_file, load_state, read_state, sha256
+
+NONCOMMERCIAL = ("cc-by-nc", "noncommercial", "apple-amlr")
+"""What the names of licences hold that forbid commercial use, as timm writes them."""
 
 
 class TimmBackbone(nn.Module):
@@ -31,6 +35,7 @@ class TimmBackbone(nn.Module):
         self.input_spec = input_spec
         self.provenance = provenance
         """Where the weights come from, for the run's record."""
+        self.caution = ""
         self.fixed_size = bool(network.pretrained_cfg.get("fixed_input_size"))
         self.channels_last = getattr(network, "output_fmt", "NCHW") == "NHWC"
 
@@ -46,6 +51,20 @@ class TimmBackbone(nn.Module):
         features: torch.Tensor = self.network(images)
         return features.permute(0, 3, 1, 2) if self.channels_last and features.ndim == 4 else features
 
+    def layer_groups(self) -> list[list[nn.Parameter]]:
+        """The parameters of each layer, as timm's own layer decay groups them; see BackboneConfig.build."""
+        matcher = getattr(self.network, "group_matcher", None)
+        if matcher is None:
+            raise StudyError(
+                f"timm does not say which parameters of {self.model} are a layer: leave optimizer.layer_decay out."
+            )
+        layer_of = group_parameters(self.network, matcher(coarse=False), reverse=True)
+        last = max(layer_of.values())
+        layers: list[list[nn.Parameter]] = [[] for _ in range(last + 1)]
+        for name, parameter in self.network.named_parameters():
+            layers[layer_of.get(name, last)].append(parameter)
+        return layers
+
 
 def build_timm(
     model: str,
@@ -57,6 +76,7 @@ def build_timm(
     img_size: int | None = None,
     drop_path: float | None = None,
     pooling: str | None = None,
+    grad_checkpointing: bool = False,
 ) -> TimmBackbone:
     """The timm model of that name, with its weights.
 
@@ -82,7 +102,11 @@ def build_timm(
     )
     if isinstance(weights, Path):
         load_state(network, rename(read_state(weights)), weights)
+    if grad_checkpointing:
+        _checkpoint_gradients(model, network)
     backbone = TimmBackbone(model, network, _input_spec(model, network, img_size), _provenance(network, weights))
+    if weights == keyword:
+        backbone.caution = _caution(network)
     backbone.feature_dim = _feature_dim(backbone, context.feature_map)
     return backbone
 
@@ -137,6 +161,21 @@ def _refusal(
     options = {"img_size": img_size, "drop_path": drop_path_rate, "pooling": global_pool}
     given = [f"backbone.{name} = {json.dumps(value)}" for name, value in options.items() if value is not None]
     return f"timm does not build {model} with {', '.join(given) or 'its own settings'}: {error}"
+
+
+def _checkpoint_gradients(model: str, network: Any) -> None:
+    try:
+        network.set_grad_checkpointing(True)
+    except (AssertionError, AttributeError):
+        raise StudyError(f"{model} has no gradient checkpointing: leave backbone.grad_checkpointing out.") from None
+
+
+def _caution(network: Any) -> str:
+    """A sentence on timm's weights of a licence that forbids commercial use; empty of any other."""
+    licence = network.pretrained_cfg.get("license") or ""
+    if not any(part in licence.lower() for part in NONCOMMERCIAL):
+        return ""
+    return f"the licence of these weights, {licence}, forbids commercial use"
 
 
 def _provenance(network: Any, weights: str | Path) -> str:

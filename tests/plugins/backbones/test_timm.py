@@ -5,13 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import timm
 import timm.data
 import torch
+from timm.optim import param_groups_layer_decay
 
 from dmlcore import BackboneContext, InputSpec, StudyError
+from dmlcore_plugins.backbones import timm_model
 from dmlcore_plugins.backbones.timm import Timm
 
 POOLED = BackboneContext()
@@ -133,6 +136,72 @@ def test_drop_path_drops_paths_in_training_alone() -> None:
     images = torch.randn(1, 3, 64, 64).expand(16, -1, -1, -1)
     assert backbone(images).std(0).max() > 1e-3
     assert backbone.eval()(images).std(0).max() < 1e-5
+
+
+def saved_bytes(backbone: torch.nn.Module, images: torch.Tensor) -> int:
+    """What one forward pass keeps for the backward pass."""
+    sizes: list[int] = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda kept: sizes.append(kept.nbytes) or kept, lambda kept: kept):
+        backbone(images)
+    return sum(sizes)
+
+
+@pytest.mark.parametrize("model", ["test_vit", "test_resnet"])
+def test_gradient_checkpointing_keeps_less_and_gives_the_same_gradients(model: str) -> None:
+    images = torch.randn(4, 3, 64, 64)
+    plain, frugal = built(model, img_size=64), built(model, img_size=64, grad_checkpointing=True)
+    assert saved_bytes(frugal, images) < saved_bytes(plain, images) * 2 / 3
+    for backbone in (plain, frugal):
+        backbone(images).square().sum().backward()
+    for one, other in zip(plain.parameters(), frugal.parameters(), strict=True):
+        torch.testing.assert_close(one.grad, other.grad)
+
+
+def test_refuses_gradient_checkpointing_where_there_is_none() -> None:
+    assert refused("vgg11", grad_checkpointing=True) == (
+        "vgg11 has no gradient checkpointing: leave backbone.grad_checkpointing out."
+    )
+
+
+@pytest.mark.parametrize(
+    ("licence", "forbids"),
+    [
+        ("cc-by-nc-4.0", True),
+        ("fair-noncommercial-research-license", True),
+        ("apple-amlr", True),
+        ("apache-2.0", False),
+        ("cc-by-4.0", False),
+        ("bsd-3-clause", False),
+        (None, False),
+    ],
+)
+def test_a_licence_that_forbids_commercial_use_is_a_caution(licence: str | None, forbids: bool) -> None:
+    network = SimpleNamespace(pretrained_cfg={"license": licence})
+    told = f"the licence of these weights, {licence}, forbids commercial use"
+    assert timm_model._caution(network) == (told if forbids else "")
+    assert built("test_vit").caution == "", "random weights have no licence"
+
+
+@pytest.mark.parametrize("model", ["test_vit", "test_resnet", "test_convnext", "test_mambaout"])
+def test_layers_have_timms_own_scales(model: str) -> None:
+    backbone = built(model)
+    timms = param_groups_layer_decay(backbone.network, layer_decay=0.5)
+    expected = {id(parameter): group["lr_scale"] for group in timms for parameter in group["params"]}
+    layers = backbone.layer_groups()
+    depths = range(len(layers) - 1, -1, -1)
+    assert {id(p): 0.5**depth for depth, layer in zip(depths, layers, strict=True) for p in layer} == expected
+    assert len(layers) > 3
+    assert all(layers)
+
+
+def test_refuses_layers_that_timm_does_not_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    backbone = built("test_resnet")
+    monkeypatch.delattr(type(backbone.network), "group_matcher")
+    with pytest.raises(StudyError) as refusal:
+        backbone.layer_groups()
+    assert str(refusal.value) == (
+        "timm does not say which parameters of test_resnet are a layer: leave optimizer.layer_decay out."
+    )
 
 
 def refused(model: str, context: BackboneContext = POOLED, **options: object) -> str:

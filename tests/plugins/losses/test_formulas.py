@@ -8,9 +8,12 @@ import pytest
 from matplotlib.mathtext import MathTextParser
 
 from dmlcore import LossConfig
+from dmlcore_plugins.losses.contextual import Contextual
 from dmlcore_plugins.losses.contrastive import Contrastive
+from dmlcore_plugins.losses.hist import HIST
 from dmlcore_plugins.losses.miners import BatchHard
 from dmlcore_plugins.losses.proxy_anchor import ProxyAnchor
+from dmlcore_plugins.losses.recall_at_k import RecallAtK
 from dmlcore_plugins.losses.triplet import Triplet
 
 CONTRASTIVE = [
@@ -24,7 +27,8 @@ TRIPLET = [
     Triplet(distance=distance, miner=miner)
     for distance, miner in product(("euclidean", "squared_euclidean", "cosine"), (None, BatchHard()))
 ]
-LOSSES = [*CONTRASTIVE, *TRIPLET, ProxyAnchor()]
+RECALL = [RecallAtK(count_query=counted, mixup=mixup) for counted, mixup in product((False, True), (False, True))]
+LOSSES = [*CONTRASTIVE, *TRIPLET, ProxyAnchor(), *RECALL, Contextual(), HIST()]
 
 
 @pytest.mark.parametrize("config", LOSSES, ids=repr)
@@ -61,3 +65,4 @@ def test_axes_of_margins() -> None:
     ]
     assert Triplet(distance="squared_euclidean").margin_axis == "squared_euclidean"
     assert ProxyAnchor().margin_axis == "cosine"
+    assert Contextual().margin_axis == "cosine"

@@ -12,9 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from dmlcore import LossConfig, LossContext
+from dmlcore_plugins.losses.contextual import Contextual
 from dmlcore_plugins.losses.contrastive import Contrastive
+from dmlcore_plugins.losses.hist import HIST
 from dmlcore_plugins.losses.miners import BatchHard, MultiSimilarity, TripletMargin
 from dmlcore_plugins.losses.proxy_anchor import ProxyAnchor
+from dmlcore_plugins.losses.recall_at_k import RecallAtK
 from dmlcore_plugins.losses.triplet import Triplet
 
 CONTEXT = LossContext(embedding_dim=16, num_classes=6)
@@ -33,7 +36,12 @@ LOSSES = [
     Triplet(margin=0.3, miner=TripletMargin()),
     Triplet(miner=MultiSimilarity()),
     ProxyAnchor(),
+    RecallAtK(),
+    RecallAtK(count_query=True, similarity_temperature=0.1),
+    Contextual(),
+    HIST(tau=4.0),  # at 32 six classes in 16 dimensions are told apart long before they are compact
 ]
+WITH_MIXUP = RecallAtK(mixup=True)
 
 
 def recall_at_1(embeddings: Tensor, labels: Tensor) -> float:
@@ -42,7 +50,7 @@ def recall_at_1(embeddings: Tensor, labels: Tensor) -> float:
     return (labels[nearest] == labels).float().mean().item()
 
 
-@pytest.mark.parametrize("config", LOSSES, ids=repr)
+@pytest.mark.parametrize("config", [*LOSSES, WITH_MIXUP], ids=repr)
 def test_every_loss_brings_classes_together(config: LossConfig) -> None:
     torch.manual_seed(0)
     labels = torch.arange(6).repeat(5)
@@ -71,8 +79,8 @@ def test_no_chance_is_drawn_in_training(config: LossConfig) -> None:
     assert random.getstate() == states[2]
 
 
-@pytest.mark.parametrize("config", [loss for loss in LOSSES if not isinstance(loss, ProxyAnchor)], ids=repr)
-def test_only_proxies_have_a_state(config: LossConfig) -> None:
+@pytest.mark.parametrize("config", [loss for loss in LOSSES if not isinstance(loss, ProxyAnchor | HIST)], ids=repr)
+def test_only_proxies_and_distributions_have_a_state(config: LossConfig) -> None:
     assert config.build(CONTEXT).state_dict() == {}
 
 
@@ -81,6 +89,8 @@ def test_registration_loads_neither_torch_nor_the_library() -> None:
         "import sys\n"
         "import dmlcore_plugins.losses.contrastive, dmlcore_plugins.losses.triplet\n"
         "import dmlcore_plugins.losses.proxy_anchor, dmlcore_plugins.losses.miners\n"
+        "import dmlcore_plugins.losses.recall_at_k, dmlcore_plugins.losses.contextual, dmlcore_plugins.losses.hist\n"
+        "import dmlcore_plugins.losses.weighted_sum, dmlcore_plugins.losses.catalogue.losses\n"
         "import dmlcore_plugins.samplers.m_per_class, dmlcore_plugins.samplers.shuffled\n"
         "heavy = {'torch', 'numpy', 'pytorch_metric_learning', 'sklearn'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"

@@ -1,4 +1,4 @@
-"""The loss against the paper's formula, as a plain loop."""
+"""The loss against the paper's formula, as a plain loop; and what dmlcore demands of every loss."""
 
 import math
 
@@ -7,6 +7,9 @@ import torch
 from dmlcore_angular import Angular
 
 from dmlcore import LossContext
+from dmlcore.testing import contract
+
+test_contract = contract(Angular(), Angular(alpha=30.0))
 
 CONTEXT = LossContext(embedding_dim=4, num_classes=3)
 

@@ -96,7 +96,7 @@ class Lp(DistanceConfig):
         from pytorch_metric_learning.distances import LpDistance
 
         distance: torch.nn.Module = LpDistance(
-            normalize_embeddings=self.normalize_embeddings, p=self.p, power=_whole(self.power)
+            normalize_embeddings=self.normalize_embeddings, p=self.p, power=self.power
         )
         return distance
 
@@ -130,7 +130,7 @@ class SNR(DistanceConfig):
         if context.embedding_dim < 2:
             raise StudyError('The distance "snr" is made of variances within an embedding: set embedding.dim above 1.')
         distance: torch.nn.Module = SNRDistance(
-            normalize_embeddings=self.normalize_embeddings, p=self.p, power=_whole(self.power)
+            normalize_embeddings=self.normalize_embeddings, p=self.p, power=self.power
         )
         return distance
 
@@ -141,11 +141,6 @@ def _check_norm(distance: DotProduct | SNR) -> None:
             f"p = {distance.p:g} is the norm that embeddings are divided by, and normalize_embeddings = false has "
             "none of it; leave one of them out"
         )
-
-
-def _whole(power: float) -> float:
-    """The number as the library compares it: it skips the power that is 1."""
-    return int(power) if power.is_integer() else power
 
 
 def built_distance(distance: DistanceConfig, context: LossContext) -> BaseDistance:

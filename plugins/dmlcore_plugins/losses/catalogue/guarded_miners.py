@@ -13,7 +13,7 @@ from pytorch_metric_learning.miners import (
 )
 from torch import Tensor
 
-from dmlcore import TrainingError
+from dmlcore import StudyError, TrainingError
 
 Triplets = tuple[Tensor, Tensor, Tensor]
 """Indices of anchors, positives, negatives."""
@@ -57,7 +57,12 @@ def _check_finite(embeddings: Tensor) -> None:
 class CheckedTriplets(EmbeddingsAlreadyPackagedAsTriplets):  # type: ignore[misc]  # the library is untyped
     """Refuses batches that are not made of triplets."""
 
-    def mine(self, embeddings: Tensor, labels: Tensor, *_: Any) -> Triplets:
+    def mine(self, embeddings: Tensor, labels: Tensor, others: Tensor, other_labels: Tensor) -> Triplets:
+        if others is not embeddings:
+            raise StudyError(
+                'The miner "embeddings_packaged_as_triplets" finds its triplets in the batch, and this loss compares '
+                "the batch with others, such as a memory. Use another miner, or none."
+            )
         if len(labels) % 3:
             raise TrainingError(_no_triplets(f"one has {len(labels)} images, which is no multiple of 3"))
         anchors, positives, negatives = labels.view(-1, 3).unbind(1)

@@ -286,7 +286,7 @@ class LibraryLoss(LossConfig):
                 continue
             of = getattr(regularizer, "of", (f"{subject}s",))
             if f"{subject}s" not in of:
-                yield f'the regularizer "{regularizer.name}" is for {of[0]}; write it as {of[0][:-1]}_regularizer'
+                yield self._wrong_subject(regularizer.name, of[0])
             centers = getattr(regularizer, "centers_per_class", self.centers_of_a_class)
             if centers != self.centers_of_a_class:
                 yield (
@@ -294,6 +294,12 @@ class LibraryLoss(LossConfig):
                     f'"{self.name}" learns {self.centers_of_a_class}; '
                     + ("make them the same" if self.centers_of_a_class > 1 else 'use it in the loss "soft_triple"')
                 )
+
+    def _wrong_subject(self, regularizer: str, subject: str) -> str:
+        other = f"{subject.removesuffix('s')}_regularizer"
+        if hasattr(self, other):
+            return f'the regularizer "{regularizer}" is for {subject}; write it as {other}'
+        return f'the regularizer "{regularizer}" is for {subject}, and the loss "{self.name}" learns none; leave it out'
 
 
 def _built(value: Any, context: LossContext) -> Any:

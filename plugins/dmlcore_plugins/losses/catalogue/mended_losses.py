@@ -1,6 +1,6 @@
 """Losses of pytorch-metric-learning 2.9 that need mending, each under the library's own name.
 
-Values and gradients are the library's wherever it gives any, but for SmoothAP on batches not in the order of classes.
+Values and gradients are the library's wherever it gives the loss that its paper defines.
 """
 
 from __future__ import annotations
@@ -11,10 +11,8 @@ from typing import Any
 
 import torch
 from pytorch_metric_learning import losses
-from pytorch_metric_learning.utils.loss_and_miner_utils import convert_to_triplets
+from pytorch_metric_learning.utils.loss_and_miner_utils import convert_to_triplets, convert_to_weights
 from torch import Tensor
-
-from dmlcore import TrainingError
 
 EDGE = 1e-6
 """How far from ±1 a cosine is kept, where the library fails at ±1 itself."""
@@ -151,21 +149,20 @@ class RankedListLoss(losses.RankedListLoss):  # type: ignore[misc]
 
 
 class SmoothAPLoss(losses.SmoothAPLoss):  # type: ignore[misc]
-    """For batches in any order: the library takes it for granted that a class's images follow each other."""
+    """For any batch: the library's cuts the batch into wrong classes, unless there are as many as images of each.
+
+    It also wants them in order. The paper and its code know neither condition on the numbers.
+    """
 
     def compute_loss(self, embeddings: Tensor, labels: Tensor, picks: Any, *_: Any) -> Any:
-        """Raises TrainingError where a batch has more images of one class than of another."""
-        counts = torch.unique(labels, return_counts=True)[1]
-        if counts.min() != counts.max():
-            raise TrainingError(
-                "The loss 'smooth_ap' needs as many images of each class in a batch, and a batch has from"
-                f" {int(counts.min())} to {int(counts.max())}. Use the sampler m_per_class."
-            )
-        order = labels.argsort(stable=True)
-        if picks is not None:
-            place = order.argsort()
-            picks = tuple(place[index] for index in picks)
-        embeddings, labels = embeddings[order], labels[order]
-        parts = super().compute_loss(embeddings, labels, picks, embeddings, labels)
-        # under its usual name, by which the library finds the reducer beside a regularizer
-        return {"loss": {**parts["ap_loss"], "indices": order}}
+        """One minus the smoothed average precision of each image's ranking, in which the image itself comes first."""
+        same = labels[:, None] == labels
+        similarities = self.distance(embeddings)
+        ahead = ((similarities[:, None] - similarities[:, :, None]) / self.temperature).sigmoid()
+        ahead = ahead * ~torch.eye(len(labels), dtype=torch.bool, device=labels.device)
+        ranks = 1 + ahead.sum(2)
+        ranks_in_class = 1 + (ahead * same[:, None]).sum(2)
+        precisions = (ranks_in_class / ranks * same).sum(1) / same.sum(1)
+        terms = (1 - precisions) * convert_to_weights(picks, labels, dtype=precisions.dtype)
+        places = torch.arange(len(labels), device=labels.device)
+        return {"loss": {"losses": terms, "indices": places, "reduction_type": "element"}}

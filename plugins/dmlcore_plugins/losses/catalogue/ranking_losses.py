@@ -50,7 +50,8 @@ class FastAP(LibraryLoss):
 class SmoothAP(LibraryLoss):
     """Smooth-AP (Brown et al., 2020, equation 7): average precision with sigmoids for the steps of the ranking.
 
-    A batch must have as many images of each class, as the sampler m_per_class makes it. Memory is for B³ numbers.
+    The image itself counts as the first of its ranking, as in the paper's code. The library's own computation is right
+    only for batches of as many classes as images of each; this one is for any batch. Memory is for B³ numbers.
     """
 
     name = "smooth_ap"
@@ -65,6 +66,13 @@ class SmoothAP(LibraryLoss):
     embedding_regularizer: RegularizerConfig | None = embedding_regularizer_option()
     embedding_reg_weight: float = regularizer_weight_option("embedding")
     miner: MinerConfig | None = weighing_miner_option()
+
+    @property
+    def formula(self) -> str:
+        return (
+            r"L = \mathrm{mean}_q\, 1 - \frac{1}{|P_q|} \sum_{i \in P_q} \frac{1 + \sum_{j \in P_q \setminus i}"
+            r" \sigma((s_{qj} - s_{qi}) / \tau)}{1 + \sum_{j \neq i} \sigma((s_{qj} - s_{qi}) / \tau)}"
+        )
 
 
 @frozen

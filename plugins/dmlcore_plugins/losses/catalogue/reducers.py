@@ -139,8 +139,6 @@ class PerAnchor(ReducerConfig):
     name = "per_anchor"
     libraries = ("pytorch-metric-learning",)
     adapts: ClassVar[str] = "reducers.PerAnchorReducer"
-    takes_triplets: ClassVar[bool] = False
-    """Whether it reduces losses of triplets."""
 
     reducer: ReducerConfig = option(Mean(), help="makes one number of the anchors'")
     aggregation: Literal["mean", "sum"] = option("mean", help="makes one number of an anchor's pairs")
@@ -173,8 +171,6 @@ class Divisor(ReducerConfig):
     name = "divisor"
     libraries = ("pytorch-metric-learning",)
     adapts: ClassVar[str] = "reducers.DivisorReducer"
-    needs_divisor: ClassVar[bool] = True
-    """Whether it works only with losses that give the number to divide by."""
 
     def build(self, context: LossContext) -> torch.nn.Module:
         """The terms of a loss → (). A loss that gives no divisor stops with a StudyError."""

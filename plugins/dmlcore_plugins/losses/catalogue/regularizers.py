@@ -51,7 +51,7 @@ class Lp(RegularizerConfig):
     libraries = ("pytorch-metric-learning",)
     adapts: ClassVar[str] = "regularizers.LpRegularizer"
     of: ClassVar[tuple[Subject, ...]] = ("embeddings", "weights")
-    """What it is for."""
+    """What it is for; a loss refuses it elsewhere."""
 
     p: float = option(2.0, ge=1, help="1 is the sum of absolute values, 2 the Euclidean norm, inf the largest")
     power: float = option(1.0, ge=1, help="each norm is raised to it; 2 gives squared norms")
@@ -212,23 +212,6 @@ def _check_reducer(name: str, reducer: ReducerConfig) -> None:
         )
 
 
-def check_subject(regularizer: RegularizerConfig | None, subject: Subject) -> None:
-    """Raises ValueError where a regularizer is not for that: for a loss's `__attrs_post_init__`.
-
-    One of another plugin that does not say what it is for may be used for either.
-    """
-    meant: tuple[Subject, ...] = getattr(regularizer, "of", (subject,))
-    if regularizer is not None and subject not in meant:
-        others = ", ".join(f'"{other.name}"' for other in REGULARIZERS if subject in other.of)
-        raise ValueError(
-            f'the regularizer "{regularizer.name}" is for {meant[0]}, not for {subject}; for {subject} there are '
-            f"{others}"
-        )
-
-
-REGULARIZERS = (Lp, ZeroMean, CenterInvariant, RegularFace, SparseCenters)
-
-
 @hookimpl
 def dmlcore_register_regularizers() -> Sequence[type[RegularizerConfig]]:
-    return REGULARIZERS
+    return [Lp, ZeroMean, CenterInvariant, RegularFace, SparseCenters]

@@ -189,7 +189,7 @@ def test_trained_stopped_resumed_and_measured(case: str, tmp_path: Path, monkeyp
     run = loaded(CASES[case], tmp_path)
     whole = made(run, tmp_path / "whole")
     losses = [epoch.loss for epoch in whole.curve[1:]]
-    assert all(loss is not None and math.isfinite(loss) and loss > 0 for loss in losses), losses
+    assert all(loss is not None and math.isfinite(loss) and loss != 0 for loss in losses), losses
     assert all(epoch.diagnostics["gradient_norm"] > 0 for epoch in whole.curve[1:])
     assert 0 <= whole.metrics["nearest/recall_at_1"] <= 1
 
@@ -235,17 +235,4 @@ def test_a_memory_smaller_than_a_batch_is_told(tmp_path: Path) -> None:
     assert isinstance(outcome, Failure)
     assert outcome.reason == (
         "The memory keeps 8 embeddings, and a batch has 9. Set the size of the loss's memory to the batch size or more."
-    )
-
-
-def test_unequal_classes_are_told_by_smooth_ap(tmp_path: Path) -> None:
-    text = STUDY.replace('use = "m_per_class"\nsamples_per_class = 3', 'use = "shuffled"')
-    path = tmp_path / "letters.toml"
-    path.write_text(f'{text}[loss]\nuse = "smooth_ap"\n', encoding="utf-8")
-    registry = Registry((*Registry.of(discover()).offers, Offer(Tiny, SOURCE), Offer(Nearest, SOURCE)))
-    (outcome,) = run_study(load_study(path, registry).runs, Store(tmp_path), [])
-    assert isinstance(outcome, Failure)
-    assert outcome.reason == (
-        "The loss 'smooth_ap' needs as many images of each class in a batch, and a batch has from 1 to 3. Use the"
-        " sampler m_per_class."
     )

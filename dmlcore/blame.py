@@ -1,0 +1,94 @@
+"""Faults of plugin code, told as one message that names component, distribution and line."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
+from types import TracebackType
+
+import attrs
+
+from dmlcore.components import Component
+from dmlcore.distributions import plugin_of
+from dmlcore.errors import DmlcoreError, PluginError
+from dmlcore.wording import listing
+
+
+def named(component: Component) -> str:
+    """A component as messages name it: "loss 'wedge' of dmlcore-wedge 1.0"."""
+    source = plugin_of(type(component))  # type: ignore[arg-type]  # mypy takes a class's __hash__ for its instances'
+    return f"{component.kind} {component.name!r}" + (f" of {source.distribution} {source.version}" if source else "")
+
+
+@contextmanager
+def blamed_on(component: Component, where: str, passing: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+    """Makes whatever the component's code raises a PluginError that names it; `where` is what it was called for.
+
+    What dmlcore itself raises goes through, and what is in `passing`. A fault in a component that is an option of this
+    one is blamed on that one.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, (DmlcoreError, *passing)):
+            raise
+        raise fault(component, where, error) from error
+
+
+def fault(component: Component, where: str, error: Exception) -> PluginError:
+    """What a component's code raised, as a message for the user and a traceback for its author."""
+    trace, package = error.__traceback__, _package(component)
+    culprit, line = component, own_line(trace, package)
+    inner = list(_options(component))
+    for nested in inner:
+        if _package(nested) != package and (own := own_line(trace, _package(nested))):
+            culprit, line = nested, own
+    others = listing(named(nested) for nested in inner) if culprit is component else ""
+    text = " ".join(str(error).split())
+    told = PluginError(
+        f"The {named(culprit)} failed in {where}{f', with the {others}' if others else ''}:"
+        f" {type(error).__name__}{f': {text}' if text else ''}{f' ({line})' if line else ''}."
+        " Tell its author, or take another one."
+    )
+    told.traceback = "".join(traceback.format_exception(error))
+    return told
+
+
+def traceback_of(error: PluginError) -> str:
+    """Where a component's code failed, for its author; empty where it raised nothing."""
+    cause = error.__cause__
+    return error.traceback or ("".join(traceback.format_exception(cause)) if cause else "")
+
+
+def own_line(trace: TracebackType | None, package: str) -> str:
+    """ "dmlcore_wedge.py, line 17": the innermost frame in a top-level package or module; empty where there is none."""
+    spec = None
+    with suppress(ValueError, ImportError):
+        spec = find_spec(package)
+    if spec is None:
+        return ""
+    folders = [f"{folder}{os.sep}" for folder in spec.submodule_search_locations or ()]
+    for frame in reversed(traceback.extract_tb(trace)):
+        inside = next((folder for folder in folders if frame.filename.startswith(folder)), None)
+        if inside or frame.filename == spec.origin:
+            parent = os.path.dirname(os.path.dirname(inside) if inside else frame.filename)  # noqa: PTH120
+            return f"{os.path.relpath(frame.filename, parent)}, line {frame.lineno}"
+    return ""
+
+
+def _package(component: Component) -> str:
+    return type(component).__module__.partition(".")[0]
+
+
+def _options(table: attrs.AttrsInstance) -> Iterator[Component]:
+    """The components that are options of this one, at any depth, outer ones first."""
+    for attribute in attrs.fields(type(table)):
+        value = getattr(table, attribute.name)
+        for item in value if isinstance(value, tuple) else (value,):
+            if isinstance(item, Component):
+                yield item
+            if attrs.has(type(item)):
+                yield from _options(item)

@@ -1,0 +1,85 @@
+"""Commands of plugins, looked for only where dmlcore has none of the name, and for its help."""
+
+from __future__ import annotations
+
+import traceback
+
+import click
+from attrs import frozen
+
+from dmlcore.blame import own_line
+from dmlcore.discovery import FailedPlugin, disabler, load_commands
+from dmlcore.distributions import BUILT_IN, InstalledPlugin, disabled_by_environment, installed_plugins
+from dmlcore.errors import PluginError
+from dmlcore.wording import listing
+
+
+@frozen
+class OfferedCommand:
+    """A command, and the plugin that offers it."""
+
+    command: click.Command
+    plugin: InstalledPlugin
+
+    @property
+    def name(self) -> str:
+        assert self.command.name, "looked over when it was loaded"
+        return self.command.name
+
+    @property
+    def full_name(self) -> str:
+        """Name that is never ambiguous: distribution/name."""
+        return f"{self.plugin.source.distribution}/{self.name}"
+
+    def fault(self, error: Exception) -> PluginError:
+        """What the command raised, as a message for the user and a traceback for its author."""
+        source = self.plugin.source
+        line = own_line(error.__traceback__, self.plugin.entry_point.module.partition(".")[0])
+        told = PluginError(
+            f"The command {self.name!r} of {source.distribution} {source.version} failed:"
+            f" {f'{type(error).__name__}: {error}'.rstrip(': ')}{f' ({line})' if line else ''}. Tell its author."
+        )
+        told.traceback = "".join(traceback.format_exception(error))
+        return told
+
+
+@frozen
+class OfferedCommands:
+    """All commands of plugins, and the plugins that can't be used."""
+
+    commands: tuple[OfferedCommand, ...]
+    failed: tuple[FailedPlugin, ...]
+
+    def find(self, name: str) -> OfferedCommand | None:
+        """The command of a name, or of a `distribution/name`. Raises PluginError where several plugins offer it."""
+        found = [offered for offered in self.commands if name in (offered.name, offered.full_name)]
+        if len(found) > 1:
+            names = listing(offered.full_name for offered in found)
+            raise PluginError(f"the command {name!r} is offered by {len(found)} plugins. Write one of {names}.")
+        return found[0] if found else None
+
+    def help(self, own: set[str]) -> list[tuple[str, str]]:
+        """A line a command, by the name that leads to it beside dmlcore's `own`, and one a plugin that failed."""
+        lines = []
+        for offered in self.commands:
+            alone = offered.name not in own and sum(other.name == offered.name for other in self.commands) == 1
+            whose = "dmlcore's" if offered.name in own else "ambiguous"
+            about, source = offered.command.get_short_help_str(), offered.plugin.source
+            owner = "" if alone else f" ({offered.name!r} alone is {whose})"
+            lines.append((offered.name if alone else offered.full_name, f"{about}  [{source.distribution}]{owner}"))
+        return [*lines, *((plugin.source.key, f"not usable: {plugin.reason}") for plugin in self.failed)]
+
+
+def offered_commands() -> OfferedCommands:
+    """Loads every plugin but the built-in ones, whose commands would be dmlcore's own."""
+    commands: list[OfferedCommand] = []
+    failed: list[FailedPlugin] = []
+    for plugin in installed_plugins():
+        if plugin.source.origin == BUILT_IN or disabler(plugin.source, disabled_by_environment()):
+            continue
+        loaded = load_commands(plugin)
+        if isinstance(loaded, FailedPlugin):
+            failed.append(loaded)
+        else:
+            commands += [OfferedCommand(command, plugin) for command in loaded]
+    return OfferedCommands(tuple(commands), tuple(failed))

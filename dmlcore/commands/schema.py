@@ -1,0 +1,25 @@
+"""`dmlcore schema`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from dmlcore.commands.options import PATH, installed
+
+
+@click.command()
+@click.option("-o", "--output", type=PATH, metavar="FILE", help="Write it into this file; left out: show it.")
+def schema(output: Path | None) -> None:
+    """Write a JSON Schema of the study file, with all that is installed, for editors."""
+    from dmlcore.store import write_atomically
+    from dmlcore.study.json_schema import study_schema
+
+    text = json.dumps(study_schema(installed()), indent=1, ensure_ascii=False)
+    if output is None:
+        click.echo(text)
+        return
+    write_atomically(output, lambda scratch: scratch.write_text(f"{text}\n", encoding="utf-8"))
+    click.echo(f"Schema: {output}")

@@ -1,0 +1,46 @@
+"""Sections that a study asks of plugins: one that fails is left out and told, the others are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from attrs import evolve, frozen
+
+from dmlcore.errors import PluginError
+from dmlcore.report.blocks import Block, Figure, Section
+from dmlcore.results import StudyResults
+
+Addition = Callable[[StudyResults], Section | None]
+"""What makes one section; it raises PluginError, and nothing else, where it can't."""
+
+
+@frozen
+class Added:
+    """The sections that could be made, and what became of the others."""
+
+    sections: tuple[Section, ...]
+    failures: tuple[str, ...]
+
+
+def added_sections(additions: Iterable[Addition], study: StudyResults) -> Added:
+    """Asks for each section; nothing is made of a study without a finished run."""
+    sections: list[Section] = []
+    failures: list[str] = []
+    for number, build in enumerate(additions if study.results else ()):
+        try:
+            section = build(study)
+        except PluginError as error:
+            failures.append(f"A section is left out. {error}")
+        else:
+            if section is not None:
+                sections.append(_keyed(section, f"added-{number}"))
+    return Added(tuple(sections), tuple(failures))
+
+
+def _keyed(section: Section, key: str) -> Section:
+    """The section and its figures under names of their own."""
+    blocks: list[Block] = [
+        evolve(block, key=f"{key}-{number}") if isinstance(block, Figure) else block
+        for number, block in enumerate(section.blocks)
+    ]
+    return evolve(section, key=key, blocks=blocks)

@@ -1,0 +1,274 @@
+"""A JSON Schema of the study file, with all that is installed: editors complete, explain and check by it.
+
+It never refuses what `load_study` takes. What depends on other files or on other values of this one stays with the
+loader: options that exclude each other, required ones where `extends`, `[grid]` or `[best]` may give them. It says
+`enum` where `const` would do, and gives each kind all its options beside the conditions, for editors that know no more
+than draft 4.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from types import NoneType
+from typing import Any
+
+import attrs
+from attrs import field, frozen
+
+from dmlcore.components import OPTION, USE, Component, OptionFacts, option_key
+from dmlcore.describe import OptionDescription, options
+from dmlcore.registry import Offer, Registry
+from dmlcore.study.best import BEST, Best
+from dmlcore.study.document import EXTENDS
+from dmlcore.study.grid import GRID, NOT_VARIED
+from dmlcore.study.load import NO_PART_OF_A_RUN
+from dmlcore.study.plugins import PLUGINS, REQUIRES, PluginsTable, RequiresTable
+from dmlcore.study.probe import PROBE, ProbeTable
+from dmlcore.study.schema import Study
+
+Schema = dict[str, Any]
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+_TYPES: Mapping[object, str] = {bool: "boolean", int: "integer", float: "number", str: "string", Path: "string"}
+
+
+def study_schema(registry: Registry) -> Schema:
+    """The schema of a study file whose components are those of the registry."""
+    definitions = _Definitions(registry)
+    tables = {BEST: Best, PROBE: ProbeTable}
+    return {
+        "$schema": DIALECT,
+        "title": "A study of dmlcore",
+        "description": inspect.getdoc(Study),
+        "type": "object",
+        "properties": {
+            EXTENDS: {"type": "string", "description": "the study file, relative to this one, that this is laid over"},
+            **definitions.properties(Study),
+            GRID: _grid(definitions),
+            **{name: definitions.table(cls) for name, cls in (tables | {PLUGINS: PluginsTable}).items()},
+            REQUIRES: {
+                "type": "object",
+                "description": inspect.getdoc(RequiresTable),
+                "additionalProperties": {"type": "string"},
+            },
+        },
+        "additionalProperties": False,
+        "allOf": [
+            _unless([EXTENDS, GRID, BEST], definitions.whole_table(Study)),
+            _unless([EXTENDS], {"properties": {name: definitions.whole_table(cls) for name, cls in tables.items()}}),
+        ],
+        "$defs": dict(sorted(definitions.made.items())),
+    }
+
+
+def _unless(keys: Iterable[str], schema: Schema) -> Schema:
+    """The schema holds where none of the keys is given."""
+    return {"if": {"not": {"anyOf": [{"required": [key]} for key in keys]}}, "then": schema}
+
+
+def _grid(definitions: _Definitions) -> Schema:
+    """Lists of values by dotted path; what a path leads to is told for those of at most two steps."""
+    values: Schema = {}
+    for key, schema in definitions.properties(Study).items():
+        if key not in NOT_VARIED:
+            values[key] = schema
+            inner = definitions.made[_name(schema)].get("properties", {}) if "$ref" in schema else {}
+            values |= {f"{key}.{option}": value for option, value in inner.items()}
+    first = "|".join(map(re.escape, sorted({path.partition(".")[0] for path in values} | set(NO_PART_OF_A_RUN))))
+    return {
+        "type": "object",
+        "description": "The runs are the product of these values, times the seeds.",
+        "properties": {path: {"type": "array", "minItems": 1, "items": value} for path, value in values.items()},
+        "additionalProperties": {"type": "array", "minItems": 1},
+        "propertyNames": {"pattern": rf"^({first})(\.|$)"},
+    }
+
+
+def _reference(name: str) -> Schema:
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def _name(reference: Schema) -> str:
+    return str(reference["$ref"]).removeprefix("#/$defs/")
+
+
+@frozen
+class _Definitions:
+    """The schemas that others refer to, each made once.
+
+    There are two of every kind and table: one for the values that are given, and `whole…`, which says what must be.
+    """
+
+    registry: Registry
+    made: dict[str, Schema] = field(factory=dict)
+
+    def _defined(self, name: str, make: Callable[[], Schema]) -> Schema:
+        if name not in self.made:
+            self.made[name] = {}  # a kind may hold itself, as a sum of losses does
+            self.made[name] = make()
+        return _reference(name)
+
+    def table(self, cls: type) -> Schema:
+        return self._defined(
+            _table_name(cls),
+            lambda: {
+                "type": "object",
+                "description": inspect.getdoc(cls) or "",
+                "properties": self.properties(cls),
+                "additionalProperties": False,
+            },
+        )
+
+    def properties(self, cls: type) -> Schema:
+        """Key of each option → what its value may be, in words too."""
+        hints = typing.get_type_hints(cls)
+        described = zip(attrs.fields(cls), options(cls), strict=True)
+        return {
+            words.name: self._value(hints[attribute.name], attribute.metadata[OPTION]) | _explained(attribute, words)
+            for attribute, words in described
+        }
+
+    def _value(self, annotation: Any, facts: OptionFacts) -> Schema:
+        if _is_component(annotation):
+            return self._kind(annotation.kind)
+        if inspect.isclass(annotation) and attrs.has(annotation):
+            return self.table(annotation)
+        members = typing.get_args(annotation)
+        if typing.get_origin(annotation) is typing.Literal:
+            return {"enum": list(members)}
+        if typing.get_origin(annotation) is tuple:
+            return _array(members, lambda member: self._value(member, facts))
+        if members:
+            return _any_of(self._value(member, facts) for member in members if member is not NoneType)
+        kind = _TYPES[annotation]
+        return {"type": kind} | (_bounds(facts) if kind in ("integer", "number") else {})
+
+    def _kind(self, kind: str) -> Schema:
+        return self._defined(kind, lambda: self._component_of(kind))
+
+    def _component_of(self, kind: str) -> Schema:
+        """A table that names a component of the kind; without `use` it refines the table of an extended file."""
+        named = _named(self.registry, kind)
+        merged: dict[str, list[Schema]] = {}
+        for offer in self.registry.of_kind(kind):
+            for key, schema in self.properties(offer.component).items():
+                merged.setdefault(key, []).append(schema)
+        return {
+            "type": "object",
+            "properties": {
+                USE: {
+                    "description": f"name of the {kind}; distribution/name where several distributions offer it",
+                    "enum": [name for names in named.values() for name in names],
+                },
+                **{key: _any_of(schemas) for key, schemas in merged.items()},
+            },
+            "additionalProperties": False,
+            **_all_of(_where(names, _any_of(map(self._component, offers))) for offers, names in named.items()),
+        }
+
+    def _component(self, offer: Offer) -> Schema:
+        about = inspect.getdoc(offer.component) or ""
+        return self._defined(
+            f"{offer.component.kind}.{offer.source.distribution}.{offer.component.name}",
+            lambda: {
+                "type": "object",
+                "title": f"{offer.component.kind} {offer.component.name}",
+                "description": about,
+                "properties": {
+                    USE: {"enum": [offer.component.name, offer.full_name], "description": about.partition("\n")[0]},
+                    **self.properties(offer.component),
+                },
+                "additionalProperties": False,
+            },
+        )
+
+    def whole_table(self, cls: type) -> Schema:
+        return self._defined(f"whole.{_table_name(cls)}", lambda: self._whole_options(cls))
+
+    def _whole_options(self, cls: type) -> Schema:
+        hints = typing.get_type_hints(cls)
+        inner = {option_key(a): self._whole(hints[a.name]) for a in attrs.fields(cls)}
+        return {
+            "required": [option_key(a) for a in attrs.fields(cls) if a.default is attrs.NOTHING],
+            "properties": {key: schema for key, schema in inner.items() if schema},
+        }
+
+    def _whole(self, annotation: Any) -> Schema:
+        """What must be in a value; empty where that is nothing."""
+        if _is_component(annotation):
+            return self._defined(f"whole.{annotation.kind}", lambda: self._whole_kind(annotation.kind))
+        if inspect.isclass(annotation) and attrs.has(annotation):
+            return self.whole_table(annotation)
+        members = typing.get_args(annotation)
+        if typing.get_origin(annotation) is tuple:
+            schema = _array(members, self._whole)
+            return schema if schema.get("items") or any(schema.get("prefixItems", ())) else {}
+        wholes = [whole for member in members if member is not Ellipsis and (whole := self._whole(member))]
+        return _any_of(wholes) if wholes else {}
+
+    def _whole_kind(self, kind: str) -> Schema:
+        wholes = (
+            _where(names, _any_of(self._whole_options(offer.component) for offer in offers))
+            for offers, names in _named(self.registry, kind).items()
+        )
+        return {"required": [USE], **_all_of(wholes)}
+
+
+def _is_component(annotation: object) -> bool:
+    return inspect.isclass(annotation) and issubclass(annotation, Component)
+
+
+def _table_name(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _named(registry: Registry, kind: str) -> dict[tuple[Offer, ...], list[str]]:
+    """Offers of a kind → the names that may lead to them: several share one, of which a study may disable some."""
+    offers = list(registry.of_kind(kind))
+    groups: dict[tuple[Offer, ...], list[str]] = {}
+    for name in dict.fromkeys(name for offer in offers for name in (offer.component.name, offer.full_name)):
+        found = tuple(offer for offer in offers if name in (offer.component.name, offer.full_name))
+        groups.setdefault(found, []).append(name)
+    return groups
+
+
+def _where(names: list[str], schema: Schema) -> Schema:
+    return {"if": {"properties": {USE: {"enum": names}}, "required": [USE]}, "then": schema}
+
+
+def _array(members: tuple[Any, ...], schema_of: Callable[[Any], Schema]) -> Schema:
+    if members[-1] is Ellipsis:
+        return {"type": "array", "items": schema_of(members[0])}
+    items = [schema_of(member) for member in members]
+    return {"type": "array", "prefixItems": items, "minItems": len(items), "maxItems": len(items)}
+
+
+def _all_of(schemas: Iterable[Schema]) -> Schema:
+    every = list(schemas)
+    return {"allOf": every} if every else {}
+
+
+def _any_of(schemas: Iterable[Schema]) -> Schema:
+    different: list[Schema] = []
+    for schema in schemas:
+        if schema not in different:
+            different.append(schema)
+    return different[0] if len(different) == 1 else {"anyOf": different}
+
+
+def _bounds(facts: OptionFacts) -> Schema:
+    words = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", "le": "maximum"}
+    return {word: limit for key, word in words.items() if (limit := getattr(facts, key)) is not None}
+
+
+def _explained(attribute: attrs.Attribute[Any], words: OptionDescription) -> Schema:
+    """The option's description, and its default where JSON has it."""
+    text = f"{words.help}\n\n{words.type_and_limits}; default: {words.default}"
+    if isinstance(attribute.default, bool | int | float | str):
+        return {"description": text, "default": attribute.default}
+    return {"description": text}

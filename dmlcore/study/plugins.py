@@ -1,0 +1,117 @@
+"""`[plugins]` and `[requires]`: what a study says of what is installed, before any of it makes a run."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import InvalidName, canonicalize_name
+
+from dmlcore import __version__
+from dmlcore.components import option
+from dmlcore.describe import shown
+from dmlcore.distributions import PluginSource
+from dmlcore.study.document import Document, read_document
+from dmlcore.study.structure import Problem
+
+PLUGINS = "plugins"
+REQUIRES = "requires"
+_DISABLE = (PLUGINS, "disable")
+
+
+@frozen
+class PluginsTable:
+    """Installed plugins that this study is made without."""
+
+    disable: tuple[str, ...] = option(
+        (), help='plugins that are not loaded, as "distribution" or "distribution:entry_point"'
+    )
+
+
+@frozen
+class RequiresTable:
+    """Distributions that must be installed, each with its versions: "dmlcore-angular" = ">=1.0,<2".
+
+    Versions are written as in a pyproject.toml; an empty string allows any. Nothing of it is part of a run's identity:
+    which versions were there is recorded with every result.
+    """
+
+
+def disabled_by(document: Document) -> dict[str, str]:
+    """The keys under `plugins.disable` → by what they are disabled. What is not well written is left out."""
+    origin = document.origin(_DISABLE)
+    by = f"[plugins] of {origin.file}" if origin.file else "--set plugins.disable"
+    return {key: by for key in _keys(document) if isinstance(key, str)}
+
+
+def disabled_by_all(studies: Sequence[Path], overrides: Sequence[str]) -> dict[str, str]:
+    """The keys that every one of these studies disables → by what."""
+    each = [disabled_by(read_document(path, overrides)) for path in studies]
+    return {key: by for key, by in (each[0] if each else {}).items() if all(key in other for other in each)}
+
+
+def unknown_keys(document: Document, sources: Sequence[PluginSource]) -> Iterator[Problem]:
+    """Keys that look like misspellings of installed plugins; one that is like none has nothing to disable here."""
+    for index, key in enumerate(_keys(document)):
+        if isinstance(key, str) and not any(source.is_meant_by(key) for source in sources):
+            hint = _misspelling(key, sources)
+            if hint:
+                yield Problem((*_DISABLE, index), "an installed plugin", shown(key), hint)
+
+
+def unmet_requirements(document: Document, sources: Sequence[PluginSource]) -> Iterator[Problem]:
+    """What `[requires]` asks for and is not installed, each with the command that installs it."""
+    table = document.values.get(REQUIRES, {})
+    if not isinstance(table, Mapping):
+        yield Problem((REQUIRES,), 'a table, such as dmlcore = ">=0.1"', shown(table))
+        return
+    for name, versions in table.items():
+        problem = _unmet(name, versions, sources)
+        if problem is not None:
+            yield problem
+
+
+def _unmet(name: str, versions: Any, sources: Sequence[PluginSource]) -> Problem | None:
+    path = (REQUIRES, name)
+    if not isinstance(versions, str):
+        hint = "Write a name with a dot in quotes." if isinstance(versions, Mapping) else ""
+        return Problem(path, 'versions, such as ">=1.0,<2"', shown(versions), hint)
+    try:
+        canonical, wanted = canonicalize_name(name, validate=True), SpecifierSet(versions)
+    except (InvalidName, InvalidSpecifier):
+        return Problem(path, 'a distribution with versions, such as ">=1.0,<2"', f'"{name}" = "{versions}"')
+    cure = f'pip install "{name}{versions}"'
+    installed = _version(canonical)
+    if installed is None:
+        hint = " ".join(part for part in (f"Install it: {cure}.", _misspelling(name, sources)) if part)
+        return Problem(path, f"{name} {versions}".strip(), "no distribution of this name", hint)
+    if not wanted.contains(installed, prereleases=True):
+        return Problem(path, f"{name} {versions}", f"{name} {installed}", f"Install what is needed: {cure}")
+    return None
+
+
+def _misspelling(key: str, sources: Sequence[PluginSource]) -> str:
+    """ "Did you mean …?" with a key that differs in a letter or two; plugins for dmlcore are all called much alike."""
+    known = [source.key if ":" in key else source.distribution for source in sources]
+    near = get_close_matches(key, known, n=1, cutoff=0.9)
+    return f"Did you mean {near[0]!r}?" if near else ""
+
+
+def _version(distribution: str) -> str | None:
+    if distribution == "dmlcore":
+        return __version__
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _keys(document: Document) -> Sequence[Any]:
+    table = document.values.get(PLUGINS, {})
+    keys = table.get("disable", ()) if isinstance(table, Mapping) else ()
+    return keys if isinstance(keys, list) else ()

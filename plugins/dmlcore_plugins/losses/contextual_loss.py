@@ -1,0 +1,70 @@
+"""Contextual similarity of a batch, and the loss that is made of it."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from dmlcore_plugins.losses.active import pair_shares, same_class
+from dmlcore_plugins.losses.contextual import Contextual
+
+
+class ContextualLoss(nn.Module):
+    """See `Contextual` for the formula."""
+
+    def __init__(self, config: Contextual) -> None:
+        super().__init__()
+        self.config = config
+
+    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        """embeddings: (B, D); labels: (B,) → loss ()."""
+        config = self.config
+        embeddings = functional.normalize(embeddings, dim=1)
+        cosines = embeddings @ embeddings.T
+        positives, negatives = same_class(labels)
+
+        similarity = contextual_similarity(cosines, config.neighbors, config.tolerance, config.slope)
+        wrong = (1 - similarity).square() * positives + similarity.square() * negatives
+        contrast = nonzero_mean((config.positive_margin - cosines).relu() * positives) + nonzero_mean(
+            (cosines - config.margin).relu() * negatives
+        )
+        spread = (cosines.mean() - config.mean_similarity).square()
+        rest = 1 - config.context_weight - config.spread_weight
+        return config.context_weight * wrong.mean() + config.spread_weight * spread + rest * contrast
+
+    def activity(self, embeddings: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Shares of the pairs with a contrastive term above zero; the contextual term sees all pairs."""
+        embeddings = functional.normalize(embeddings, dim=1)
+        cosines = embeddings @ embeddings.T
+        pulled, pushed = cosines < self.config.positive_margin, cosines > self.config.margin
+        return pair_shares(pulled, pushed, *same_class(labels))
+
+
+def contextual_similarity(cosines: Tensor, neighbors: int, tolerance: float, slope: float) -> Tensor:
+    """Cosines (B, B) → (B, B), symmetric, from 0 to 1: how much two images agree on who is near them."""
+    distances = (2 - 2 * cosines).clamp(min=0)
+    nearest = distances.detach().topk(min(neighbors, len(distances)), largest=False).values
+
+    def neighborhood(k: int) -> Tensor:
+        """(B, B): 1 where the image j is among the k nearest of i, with a gradient in the distances."""
+        border = nearest[:, min(k, nearest.shape[1]) - 1, None]
+        inside = border - (distances - tolerance)
+        return (inside >= 0).to(inside.dtype) + slope * (inside - inside.detach())
+
+    near = neighborhood(neighbors)
+    far = 1 - near
+    agreeing = (agreement(near) + agreement(far)) / 2 * near
+    half = neighborhood(neighbors // 2)
+    mutual = half * half.T
+    expanded = mutual @ agreeing / mutual.sum(1, keepdim=True)
+    return (expanded + expanded.T) / 2
+
+
+def agreement(members: Tensor) -> Tensor:
+    """Who is in which set, (B, B) → share of the set of i that is in the set of j too; 0 where it is empty."""
+    return members @ members.T / members.detach().sum(1, keepdim=True).clamp(min=1)
+
+
+def nonzero_mean(terms: Tensor) -> Tensor:
+    """Mean of the terms above zero, 0 where there are none."""
+    return terms.sum() / (terms > 0).sum().clamp(min=1)

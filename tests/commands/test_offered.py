@@ -1,0 +1,175 @@
+"""Commands of plugins: there when they are given, out of the way of all others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from dmlcore import cli
+
+PLUGIN = '''
+import click
+from pathlib import Path
+from dmlcore import DataError, hookimpl
+
+@click.command("{name}")
+@click.option("--fault")
+def greet(fault):
+    """Says hello."""
+    if fault == "data":
+        raise DataError("There is no file.")
+    if fault == "usage":
+        raise click.UsageError("Not like this.")
+    if fault == "file":
+        Path("nowhere").read_text()
+    if fault == "stop":
+        raise SystemExit(3)
+    if fault:
+        raise ValueError(fault)
+    click.echo("Hello from {name}.")
+
+@hookimpl
+def dmlcore_register_commands():
+    Path("asked").touch()
+    return [greet]
+'''
+
+InstallPlugin = Callable[..., None]
+
+
+@pytest.fixture
+def give(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    monkeypatch.chdir(tmp_path)
+
+    def give(*arguments: str, code: int = 0) -> Any:
+        done = CliRunner().invoke(cli.main, list(arguments))
+        assert done.exit_code == code, done.output
+        return done
+
+    return give
+
+
+def from_plugins(help_text: str) -> list[str]:
+    """What the help has under that heading, a text an entry: lines that go on are indented further."""
+    entries = re.split(r"\n  (?! )", "\n" + help_text.partition("From plugins:\n")[2].rstrip())
+    return [" ".join(entry.split()) for entry in entries[1:]]
+
+
+def test_a_plugin_that_offers_a_command_alone(fake_plugin: InstallPlugin, give: Callable[..., Any]) -> None:
+    fake_plugin("dmlcore-hello", PLUGIN.format(name="hello"))
+    assert give("hello").stdout == "Hello from hello.\n"
+    assert give("dmlcore-hello/hello").stdout == "Hello from hello.\n"
+    assert "Says hello." in give("hello", "--help").stdout
+    assert from_plugins(give("--help").stdout) == ["hello Says hello. [dmlcore-hello]"]
+    assert "not usable" not in give("list-plugins").stdout
+
+
+def test_no_other_command_asks_for_it(fake_plugin: InstallPlugin, give: Callable[..., Any]) -> None:
+    fake_plugin("dmlcore-hello", PLUGIN.format(name="hello"))
+    for arguments in (["list-plugins"], ["describe", "triplet"], ["--version"], ["run", "--help"]):
+        give(*arguments)
+    assert not Path("asked").exists()
+    give("--help")
+    assert Path("asked").exists()
+
+
+def test_without_any_the_help_has_no_such_heading(give: Callable[..., Any]) -> None:
+    assert "From plugins" not in give("--help").stdout
+
+
+@pytest.mark.parametrize(
+    ("fault", "message", "code"),
+    [
+        ("data", "Error: There is no file.\n", 1),
+        (
+            "boom",
+            "Error: The command 'hello' of dmlcore-hello 1.0 failed: ValueError: boom (dmlcore_hello.py, line 19)."
+            " Tell its author.\n",
+            1,
+        ),
+        (
+            "file",
+            "Error: The command 'hello' of dmlcore-hello 1.0 failed: FileNotFoundError: [Errno 2] No such file or"
+            " directory: 'nowhere' (dmlcore_hello.py, line 15). Tell its author.\n",
+            1,
+        ),
+        ("usage", "Usage: dmlcore hello [OPTIONS]\nTry 'dmlcore hello --help' for help.\n\nError: Not like this.\n", 2),
+        ("stop", "", 3),
+    ],
+)
+def test_what_it_raises_is_a_message(
+    fault: str, message: str, code: int, fake_plugin: InstallPlugin, give: Callable[..., Any]
+) -> None:
+    fake_plugin("dmlcore-hello", PLUGIN.format(name="hello"))
+    done = CliRunner().invoke(cli.main, ["hello", "--fault", fault], prog_name="dmlcore")
+    assert (done.stderr, done.exit_code) == (message, code)
+
+
+def test_its_traceback_is_for_its_author(fake_plugin: InstallPlugin, give: Callable[..., Any]) -> None:
+    fake_plugin("dmlcore-hello", PLUGIN.format(name="hello"))
+    assert "raise ValueError(fault)" in give("--traceback", "hello", "--fault", "boom", code=1).stderr
+
+
+def test_dmlcore_s_own_commands_win(fake_plugin: InstallPlugin, give: Callable[..., Any]) -> None:
+    fake_plugin("dmlcore-hello", PLUGIN.format(name="describe"))
+    assert "triplet" in give("describe", "triplet").stdout
+    assert give("dmlcore-hello/describe").stdout == "Hello from describe.\n"
+    assert from_plugins(give("--help").stdout) == [
+        "dmlcore-hello/describe Says hello. [dmlcore-hello] ('describe' alone is dmlcore's)"
+    ]
+
+
+def test_two_of_one_name_are_told_apart(fake_plugin: InstallPlugin, give: Callable[..., Any]) -> None:
+    for distribution in ("dmlcore-one", "dmlcore-two"):
+        fake_plugin(distribution, PLUGIN.format(name="hello"))
+    assert give("hello", code=1).stderr == (
+        "Error: the command 'hello' is offered by 2 plugins. Write one of dmlcore-one/hello, dmlcore-two/hello.\n"
+    )
+    assert give("dmlcore-two/hello").stdout == "Hello from hello.\n"
+    assert from_plugins(give("--help").stdout) == [
+        "dmlcore-one/hello Says hello. [dmlcore-one] ('hello' alone is ambiguous)",
+        "dmlcore-two/hello Says hello. [dmlcore-two] ('hello' alone is ambiguous)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("import no_such_package", "ModuleNotFoundError: No module named 'no_such_package' (dmlcore_bad.py, line 1)"),
+        (
+            PLUGIN.format(name="bad").replace("return [greet]", "raise KeyError('x')"),
+            "KeyError: 'x' (dmlcore_bad.py, line 25)",
+        ),
+        (
+            PLUGIN.format(name="bad").replace("return [greet]", "return ['greet']"),
+            "dmlcore_register_commands must return click commands with names, not 'greet'",
+        ),
+        (
+            PLUGIN.format(name="bad").replace("return [greet]", "return greet"),
+            "dmlcore_register_commands must return a list of click commands, not <Command bad>",
+        ),
+    ],
+)
+def test_a_broken_plugin_is_in_nobody_s_way(
+    source: str, reason: str, fake_plugin: InstallPlugin, give: Callable[..., Any]
+) -> None:
+    fake_plugin("dmlcore-bad", source)
+    fake_plugin("dmlcore-hello", PLUGIN.format(name="hello"))
+    assert give("hello").stdout == "Hello from hello.\n"
+    assert " ".join(from_plugins(give("--help").stdout)) == (
+        f"hello Says hello. [dmlcore-hello] dmlcore-bad:dmlcore_bad not usable: {reason}"
+    )
+    assert give("helo", code=2).stderr.endswith(
+        "Error: No such command 'helo'. Not usable: dmlcore-bad:dmlcore_bad (see `dmlcore --help`).\n"
+    )
+
+
+def test_a_disabled_plugin_has_no_commands(fake_plugin: InstallPlugin, give: Callable[..., Any]) -> None:
+    fake_plugin("dmlcore-hello", PLUGIN.format(name="hello"))
+    error = give("--disable-plugin", "dmlcore-hello", "hello", code=2).stderr
+    assert error.endswith("Error: No such command 'hello'.\n")

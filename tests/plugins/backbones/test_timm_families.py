@@ -1,0 +1,49 @@
+"""Networks of timm, family by family: features of the promised width, or a refusal in words."""
+
+from __future__ import annotations
+
+import pytest
+import timm
+import torch
+
+from dmlcore import BackboneContext, StudyError
+from dmlcore_plugins.backbones.timm import Timm
+
+SMALL = sorted(timm.list_models("test_*"))
+"""timm's own networks for tests, of many families."""
+
+OTHERS = (
+    "deit_tiny_patch16_224",
+    "efficientnet_lite0",
+    "ghostnet_050",
+    "lcnet_035",
+    "mobilenetv3_small_050",
+    "regnetx_002",
+    "repvgg_a0",
+    "swin_tiny_patch4_window7_224",
+)
+
+
+def outcome(model: str, *, feature_map: bool) -> str:
+    """What comes of a network: "features", or the words of the refusal. Raises where it breaks its promise."""
+    try:
+        backbone = Timm(model=model, weights="random").build(BackboneContext(feature_map=feature_map)).eval()
+    except StudyError as refusal:
+        return str(refusal)
+    size = backbone.input_spec.size
+    with torch.no_grad():
+        features = backbone(torch.zeros(1, 3, size, size))
+    assert features.shape[:2] == (1, backbone.feature_dim), model
+    assert features.ndim == (4 if feature_map else 2), model
+    return "features"
+
+
+@pytest.mark.parametrize("model", [*SMALL, *OTHERS])
+def test_gives_features_and_a_map_or_says_why_not(model: str) -> None:
+    assert outcome(model, feature_map=False) == "features"
+    mapped = outcome(model, feature_map=True)
+    assert mapped == "features" or mapped.endswith("leave embedding.pooling out.")
+
+
+def test_there_are_many_small_networks() -> None:
+    assert len(SMALL) > 10

@@ -1,0 +1,122 @@
+"""Sections of plugins, in every format; one that fails is left out and told."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import evolve
+from safetensors.numpy import load_file
+
+from dmlcore import Formula, Grid, PluginError, Section, StudyResults, Text, plot
+from dmlcore.handin.showing import pieces
+from dmlcore.report import html, latex, markdown, pdf
+from dmlcore.report.material import StudyMaterial
+from dmlcore.report.page import StudyPage, study_page
+from report.material_drawn import drawn_material, letters
+
+
+def metric_over_dimensions(study: StudyResults) -> Section:
+    """All kinds of block, from the results and from the stored embeddings."""
+    dims = [float(result.point["embedding.dim"]) for result in study.results]
+    recalls = [result.metrics["retrieval/recall_at_1"] for result in study.results]
+    shape = load_file(study.folders[study.results[0].run] / "embeddings.safetensors")["vectors"].shape
+    return Section(
+        "Recall, once more",
+        [
+            Text(f"Varied: {study.varied[0]}; the first run has {shape[0]} embeddings <b>."),
+            Formula(r"R = \frac{a}{b}"),
+            Grid(["dim", "recall"], [[f"{d:g}", f"{r:.3f}"] for d, r in zip(dims, recalls, strict=True)], "By dim"),
+            plot("Recall by dim", "Recall rises.", lambda axes: axes.plot(dims, recalls, label="%"), "See it rise."),
+        ],
+    )
+
+
+def broken(study: StudyResults) -> Section:
+    raise PluginError("The section 'bad' of dmlcore-more 1.2 failed.")
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> StudyMaterial:
+    material = drawn_material(tmp_path_factory.mktemp("added"), letters(4, 10), dims=(8, 16), seeds=(0,))
+    nothing = lambda study: None  # noqa: E731
+    additions = (metric_over_dimensions, broken, nothing, metric_over_dimensions)
+    return evolve(material, additions=additions, unfinished=("embedding.dim=32",))
+
+
+@pytest.fixture(scope="module")
+def page(study: StudyMaterial) -> StudyPage:
+    return study_page(study)
+
+
+FAILURE = "A section is left out. The section 'bad' of dmlcore-more 1.2 failed."
+
+
+def test_they_stand_between_the_report_and_its_remarks(page: StudyPage) -> None:
+    keys = [part.key for part in page.parts]
+    assert keys[keys.index("added-0") - 1] == "costs"
+    assert keys[keys.index("added-0") :] == ["added-0", "added-3", "warnings", "unfinished"]
+
+
+def test_html_draws_every_block(page: StudyPage) -> None:
+    text = html.render([page])
+    section = text[text.index('<section id="s1-added-0">') :].partition("</section>")[0]
+    assert "embeddings &lt;b&gt;." in section
+    assert 'aria-label="R = \\frac{a}{b}"' in section
+    assert 'aria-label="Recall rises."' in section
+    assert "See it rise." in section
+    assert "By dim" in section
+    assert "&#39;bad&#39; of dmlcore-more 1.2 failed" in text
+
+
+def test_markdown_and_latex_tell_pictures_in_words(study: StudyMaterial) -> None:
+    page = markdown.render(study)
+    assert "## Recall, once more\n\nVaried: embedding.dim; the first run has 40 embeddings <b>.\n\n$$\n" in page
+    assert "**Recall by dim**\n\nRecall rises.\n\nSee it rise.\n\n" in page
+    assert FAILURE in page
+    assert "Recall by dim\n\nRecall rises.\n\nSee it rise." in latex.render(study)
+
+
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="needs pdftotext of poppler-utils")
+def test_pdf_draws_them(page: StudyPage, tmp_path: Path) -> None:
+    path = tmp_path / "report.pdf"
+    path.write_bytes(pdf.render([page]))
+    words = subprocess.run(["pdftotext", "-layout", path, "-"], capture_output=True, text=True, check=True).stdout
+    for text in ("Recall, once more", "See it rise.", "By dim", "dmlcore-more 1.2"):
+        assert text in words
+
+
+def test_notebooks_show_their_words_and_figures(study: StudyMaterial) -> None:
+    found = {piece.key: piece for piece in pieces(study)}
+    assert found["added-0"].markdown.startswith("Varied: embedding.dim")
+    assert list(found["added-0"].figures) == ["added-0-3"]
+    assert list(found["added-3"].figures) == ["added-3-3"], "a figure's file has a name of its own"
+    assert "Recall by dim" not in found["added-0"].markdown, "the picture is shown"
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Section("A", ["words"]), "a section is made of Text, Formula, Grid and plot(), not of 'words'"),
+        (lambda: Section(1, []), "title must be text, not 1"),
+        (lambda: Text(0.5), "text must be text, not 0.5"),
+        (lambda: Grid(["a", "b"], [["1"]]), "a row has 1 cells under 2 headings: ['1']"),
+        (lambda: Grid([], []), "a table needs a header: one cell a column"),
+        (lambda: Grid(["a"], [[1]]), "a cell of a table must be text, not 1"),
+        (lambda: plot("a", "b", lambda axes: axes.no_plot()), "'Axes' object has no attribute 'no_plot'"),
+    ],
+)
+def test_a_block_that_is_no_block_is_refused_where_it_is_made(make: Callable[[], Any], message: str) -> None:
+    with pytest.raises((TypeError, ValueError, AttributeError)) as caught:
+        make()
+    assert str(caught.value) == message
+
+
+def test_nothing_is_asked_of_a_study_without_results(study: StudyMaterial) -> None:
+    empty = evolve(study, results=(), folders={})
+    assert empty.added.sections == ()
+    assert empty.added.failures == ()

@@ -1,0 +1,138 @@
+"""`dmlcore describe`: a path through all that a study can say."""
+
+from __future__ import annotations
+
+import pytest
+from attrs import frozen
+
+from dmlcore import LossConfig, MinerConfig, UnknownComponentError, option
+from dmlcore.describe import markdown, text
+from dmlcore.registry import Offer, Registry
+from dmlcore.study.paths import explain
+from dmlcore.study.schema import Study
+from toys import REGISTRY, SOURCE
+
+
+@frozen
+class Rise:
+    """How a weight rises."""
+
+    start: float = option(0.0, help="its first value", ge=0)
+
+
+@frozen
+class Summed(LossConfig):
+    """A sum of losses."""
+
+    name = "summed"
+    parts: tuple[LossConfig, ...] = option(help="what is summed")
+    rise: Rise = option(Rise(), help="how the weight of the second rises")
+
+
+@frozen
+class LaterPairs(MinerConfig):
+    """Stands for another miner."""
+
+    name = "later"
+    epsilon: int = option(1, help="how much later")
+
+
+WIDE = Registry((*REGISTRY.offers, Offer(Summed, SOURCE), Offer(LaterPairs, SOURCE)))
+
+RISE = """\
+rise = its own defaults
+    how the weight of the second rises
+    a table
+    start = 0
+        its first value
+        a number, ≥ 0"""
+
+
+def test_a_kind_lists_its_components_and_how_a_study_writes_them() -> None:
+    assert explain("loss", WIDE) == (
+        "A loss on the embeddings of a batch.\n\n"
+        'A study writes:\n\n  [loss]\n  use = "collapse"\n\n'
+        "Taken by summed.parts.\n\n"
+        "  collapse  A loss that pulls everything into one point.\n"
+        "  nan       A loss that is not finite.\n"
+        "  pair      A plain pair loss.\n"
+        "  summed    A sum of losses."
+    )
+
+
+def test_a_kind_that_no_study_has_at_its_top_says_what_takes_it() -> None:
+    assert explain("miner", WIDE) == (
+        "Picks the pairs or triplets of a batch that a loss then uses.\n\n"
+        'A study writes, in the table of a loss that takes one:\n\n  miner = { use = "hard_pairs" }\n\n'
+        "Taken by pair.miner.\n\n"
+        "  hard_pairs  Stands for a miner.\n"
+        "  later       Stands for another miner."
+    )
+
+
+def test_a_kind_without_components() -> None:
+    assert explain("reducer", WIDE).endswith("\n\n  no reducer is installed")
+
+
+def test_a_kind_by_its_key_in_a_study() -> None:
+    assert explain("evaluators", WIDE) == explain("evaluator", WIDE)
+    assert '[[evaluators]]\n  use = "hits"' in explain("evaluators", WIDE)
+
+
+def test_a_component_names_what_its_options_take() -> None:
+    assert explain("pair", WIDE) == explain("toys/pair", WIDE)
+    assert explain("pair", WIDE).endswith('    a table with `use = "miner name"`\n    miner: hard_pairs, later')
+
+
+def test_an_option_that_is_a_table_shows_its_own_options() -> None:
+    assert explain("summed", WIDE).endswith(RISE)
+    assert explain("summed.rise", WIDE) == f"summed.{RISE}"
+    assert explain("summed.rise.start", WIDE) == "summed.rise.start = 0\n    its first value\n    a number, ≥ 0"
+    assert markdown(Summed).splitlines()[-1] == "| `rise.start` | a number, ≥ 0 | 0 | its first value |"
+
+
+def test_an_option_of_a_kind_lists_what_is_installed() -> None:
+    shown = (
+        'pair.miner = left out\n    which pairs count\n    a table with `use = "miner name"`\n\n'
+        "Miner:\n\n  hard_pairs  Stands for a miner.\n  later       Stands for another miner."
+    )
+    assert explain("pair.miner", WIDE) == explain("loss.miner", WIDE) == shown
+
+
+def test_a_path_goes_on_through_every_component_that_fits() -> None:
+    assert explain("loss.miner.epsilon", WIDE) == (
+        "hard_pairs.epsilon = 0.1\n    how hard\n    a number, > 0\n\n"
+        "later.epsilon = 1\n    how much later\n    an integer"
+    )
+
+
+def test_an_option_of_a_table_and_of_the_top() -> None:
+    assert explain("training.batch_size", WIDE) == (
+        "training.batch_size = 100\n    images a batch\n    an integer, ≥ 1 images"
+    )
+    assert explain("seeds", WIDE).startswith("study.seeds = [0]\n    each run is made once a seed\n")
+
+
+def test_the_top_of_the_file_leaves_its_tables_to_themselves() -> None:
+    assert explain("study", WIDE).startswith(f"[study]\n\n{Study.__doc__}")
+    assert "batch_size" not in explain("study", WIDE)
+    assert explain("training", WIDE).startswith("[training]\n\nThe train loop.\n\nepochs = 40\n")
+    assert "batch_size" in text(Study)
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("pear", "nothing is named 'pear'. Did you mean 'pair'? See `dmlcore list-plugins`."),
+        ("trainin", "nothing is named 'trainin'. Did you mean 'training'? See `dmlcore list-plugins`."),
+        ("pair.minr", "pair has no option 'minr'. Did you mean 'miner' or 'margin'?"),
+        ("pair.x", "pair has no option 'x'. Known: margin, miner."),
+        ("nan.x", "nan has no option 'x'. Known: no option at all."),
+        ("loss.miner.epsilo", "miner has no option 'epsilo'. Did you mean 'epsilon'?"),
+        ("seeds.x", "seeds has no option 'x'. Known: no option at all."),
+    ],
+)
+def test_an_unknown_name_is_told_with_the_nearest(path: str, message: str) -> None:
+    with pytest.raises(UnknownComponentError) as caught:
+        explain(path, WIDE)
+    assert str(caught.value) == message
