@@ -78,7 +78,7 @@ def test_their_studies_load(packages: dict[str, Path], monkeypatch: pytest.Monke
     registry = Registry.of(discover())
     for kind, folder in packages.items():
         study = folder / "studies" / f"made_{kind}.toml"
-        assert f"dmlcore-made-{kind}" in load_study(study, registry).runs[0].versions or kind == "observer"
+        assert f"dmlcore-made-{kind}" in load_study(study, registry).runs[0].versions or kind in ("observer", "section")
         load_study(folder / "studies" / "letters.toml", registry)
 
 

@@ -28,6 +28,8 @@ def test_the_tutorial_is_true(in_fresh_environment: Command, tmp_path: Path) -> 
                 assert line in re.sub(r" +", " ", printed), line
         else:
             write(text, tmp_path)
+    in_fresh_environment("pip", "uninstall", "--yes", "dmlcore-gap", "dmlcore-wedge")
+    assert not re.search("dmlcore-(gap|wedge)", in_fresh_environment("dmlcore", "list-plugins").stdout)
 
 
 def write(text: str, folder: Path) -> None:
