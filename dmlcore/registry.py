@@ -10,7 +10,7 @@ from dmlcore.components import Component
 from dmlcore.discovery import DisabledPlugin, FailedPlugin, PluginSet, disabler
 from dmlcore.distributions import PluginSource
 from dmlcore.errors import UnknownComponentError
-from dmlcore.wording import did_you_mean, listing, with_article
+from dmlcore.wording import did_you_mean, known_names, listing, with_article
 
 
 @frozen
@@ -90,7 +90,7 @@ class Registry:
         known = [o.component.name for o in self.of_kind(kind)]
         raise UnknownComponentError(
             f"no installed plugin offers {with_article(kind)} named {name!r}.{did_you_mean(name, known)}"
-            f" Known: {listing(known) or 'none'}.{self._unusable()}"
+            f" {known_names(kind, known)}{self._unusable()}"
         )
 
     def is_ambiguous(self, offer: Offer) -> bool:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
 
+MANY = 12
+"""More names than this are not told in a message."""
+
 
 def listing(words: Iterable[str]) -> str:
     """Words joined by commas."""
@@ -15,6 +18,13 @@ def did_you_mean(word: str, known: Collection[str]) -> str:
     """ " Did you mean …?" with the nearest known words, or nothing."""
     near = get_close_matches(word, known, n=3, cutoff=0.55)
     return f" Did you mean {' or '.join(repr(name) for name in near)}?" if near else ""
+
+
+def known_names(kind: str, names: Collection[str]) -> str:
+    """The components of a kind that there are, or how to see them where they are many."""
+    if len(names) > MANY:
+        return f"`dmlcore describe {kind}` lists all {len(names)}."
+    return f"Known: {listing(names) or 'none'}."
 
 
 def counted(number: int, noun: str) -> str:

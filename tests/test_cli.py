@@ -151,7 +151,7 @@ def test_describe_a_component_a_table_and_nothing(invoke: Any) -> None:
     assert invoke("describe", "pair").stdout.startswith("loss pair  [toys 1.0]\n\nA plain pair loss.\n\nmargin = 0.5\n")
     assert invoke("describe", "training").stdout.startswith("[training]\n\nThe train loop.\n\nepochs = 40\n")
     error = invoke("describe", "pear", code=1).stderr
-    assert error == "Error: nothing is named 'pear'. Did you mean 'pair'? See `dmlcore list-plugins`.\n"
+    assert error == "Error: nothing is named 'pear'. Did you mean 'pair' or 'spread'? See `dmlcore list-plugins`.\n"
 
 
 def test_version(invoke: Any) -> None:

@@ -19,6 +19,7 @@ import dmlcore
 from dmlcore import cli, discovery
 from dmlcore.distributions import DISABLED, installed_plugins, plugin_of
 from dmlcore.hookspecs import RegistrationSpecs, hookspec
+from dmlcore.registry import Registry
 from plugins_made import NOT_TO_BE_LOADED, WEDGE
 
 Install = Callable[..., None]
@@ -128,7 +129,8 @@ def test_what_a_disabled_plugin_offers_is_missed_with_the_reason(fake_plugin: In
     disable = ("--disable-plugin", "dmlcore-wedge", "check", str(STUDIES / "quickstart.toml"), "--set")
     error = give(*disable, 'loss={use="wedge"}', code=1).stderr
     assert error.splitlines()[-1] == (
-        "    no installed plugin offers a loss named 'wedge'. Known: contrastive, proxy_anchor, triplet. Disabled by"
+        "    no installed plugin offers a loss named 'wedge'. `dmlcore describe loss` lists all"
+        f" {len(list(Registry.of(discovery.discover()).of_kind('loss'))) - 1}. Disabled by"
         f" --disable-plugin or {DISABLED}: dmlcore-wedge:dmlcore_wedge."
     )
     error = give(*disable, 'loss={use="dmlcore-wedge/wedge"}', code=1).stderr

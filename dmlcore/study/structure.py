@@ -24,7 +24,7 @@ from dmlcore.components import OPTION, USE, Component, OptionFacts, option_key
 from dmlcore.describe import shown, type_text
 from dmlcore.errors import UnknownComponentError
 from dmlcore.registry import Registry
-from dmlcore.wording import did_you_mean, listing, with_article
+from dmlcore.wording import did_you_mean, known_names, listing, with_article
 
 ValuePath = tuple[str | int, ...]
 
@@ -123,9 +123,9 @@ class Structurer:
             return self._problem(path, expected, shown(value))
         name = value.get(USE)
         if not isinstance(name, str):
-            known = listing(offer.component.name for offer in self.registry.of_kind(base.kind))
+            known = [offer.component.name for offer in self.registry.of_kind(base.kind)]
             found = f"`use = {shown(name)}`" if USE in value else "a table without `use`"
-            return self._problem(path, expected, found, f"Known: {known}." if known else "")
+            return self._problem(path, expected, found, known_names(base.kind, known))
         try:
             component = self.registry.find(base.kind, name).component
         except UnknownComponentError as error:

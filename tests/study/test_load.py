@@ -64,7 +64,7 @@ def test_ten_mistakes_give_ten_messages(tmp_path: Path, registry: Registry) -> N
     expected  an option of a study
     found     'colour'
     Known: dataset, backbone, loss, sampler, evaluators, schema, name, question, seeds, embedding, transforms, \
-training, optimizer, scheduler, evaluation, observers.
+training, optimizer, scheduler, evaluation, observers, sections.
 
 {path}:2: seeds[1]
     expected  an integer

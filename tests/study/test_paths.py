@@ -123,7 +123,7 @@ def test_the_top_of_the_file_leaves_its_tables_to_themselves() -> None:
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("pear", "nothing is named 'pear'. Did you mean 'pair'? See `dmlcore list-plugins`."),
+        ("pear", "nothing is named 'pear'. Did you mean 'pair' or 'spread'? See `dmlcore list-plugins`."),
         ("trainin", "nothing is named 'trainin'. Did you mean 'training'? See `dmlcore list-plugins`."),
         ("pair.minr", "pair has no option 'minr'. Did you mean 'miner' or 'margin'?"),
         ("pair.x", "pair has no option 'x'. Known: margin, miner."),

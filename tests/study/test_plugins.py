@@ -52,7 +52,8 @@ def test_a_study_disables_plugins(fake_plugin: Install, tmp_path: Path) -> None:
         f"{path}:{LOSS_LINE}: loss.use\n"
         "    expected  the name of a loss\n"
         '    found     "wedge" (a string)\n'
-        "    no installed plugin offers a loss named 'wedge'. Known: contrastive, pair, proxy_anchor, triplet."
+        "    no installed plugin offers a loss named 'wedge'. `dmlcore describe loss` lists all"
+        f" {len(list(Registry.of(discover()).of_kind('loss'))) - 1}."
         f" Disabled by [plugins] of {path}: dmlcore-wedge:dmlcore_wedge."
     )
 

@@ -88,8 +88,8 @@ def test_a_failure_says_whose_what_and_the_cure(arguments: tuple[str, ...]) -> N
         "  failed          hears_a_whole_run\n"
         "    observer dmlcore-bells/bell 1.0: It raises nothing during a run that is trained and measured to its end.\n"
         "    expected  no error\n"
-        "    found     The observer 'bell' failed in dmlcore_on_run_end (ZeroDivisionError: division by zero) and was "
-        "dropped.\n"
+        "    found     The observer 'bell' of dmlcore-bells 1.0 failed in dmlcore_on_run_end (ZeroDivisionError: division "
+        "by zero) and was dropped.\n"
         "    Values may be None where a stage has none, and a run may end before its first epoch.\n"
         "  passed          hears_a_run_that_fails\n"
     ) in output

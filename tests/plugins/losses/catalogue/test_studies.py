@@ -70,6 +70,7 @@ REQUIRED = {"ranked_list": "margin = 0.4\nTn = 10.0\n", "weighted_sum": '[[loss.
 LEARNING = {
     "arcface",
     "cosface",
+    "hist",
     "large_margin_softmax",
     "normalized_softmax",
     "p2s_grad",
@@ -179,9 +180,8 @@ def stop_after(epoch: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_loss_of_the_catalogue_is_among_them() -> None:
-    assert {cls.name for cls in LOSSES} | {"contrastive", "triplet", "proxy_anchor", "weighted_sum"} == set(
-        built_in_losses()
-    )
+    own = {"contrastive", "triplet", "proxy_anchor", "weighted_sum", "recall_at_k", "contextual", "hist"}
+    assert {cls.name for cls in LOSSES} | own == set(built_in_losses())
 
 
 @pytest.mark.parametrize("case", CASES)
