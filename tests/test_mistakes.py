@@ -173,7 +173,7 @@ LISTED = {
     "exit": (f"import sys\nsys.exit('no licence')\n{WEDGE}", "SystemExit: no licence (dmlcore_bad.py, line 2)"),
     "nothing marked": (
         WEDGE.replace("@hookimpl", ""),
-        "it offers no component: none of its functions is a @hookimpl of dmlcore_register_datasets,",
+        "it offers nothing: none of its functions is a @hookimpl of dmlcore_register_datasets,",
     ),
 }
 
@@ -208,7 +208,7 @@ def test_a_plugin_that_cannot_be_used_is_listed(
         ),
         (
             "bad = dmlcore_bad:Wedge.angle",
-            "it offers no component: none of its functions is a @hookimpl of dmlcore_register_datasets,",
+            "it offers nothing: none of its functions is a @hookimpl of dmlcore_register_datasets,",
         ),
     ],
 )

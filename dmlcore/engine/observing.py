@@ -10,7 +10,7 @@ import pluggy
 
 from dmlcore.blame import named
 from dmlcore.components import ObserverConfig
-from dmlcore.errors import DmlcoreError, PluginError
+from dmlcore.errors import DmlcoreError
 from dmlcore.hookspecs import GROUP, RunSpecs
 from dmlcore.results import Result
 from dmlcore.values import EpochSummary, Evaluation, Progress, RunInfo
@@ -78,12 +78,8 @@ class Observers:
         observer = config.build(run)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            try:
-                manager.register(observer)
-                manager.check_pending()
-            except pluggy.PluginValidationError as error:
-                text = " ".join(str(error).split())
-                raise PluginError(f"The {named(config)} has a hook or argument that does not exist: {text}") from None
+            manager.register(observer)
+        manager.check_pending()
         for warning in caught:
             self._tell(f"The {named(config)} uses what is deprecated: {warning.message}")
         return manager

@@ -96,7 +96,7 @@ training, optimizer, scheduler, evaluation, observers, sections.
 {path}:19: sampler
     expected  a table with `use = "sampler name"`
     found     a table without `use`
-    Known: balanced.
+    Known: balanced, spread.
 
 {path}:23: training.epochs
     expected  an integer

@@ -14,7 +14,14 @@ from dmlcore_plugins.backbones.resnet50 import ResNet50
 from dmlcore_plugins.backbones.timm import Timm
 from dmlcore_plugins.datasets.image_folder import ImageFolder
 from dmlcore_plugins.losses.catalogue.losses import REFUSED
+from dmlcore_plugins.losses.catalogue.miners import EmbeddingsPackagedAsTriplets
+from dmlcore_plugins.losses.catalogue.neighbour_losses import Instance, NPairs
+from dmlcore_plugins.losses.catalogue.proxy_losses import ProxyNCA
 from dmlcore_plugins.losses.catalogue.ranking_losses import RankedList
+from dmlcore_plugins.losses.catalogue.reducers import ClassWeighted, Multiple, Threshold
+from dmlcore_plugins.losses.catalogue.regularizers import SparseCenters
+from dmlcore_plugins.losses.catalogue.softmax_losses import LargeMarginSoftmax, P2SGrad, SphereFace
+from dmlcore_plugins.losses.catalogue.triplet_losses import Margin
 from dmlcore_plugins.losses.contrastive import Contrastive
 from dmlcore_plugins.losses.miners import BatchHard, MultiSimilarity, TripletMargin
 from dmlcore_plugins.losses.proxy_anchor import ProxyAnchor
@@ -33,12 +40,25 @@ GIVEN: Mapping[type[Component], tuple[Component, ...]] = {
     Triplet: (Triplet(), Triplet(margin=0.3, miner=TripletMargin()), Triplet(distance="cosine", miner=BatchHard())),
     RankedList: (RankedList(margin=0.4, Tn=10.0),),
     WeightedSum: (WeightedSum(parts=(Triplet(), ProxyAnchor()), weights=(1.0, 0.5)),),
+    Multiple: (Multiple(pos_loss=Threshold(low=0.0)),),
+    Threshold: (Threshold(low=0.0), Threshold(low=0.1, high=0.9)),
     Shuffled: (Shuffled(), Shuffled(drop_last=False)),
 }
 """Components that need options, or whose options build something else; of the others, one with the defaults."""
 
-ELSEWHERE = (ImageFolder, ResNet50, *REFUSED)
-"""Tested with files of their own in test_datasets.py; below, since it is large; and those that can't be built."""
+ELSEWHERE = (ImageFolder, ResNet50, EmbeddingsPackagedAsTriplets, SparseCenters, *REFUSED)
+"""Tested with files of their own in test_datasets.py; below, since it is large; on batches of triplets, and on weights of
+several centres a class, in test_miners.py and test_regularizers.py; and those that can't be built."""
+
+CONSTANTS = (
+    ClassWeighted(weights=(1.0, 2.0, 1.0, 0.5, 1.0, 1.0)),
+    LargeMarginSoftmax(),
+    Margin(),
+    ProxyNCA(),
+    SphereFace(),
+)
+ORDERED = (NPairs(), Instance())
+APART = {type(component) for component in (*CONSTANTS, *ORDERED, P2SGrad())}
 
 OFFERED = [offer.component for offer in Registry.of(discover()).offers if offer.source.distribution == "dmlcore"]
 
@@ -46,9 +66,28 @@ test_contract = contract(
     *(
         component
         for offered in OFFERED
-        if offered not in ELSEWHERE
+        if offered not in ELSEWHERE and offered not in APART
         for component in (GIVEN[offered] if offered in GIVEN else (offered(),))
     )
+)
+
+test_contract_of_those_with_constants = contract(
+    *CONSTANTS,
+    without={
+        "keeps_its_tensors_where_torch_finds_them": "the library's constants: moved to the embeddings at each use"
+    },
+)
+
+test_contract_of_those_that_heed_the_order = contract(
+    *ORDERED,
+    without={
+        "order_of_the_batch_does_not_matter": "what the first pair of a class, or the place in the batch, decides"
+    },
+)
+
+test_contract_of_p2s_grad = contract(
+    P2SGrad(),
+    without={"keeps_to_other_precisions": "the library asserts lengths of 1 to more digits than bfloat16 has"},
 )
 
 test_contract_of_resnet50 = pytest.mark.slow(contract(ResNet50()))

@@ -88,8 +88,8 @@ def test_a_failure_says_whose_what_and_the_cure(arguments: tuple[str, ...]) -> N
         "  failed          hears_a_whole_run\n"
         "    observer dmlcore-bells/bell 1.0: It raises nothing during a run that is trained and measured to its end.\n"
         "    expected  no error\n"
-        "    found     The observer 'bell' of dmlcore-bells 1.0 failed in dmlcore_on_run_end (ZeroDivisionError: division "
-        "by zero) and was dropped.\n"
+        "    found     The observer 'bell' of dmlcore-bells 1.0 failed in dmlcore_on_run_end (ZeroDivisionError: "
+        "division by zero) and was dropped.\n"
         "    Values may be None where a stage has none, and a run may end before its first epoch.\n"
         "  passed          hears_a_run_that_fails\n"
     ) in output
@@ -151,5 +151,5 @@ def test_a_plugin_that_can_not_be_loaded_is_told(fake_plugin: Install) -> None:
     assert run("dmlcore-broken") == (
         1,
         "Error: dmlcore-broken:dmlcore_broken can't be loaded: ModuleNotFoundError: No module named "
-        "'nowhere_to_be_found'. `dmlcore list-plugins --verbose` shows the traceback.\n",
+        "'nowhere_to_be_found' (dmlcore_broken.py, line 1). `dmlcore list-plugins --verbose` shows the traceback.\n",
     )
