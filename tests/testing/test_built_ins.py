@@ -47,8 +47,8 @@ GIVEN: Mapping[type[Component], tuple[Component, ...]] = {
 """Components that need options, or whose options build something else; of the others, one with the defaults."""
 
 ELSEWHERE = (ImageFolder, ResNet50, EmbeddingsPackagedAsTriplets, SparseCenters, *REFUSED)
-"""Tested with files of their own in test_datasets.py; below, since it is large; on batches of triplets, and on weights of
-several centres a class, in test_miners.py and test_regularizers.py; and those that can't be built."""
+"""Tested with files of their own in test_datasets.py; below, since it is large; on batches of triplets in
+test_miners.py; on weights of several centres a class in test_regularizers.py. And those that can't be built."""
 
 CONSTANTS = (
     ClassWeighted(weights=(1.0, 2.0, 1.0, 0.5, 1.0, 1.0)),
