@@ -9,7 +9,7 @@ from attrs import frozen
 
 from dmlcore.blame import own_line
 from dmlcore.discovery import FailedPlugin, disabler, load_commands
-from dmlcore.distributions import BUILT_IN, InstalledPlugin, disabled_by_environment, installed_plugins
+from dmlcore.distributions import InstalledPlugin, disabled_by_environment, installed_plugins
 from dmlcore.errors import PluginError
 from dmlcore.wording import listing
 
@@ -71,11 +71,11 @@ class OfferedCommands:
 
 
 def offered_commands() -> OfferedCommands:
-    """Loads every plugin but the built-in ones, whose commands would be dmlcore's own."""
+    """Loads every plugin, the built-in ones too."""
     commands: list[OfferedCommand] = []
     failed: list[FailedPlugin] = []
     for plugin in installed_plugins():
-        if plugin.source.origin == BUILT_IN or disabler(plugin.source, disabled_by_environment()):
+        if disabler(plugin.source, disabled_by_environment()):
             continue
         loaded = load_commands(plugin)
         if isinstance(loaded, FailedPlugin):

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 class Timm(BackboneConfig):
     """Any network of timm (Wightman, 2019), by its name there.
 
-    `timm.list_models("*vit*", pretrained=True)` in Python lists names; a wrong one is answered with the nearest. The
-    licence of the weights is timm's word for it: `dmlcore plan` tells it before anything is trained, and a result keeps
-    it. Where it forbids commercial use, a warning stays with the result.
+    `dmlcore backbones "vit_small*"` lists names with the licence of their weights; a wrong name is answered with the
+    nearest. The licence is timm's word for it: `dmlcore plan` tells it, too, and a result keeps it. Where it forbids
+    commercial use, a warning stays with the result.
     """
 
     name = "timm"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from torch import nn
 
 from dmlcore import BackboneContext, DataError, InputSpec, StudyError
 from dmlcore_plugins.backbones.hub import pretrained_source
+from dmlcore_plugins.backbones.timm_names import all_names, nearest
 from dmlcore_plugins.backbones.weights import State, check_weights_file, load_state, read_state, sha256
 
 NONCOMMERCIAL = ("cc-by-nc", "noncommercial", "apple-amlr")
@@ -112,13 +112,8 @@ def build_timm(
 
 
 def _check_name(model: str) -> None:
-    names = {*timm.list_models(), *timm.list_models(include_tags=True)}
-    if model in names:
-        return
-    tags = [name for name in names if name.startswith(model.partition(".")[0] + ".")]
-    nearest = get_close_matches(model, sorted(tags or names), n=5)
-    hint = f"Nearest: {', '.join(nearest)}." if nearest else "timm.list_models() in Python lists them all."
-    raise StudyError(f'backbone.model: timm {timm.__version__} has no model "{model}". {hint}')
+    if model not in all_names():
+        raise StudyError(f'backbone.model: timm {timm.__version__} has no model "{model}". {nearest(model)}')
 
 
 def _create(model: str, source: Mapping[str, Any] | None, **options: Any) -> Any:

@@ -266,7 +266,7 @@ def test_an_unknown_tag_is_answered_with_the_tags_of_that_model() -> None:
 
 def test_a_name_like_nothing_is_answered_too() -> None:
     assert refused("%%%%") == (
-        f'backbone.model: timm {timm.__version__} has no model "%%%%". timm.list_models() in Python lists them all.'
+        f'backbone.model: timm {timm.__version__} has no model "%%%%". `dmlcore backbones` lists them all.'
     )
 
 

@@ -47,3 +47,12 @@ def test_gives_features_and_a_map_or_says_why_not(model: str) -> None:
 
 def test_there_are_many_small_networks() -> None:
     assert len(SMALL) > 10
+
+
+@pytest.mark.slow
+def test_every_network_of_timm_gives_features_or_says_why_not() -> None:
+    """Shapes alone, on the meta device: no weight is drawn, no image computed."""
+    with torch.device("meta"):
+        outcomes = {model: outcome(model, feature_map=False) for model in timm.list_models()}
+    refused = {model: words for model, words in outcomes.items() if words != "features"}
+    assert len(refused) < len(outcomes) / 50, refused

@@ -1,0 +1,58 @@
+"""The names of timm's networks, and what is known of each without building it."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+import timm
+from attrs import frozen
+
+from dmlcore import StudyError
+
+
+@frozen
+class NetworkFacts:
+    """One network, or one set of its weights, in words."""
+
+    name: str
+    size: str
+    licence: str
+
+
+def all_names() -> set[str]:
+    """Every name that `timm.create_model` takes, with and without the tag of its weights."""
+    return {*timm.list_models(), *timm.list_models(include_tags=True)}
+
+
+def names_like(pattern: str) -> list[str]:
+    """The names, those with weights by their tags, that match a pattern with * and ?."""
+    tagged: list[str] = timm.list_models(pattern, include_tags=True)
+    return tagged
+
+
+def matching(pattern: str) -> list[str]:
+    """As `names_like`; without * and ? the text may stand anywhere. Raises StudyError where nothing matches."""
+    anywhere = pattern if set("*?[") & set(pattern) else f"*{pattern}*"
+    found = names_like(anywhere)
+    if not found:
+        raise StudyError(f'timm {timm.__version__} has no network like "{pattern}". {nearest(pattern.strip("*?"))}')
+    return found
+
+
+def nearest(name: str) -> str:
+    """The names nearest to one that there is not, as a sentence."""
+    names = all_names()
+    tags = [each for each in names if each.startswith(name.partition(".")[0] + ".")]
+    near = get_close_matches(name, sorted(tags or names), n=5)
+    return f"Nearest: {', '.join(near)}." if near else "`dmlcore backbones` lists them all."
+
+
+def facts_of(name: str) -> NetworkFacts:
+    """What timm says of a network and of the weights of its tag."""
+    settings = timm.get_pretrained_cfg(name)
+    if settings is None:
+        return NetworkFacts(name, "size not stated", "no weights")
+    height, width = settings.input_size[1:]
+    side = f"{width} px" if width == height else f"{width}×{height} px"
+    licence = f"licence {settings.license or 'not stated'}" if settings.has_weights else "no weights"
+    return NetworkFacts(name, f"{side}{', fixed' if settings.fixed_input_size else ''}", licence)
