@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from dmlcore import cli
+from dmlcore.distributions import DISABLED
 
 PLUGIN = '''
 import click
@@ -55,9 +56,10 @@ def give(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
 
 
 def from_plugins(help_text: str) -> list[str]:
-    """What the help has under that heading, a text an entry: lines that go on are indented further."""
+    """What the help has under that heading beside the built-in plugins', lines that go on made one."""
     entries = re.split(r"\n  (?! )", "\n" + help_text.partition("From plugins:\n")[2].rstrip())
-    return [" ".join(entry.split()) for entry in entries[1:]]
+    told = [" ".join(entry.split()) for entry in entries[1:]]
+    return [entry for entry in told if not entry.endswith("[dmlcore]")]
 
 
 def test_a_plugin_that_offers_a_command_alone(fake_plugin: InstallPlugin, give: Callable[..., Any]) -> None:
@@ -78,7 +80,12 @@ def test_no_other_command_asks_for_it(fake_plugin: InstallPlugin, give: Callable
     assert Path("asked").exists()
 
 
-def test_without_any_the_help_has_no_such_heading(give: Callable[..., Any]) -> None:
+def test_built_in_plugins_have_commands_too(give: Callable[..., Any]) -> None:
+    assert "backbones  List the networks of timm" in give("--help").stdout
+
+
+def test_without_any_the_help_has_no_such_heading(give: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(DISABLED, "dmlcore")
     assert "From plugins" not in give("--help").stdout
 
 
