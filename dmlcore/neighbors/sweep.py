@@ -22,6 +22,7 @@ from dmlcore.neighbors.thresholds import Counts, Thresholds
 from dmlcore.neighbors.tiles import (
     MOST,
     ROUNDING,
+    below,
     bits,
     blocks,
     depth_of,
@@ -202,10 +203,8 @@ class Sweep:
     def _count_crowded(self, view: View, rows: Indices, limit: torch.Tensor, sure: Floats) -> None:
         """Count for some rows of a tile, comparing all of it; what is nearer than `sure` (B,) is above all."""
         held = bits(rows_of(view.far[: len(view.error)], rows))[:, : view.columns.stop - view.columns.start]
-        least = bits(limits(np.where(sure[rows] > 0, sure[rows], -np.inf), view.far)).to(held.device)
-        most = bits(limit[as_tensor(rows)]).to(held.device)
-        above = (held < least[:, None]).contiguous().cpu().numpy()
-        between = np.flatnonzero((held <= most[:, None]).contiguous().cpu().numpy() & ~above)
+        above = below(held, bits(limits(np.where(sure[rows] > 0, sure[rows], -np.inf), view.far)))
+        between = np.flatnonzero(below(held, bits(limit[as_tensor(rows)]) + 1) & ~above)
         row = between // held.shape[1]
         dense = np.bincount(row, minlength=len(rows)) > BETWEEN * held.shape[1]
         if dense.any():

@@ -142,14 +142,16 @@ class Thresholds:
 
         With `ties`, one equal to the similarity counts as above it.
         """
-        low, high = self.starts[rows], self.live[rows]
+        place, end = self.starts[rows], self.live[rows]
         lies_above = np.greater_equal if ties else np.greater
-        while (searching := low < high).any():
-            middle = (low + high) // 2
-            above = lies_above(self._at(middle), similarities)
-            low = np.where(searching & above, middle + 1, low)
-            high = np.where(searching & ~above, middle, high)
-        return low
+        step = 1 << int((end - place).max(initial=0)).bit_length() >> 1
+        while step:
+            ahead = place + step
+            above = lies_above(self._at(ahead - 1), similarities)
+            above &= ahead <= end
+            place += step * above
+            step >>= 1
+        return place
 
     def _at(self, place: Indices) -> Floats:
         return self.values.take(place, mode="clip") if len(self.values) else np.zeros(len(place))

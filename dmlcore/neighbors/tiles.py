@@ -49,6 +49,14 @@ def rows_of(tile: torch.Tensor, rows: Indices) -> torch.Tensor:
     return tile.T.index_select(1, which).T if tile.stride(0) == 1 else tile.index_select(0, which)
 
 
+def below(held: torch.Tensor, limit: torch.Tensor) -> np.ndarray:
+    """(B, W) bool, row after row: which of the values, as `bits`, are below the limit (B,) of their row."""
+    if held.device.type != "cpu":
+        return (held < limit.to(held.device)[:, None]).cpu().numpy()
+    chosen = held.numpy() < limit.numpy()[:, None]  # several times faster than torch's comparison of integers
+    return torch.from_numpy(chosen).contiguous().numpy()
+
+
 def floats(held: np.ndarray, dtype: torch.dtype) -> Floats:
     """What `bits` made integers."""
     return np.asarray(torch.from_numpy(held).view(dtype).double().numpy())
