@@ -12,11 +12,11 @@ from pathlib import Path
 from dmlcore.components import ObserverConfig
 from dmlcore.engine.observing import Observers
 from dmlcore.hookspecs import RunSpecs
-from dmlcore.results import Result
 from dmlcore.testing.checking import REFUSALS, ContractError, refused
+from dmlcore.testing.finished_run import METRICS, a_result
 from dmlcore.values import EpochSummary, Evaluation, Progress, RunInfo
 
-METRICS = {"retrieval/recall_at_1": 0.5, "retrieval/map_at_r": 0.25}
+UNTRAINED = EpochSummary(0, None, None, 1.0, None, test=METRICS)
 
 
 def builds(component: ObserverConfig) -> None:
@@ -47,7 +47,7 @@ def hears_a_whole_run(component: ObserverConfig) -> None:
         observers.start()
         observers.progress(Progress("embed", "test images, untrained", 8, 16))
         observers.evaluation(Evaluation("baseline", 0, METRICS))
-        observers.epoch(EpochSummary(0, None, None, 1.0, None, test=METRICS))
+        observers.epoch(UNTRAINED)
         observers.progress(Progress("train", "epoch 1", 32, 64, 0.7, 120.0))
         observers.evaluation(Evaluation("validation", 1, METRICS))
         observers.epoch(
@@ -55,7 +55,7 @@ def hears_a_whole_run(component: ObserverConfig) -> None:
         )
         observers.progress(Progress("evaluate", "test classes, retrieval", 1, 2))
         observers.evaluation(Evaluation("test", 1, METRICS))
-        observers.end(_result(run))
+        observers.end(a_result(run.study, run.name, run.point, (UNTRAINED,)))
         _demand_no_error(observers)
 
 
@@ -88,26 +88,6 @@ def _run() -> Iterator[RunInfo]:
     with tempfile.TemporaryDirectory() as folder:
         settings = {"loss": {"use": "triplet"}, "training": {"epochs": 2}}
         yield RunInfo("contract", "contract", 1, 1, 0, {"loss.margin": 0.1}, 2, Path(folder), settings)
-
-
-def _result(run: RunInfo) -> Result:
-    return Result(
-        study=run.study,
-        question="Does it hear a whole run?",
-        run=run.name,
-        fingerprint="0" * 64,
-        seed=run.seed,
-        point=run.point,
-        settings=run.settings,
-        versions={},
-        protocol={},
-        metrics=METRICS,
-        baseline=METRICS,
-        headline=tuple(METRICS),
-        curve=(EpochSummary(0, None, None, 1.0, None, test=METRICS),),
-        seconds=3.0,
-        environment={},
-    )
 
 
 @contextmanager

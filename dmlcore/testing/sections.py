@@ -11,13 +11,16 @@ import numpy as np
 
 from dmlcore.components import SectionConfig
 from dmlcore.report.blocks import Section
-from dmlcore.results import Result, StudyResults
+from dmlcore.results import StudyResults
 from dmlcore.store import EMBEDDINGS, save_tensors
 from dmlcore.testing.checking import REFUSALS, ContractError, refused
+from dmlcore.testing.finished_run import BASELINE, METRICS, a_result
 from dmlcore.values import EpochSummary
 
-BASELINE = {"retrieval/recall_at_1": 0.2, "retrieval/map_at_r": 0.1}
-METRICS = {"retrieval/recall_at_1": 0.5, "retrieval/map_at_r": 0.25}
+CURVE = (
+    EpochSummary(0, None, None, 1.0, None, test=BASELINE),
+    EpochSummary(1, 0.7, 1e-3, 2.0, 32.0, test=METRICS, diagnostics={"mean_cosine": 0.1}),
+)
 
 
 def makes_a_section_of_one_run(component: SectionConfig) -> None:
@@ -47,34 +50,10 @@ def _demand_section(component: SectionConfig, points: list[Mapping[str, object]]
 def _study(points: list[Mapping[str, object]]) -> Iterator[StudyResults]:
     """A study with a finished run at each of these points of its grid, measured by `retrieval` alone."""
     with tempfile.TemporaryDirectory() as home:
-        results = tuple(_result(number, point) for number, point in enumerate(points))
+        results = tuple(a_result("contract", f"run-{number}", point, CURVE) for number, point in enumerate(points))
         folders = {result.run: Path(home) / result.run for result in results}
         vectors = np.random.default_rng(0).standard_normal((24, 8)).astype(np.float32)
         for folder in folders.values():
             folder.mkdir()
             save_tensors(folder / EMBEDDINGS, {"vectors": vectors, "labels": np.arange(24) // 4}, {})
         yield StudyResults("contract", "Does it make a section?", tuple(points[0]), results, folders)
-
-
-def _result(number: int, point: Mapping[str, object]) -> Result:
-    curve = (
-        EpochSummary(0, None, None, 1.0, None, test=BASELINE),
-        EpochSummary(1, 0.7, 1e-3, 2.0, 32.0, test=METRICS, diagnostics={"mean_cosine": 0.1}),
-    )
-    return Result(
-        study="contract",
-        question="Does it make a section?",
-        run=f"run-{number}",
-        fingerprint="0" * 64,
-        seed=0,
-        point=point,
-        settings={"loss": {"use": "triplet"}, "training": {"epochs": 1}},
-        versions={},
-        protocol={},
-        metrics=METRICS,
-        baseline=BASELINE,
-        headline=tuple(METRICS),
-        curve=curve,
-        seconds=3.0,
-        environment={},
-    )
