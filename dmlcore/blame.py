@@ -47,14 +47,17 @@ def fault(component: Component, where: str, error: Exception) -> PluginError:
         if _package(nested) != package and (own := own_line(trace, _package(nested))):
             culprit, line = nested, own
     others = listing(named(nested) for nested in inner) if culprit is component else ""
+    place = f"{where}{f', with the {others}' if others else ''}"
+    return told(f"The {named(culprit)} failed in {place}", error, line, "Tell its author, or take another one.")
+
+
+def told(what: str, error: Exception, line: str, cure: str) -> PluginError:
+    """That something failed with this error, at a line of the plugin's code, on one line for the user."""
     text = " ".join(str(error).split())
-    told = PluginError(
-        f"The {named(culprit)} failed in {where}{f', with the {others}' if others else ''}:"
-        f" {type(error).__name__}{f': {text}' if text else ''}{f' ({line})' if line else ''}."
-        " Tell its author, or take another one."
-    )
-    told.traceback = "".join(traceback.format_exception(error))
-    return told
+    fault = f"{type(error).__name__}{f': {text}' if text else ''}{f' ({line})' if line else ''}"
+    failure = PluginError(f"{what}: {fault}. {cure}")
+    failure.traceback = "".join(traceback.format_exception(error))
+    return failure
 
 
 def traceback_of(error: PluginError) -> str:

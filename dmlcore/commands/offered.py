@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import traceback
-
 import click
 from attrs import frozen
 
-from dmlcore.blame import own_line
+from dmlcore.blame import own_line, told
 from dmlcore.discovery import FailedPlugin, disabler, load_commands
 from dmlcore.distributions import InstalledPlugin, disabled_by_environment, installed_plugins
 from dmlcore.errors import PluginError
@@ -35,12 +33,8 @@ class OfferedCommand:
         """What the command raised, as a message for the user and a traceback for its author."""
         source = self.plugin.source
         line = own_line(error.__traceback__, self.plugin.entry_point.module.partition(".")[0])
-        told = PluginError(
-            f"The command {self.name!r} of {source.distribution} {source.version} failed:"
-            f" {f'{type(error).__name__}: {error}'.rstrip(': ')}{f' ({line})' if line else ''}. Tell its author."
-        )
-        told.traceback = "".join(traceback.format_exception(error))
-        return told
+        what = f"The command {self.name!r} of {source.distribution} {source.version} failed"
+        return told(what, error, line, "Tell its author.")
 
 
 @frozen
