@@ -14,7 +14,7 @@ import attrs
 from dmlcore.components import Component
 from dmlcore.distributions import plugin_of
 from dmlcore.errors import DmlcoreError, PluginError
-from dmlcore.wording import listing
+from dmlcore.text import listing
 
 
 def named(component: Component) -> str:

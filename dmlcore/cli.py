@@ -22,7 +22,7 @@ from dmlcore.commands.submit import submit
 from dmlcore.commands.test_plugin import test_plugin
 from dmlcore.data.commands import data
 from dmlcore.errors import DmlcoreError, PluginError
-from dmlcore.wording import listing
+from dmlcore.text import listing
 
 _OFFERED = "dmlcore.offered"
 """Key of the plugin's command that is given, in the context."""

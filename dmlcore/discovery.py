@@ -23,7 +23,7 @@ from dmlcore.components import KINDS, OPTION, SCALARS, USE, Component
 from dmlcore.distributions import InstalledPlugin, PluginSource, disabled_by_environment, installed_plugins
 from dmlcore.errors import PluginError, StudyError
 from dmlcore.hookspecs import COMMANDS_HOOK, GROUP, REGISTRATION_HOOKS, RegistrationSpecs
-from dmlcore.wording import did_you_mean, listing, with_article
+from dmlcore.text import did_you_mean, listing, with_article
 
 if TYPE_CHECKING:
     import click

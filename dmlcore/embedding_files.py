@@ -16,8 +16,8 @@ import numpy as np
 from attrs import frozen
 
 from dmlcore.errors import DataError
+from dmlcore.text import counted, did_you_mean, listing
 from dmlcore.values import Embeddings
-from dmlcore.wording import counted, did_you_mean, listing
 
 VECTORS = ("vectors", "embeddings", "embedding", "features", "feature", "feats", "emb", "x")
 """Names of the array of vectors, in any case of letters."""

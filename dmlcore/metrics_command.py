@@ -16,8 +16,8 @@ from dmlcore.errors import DataError, MeasurementError, StudyError
 from dmlcore.registry import Registry
 from dmlcore.study.document import Document, Origin, dotted, parse_override
 from dmlcore.study.structure import Structurer, plain
+from dmlcore.text import counted, did_you_mean, listing
 from dmlcore.values import Embeddings
-from dmlcore.wording import counted, did_you_mean, listing
 
 
 @frozen

@@ -22,7 +22,7 @@ from packaging.version import Version
 from dmlcore import __version__
 from dmlcore.errors import DmlcoreError
 from dmlcore.registry import Registry
-from dmlcore.wording import with_article
+from dmlcore.text import with_article
 
 TEMPLATES = Path(__file__).with_name("plugin_templates")
 """A folder for each kind, and one for what every package has. Names of files are templates, too."""

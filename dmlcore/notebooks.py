@@ -87,7 +87,7 @@ class NotebookStudy:
 
     def state(self) -> str:
         """How many runs are finished, in words."""
-        from dmlcore.wording import counted
+        from dmlcore.text import counted
 
         try:
             _, material = self._stored()

@@ -10,7 +10,7 @@ from dmlcore.components import Component
 from dmlcore.discovery import DisabledPlugin, FailedPlugin, PluginSet, disabler
 from dmlcore.distributions import PluginSource
 from dmlcore.errors import UnknownComponentError
-from dmlcore.wording import did_you_mean, known_names, listing, with_article
+from dmlcore.text import did_you_mean, known_names, listing, with_article
 
 
 @frozen

@@ -12,9 +12,9 @@ from dmlcore.evidence import Evidence, save_evidence
 from dmlcore.report.material import StudyMaterial
 from dmlcore.results import LossFacts, Result
 from dmlcore.store import EVIDENCE, UNTRAINED_EVIDENCE, Store
+from dmlcore.text import point_label
 from dmlcore.trials import Probe
 from dmlcore.values import EpochSummary
-from dmlcore.wording import point_label
 
 RECALL = "retrieval/recall_at_1"
 RECALL_2 = "retrieval/recall_at_2"

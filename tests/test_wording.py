@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dmlcore.wording import counted, did_you_mean, duration, point_label, with_article
+from dmlcore.text import counted, did_you_mean, duration, point_label, with_article
 
 
 @pytest.mark.parametrize(

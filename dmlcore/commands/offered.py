@@ -9,7 +9,7 @@ from dmlcore.blame import own_line, told
 from dmlcore.discovery import FailedPlugin, disabler, load_commands
 from dmlcore.distributions import InstalledPlugin, disabled_by_environment, installed_plugins
 from dmlcore.errors import PluginError
-from dmlcore.wording import listing
+from dmlcore.text import listing
 
 
 @frozen

@@ -11,7 +11,7 @@ import click
 
 from dmlcore.commands.options import RUNS, SET, STUDIES, installed
 from dmlcore.errors import StudyError
-from dmlcore.wording import byte_size, counted, duration, point_label
+from dmlcore.text import byte_size, counted, duration, point_label
 
 if TYPE_CHECKING:
     from rich.table import Table

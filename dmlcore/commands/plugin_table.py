@@ -16,7 +16,7 @@ from dmlcore.describe import summary
 from dmlcore.discovery import FailedPlugin, LoadedPlugin, PluginSet
 from dmlcore.distributions import PluginSource
 from dmlcore.registry import Offer, Registry
-from dmlcore.wording import counted
+from dmlcore.text import counted
 
 AMBIGUOUS = "ambiguous"
 

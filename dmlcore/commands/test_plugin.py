@@ -30,7 +30,7 @@ def test_plugin(context: click.Context, name: str, overrides: Sequence[str]) -> 
     NAME is a component, distribution/component, or a distribution. Exit code 1 where a check fails.
     """
     from dmlcore.testing.installed import check_installed
-    from dmlcore.wording import counted
+    from dmlcore.text import counted
 
     failed = checks = 0
     for checked in check_installed(name, overrides, installed()):

@@ -16,8 +16,8 @@ from dmlcore.data.inspection import Look, look
 from dmlcore.data.installing import Splits, load_splits
 from dmlcore.data.meter import Meter
 from dmlcore.images import ImageFiles
+from dmlcore.text import counted
 from dmlcore.values import Split
-from dmlcore.wording import counted
 
 SHOWN = 5
 """Images, or groups of them, that the report names of each kind."""

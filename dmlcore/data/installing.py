@@ -18,8 +18,8 @@ from dmlcore.data.space import require_space
 from dmlcore.data.unpacking import ArchiveError, is_packed, unpack
 from dmlcore.errors import DamagedDataError, DataError, PluginError
 from dmlcore.sources import Archive, Source
+from dmlcore.text import counted
 from dmlcore.values import LabelledImages, Split
-from dmlcore.wording import counted
 
 SPLITS: tuple[Split, ...] = ("train", "test")
 Splits = dict[Split, LabelledImages]

@@ -20,7 +20,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from dmlcore.wording import byte_size, counted, duration
+from dmlcore.text import byte_size, counted, duration
 
 Unit = Literal["byte", "file", "image"]
 Advance = Callable[[int], None]

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from dmlcore.errors import DataError
-from dmlcore.wording import byte_size
+from dmlcore.text import byte_size
 
 
 def require_space(folder: Path, needed: int, purpose: str) -> None:

@@ -23,7 +23,7 @@ from attrs import frozen
 
 from dmlcore.data.meter import Meter
 from dmlcore.errors import DataError
-from dmlcore.wording import byte_size
+from dmlcore.text import byte_size
 
 LARGEST_GROWTH = 10
 """Unpacked bytes for each byte of an archive that does not say how many they are; photographs hardly grow."""

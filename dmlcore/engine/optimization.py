@@ -15,7 +15,7 @@ from torch import nn
 from dmlcore.engine.model import EmbeddingModel
 from dmlcore.errors import PluginError, StudyError
 from dmlcore.study.schema import Optimizer, Study, Training
-from dmlcore.wording import did_you_mean
+from dmlcore.text import did_you_mean
 
 
 class Schedule(Protocol):

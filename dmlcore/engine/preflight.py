@@ -13,7 +13,7 @@ from dmlcore.engine.splits import Data, load_data, what_sets_the_images
 from dmlcore.errors import StudyError, TrainingError
 from dmlcore.store import Store
 from dmlcore.study.schema import Run, StudyFile
-from dmlcore.wording import counted
+from dmlcore.text import counted
 
 
 def preflight(file: StudyFile, store: Store) -> Iterator[str]:

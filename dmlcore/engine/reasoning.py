@@ -14,7 +14,7 @@ from attrs import evolve, field, frozen
 from dmlcore.engine.batching import Batches, check_batch, coverage, sampled_batches
 from dmlcore.errors import PluginError, StudyError, TrainingError
 from dmlcore.study.schema import Run
-from dmlcore.wording import counted
+from dmlcore.text import counted
 
 SAMPLES_PER_CLASS = "samples_per_class"
 """The option of a sampler that says how many images of each of its classes a batch holds."""

@@ -10,8 +10,8 @@ from dmlcore.engine.reasoning import Reasoning, samples_per_class
 from dmlcore.engine.trainer import COLLAPSED
 from dmlcore.engine.trial import Observation
 from dmlcore.study.schema import Run, StudyProbe
+from dmlcore.text import counted, listing
 from dmlcore.trials import Regime, Trial
-from dmlcore.wording import counted, listing
 
 REFUSED = "Refused before training: "
 """Starts the reason of a size that reasoning does not allow."""

@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 
 from dmlcore import __version__
 from dmlcore.errors import DmlcoreError
-from dmlcore.wording import listing
+from dmlcore.text import listing
 
 DMLCORE = "dmlcore"
 NOTEBOOK_LIBRARIES = ("nbformat", "nbclient", "ipykernel", "pypandoc")

@@ -11,7 +11,7 @@ from attrs import frozen
 from dmlcore.handin.libraries import requirements
 from dmlcore.handin.sources import Sources
 from dmlcore.study.schema import StudyFile
-from dmlcore.wording import counted, listing
+from dmlcore.text import counted, listing
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode

@@ -28,7 +28,7 @@ from dmlcore.store import Store
 from dmlcore.stored import missing, study_material
 from dmlcore.study.load import load_study
 from dmlcore.study.schema import StudyFile
-from dmlcore.wording import byte_size, counted, listing
+from dmlcore.text import byte_size, counted, listing
 
 
 @frozen

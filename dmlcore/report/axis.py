@@ -11,7 +11,7 @@ from dmlcore.report.measurements import Measured
 from dmlcore.report.recorded import Recorded, averaged_recorded, recorded_of
 from dmlcore.report.statistics import Sample, averaged
 from dmlcore.results import Result
-from dmlcore.wording import point_label, value_text
+from dmlcore.text import point_label, value_text
 
 
 @frozen(eq=False)

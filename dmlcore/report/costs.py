@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dmlcore.report.blocks import Grid
 from dmlcore.report.material import StudyMaterial
 from dmlcore.report.measurements import Measured
-from dmlcore.wording import byte_size, duration, listing
+from dmlcore.text import byte_size, duration, listing
 
 
 def costs_grid(material: StudyMaterial) -> Grid:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from dmlcore.report.material import StudyMaterial
 from dmlcore.results import Result
-from dmlcore.wording import value_text
+from dmlcore.text import value_text
 
 
 def render(material: StudyMaterial) -> str:

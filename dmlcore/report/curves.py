@@ -6,7 +6,7 @@ from dmlcore.report.blocks import Grid, Section
 from dmlcore.report.material import StudyMaterial
 from dmlcore.report.table import short_name
 from dmlcore.results import Result
-from dmlcore.wording import point_label
+from dmlcore.text import point_label
 
 
 def curves_section(material: StudyMaterial) -> Section | None:

@@ -11,7 +11,7 @@ from attrs import evolve, field, frozen
 from dmlcore.evidence import Evidence
 from dmlcore.report.statistics import Resampling, Sample, pooled_seed_variance
 from dmlcore.results import Result
-from dmlcore.wording import point_label
+from dmlcore.text import point_label
 
 UNTRAINED = "untrained"
 

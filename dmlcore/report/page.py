@@ -17,7 +17,7 @@ from dmlcore.report.pictures import Pictures, study_pictures
 from dmlcore.report.sections import study_sections
 from dmlcore.report.table import short_name
 from dmlcore.results import Result
-from dmlcore.wording import counted, duration
+from dmlcore.text import counted, duration
 
 QUESTION = "question"
 

@@ -11,7 +11,7 @@ from dmlcore.report.blocks import Text
 from dmlcore.report.material import StudyMaterial
 from dmlcore.report.measurements import Measured
 from dmlcore.results import Result
-from dmlcore.wording import listing, value_text
+from dmlcore.text import listing, value_text
 
 
 @frozen

@@ -12,7 +12,7 @@ from dmlcore.report.blocks import Grid
 from dmlcore.report.material import StudyMaterial
 from dmlcore.report.measurements import Measured
 from dmlcore.report.statistics import LEVEL, RESAMPLES, Interval, Sample, compare, holm, interval
-from dmlcore.wording import counted, duration, listing
+from dmlcore.text import counted, duration, listing
 
 BEST = "*"
 """Marks a value that differs from that of every other row."""

@@ -6,7 +6,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table as RichTable
 
 from dmlcore.report.table import BEST, Table, short_name
-from dmlcore.wording import duration
+from dmlcore.text import duration
 
 
 def rich_table(table: Table, title: str) -> RichTable:

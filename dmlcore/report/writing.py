@@ -13,7 +13,7 @@ from dmlcore.report import csv, latex, markdown
 from dmlcore.report.material import StudyMaterial
 from dmlcore.report.page import StudyPage, study_page
 from dmlcore.store import write_atomically
-from dmlcore.wording import did_you_mean, listing
+from dmlcore.text import did_you_mean, listing
 
 Pages = Callable[[], Sequence[StudyPage]]
 Materials = Sequence[StudyMaterial]

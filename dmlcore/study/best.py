@@ -16,7 +16,7 @@ from dmlcore.results import Result
 from dmlcore.store import Store
 from dmlcore.study.document import Document, Origin, parse_path
 from dmlcore.study.schema import Run, StudyFile
-from dmlcore.wording import counted, did_you_mean, listing
+from dmlcore.text import counted, did_you_mean, listing
 
 BEST = "best"
 

@@ -12,7 +12,7 @@ from attrs import field, frozen
 from dmlcore.components import USE
 from dmlcore.errors import StudyError
 from dmlcore.study.structure import ValuePath
-from dmlcore.wording import listing
+from dmlcore.text import listing
 
 EXTENDS = "extends"
 

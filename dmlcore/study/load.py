@@ -29,7 +29,7 @@ from dmlcore.study.plugins import (
 from dmlcore.study.probe import PATH, PROBE, ProbeTable
 from dmlcore.study.schema import Run, Study, StudyFile, StudyProbe
 from dmlcore.study.structure import Problem, Structurer, plain
-from dmlcore.wording import counted, listing
+from dmlcore.text import counted, listing
 
 _Table = TypeVar("_Table", Best, ProbeTable, PluginsTable)
 

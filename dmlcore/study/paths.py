@@ -13,7 +13,7 @@ from dmlcore.errors import UnknownComponentError
 from dmlcore.registry import Offer, Registry
 from dmlcore.study.schema import Study
 from dmlcore.study.tables import TABLES
-from dmlcore.wording import did_you_mean, listing, with_article
+from dmlcore.text import did_you_mean, listing, with_article
 
 
 def explain(path: str, registry: Registry) -> str:

@@ -19,7 +19,7 @@ from dmlcore.components import (
     option,
 )
 from dmlcore.study.probe import ProbeTable
-from dmlcore.wording import point_label
+from dmlcore.text import point_label
 
 SCHEMA = 1
 """The version of the study format that this dmlcore reads and writes."""

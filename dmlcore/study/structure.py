@@ -24,7 +24,7 @@ from dmlcore.components import OPTION, USE, Component, OptionFacts, option_key
 from dmlcore.describe import shown, type_text
 from dmlcore.errors import UnknownComponentError
 from dmlcore.registry import Registry
-from dmlcore.wording import did_you_mean, known_names, listing, with_article
+from dmlcore.text import did_you_mean, known_names, listing, with_article
 
 ValuePath = tuple[str | int, ...]
 

@@ -14,7 +14,7 @@ from dmlcore.registry import Offer, Registry
 from dmlcore.study.document import Document, Origin, dotted, parse_override
 from dmlcore.study.structure import Structurer
 from dmlcore.testing.checking import Outcome, RefusedError
-from dmlcore.wording import did_you_mean, listing
+from dmlcore.text import did_you_mean, listing
 
 
 @frozen

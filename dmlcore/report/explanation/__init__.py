@@ -17,7 +17,7 @@ from dmlcore.report.explanation.single import explain_single
 from dmlcore.report.material import StudyMaterial
 from dmlcore.report.statistics import LEVEL, compare
 from dmlcore.report.table import headline, short_name
-from dmlcore.wording import counted, listing
+from dmlcore.text import counted, listing
 
 Explain = Callable[[Effect], Iterator[Block]]
 

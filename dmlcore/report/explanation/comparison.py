@@ -11,7 +11,7 @@ from dmlcore.report.explanation.phrases import p_cell, signed
 from dmlcore.report.recorded import Recorded, in_words, number
 from dmlcore.report.statistics import LEVEL, compare, holm
 from dmlcore.results import Result
-from dmlcore.wording import counted
+from dmlcore.text import counted
 
 SHOWN = 10
 """So many quantities stand in the table, those that part best and worst the most first."""

@@ -12,7 +12,7 @@ from dmlcore.report.blocks import Block, Grid, Text
 from dmlcore.report.explanation.phrases import difference, level, p_cell, p_value, signed
 from dmlcore.report.statistics import LEVEL, Comparison, Sample, compare, holm
 from dmlcore.report.table import short_name
-from dmlcore.wording import counted, listing
+from dmlcore.text import counted, listing
 
 
 @frozen(eq=False)

@@ -12,7 +12,7 @@ from dmlcore.report.correlation import RankCorrelation, rank_correlation
 from dmlcore.report.explanation.effect import Effect
 from dmlcore.report.explanation.phrases import recorded_values
 from dmlcore.report.recorded import in_words, number
-from dmlcore.wording import counted
+from dmlcore.text import counted
 
 SHOWN = 12
 """So many quantities stand in the table, the strongest first."""

@@ -10,7 +10,7 @@ from dmlcore.report.measurements import Measured
 from dmlcore.report.recorded import GEOMETRY, in_words, number
 from dmlcore.report.table import short_name
 from dmlcore.results import Result
-from dmlcore.wording import counted
+from dmlcore.text import counted
 
 
 def explain_single(row: Measured, metric: str) -> Iterator[Block]:

@@ -8,7 +8,7 @@ from math import log2
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from dmlcore.wording import point_label
+from dmlcore.text import point_label
 
 
 def grid_axis(axes: Axes, path: str, labels: Mapping[float, str], numeric: bool) -> None:
