@@ -4,7 +4,8 @@ All that a plugin may import stands here, and in `dmlcore.neighbors` for exact r
 Importing it loads neither torch nor any plugin.
 """
 
-from dmlcore.components import (
+from dmlcore.api.blocks import Formula, Grid, Section, Text, plot
+from dmlcore.api.components import (
     BackboneConfig,
     DatasetConfig,
     DistanceConfig,
@@ -19,21 +20,12 @@ from dmlcore.components import (
     SectionConfig,
     option,
 )
-from dmlcore.errors import (
-    DamagedDataError,
-    DataError,
-    DmlcoreError,
-    PluginError,
-    StudyError,
-    TrainingError,
-    UnknownComponentError,
-)
-from dmlcore.hookspecs import hookimpl
-from dmlcore.images import ImageFiles, read_rgb
-from dmlcore.report.blocks import Formula, Grid, Section, Text, plot
-from dmlcore.results import Result, StudyResults
-from dmlcore.sources import Archive, Source, Way
-from dmlcore.values import (
+from dmlcore.api.hookspecs import hookimpl
+from dmlcore.api.images import ImageFiles, read_rgb
+from dmlcore.api.progress import tell_progress
+from dmlcore.api.result import Result, StudyResults
+from dmlcore.api.sources import Archive, Source, Way
+from dmlcore.api.values import (
     BackboneContext,
     Embeddings,
     EpochSummary,
@@ -48,7 +40,15 @@ from dmlcore.values import (
     SamplerContext,
     Split,
 )
-from dmlcore.watching import tell_progress
+from dmlcore.errors import (
+    DamagedDataError,
+    DataError,
+    DmlcoreError,
+    PluginError,
+    StudyError,
+    TrainingError,
+    UnknownComponentError,
+)
 
 __version__ = "0.1.0"
 

@@ -11,7 +11,7 @@ from types import TracebackType
 
 import attrs
 
-from dmlcore.components import Component
+from dmlcore.api.components import Component
 from dmlcore.distributions import plugin_of
 from dmlcore.errors import DmlcoreError, PluginError
 from dmlcore.text import listing

@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 from attrs import frozen
 
-from dmlcore.components import KINDS, OPTION, Component, option_key
+from dmlcore.api.components import KINDS, OPTION, Component, option_key
 
 _Class = type
 """Where an attribute has the name of `type`."""

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlparse
 from attrs import frozen
 
 from dmlcore import __version__
-from dmlcore.hookspecs import GROUP
+from dmlcore.api.hookspecs import GROUP
 
 DISABLED = "DMLCORE_DISABLE_PLUGINS"
 """The environment variable that names plugins not to load, separated by commas."""

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 from attrs import frozen
 
+from dmlcore.api.values import Embeddings
 from dmlcore.errors import DataError
 from dmlcore.text import counted, did_you_mean, listing
-from dmlcore.values import Embeddings
 
 VECTORS = ("vectors", "embeddings", "embedding", "features", "feature", "feats", "emb", "x")
 """Names of the array of vectors, in any case of letters."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dmlcore.values import Embeddings
+from dmlcore.api.values import Embeddings
 
 CLASSES, EACH, DIMENSIONS = 60, 10, 32
 LONE, TWINS, MISFILED = 12, 30, 20

@@ -19,9 +19,9 @@ import numpy as np
 import numpy.typing as npt
 from attrs import frozen
 
+from dmlcore.api.values import Embeddings
 from dmlcore.errors import TrainingError
 from dmlcore.evidence import Evidence
-from dmlcore.values import Embeddings
 
 PAIRS = 2**26
 """Pairs, in both orders, up to which all are looked at."""

@@ -10,14 +10,14 @@ from typing import Any
 from attrs import frozen
 
 from dmlcore import __version__
-from dmlcore.components import USE, EvaluatorConfig
+from dmlcore.api.components import USE, EvaluatorConfig
+from dmlcore.api.values import Embeddings
 from dmlcore.engine.evaluation import Watch, measure
 from dmlcore.errors import DataError, MeasurementError, StudyError
 from dmlcore.registry import Registry
 from dmlcore.study.document import Document, Origin, dotted, parse_override
 from dmlcore.study.structure import Structurer, plain
 from dmlcore.text import counted, did_you_mean, listing
-from dmlcore.values import Embeddings
 
 
 @frozen

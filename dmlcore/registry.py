@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from attrs import frozen
 
-from dmlcore.components import Component
+from dmlcore.api.components import Component
 from dmlcore.discovery import DisabledPlugin, FailedPlugin, PluginSet, disabler
 from dmlcore.distributions import PluginSource
 from dmlcore.errors import UnknownComponentError

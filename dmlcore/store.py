@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 from filelock import FileLock, Timeout
 
+from dmlcore.api.result import Result, from_json, to_json
 from dmlcore.errors import DmlcoreError
-from dmlcore.results import Result, from_json, to_json
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,17 +7,17 @@ from functools import partial
 
 from attrs import evolve
 
+from dmlcore.api.blocks import Section
+from dmlcore.api.components import SectionConfig
+from dmlcore.api.result import StudyResults
+from dmlcore.api.values import LabelledImages
 from dmlcore.blame import blamed_on, named
-from dmlcore.components import SectionConfig
 from dmlcore.engine.splits import load_data
 from dmlcore.errors import DataError, DmlcoreError, PluginError
-from dmlcore.report.blocks import Section
 from dmlcore.report.material import StudyMaterial, gather
-from dmlcore.results import StudyResults
 from dmlcore.store import Store
 from dmlcore.study.fingerprint import probe_fingerprint
 from dmlcore.study.schema import Run, StudyFile
-from dmlcore.values import LabelledImages
 
 
 def study_material(file: StudyFile, store: Store) -> StudyMaterial:

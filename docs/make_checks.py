@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dmlcore.hookspecs import REGISTRATION_HOOKS
+from dmlcore.api.hookspecs import REGISTRATION_HOOKS
 from dmlcore.testing import checks, every_kind
 from dmlcore.testing.checking import Check
 from dmlcore.testing.numbers import module_of

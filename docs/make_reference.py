@@ -6,7 +6,7 @@ import inspect
 from pathlib import Path
 
 from dmlcore import describe
-from dmlcore.components import KINDS
+from dmlcore.api.components import KINDS
 from dmlcore.discovery import discover
 from dmlcore.registry import Registry
 from dmlcore.study.schema import Study

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from dmlcore.api.result import LossFacts, Result
+from dmlcore.api.values import EpochSummary
 from dmlcore.evidence import Evidence, save_evidence
 from dmlcore.report.material import StudyMaterial
-from dmlcore.results import LossFacts, Result
 from dmlcore.store import EVIDENCE, UNTRAINED_EVIDENCE, Store
 from dmlcore.text import point_label
 from dmlcore.trials import Probe
-from dmlcore.values import EpochSummary
 
 RECALL = "retrieval/recall_at_1"
 RECALL_2 = "retrieval/recall_at_2"

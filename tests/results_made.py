@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from dmlcore.results import Result
-from dmlcore.values import EpochSummary
+from dmlcore.api.result import Result
+from dmlcore.api.values import EpochSummary
 
 
 def result(**values: Any) -> Result:

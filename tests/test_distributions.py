@@ -17,8 +17,8 @@ from click.testing import CliRunner, Result
 
 import dmlcore
 from dmlcore import cli, discovery
+from dmlcore.api.hookspecs import RegistrationSpecs, hookspec
 from dmlcore.distributions import DISABLED, installed_plugins, plugin_of
-from dmlcore.hookspecs import RegistrationSpecs, hookspec
 from dmlcore.registry import Registry
 from plugins_made import NOT_TO_BE_LOADED, WEDGE
 

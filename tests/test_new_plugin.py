@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from dmlcore import __version__, cli, new_plugin
-from dmlcore.components import KINDS
+from dmlcore.api.components import KINDS
 from dmlcore.discovery import discover
 from dmlcore.errors import DmlcoreError
 from dmlcore.new_plugin import NewPlugin, compatible, write_plugin

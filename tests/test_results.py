@@ -7,7 +7,7 @@ from pathlib import Path
 
 from attrs import asdict, evolve
 
-from dmlcore.results import LossFacts, from_json, to_json
+from dmlcore.api.result import LossFacts, from_json, to_json
 from results_made import result
 
 STORED = Path(__file__).parent / "results"

@@ -10,7 +10,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from dmlcore import DmlcoreError
-from dmlcore.results import SCHEMA
+from dmlcore.api.result import SCHEMA
 from dmlcore.store import RESULT, RunFolder, Store, save_tensors, write_atomically
 from results_made import result
 

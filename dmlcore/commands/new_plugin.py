@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
+from dmlcore.api.components import KINDS
 from dmlcore.commands.options import PATH, installed
-from dmlcore.components import KINDS
 
 
 @click.command("new-plugin")

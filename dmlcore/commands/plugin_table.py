@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from dmlcore import API_VERSION, __version__
-from dmlcore.components import KINDS
+from dmlcore.api.components import KINDS
 from dmlcore.describe import summary
 from dmlcore.discovery import FailedPlugin, LoadedPlugin, PluginSet
 from dmlcore.distributions import PluginSource

@@ -10,14 +10,14 @@ from statistics import median
 
 from attrs import frozen
 
-from dmlcore.components import DatasetConfig
+from dmlcore.api.components import DatasetConfig
+from dmlcore.api.images import ImageFiles
+from dmlcore.api.values import Split
 from dmlcore.data.duplicates import NEAR_BITS, Group, equal_groups, near_groups
 from dmlcore.data.inspection import Look, look
 from dmlcore.data.installing import Splits, load_splits
 from dmlcore.data.meter import Meter
-from dmlcore.images import ImageFiles
 from dmlcore.text import counted
-from dmlcore.values import Split
 
 SHOWN = 5
 """Images, or groups of them, that the report names of each kind."""

@@ -11,7 +11,7 @@ import click
 from dmlcore.data.duplicates import NEAR_BITS
 
 if TYPE_CHECKING:
-    from dmlcore.components import DatasetConfig
+    from dmlcore.api.components import DatasetConfig
     from dmlcore.data.meter import Meter
 
 PATH = click.Path(path_type=Path)
@@ -122,7 +122,7 @@ def _meter() -> Meter:
 
 def _dataset(name: str, root: Path | None, settings: Sequence[str]) -> DatasetConfig:
     """The data set with its options. Raises StudyError, with every problem."""
-    from dmlcore.components import USE, DatasetConfig
+    from dmlcore.api.components import USE, DatasetConfig
     from dmlcore.discovery import discover
     from dmlcore.errors import StudyError
     from dmlcore.registry import Registry

@@ -23,10 +23,10 @@ from urllib.parse import urlsplit
 
 from attrs import frozen
 
+from dmlcore.api.sources import Archive
 from dmlcore.data.meter import Meter
 from dmlcore.data.space import require_space
 from dmlcore.data.unpacking import ArchiveError, read_through
-from dmlcore.sources import Archive
 
 TRIES = 4
 TIMEOUT_S = 30.0

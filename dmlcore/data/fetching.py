@@ -9,13 +9,13 @@ from pathlib import Path
 
 from attrs import define, field
 
-from dmlcore.components import DatasetConfig
+from dmlcore.api.components import DatasetConfig
+from dmlcore.api.sources import Archive, Way
 from dmlcore.data.downloading import DownloadError, begun_at, checksum_problem, download
 from dmlcore.data.installing import Place, lay_out, source_of
 from dmlcore.data.meter import Meter
 from dmlcore.data.unpacking import ArchiveError
 from dmlcore.errors import DataError
-from dmlcore.sources import Archive, Way
 
 
 def fetch(dataset: DatasetConfig, meter: Meter, mirror: str | None = None, keep_archives: bool = False) -> str:

@@ -6,14 +6,14 @@ import os
 import shutil
 from pathlib import Path
 
-from dmlcore.components import DatasetConfig
+from dmlcore.api.components import DatasetConfig
+from dmlcore.api.sources import Archive, Source
 from dmlcore.data.downloading import checksum_problem
 from dmlcore.data.installing import Place, amounts, below, lay_out, load_splits, source_of
 from dmlcore.data.meter import Meter
 from dmlcore.data.space import require_space
 from dmlcore.data.unpacking import ArchiveError, is_packed
 from dmlcore.errors import DataError, StudyError
-from dmlcore.sources import Archive, Source
 
 
 def import_files(dataset: DatasetConfig, path: Path, meter: Meter, link: bool = False) -> str:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from dmlcore.images import ImageFiles
-from dmlcore.values import LabelledImages
+from dmlcore.api.images import ImageFiles
+from dmlcore.api.values import LabelledImages
 
 if TYPE_CHECKING:
     from PIL.Image import Image

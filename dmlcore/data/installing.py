@@ -11,15 +11,15 @@ import attrs
 from attrs import frozen
 from filelock import FileLock, Timeout
 
+from dmlcore.api.components import DatasetConfig
+from dmlcore.api.sources import Archive, Source
+from dmlcore.api.values import LabelledImages, Split
 from dmlcore.blame import blamed_on, named
-from dmlcore.components import DatasetConfig
 from dmlcore.data.meter import Meter
 from dmlcore.data.space import require_space
 from dmlcore.data.unpacking import ArchiveError, is_packed, unpack
 from dmlcore.errors import DamagedDataError, DataError, PluginError
-from dmlcore.sources import Archive, Source
 from dmlcore.text import counted
-from dmlcore.values import LabelledImages, Split
 
 SPLITS: tuple[Split, ...] = ("train", "test")
 Splits = dict[Split, LabelledImages]

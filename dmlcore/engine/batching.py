@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from dmlcore.api.components import LossConfig, SamplerConfig
+from dmlcore.api.values import Embeddings, SamplerContext
 from dmlcore.blame import blamed_on, named
-from dmlcore.components import LossConfig, SamplerConfig
 from dmlcore.engine.seeding import generator
 from dmlcore.errors import PluginError, StudyError, TrainingError
 from dmlcore.study.schema import Run
-from dmlcore.values import Embeddings, SamplerContext
 
 Batches = list[list[int]]
 

@@ -11,9 +11,9 @@ import attrs
 import torch
 from attrs import define, field
 
+from dmlcore.api.values import EpochSummary
 from dmlcore.errors import DmlcoreError
 from dmlcore.store import write_atomically
-from dmlcore.values import EpochSummary
 
 CHECKPOINT = "checkpoint.pt"
 

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from dmlcore.api.values import Embeddings, LabelledImages
 from dmlcore.blame import blamed_on
 from dmlcore.engine.loading import embedding_loader, eval_transform, resolve_device, to_batch
 from dmlcore.engine.model import EmbeddingModel
 from dmlcore.study.schema import Study, Transforms
-from dmlcore.values import Embeddings, LabelledImages
 
 OnBatch = Callable[[int, int], None]
 """Told after each batch: images done, images in all."""

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from dmlcore.api.components import EvaluatorConfig, MetricWarning
+from dmlcore.api.progress import watched_by
+from dmlcore.api.values import Embeddings
 from dmlcore.blame import blamed_on, named
-from dmlcore.components import EvaluatorConfig, MetricWarning
 from dmlcore.errors import DataError, MeasurementError, PluginError, TrainingError
 from dmlcore.neighbors import VectorError
 from dmlcore.study.schema import Study
-from dmlcore.values import Embeddings
-from dmlcore.watching import watched_by
 
 Watch = Callable[[str, int, int], object]
 """Is called with the name of an evaluator, and how many of all its steps are done."""

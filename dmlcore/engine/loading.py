@@ -14,11 +14,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 from torchvision.transforms import v2
 
+from dmlcore.api.values import InputSpec, LabelledImages
 from dmlcore.engine.batching import Batches
 from dmlcore.engine.seeding import derive_seed
 from dmlcore.errors import DmlcoreError, StudyError
 from dmlcore.study.schema import Training, Transforms
-from dmlcore.values import InputSpec, LabelledImages
 
 Transform = Callable[[Any], Any]
 """PIL RGB → (3, size, size) float32, normalised."""

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from dmlcore.api.components import Component
+from dmlcore.api.values import BackboneContext, InputSpec, LossContext
 from dmlcore.blame import blamed_on, named
-from dmlcore.components import Component
 from dmlcore.engine.seeding import derive_seed, seed_torch
 from dmlcore.errors import PluginError
 from dmlcore.study.schema import EmbeddingHead, Run, Study
-from dmlcore.values import BackboneContext, InputSpec, LossContext
 
 
 class EmbeddingModel(nn.Module):

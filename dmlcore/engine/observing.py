@@ -8,12 +8,12 @@ from collections.abc import Iterable
 
 import pluggy
 
+from dmlcore.api.components import ObserverConfig
+from dmlcore.api.hookspecs import GROUP, RunSpecs
+from dmlcore.api.result import Result
+from dmlcore.api.values import EpochSummary, Evaluation, Progress, RunInfo
 from dmlcore.blame import named
-from dmlcore.components import ObserverConfig
 from dmlcore.errors import DmlcoreError
-from dmlcore.hookspecs import GROUP, RunSpecs
-from dmlcore.results import Result
-from dmlcore.values import EpochSummary, Evaluation, Progress, RunInfo
 
 _log = logging.getLogger(__name__)
 

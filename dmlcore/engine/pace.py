@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from attrs import frozen
 
+from dmlcore.api.values import Embeddings, LabelledImages
 from dmlcore.engine.batching import Batches, epoch_batches
 from dmlcore.engine.embedding import SplitEmbedder
 from dmlcore.engine.evaluation import measure
@@ -22,7 +23,6 @@ from dmlcore.engine.trainer import Trainer
 from dmlcore.engine.trial import as_first_steps
 from dmlcore.errors import TrainingError
 from dmlcore.study.schema import Run, Transforms
-from dmlcore.values import Embeddings, LabelledImages
 
 STEPS = 3
 """Training steps that are timed, after one that is not."""

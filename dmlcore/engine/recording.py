@@ -12,8 +12,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from dmlcore.api.components import LossConfig
 from dmlcore.blame import named
-from dmlcore.components import LossConfig
 from dmlcore.errors import DmlcoreError, PluginError
 
 RECORDED_STEPS = 16

@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 
 from attrs import evolve, frozen
 
+from dmlcore.api.components import ObserverConfig
+from dmlcore.api.result import Result
+from dmlcore.api.values import RunInfo
 from dmlcore.blame import traceback_of
-from dmlcore.components import ObserverConfig
 from dmlcore.engine import checkpoint
 from dmlcore.engine.loading import resolve_transforms
 from dmlcore.engine.model import build_loss, build_model
@@ -18,10 +20,8 @@ from dmlcore.engine.session import Session
 from dmlcore.engine.splits import load_data
 from dmlcore.engine.trainer import Trainer
 from dmlcore.errors import PluginError, TrainingError
-from dmlcore.results import Result
 from dmlcore.store import RunFolder, Store
 from dmlcore.study.schema import Run
-from dmlcore.values import RunInfo
 
 _POLL_SECONDS = 1.0
 

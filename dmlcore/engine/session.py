@@ -11,7 +11,9 @@ import numpy as np
 import torch
 from attrs import evolve, frozen
 
-from dmlcore.components import LossConfig
+from dmlcore.api.components import LossConfig
+from dmlcore.api.result import LossFacts, Result
+from dmlcore.api.values import Embeddings, EpochSummary, Evaluation, Progress
 from dmlcore.engine import checkpoint
 from dmlcore.engine.batching import coverage, epoch_batches
 from dmlcore.engine.checkpoint import TrainingState
@@ -26,11 +28,9 @@ from dmlcore.engine.trainer import Trainer
 from dmlcore.errors import DataError, StudyError
 from dmlcore.evidence import Evidence, save_evidence
 from dmlcore.geometry import evidence_of
-from dmlcore.results import LossFacts, Result
 from dmlcore.store import EMBEDDINGS, EVIDENCE, MODEL, UNTRAINED_EVIDENCE, save_tensors
 from dmlcore.study.schema import Run, Transforms
 from dmlcore.study.structure import plain
-from dmlcore.values import Embeddings, EpochSummary, Evaluation, Progress
 
 NEARLY_ALL = 0.95
 """Share of the training images from which on an epoch's coverage is not worth a note."""

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from attrs import frozen
 
+from dmlcore.api.components import DatasetConfig
+from dmlcore.api.values import LabelledImages, Split
 from dmlcore.blame import blamed_on, named
-from dmlcore.components import DatasetConfig
 from dmlcore.engine.seeding import generator
 from dmlcore.errors import DataError, StudyError
 from dmlcore.study.schema import Run
-from dmlcore.values import LabelledImages, Split
 
 if TYPE_CHECKING:
     from PIL.Image import Image

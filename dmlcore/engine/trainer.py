@@ -12,8 +12,8 @@ from attrs import frozen
 from torch import Tensor, nn
 from torch.nn import functional
 
+from dmlcore.api.components import LossConfig
 from dmlcore.blame import blamed_on, named
-from dmlcore.components import LossConfig
 from dmlcore.engine.averaging import WeightAverage
 from dmlcore.engine.chunking import ChunkedBatch
 from dmlcore.engine.embedding import autocast

@@ -14,7 +14,8 @@ import torch
 from attrs import define, evolve, field, frozen
 from torch import Tensor
 
-from dmlcore.components import EvaluatorConfig
+from dmlcore.api.components import EvaluatorConfig
+from dmlcore.api.values import Embeddings
 from dmlcore.engine.batching import Batches, sampled_batches
 from dmlcore.engine.embedding import SplitEmbedder
 from dmlcore.engine.evaluation import measure, per_query
@@ -27,7 +28,6 @@ from dmlcore.engine.splits import Data, load_data
 from dmlcore.engine.trainer import Trainer, mean_cosine
 from dmlcore.errors import DataError, PluginError, StudyError, TrainingError
 from dmlcore.study.schema import Run, Scheduler, StudyProbe, Transforms
-from dmlcore.values import Embeddings
 
 RESAMPLES = 2000
 """Draws of the bootstrap over classes."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from html import escape
 
-from dmlcore.report.blocks import Figure, Key
+from dmlcore.api.blocks import Figure, Key
 from dmlcore.report.figures.drawing import DASHES
 
 COLUMNS = 2

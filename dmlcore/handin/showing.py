@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from attrs import frozen
 
+from dmlcore.api.blocks import Figure, Section
 from dmlcore.handin.plates import plate
-from dmlcore.report.blocks import Figure, Section
 from dmlcore.report.figures.study import study_figures
 from dmlcore.report.markdown import block_markdown
 from dmlcore.report.material import StudyMaterial

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 
 from attrs import evolve, frozen
 
+from dmlcore.api.blocks import Block, Figure, Section
+from dmlcore.api.result import StudyResults
 from dmlcore.errors import PluginError
-from dmlcore.report.blocks import Block, Figure, Section
-from dmlcore.results import StudyResults
 
 Addition = Callable[[StudyResults], Section | None]
 """What makes one section; it raises PluginError, and nothing else, where it can't."""

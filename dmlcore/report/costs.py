@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from dmlcore.report.blocks import Grid
+from dmlcore.api.blocks import Grid
 from dmlcore.report.material import StudyMaterial
 from dmlcore.report.measurements import Measured
 from dmlcore.text import byte_size, duration, listing

@@ -6,8 +6,8 @@ import csv
 import io
 from collections.abc import Mapping
 
+from dmlcore.api.result import Result
 from dmlcore.report.material import StudyMaterial
-from dmlcore.results import Result
 from dmlcore.text import value_text
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dmlcore.report.blocks import Grid, Section
+from dmlcore.api.blocks import Grid, Section
+from dmlcore.api.result import Result
 from dmlcore.report.material import StudyMaterial
 from dmlcore.report.table import short_name
-from dmlcore.results import Result
 from dmlcore.text import point_label
 
 

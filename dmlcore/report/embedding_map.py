@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from attrs import frozen
 
+from dmlcore.api.result import Result
 from dmlcore.report.cache import keep, kept
 from dmlcore.report.material import StudyMaterial
-from dmlcore.results import Result
 from dmlcore.store import EMBEDDINGS, load_tensors
 
 MAP = "map.safetensors"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from dmlcore.report.blocks import Grid
+from dmlcore.api.blocks import Grid
+from dmlcore.api.result import Result
+from dmlcore.api.values import EpochSummary
 from dmlcore.report.material import StudyMaterial
 from dmlcore.report.measurements import Measured
 from dmlcore.report.table import Spread, headline, short_name
-from dmlcore.results import Result
-from dmlcore.values import EpochSummary
 
 NOTE = (
     "The best test epoch is chosen by looking at the test classes, as the numbers of many older papers were: it is"

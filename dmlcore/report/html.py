@@ -11,7 +11,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from dmlcore.report.blocks import Figure, Formula, Grid, Panel, Text
+from dmlcore.api.blocks import Figure, Formula, Grid, Panel, Text
 from dmlcore.report.embedding_map import EmbeddingMap, class_colours
 from dmlcore.report.figures.drawing import GROUND, INK, MUTED, RULE, formula
 from dmlcore.report.gallery import Retrieval

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from attrs import evolve, field, frozen
 
+from dmlcore.api.result import Result
 from dmlcore.evidence import Evidence
 from dmlcore.report.statistics import Resampling, Sample, pooled_seed_variance
-from dmlcore.results import Result
 from dmlcore.text import point_label
 
 UNTRAINED = "untrained"

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from attrs import frozen
 
+from dmlcore.api.blocks import Block, Figure, Section, Text
+from dmlcore.api.result import Result
 from dmlcore.evidence import Evidence
-from dmlcore.report.blocks import Block, Figure, Section, Text
 from dmlcore.report.embedding_map import EmbeddingMap, embedding_map
 from dmlcore.report.figures.axes import short_point
 from dmlcore.report.figures.study import study_figures
@@ -16,7 +17,6 @@ from dmlcore.report.material import StudyMaterial
 from dmlcore.report.pictures import Pictures, study_pictures
 from dmlcore.report.sections import study_sections
 from dmlcore.report.table import short_name
-from dmlcore.results import Result
 from dmlcore.text import counted, duration
 
 QUESTION = "question"

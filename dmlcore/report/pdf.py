@@ -13,8 +13,8 @@ from attrs import field, frozen
 from matplotlib.axes import Axes
 from PIL import Image
 
+from dmlcore.api.blocks import Figure, Formula, Grid, Key, Text
 from dmlcore.errors import DmlcoreError
-from dmlcore.report.blocks import Figure, Formula, Grid, Key, Text
 from dmlcore.report.embedding_map import EmbeddingMap, class_colours
 from dmlcore.report.figures.drawing import DASHES, WIDTH, formula, panel
 from dmlcore.report.gallery import ClassRecall, Confusion, Gallery, Query, Retrieval

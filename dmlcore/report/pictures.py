@@ -12,9 +12,9 @@ import numpy.typing as npt
 from attrs import field, frozen
 from PIL import Image, ImageOps
 
+from dmlcore.api.values import LabelledImages
 from dmlcore.errors import DataError, PluginError
 from dmlcore.report.cache import keep, kept
-from dmlcore.values import LabelledImages
 
 PICTURES = "pictures.safetensors"
 

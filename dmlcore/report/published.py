@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from attrs import frozen
 
-from dmlcore.report.blocks import Grid
-from dmlcore.results import Result
+from dmlcore.api.blocks import Grid
+from dmlcore.api.result import Result
 
 DatasetName = Literal["cub200", "cars196"]
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from attrs import frozen
 
-from dmlcore.results import Result
+from dmlcore.api.result import Result
 
 GEOMETRY = "geometry/"
 """Starts the name of a figure of the test embeddings."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dmlcore.report.blocks import Block, Section, Text
+from dmlcore.api.blocks import Block, Section, Text
 from dmlcore.report.costs import costs_grid
 from dmlcore.report.epochs import epochs_grid
 from dmlcore.report.explanation import explain_runs

@@ -7,10 +7,10 @@ from typing import Any
 
 from attrs import frozen
 
-from dmlcore.report.blocks import Text
+from dmlcore.api.blocks import Text
+from dmlcore.api.result import Result
 from dmlcore.report.material import StudyMaterial
 from dmlcore.report.measurements import Measured
-from dmlcore.results import Result
 from dmlcore.text import listing, value_text
 
 

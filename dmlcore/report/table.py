@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from attrs import frozen
 
-from dmlcore.report.blocks import Grid
+from dmlcore.api.blocks import Grid
 from dmlcore.report.material import StudyMaterial
 from dmlcore.report.measurements import Measured
 from dmlcore.report.statistics import LEVEL, RESAMPLES, Interval, Sample, compare, holm, interval

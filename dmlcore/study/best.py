@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 from attrs import frozen
 
-from dmlcore.components import option
+from dmlcore.api.components import option
+from dmlcore.api.result import Result
 from dmlcore.errors import StudyError
-from dmlcore.results import Result
 from dmlcore.store import Store
 from dmlcore.study.document import Document, Origin, parse_path
 from dmlcore.study.schema import Run, StudyFile

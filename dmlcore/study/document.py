@@ -9,7 +9,7 @@ from typing import Any
 import tomli
 from attrs import field, frozen
 
-from dmlcore.components import USE
+from dmlcore.api.components import USE
 from dmlcore.errors import StudyError
 from dmlcore.study.structure import ValuePath
 from dmlcore.text import listing

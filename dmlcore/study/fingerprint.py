@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from dmlcore.components import OPTION, Component, option_key
+from dmlcore.api.components import OPTION, Component, option_key
 from dmlcore.registry import Registry
 from dmlcore.study.schema import Study, StudyProbe
 

@@ -19,7 +19,7 @@ from typing import Any
 import attrs
 from attrs import field, frozen
 
-from dmlcore.components import OPTION, USE, Component, OptionFacts, option_key
+from dmlcore.api.components import OPTION, USE, Component, OptionFacts, option_key
 from dmlcore.describe import OptionDescription, options
 from dmlcore.registry import Offer, Registry
 from dmlcore.study.best import BEST, Best

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 from attrs import evolve, frozen
 
+from dmlcore.api.components import BackboneConfig
 from dmlcore.blame import blamed_on
-from dmlcore.components import BackboneConfig
 from dmlcore.errors import StudyError
 from dmlcore.registry import Registry
 from dmlcore.store import Store

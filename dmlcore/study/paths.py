@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from attrs import frozen
 
-from dmlcore.components import KINDS, USE
+from dmlcore.api.components import KINDS, USE
 from dmlcore.describe import OptionDescription, option_lines, options, summary, text
 from dmlcore.errors import UnknownComponentError
 from dmlcore.registry import Offer, Registry

@@ -13,7 +13,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import InvalidName, canonicalize_name
 
 from dmlcore import __version__
-from dmlcore.components import option
+from dmlcore.api.components import option
 from dmlcore.describe import shown
 from dmlcore.distributions import PluginSource
 from dmlcore.study.document import Document, read_document

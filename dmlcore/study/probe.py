@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from dmlcore.components import option
+from dmlcore.api.components import option
 
 PROBE = "probe"
 PATH = "training.batch_size"

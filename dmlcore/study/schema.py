@@ -8,7 +8,7 @@ from typing import Literal
 
 from attrs import field, frozen
 
-from dmlcore.components import (
+from dmlcore.api.components import (
     BackboneConfig,
     DatasetConfig,
     EvaluatorConfig,

@@ -19,8 +19,8 @@ from typing import Any, Final
 import attrs
 from attrs import field, frozen
 
+from dmlcore.api.components import OPTION, USE, Component, OptionFacts, option_key
 from dmlcore.blame import own_line
-from dmlcore.components import OPTION, USE, Component, OptionFacts, option_key
 from dmlcore.describe import shown, type_text
 from dmlcore.errors import UnknownComponentError
 from dmlcore.registry import Registry

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from attrs import evolve, frozen
 
-from dmlcore.components import Component
+from dmlcore.api.components import Component
 from dmlcore.testing.checking import NotApplicable
 from dmlcore.testing.numbers import Numbers, gives_numbers, numbers_of
 

@@ -11,13 +11,13 @@ from unittest import mock
 import torch
 from torch import Tensor, nn
 
-from dmlcore.components import BackboneConfig
+from dmlcore.api.components import BackboneConfig
+from dmlcore.api.values import BackboneContext, InputSpec
 from dmlcore.errors import StudyError
 from dmlcore.testing.chance import seeded
 from dmlcore.testing.checking import REFUSALS, ContractError, NotApplicable, refused
 from dmlcore.testing.modules import as_array, demand_registered
 from dmlcore.testing.numbers import Numbers, demand_same
-from dmlcore.values import BackboneContext, InputSpec
 
 IMAGES = 2
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dmlcore.components import Component
+from dmlcore.api.components import Component
 from dmlcore.testing import every_kind
 from dmlcore.testing.another_process import AnotherProcess
 from dmlcore.testing.chance import nothing_drawn

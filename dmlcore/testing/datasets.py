@@ -9,12 +9,12 @@ from typing import get_args
 import numpy as np
 from PIL.Image import Image
 
-from dmlcore.components import DatasetConfig
+from dmlcore.api.components import DatasetConfig
+from dmlcore.api.sources import Source
+from dmlcore.api.values import LabelledImages, Split
 from dmlcore.errors import DataError, StudyError
-from dmlcore.sources import Source
 from dmlcore.testing.checking import ContractError, NotApplicable, refused
 from dmlcore.testing.numbers import Numbers, demand_same
-from dmlcore.values import LabelledImages, Split
 
 SPLITS: tuple[Split, ...] = get_args(Split)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dmlcore.components import DistanceConfig
+from dmlcore.api.components import DistanceConfig
 from dmlcore.testing.checking import ContractError, NotApplicable
 from dmlcore.testing.modules import (
     LABELS,

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from dmlcore.components import EvaluatorConfig, MetricWarning
+from dmlcore.api.components import EvaluatorConfig, MetricWarning
+from dmlcore.api.values import Embeddings
 from dmlcore.errors import DataError
 from dmlcore.testing.checking import ContractError, NotApplicable, refused
 from dmlcore.testing.numbers import Numbers, demand_same
-from dmlcore.values import Embeddings
 
 CLASSES, EACH, DIM = 8, 6, 16
 NAMES = tuple(f"class {number}" for number in range(CLASSES))

@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 import tomli
 
-from dmlcore.components import KINDS, Component
+from dmlcore.api.components import KINDS, Component
 from dmlcore.discovery import check_component
 from dmlcore.distributions import PluginSource
 from dmlcore.errors import PluginError

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dmlcore.results import Result
-from dmlcore.values import EpochSummary
+from dmlcore.api.result import Result
+from dmlcore.api.values import EpochSummary
 
 BASELINE = {"retrieval/recall_at_1": 0.2, "retrieval/map_at_r": 0.1}
 METRICS = {"retrieval/recall_at_1": 0.5, "retrieval/map_at_r": 0.25}

@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import frozen
 
-from dmlcore.components import KINDS, Component
+from dmlcore.api.components import KINDS, Component
 from dmlcore.errors import StudyError, UnknownComponentError
 from dmlcore.registry import Offer, Registry
 from dmlcore.study.document import Document, Origin, dotted, parse_override

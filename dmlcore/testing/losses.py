@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dmlcore.components import LossConfig
+from dmlcore.api.components import LossConfig
 from dmlcore.testing.chance import seeded
 from dmlcore.testing.checking import ContractError, NotApplicable
 from dmlcore.testing.modules import (

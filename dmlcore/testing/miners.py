@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dmlcore.components import MinerConfig
+from dmlcore.api.components import MinerConfig
 from dmlcore.testing.chance import seeded
 from dmlcore.testing.checking import ContractError, NotApplicable
 from dmlcore.testing.modules import LABELS, builds, built, embedded, keeps_its_tensors_where_torch_finds_them

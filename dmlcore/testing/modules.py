@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from dmlcore.api.values import LossContext
 from dmlcore.testing.chance import seeded
 from dmlcore.testing.checking import REFUSALS, ContractError, refused
-from dmlcore.values import LossContext
 
 CONTEXT = LossContext(embedding_dim=8, num_classes=6, seed=3)
 LABELS = torch.arange(CONTEXT.num_classes).repeat(4)

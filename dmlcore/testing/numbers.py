@@ -8,8 +8,8 @@ from types import ModuleType
 
 import numpy as np
 
-from dmlcore.components import Component
-from dmlcore.hookspecs import REGISTRATION_HOOKS
+from dmlcore.api.components import Component
+from dmlcore.api.hookspecs import REGISTRATION_HOOKS
 from dmlcore.testing.checking import ContractError
 
 Numbers = Mapping[str, np.ndarray]

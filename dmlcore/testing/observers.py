@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dmlcore.components import ObserverConfig
+from dmlcore.api.components import ObserverConfig
+from dmlcore.api.hookspecs import RunSpecs
+from dmlcore.api.values import EpochSummary, Evaluation, Progress, RunInfo
 from dmlcore.engine.observing import Observers
-from dmlcore.hookspecs import RunSpecs
 from dmlcore.testing.checking import REFUSALS, ContractError, refused
 from dmlcore.testing.finished_run import METRICS, a_result
-from dmlcore.values import EpochSummary, Evaluation, Progress, RunInfo
 
 UNTRAINED = EpochSummary(0, None, None, 1.0, None, test=METRICS)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import attrs
 
-from dmlcore.components import Component
+from dmlcore.api.components import Component
 from dmlcore.testing.checking import Check, ContractError, NotApplicable
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dmlcore.components import ReducerConfig
+from dmlcore.api.components import ReducerConfig
 from dmlcore.testing.modules import builds, built, keeps_its_tensors_where_torch_finds_them, parameters_of
 from dmlcore.testing.numbers import Numbers
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from dmlcore.components import RegularizerConfig
+from dmlcore.api.components import RegularizerConfig
 from dmlcore.testing.checking import ContractError
 from dmlcore.testing.modules import (
     CONTEXT,

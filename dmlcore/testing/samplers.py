@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from dmlcore.components import SamplerConfig
+from dmlcore.api.components import SamplerConfig
+from dmlcore.api.values import SamplerContext
 from dmlcore.errors import StudyError
 from dmlcore.testing.checking import ContractError, refused
 from dmlcore.testing.numbers import Numbers, demand_same
-from dmlcore.values import SamplerContext
 
 BATCH_SIZES = (20, 24, 18, 28, 16, 30, 60, 32)
 """Tried in turn: a sampler may refuse those that it can't make its batches of."""

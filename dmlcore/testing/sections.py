@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from dmlcore.components import SectionConfig
-from dmlcore.report.blocks import Section
-from dmlcore.results import StudyResults
+from dmlcore.api.blocks import Section
+from dmlcore.api.components import SectionConfig
+from dmlcore.api.result import StudyResults
+from dmlcore.api.values import EpochSummary
 from dmlcore.store import EMBEDDINGS, save_tensors
 from dmlcore.testing.checking import REFUSALS, ContractError, refused
 from dmlcore.testing.finished_run import BASELINE, METRICS, a_result
-from dmlcore.values import EpochSummary
 
 CURVE = (
     EpochSummary(0, None, None, 1.0, None, test=BASELINE),

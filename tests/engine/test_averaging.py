@@ -12,11 +12,11 @@ import torch
 from safetensors.torch import load_file
 
 from dmlcore import StudyError
+from dmlcore.api.result import Result
 from dmlcore.engine import session
 from dmlcore.engine.model import build_loss, build_model
 from dmlcore.engine.runner import run_study
 from dmlcore.engine.trainer import Trainer
-from dmlcore.results import Result
 from dmlcore.store import MODEL, Store
 from toys import SquareImages
 

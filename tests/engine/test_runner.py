@@ -15,6 +15,8 @@ from safetensors.numpy import load_file
 from safetensors.torch import load_file as load_tensors
 
 from dmlcore import DataError, Embeddings, LossConfig, StudyError
+from dmlcore.api.hookspecs import RunSpecs, hookspec
+from dmlcore.api.result import LossFacts, Result
 from dmlcore.engine import batching, session
 from dmlcore.engine.embedding import SplitEmbedder
 from dmlcore.engine.loading import resolve_transforms
@@ -24,8 +26,6 @@ from dmlcore.engine.splits import load_data
 from dmlcore.engine.trainer import Trainer
 from dmlcore.evidence import load_evidence
 from dmlcore.geometry import effective_rank, evidence_of
-from dmlcore.hookspecs import RunSpecs, hookspec
-from dmlcore.results import LossFacts, Result
 from dmlcore.store import EMBEDDINGS, EVIDENCE, MODEL, UNTRAINED_EVIDENCE, Store
 from dmlcore.study.schema import Run
 from toys import PairLoss, Recording, Spread, SquareImages, Squares, TinyNet

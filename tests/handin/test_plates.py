@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
 
+from dmlcore.api.blocks import Figure, Key, Panel
 from dmlcore.handin.plates import plate
-from dmlcore.report.blocks import Figure, Key, Panel
 
 PANEL = Panel('<svg width="100pt" height="50pt" viewBox="0 0 100 50"><path d="M0 0"/></svg>', "a line")
 SVG = "{http://www.w3.org/2000/svg}"

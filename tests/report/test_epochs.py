@@ -6,8 +6,8 @@ from pathlib import Path
 
 from attrs import evolve
 
+from dmlcore.api.values import EpochSummary
 from dmlcore.report.epochs import epochs_grid
-from dmlcore.values import EpochSummary
 from material_made import RECALL, made_material
 
 

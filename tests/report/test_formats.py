@@ -8,8 +8,8 @@ from pathlib import Path
 
 from attrs import evolve
 
+from dmlcore.api.blocks import Formula, Grid, Text
 from dmlcore.report import csv, latex, markdown
-from dmlcore.report.blocks import Formula, Grid, Text
 from dmlcore.report.material import StudyMaterial
 from dmlcore.report.sections import study_sections
 from dmlcore.trials import Trial

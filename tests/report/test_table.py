@@ -10,10 +10,10 @@ import pytest
 from attrs import evolve
 from rich.console import Console
 
+from dmlcore.api.result import Result
 from dmlcore.report.material import StudyMaterial
 from dmlcore.report.table import Spread, full_table, study_table, table_grid
 from dmlcore.report.terminal import rich_table
-from dmlcore.results import Result
 from dmlcore.store import Store
 from material_made import MAP, NMI, RECALL, RECALL_2, made_material
 from results_made import result

@@ -15,13 +15,13 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
+from dmlcore.api.result import LossFacts, Result
 from dmlcore.errors import DmlcoreError
 from dmlcore.report import html, pdf
 from dmlcore.report.material import StudyMaterial
 from dmlcore.report.page import best_run, study_page
 from dmlcore.report.pdf import quoted
 from dmlcore.report.writing import write_report
-from dmlcore.results import LossFacts, Result
 from report.material_drawn import drawn_material, drawn_probe, letters
 from results_made import result
 

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
 from dmlcore import LossConfig, MinerConfig, cli, option
-from dmlcore.components import Component
+from dmlcore.api.components import Component
 from dmlcore.discovery import PluginSource, discover
 from dmlcore.registry import Offer, Registry
 from dmlcore.study.json_schema import study_schema

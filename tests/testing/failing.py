@@ -9,7 +9,7 @@ import torch
 from attrs import frozen
 from torch import nn
 
-from dmlcore.components import Component
+from dmlcore.api.components import Component
 from dmlcore.testing.checking import Outcome
 from dmlcore.testing.checks import checks_of
 

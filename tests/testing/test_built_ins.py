@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from dmlcore.components import Component
+from dmlcore.api.components import Component
 from dmlcore.discovery import discover
 from dmlcore.registry import Registry
 from dmlcore.testing import contract

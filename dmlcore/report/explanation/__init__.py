@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from dmlcore.api.blocks import Block, Formula, Section, Text
 from dmlcore.report.axis import Axis, marginal_axis
-from dmlcore.report.blocks import Block, Formula, Section, Text
 from dmlcore.report.explanation.batch_size import explain_batch_size, explain_probe
 from dmlcore.report.explanation.comparison import explain_comparison
 from dmlcore.report.explanation.dimension import explain_dimension

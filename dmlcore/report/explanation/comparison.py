@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from dmlcore.report.blocks import Block, Formula, Grid, Text
+from dmlcore.api.blocks import Block, Formula, Grid, Text
+from dmlcore.api.result import Result
 from dmlcore.report.explanation.effect import Effect, against_highest, effect_text
 from dmlcore.report.explanation.phrases import p_cell, signed
 from dmlcore.report.recorded import Recorded, in_words, number
 from dmlcore.report.statistics import LEVEL, compare, holm
-from dmlcore.results import Result
 from dmlcore.text import counted
 
 SHOWN = 10

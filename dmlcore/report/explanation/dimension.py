@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dmlcore.api.blocks import Block, Formula, Text
 from dmlcore.report.axis import AxisPoint
-from dmlcore.report.blocks import Block, Formula, Text
 from dmlcore.report.correlation import rank_correlation
 from dmlcore.report.explanation.effect import Effect, against_highest, edge_text, effect_text, steps_grid
 from dmlcore.report.explanation.moved import moved_blocks

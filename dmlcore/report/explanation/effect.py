@@ -7,8 +7,8 @@ from itertools import pairwise
 
 from attrs import frozen
 
+from dmlcore.api.blocks import Block, Grid, Text
 from dmlcore.report.axis import Axis, AxisPoint
-from dmlcore.report.blocks import Block, Grid, Text
 from dmlcore.report.explanation.phrases import difference, level, p_cell, p_value, signed
 from dmlcore.report.statistics import LEVEL, Comparison, Sample, compare, holm
 from dmlcore.report.table import short_name

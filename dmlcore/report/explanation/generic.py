@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dmlcore.report.blocks import Block
+from dmlcore.api.blocks import Block
 from dmlcore.report.explanation.effect import Effect, against_highest, edge_text, effect_text, steps_grid
 from dmlcore.report.explanation.moved import moved_blocks
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dmlcore.api.blocks import Block, Text
 from dmlcore.report.axis import AxisPoint
-from dmlcore.report.blocks import Block, Text
 from dmlcore.report.correlation import rank_correlation
 from dmlcore.report.explanation.effect import Effect, against_highest, edge_text, effect_text
 from dmlcore.report.explanation.margin_table import margin_table

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from dmlcore.report.blocks import Grid
-from dmlcore.values import MarginAxis, MarginKind
+from dmlcore.api.blocks import Grid
+from dmlcore.api.values import MarginAxis, MarginKind
 
 AXES: dict[MarginAxis, str] = {
     "cosine": "cosine s",

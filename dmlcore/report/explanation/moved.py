@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from attrs import frozen
 
-from dmlcore.report.blocks import Block, Grid, Text
+from dmlcore.api.blocks import Block, Grid, Text
 from dmlcore.report.correlation import RankCorrelation, rank_correlation
 from dmlcore.report.explanation.effect import Effect
 from dmlcore.report.explanation.phrases import recorded_values

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from dmlcore.report.blocks import Block, Grid, Text
+from dmlcore.api.blocks import Block, Grid, Text
+from dmlcore.api.result import Result
 from dmlcore.report.correlation import rank_correlation
 from dmlcore.report.measurements import Measured
 from dmlcore.report.recorded import GEOMETRY, in_words, number
 from dmlcore.report.table import short_name
-from dmlcore.results import Result
 from dmlcore.text import counted
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 
-from dmlcore.report.blocks import Figure, Panel
+from dmlcore.api.blocks import Figure, Panel
 from dmlcore.report.figures.axes import short_point
 from dmlcore.report.figures.drawing import RAMP, panel
 from dmlcore.report.material import StudyMaterial

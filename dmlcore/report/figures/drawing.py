@@ -11,7 +11,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from dmlcore.report.blocks import Panel
+from dmlcore.api.blocks import Panel
 
 INK = "#1b2330"
 MUTED = "#5a6473"

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from dmlcore.report.blocks import Figure, Key, Panel
+from dmlcore.api.blocks import Figure, Key, Panel
+from dmlcore.api.result import Result
+from dmlcore.api.values import EpochSummary
 from dmlcore.report.figures.axes import short_point
 from dmlcore.report.figures.drawing import DASHES, RAMP, colours, panel
 from dmlcore.report.material import StudyMaterial
 from dmlcore.report.table import short_name
-from dmlcore.results import Result
-from dmlcore.values import EpochSummary
 
 RECORDED: Mapping[str, str] = {
     "active_positive_pairs": "positive pairs the loss acts on",

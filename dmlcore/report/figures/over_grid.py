@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 
-from dmlcore.report.blocks import Figure, Key, Panel
+from dmlcore.api.blocks import Figure, Key, Panel
 from dmlcore.report.figures.axes import grid_axis
 from dmlcore.report.figures.drawing import DASHES, QUIET, RAMP, colours, panel
 from dmlcore.report.material import StudyMaterial

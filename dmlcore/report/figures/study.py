@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dmlcore.report.blocks import Figure
+from dmlcore.api.blocks import Figure
 from dmlcore.report.figures.cost import cost_figure
 from dmlcore.report.figures.distributions import similarity_histograms, spectra
 from dmlcore.report.figures.over_epochs import learning_curves, recorded_curves

@@ -12,7 +12,7 @@ from dmlcore import EpochSummary, Progress, RunInfo, hookimpl
 from dmlcore_plugins.observers.console_bar import Bar, Pace, duration
 
 if TYPE_CHECKING:
-    from dmlcore.results import Result
+    from dmlcore.api.result import Result
 
 USUAL_METRICS = ("retrieval/recall_at_1", "retrieval/map_at_r", "clustering/nmi")
 

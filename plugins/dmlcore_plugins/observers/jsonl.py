@@ -25,7 +25,7 @@ from dmlcore import (
 )
 
 if TYPE_CHECKING:
-    from dmlcore.results import Result
+    from dmlcore.api.result import Result
 
 
 @frozen

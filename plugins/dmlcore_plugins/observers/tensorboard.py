@@ -11,7 +11,7 @@ from attrs import frozen
 from dmlcore import EpochSummary, Evaluation, ObserverConfig, PluginError, RunInfo, hookimpl
 
 if TYPE_CHECKING:
-    from dmlcore.results import Result
+    from dmlcore.api.result import Result
 
 
 @frozen

@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from dmlcore import EpochSummary, Progress, RunInfo, TrainingError
-from dmlcore.hookspecs import GROUP, RunSpecs
+from dmlcore.api.hookspecs import GROUP, RunSpecs
 from dmlcore_plugins.observers.console import Console as ConsoleConfig
 from dmlcore_plugins.observers.console_bar import Pace, clock, duration
 from dmlcore_plugins.observers.console_lines import ConsoleLines, short_names

@@ -12,7 +12,7 @@ import pluggy
 import pytest
 
 from dmlcore import EpochSummary, Evaluation, Progress, RunInfo, StudyError
-from dmlcore.hookspecs import GROUP, RunSpecs
+from dmlcore.api.hookspecs import GROUP, RunSpecs
 from dmlcore_plugins.observers.jsonl import Jsonl
 
 

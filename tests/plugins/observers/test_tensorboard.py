@@ -12,7 +12,7 @@ import pluggy
 import pytest
 
 from dmlcore import EpochSummary, Evaluation, PluginError, RunInfo
-from dmlcore.hookspecs import GROUP, RunSpecs
+from dmlcore.api.hookspecs import GROUP, RunSpecs
 from dmlcore_plugins.observers import tensorboard
 from dmlcore_plugins.observers.tensorboard import TensorBoard
 

@@ -10,10 +10,10 @@ from typing import Any
 
 from attrs import evolve
 
-from dmlcore.report.blocks import Formula, Grid, Text
+from dmlcore.api.blocks import Formula, Grid, Text
+from dmlcore.api.result import LossFacts
 from dmlcore.report.explanation import explain
 from dmlcore.report.material import StudyMaterial
-from dmlcore.results import LossFacts
 from dmlcore.trials import Trial
 from material_made import RECALL, made_material, made_probe
 

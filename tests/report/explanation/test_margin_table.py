@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
+from dmlcore.api.values import MarginAxis
 from dmlcore.report.explanation.margin_table import margin_table
-from dmlcore.values import MarginAxis
 
 
 @pytest.mark.parametrize("axis", ["cosine", "euclidean", "squared_euclidean", "degrees"])

@@ -17,8 +17,8 @@ from pytorch_metric_learning import reducers as pml_reducers
 from pytorch_metric_learning import regularizers as pml_regularizers
 
 from dmlcore import StudyError
+from dmlcore.api.components import Component
 from dmlcore.cli import main
-from dmlcore.components import Component
 from dmlcore.discovery import check_component, discover
 from dmlcore.registry import Registry
 from dmlcore.study.load import load_study

@@ -12,11 +12,11 @@ import pytest
 import torch
 
 from dmlcore import LossContext, MinerConfig
+from dmlcore.api.result import Result
 from dmlcore.discovery import PluginSource
 from dmlcore.engine import session
 from dmlcore.engine.runner import run_study
 from dmlcore.registry import Offer, Registry
-from dmlcore.results import Result
 from dmlcore.store import Store
 from dmlcore.study.load import load_study
 from dmlcore.study.schema import Run

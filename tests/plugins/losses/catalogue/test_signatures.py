@@ -15,7 +15,7 @@ import torch
 
 import dmlcore_plugins.losses.catalogue
 from dmlcore import DistanceConfig, LossContext
-from dmlcore.components import Component
+from dmlcore.api.components import Component
 from dmlcore_plugins.losses.catalogue import signatures
 from dmlcore_plugins.losses.catalogue.library_loss import LibraryLoss
 from dmlcore_plugins.losses.catalogue.losses import LOSSES

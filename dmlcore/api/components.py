@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import attrs
 from attrs import NOTHING, frozen
 
-from dmlcore.sources import Source
-from dmlcore.values import (
+from dmlcore.api.sources import Source
+from dmlcore.api.values import (
     BackboneContext,
     Embeddings,
     LabelledImages,
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
-    from dmlcore.report.blocks import Section
-    from dmlcore.results import StudyResults
+    from dmlcore.api.blocks import Section
+    from dmlcore.api.result import StudyResults
 
 SCALARS: tuple[type, ...] = (bool, int, float, str, Path)
 """The plain types that an option may have."""
@@ -314,7 +314,7 @@ class ObserverConfig(Component):
     kind: ClassVar[str] = "observer"
 
     def build(self, run: RunInfo) -> object:
-        """An object with any of the run hooks of `dmlcore.hookspecs.RunSpecs`, marked by `hookimpl`."""
+        """An object with any of the run hooks of `dmlcore.api.hookspecs.RunSpecs`, marked by `hookimpl`."""
         raise NotImplementedError
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pluggy
 
-from dmlcore.components import (
+from dmlcore.api.components import (
     BackboneConfig,
     DatasetConfig,
     DistanceConfig,
@@ -30,8 +30,8 @@ from dmlcore.components import (
 if TYPE_CHECKING:
     import click
 
-    from dmlcore.results import Result
-    from dmlcore.values import EpochSummary, Evaluation, Progress, RunInfo
+    from dmlcore.api.result import Result
+    from dmlcore.api.values import EpochSummary, Evaluation, Progress, RunInfo
 
 GROUP = "dmlcore"
 """The entry-point group, and the project name of the pluggy markers."""

@@ -10,8 +10,8 @@ from typing import Any
 import attrs
 from attrs import field, frozen
 
+from dmlcore.api.values import EpochSummary, MarginAxis, MarginKind
 from dmlcore.errors import DmlcoreError
-from dmlcore.values import EpochSummary, MarginAxis, MarginKind
 
 SCHEMA = 2
 """The version of the result format that this dmlcore writes; it reads all up to it."""
