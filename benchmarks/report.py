@@ -28,7 +28,7 @@ import sys; sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from dmlcore.report.material import gather
 from dmlcore.report.writing import write_report
-from dmlcore.store import Store
+from dmlcore.results.store import Store
 from dmlcore_plugins.datasets.glyphs import Glyphs
 root = Path(sys.argv[2])
 runs = {path.name: path.name for path in sorted((root / "letters_dim").iterdir()) if path.is_dir()}

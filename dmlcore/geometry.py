@@ -21,7 +21,7 @@ from attrs import frozen
 
 from dmlcore.api.values import Embeddings
 from dmlcore.errors import TrainingError
-from dmlcore.evidence import Evidence
+from dmlcore.results.evidence import Evidence
 
 PAIRS = 2**26
 """Pairs, in both orders, up to which all are looked at."""

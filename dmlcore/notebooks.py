@@ -157,7 +157,7 @@ class NotebookStudy:
 
     def _stored(self) -> tuple[StudyFile, StudyMaterial]:
         """The study with the best values that others found, and what is stored of it."""
-        from dmlcore.store import Store
+        from dmlcore.results.store import Store
         from dmlcore.stored import study_material
         from dmlcore.study.load import load_study
 

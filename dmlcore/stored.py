@@ -15,7 +15,7 @@ from dmlcore.blame import blamed_on, named
 from dmlcore.engine.splits import load_data
 from dmlcore.errors import DataError, DmlcoreError, PluginError
 from dmlcore.report.material import StudyMaterial, gather
-from dmlcore.store import Store
+from dmlcore.results.store import Store
 from dmlcore.study.fingerprint import probe_fingerprint
 from dmlcore.study.schema import Run, StudyFile
 

@@ -10,11 +10,11 @@ import numpy as np
 
 from dmlcore.api.result import LossFacts, Result
 from dmlcore.api.values import EpochSummary
-from dmlcore.evidence import Evidence, save_evidence
 from dmlcore.report.material import StudyMaterial
-from dmlcore.store import EVIDENCE, UNTRAINED_EVIDENCE, Store
+from dmlcore.results.evidence import Evidence, save_evidence
+from dmlcore.results.store import EVIDENCE, UNTRAINED_EVIDENCE, Store
+from dmlcore.results.trials import Probe
 from dmlcore.text import point_label
-from dmlcore.trials import Probe
 
 RECALL = "retrieval/recall_at_1"
 RECALL_2 = "retrieval/recall_at_2"

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 
 from dmlcore.embedding_files import read_embeddings
 from dmlcore.errors import DataError
-from dmlcore.store import save_tensors
+from dmlcore.results.store import save_tensors
 
 VECTORS = np.arange(12, dtype=np.float32).reshape(4, 3)
 LABELS = np.array([3, 1, 3, 7])

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from dmlcore import DmlcoreError, Embeddings
-from dmlcore.evidence import load_evidence, save_evidence
 from dmlcore.geometry import evidence_of
+from dmlcore.results.evidence import load_evidence, save_evidence
 
 
 def test_it_comes_back_to_the_last_digit(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from safetensors.numpy import load_file
 
 from dmlcore import DmlcoreError
 from dmlcore.api.result import SCHEMA
-from dmlcore.store import RESULT, RunFolder, Store, save_tensors, write_atomically
+from dmlcore.results.store import RESULT, RunFolder, Store, save_tensors, write_atomically
 from results_made import result
 
 

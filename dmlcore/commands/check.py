@@ -17,7 +17,7 @@ from dmlcore.commands.options import RUNS, SET, STUDIES, installed
 def check(studies: Sequence[Path], overrides: Sequence[str], root: Path) -> None:
     """Look over study files and their data before anything is trained."""
     from dmlcore.engine.preflight import preflight
-    from dmlcore.store import Store
+    from dmlcore.results.store import Store
     from dmlcore.study.load import load_study
 
     registry = installed(studies, overrides)

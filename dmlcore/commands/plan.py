@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from dmlcore.engine.planning import Item, Measurement, StudyPlan
     from dmlcore.registry import Registry
-    from dmlcore.store import Store
+    from dmlcore.results.store import Store
     from dmlcore.study.schema import StudyFile
 
 COLUMNS = ("runs", "finished", "steps left", "images left", "time a run", "time left", "memory", "disk")
@@ -36,7 +36,7 @@ def plan(studies: Sequence[Path], overrides: Sequence[str], root: Path) -> None:
     from rich.console import Console
 
     from dmlcore.engine.planning import Planner
-    from dmlcore.store import Store
+    from dmlcore.results.store import Store
 
     registry, store = installed(studies, overrides), Store(root)
     files = [_loaded(path, registry, overrides, store) for path in studies]

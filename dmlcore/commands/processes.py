@@ -40,7 +40,7 @@ def helped_by(count: int, studies: Sequence[Path], overrides: Sequence[str], roo
 def _help(studies: Sequence[Path], overrides: Sequence[str], root: Path) -> None:
     """Makes runs until none is left. What goes wrong is told by the process that is helped, which meets it too."""
     from dmlcore.engine.runner import run_study
-    from dmlcore.store import Store
+    from dmlcore.results.store import Store
     from dmlcore.study.load import load_study
 
     multiprocessing.set_start_method(None, force=True)  # spawned itself, it would spawn every process that loads images

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from dmlcore.report.material import StudyMaterial
-    from dmlcore.store import Store
+    from dmlcore.results.store import Store
     from dmlcore.study.schema import StudyFile
 
 OWN_FILES = ("report.html", "report.md", "results.csv", "tables.tex")
@@ -39,7 +39,7 @@ OWN_FILES = ("report.html", "report.md", "results.csv", "tables.tex")
 def report(studies: Sequence[Path], outputs: Sequence[Path], overrides: Sequence[str], root: Path) -> None:
     """Show the tables of studies and write their reports, from stored results alone."""
     from dmlcore.report.writing import check_format, write_report
-    from dmlcore.store import Store
+    from dmlcore.results.store import Store
     from dmlcore.stored import study_material
     from dmlcore.study.load import load_study
 

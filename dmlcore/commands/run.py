@@ -13,7 +13,7 @@ from dmlcore.commands.report import show_report
 
 if TYPE_CHECKING:
     from dmlcore.registry import Registry
-    from dmlcore.store import Store
+    from dmlcore.results.store import Store
     from dmlcore.study.schema import StudyFile
 
 
@@ -48,7 +48,7 @@ def run(
 ) -> None:
     """Make the probes and runs of study files; finished ones are kept, stopped ones go on."""
     from dmlcore.commands.processes import helped_by
-    from dmlcore.store import Store
+    from dmlcore.results.store import Store
     from dmlcore.study.best import in_order_of_need
     from dmlcore.study.load import load_study, smoke_study
 

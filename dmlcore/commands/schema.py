@@ -14,7 +14,7 @@ from dmlcore.commands.options import PATH, installed
 @click.option("-o", "--output", type=PATH, metavar="FILE", help="Write it into this file; left out: show it.")
 def schema(output: Path | None) -> None:
     """Write a JSON Schema of the study file, with all that is installed, for editors."""
-    from dmlcore.store import write_atomically
+    from dmlcore.results.store import write_atomically
     from dmlcore.study.json_schema import study_schema
 
     text = json.dumps(study_schema(installed()), indent=1, ensure_ascii=False)

@@ -20,7 +20,7 @@ def submit(studies: Sequence[Path], overrides: Sequence[str], root: Path, output
     """Pack finished studies into one zip: report, notebooks, tables, figures, settings, environment."""
     from dmlcore.handin.libraries import need
     from dmlcore.handin.submission import look_over
-    from dmlcore.store import Store
+    from dmlcore.results.store import Store
 
     need()
     look_over(studies, installed(studies, overrides), overrides, Store(root), partial).write(output, click.echo)

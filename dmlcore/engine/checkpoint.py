@@ -13,7 +13,7 @@ from attrs import define, field
 
 from dmlcore.api.values import EpochSummary
 from dmlcore.errors import DmlcoreError
-from dmlcore.store import write_atomically
+from dmlcore.results.store import write_atomically
 
 CHECKPOINT = "checkpoint.pt"
 

@@ -11,7 +11,7 @@ from dmlcore.engine.batching import epoch_batches
 from dmlcore.engine.reasoning import SAMPLES_PER_CLASS, reason, smallest_batch, with_fewer_a_class
 from dmlcore.engine.splits import Data, load_data, what_sets_the_images
 from dmlcore.errors import StudyError, TrainingError
-from dmlcore.store import Store
+from dmlcore.results.store import Store
 from dmlcore.study.schema import Run, StudyFile
 from dmlcore.text import counted
 

@@ -13,11 +13,11 @@ from dmlcore.engine.environment import environment
 from dmlcore.engine.reasoning import Reasoning, reason, refusal, smallest_batch
 from dmlcore.engine.trial import Bench, Meter, as_first_steps
 from dmlcore.engine.verdict import compared, conclusions, in_short, smallest_that_learns, smallest_that_runs, trial_of
-from dmlcore.store import PROBE, Store, write_atomically
+from dmlcore.results.store import PROBE, Store, write_atomically
+from dmlcore.results.trials import Probe, Trial, from_json, to_json
 from dmlcore.study.fingerprint import probe_fingerprint
 from dmlcore.study.probe import PATH
 from dmlcore.study.schema import StudyProbe
-from dmlcore.trials import Probe, Trial, from_json, to_json
 
 PARTIAL = "probe.partial.json"
 """The sizes tried so far of a probe that is not finished."""

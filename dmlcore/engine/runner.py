@@ -20,7 +20,7 @@ from dmlcore.engine.session import Session
 from dmlcore.engine.splits import load_data
 from dmlcore.engine.trainer import Trainer
 from dmlcore.errors import PluginError, TrainingError
-from dmlcore.store import RunFolder, Store
+from dmlcore.results.store import RunFolder, Store
 from dmlcore.study.schema import Run
 
 _POLL_SECONDS = 1.0

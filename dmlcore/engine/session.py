@@ -26,9 +26,9 @@ from dmlcore.engine.observing import Observers
 from dmlcore.engine.splits import Data
 from dmlcore.engine.trainer import Trainer
 from dmlcore.errors import DataError, StudyError
-from dmlcore.evidence import Evidence, save_evidence
 from dmlcore.geometry import evidence_of
-from dmlcore.store import EMBEDDINGS, EVIDENCE, MODEL, UNTRAINED_EVIDENCE, save_tensors
+from dmlcore.results.evidence import Evidence, save_evidence
+from dmlcore.results.store import EMBEDDINGS, EVIDENCE, MODEL, UNTRAINED_EVIDENCE, save_tensors
 from dmlcore.study.schema import Run, Transforms
 from dmlcore.study.structure import plain
 

@@ -9,9 +9,9 @@ from attrs import evolve
 from dmlcore.engine.reasoning import Reasoning, samples_per_class
 from dmlcore.engine.trainer import COLLAPSED
 from dmlcore.engine.trial import Observation
+from dmlcore.results.trials import Regime, Trial
 from dmlcore.study.schema import Run, StudyProbe
 from dmlcore.text import counted, listing
-from dmlcore.trials import Regime, Trial
 
 REFUSED = "Refused before training: "
 """Starts the reason of a size that reasoning does not allow."""

@@ -9,7 +9,7 @@ from dmlcore.handin.execution import Say, execute
 from dmlcore.handin.notebook import build_notebook
 from dmlcore.handin.sources import read_sources
 from dmlcore.handin.workbench import environment, workbench
-from dmlcore.store import write_atomically
+from dmlcore.results.store import write_atomically
 from dmlcore.study.schema import StudyFile
 
 

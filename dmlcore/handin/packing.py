@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
-from dmlcore.store import write_atomically
+from dmlcore.results.store import write_atomically
 
 _DATE = (1980, 1, 1, 0, 0, 0)
 """The earliest that a zip can tell."""

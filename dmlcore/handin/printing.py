@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from dmlcore.errors import DmlcoreError
-from dmlcore.store import write_atomically
+from dmlcore.results.store import write_atomically
 
 FILTER = "notebook.lua"
 """Marks code and outputs for the layout, and picks what is shown of an output."""

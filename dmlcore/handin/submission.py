@@ -24,7 +24,7 @@ from dmlcore.handin.surroundings import write_environment
 from dmlcore.registry import Registry
 from dmlcore.report.material import StudyMaterial
 from dmlcore.report.writing import write_report
-from dmlcore.store import Store
+from dmlcore.results.store import Store
 from dmlcore.stored import missing, study_material
 from dmlcore.study.load import load_study
 from dmlcore.study.schema import StudyFile

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from safetensors import SafetensorError
 
 from dmlcore.errors import DmlcoreError
-from dmlcore.store import load_tensors, save_tensors
+from dmlcore.results.store import load_tensors, save_tensors
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from attrs import frozen
 
-from dmlcore.evidence import Evidence
+from dmlcore.results.evidence import Evidence
 
 SHOWN = 8
 """Neighbours of a query."""

@@ -9,8 +9,8 @@ import numpy.typing as npt
 from attrs import evolve, field, frozen
 
 from dmlcore.api.result import Result
-from dmlcore.evidence import Evidence
 from dmlcore.report.statistics import Resampling, Sample, pooled_seed_variance
+from dmlcore.results.evidence import Evidence
 from dmlcore.text import point_label
 
 UNTRAINED = "untrained"

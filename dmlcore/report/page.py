@@ -8,7 +8,6 @@ from attrs import frozen
 
 from dmlcore.api.blocks import Block, Figure, Section, Text
 from dmlcore.api.result import Result
-from dmlcore.evidence import Evidence
 from dmlcore.report.embedding_map import EmbeddingMap, embedding_map
 from dmlcore.report.figures.axes import short_point
 from dmlcore.report.figures.study import study_figures
@@ -17,6 +16,7 @@ from dmlcore.report.material import StudyMaterial
 from dmlcore.report.pictures import Pictures, study_pictures
 from dmlcore.report.sections import study_sections
 from dmlcore.report.table import short_name
+from dmlcore.results.evidence import Evidence
 from dmlcore.text import counted, duration
 
 QUESTION = "question"

@@ -12,7 +12,7 @@ from dmlcore.errors import DmlcoreError
 from dmlcore.report import csv, latex, markdown
 from dmlcore.report.material import StudyMaterial
 from dmlcore.report.page import StudyPage, study_page
-from dmlcore.store import write_atomically
+from dmlcore.results.store import write_atomically
 from dmlcore.text import did_you_mean, listing
 
 Pages = Callable[[], Sequence[StudyPage]]

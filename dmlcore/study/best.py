@@ -13,7 +13,7 @@ from attrs import frozen
 from dmlcore.api.components import option
 from dmlcore.api.result import Result
 from dmlcore.errors import StudyError
-from dmlcore.store import Store
+from dmlcore.results.store import Store
 from dmlcore.study.document import Document, Origin, parse_path
 from dmlcore.study.schema import Run, StudyFile
 from dmlcore.text import counted, did_you_mean, listing

@@ -12,7 +12,7 @@ from dmlcore.api.components import BackboneConfig
 from dmlcore.blame import blamed_on
 from dmlcore.errors import StudyError
 from dmlcore.registry import Registry
-from dmlcore.store import Store
+from dmlcore.results.store import Store
 from dmlcore.study.best import BEST, Best, with_best_values
 from dmlcore.study.document import Document, Origin, dotted, read_document
 from dmlcore.study.fingerprint import components_of, fingerprint, versions_of

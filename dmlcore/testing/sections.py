@@ -13,7 +13,7 @@ from dmlcore.api.blocks import Section
 from dmlcore.api.components import SectionConfig
 from dmlcore.api.result import StudyResults
 from dmlcore.api.values import EpochSummary
-from dmlcore.store import EMBEDDINGS, save_tensors
+from dmlcore.results.store import EMBEDDINGS, save_tensors
 from dmlcore.testing.checking import REFUSALS, ContractError, refused
 from dmlcore.testing.finished_run import BASELINE, METRICS, a_result
 

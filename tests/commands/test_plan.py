@@ -14,7 +14,7 @@ from dmlcore.engine import planning, session
 from dmlcore.engine.pace import Pace
 from dmlcore.engine.planning import Item, Planner
 from dmlcore.registry import Registry
-from dmlcore.store import Store
+from dmlcore.results.store import Store
 from toys import STUDY
 
 PROBE = '[probe]\nmetric = "nearest/recall_at_1"\nsteps = 3\n'

@@ -18,7 +18,7 @@ from dmlcore.discovery import discover
 from dmlcore.engine.runner import Failure, run_study
 from dmlcore.registry import Registry
 from dmlcore.report.writing import write_report
-from dmlcore.store import Store
+from dmlcore.results.store import Store
 from dmlcore.stored import study_material
 from dmlcore.study.load import load_study
 from toys import REGISTRY, STUDY

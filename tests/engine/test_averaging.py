@@ -17,7 +17,7 @@ from dmlcore.engine import session
 from dmlcore.engine.model import build_loss, build_model
 from dmlcore.engine.runner import run_study
 from dmlcore.engine.trainer import Trainer
-from dmlcore.store import MODEL, Store
+from dmlcore.results.store import MODEL, Store
 from toys import SquareImages
 
 State = dict[str, torch.Tensor]

@@ -20,9 +20,9 @@ from dmlcore.engine import probing
 from dmlcore.engine.probing import PARTIAL, largest, planned_sizes, probe_study, stored_probe, tried_sizes
 from dmlcore.engine.reasoning import SmallestBatch
 from dmlcore.engine.trial import Bench, gain_interval
-from dmlcore.store import PROBE, Store
+from dmlcore.results.store import PROBE, Store
+from dmlcore.results.trials import Probe, Trial
 from dmlcore.study.schema import StudyProbe
-from dmlcore.trials import Probe, Trial
 from toys import Balanced, Collapse, Nearest, Pair, PairLoss, SquareImages, Tiny, TinyNet
 
 LABELS = np.repeat(np.arange(6), 6)

@@ -24,9 +24,9 @@ from dmlcore.engine.model import build_model
 from dmlcore.engine.runner import Failure, run_study
 from dmlcore.engine.splits import load_data
 from dmlcore.engine.trainer import Trainer
-from dmlcore.evidence import load_evidence
 from dmlcore.geometry import effective_rank, evidence_of
-from dmlcore.store import EMBEDDINGS, EVIDENCE, MODEL, UNTRAINED_EVIDENCE, Store
+from dmlcore.results.evidence import load_evidence
+from dmlcore.results.store import EMBEDDINGS, EVIDENCE, MODEL, UNTRAINED_EVIDENCE, Store
 from dmlcore.study.schema import Run
 from toys import PairLoss, Recording, Spread, SquareImages, Squares, TinyNet
 

@@ -14,7 +14,7 @@ from dmlcore.discovery import discover
 from dmlcore.engine.runner import run_study
 from dmlcore.handin.submission import look_over
 from dmlcore.registry import Registry
-from dmlcore.store import Store
+from dmlcore.results.store import Store
 from dmlcore.study.load import load_study
 
 BASE = """schema = 1

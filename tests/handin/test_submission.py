@@ -18,7 +18,7 @@ from dmlcore.handin.submission import look_over
 from dmlcore.registry import Registry
 from dmlcore.report.markdown import grid_markdown
 from dmlcore.report.table import study_table, table_grid
-from dmlcore.store import Store
+from dmlcore.results.store import Store
 from dmlcore.stored import study_material
 from dmlcore.study.load import load_study
 from handin.conftest import OVERRIDES, PATH, HandIn

@@ -10,10 +10,10 @@ import numpy as np
 
 from dmlcore.api.result import LossFacts, Result
 from dmlcore.api.values import EpochSummary, LabelledImages
-from dmlcore.evidence import Evidence, save_evidence
 from dmlcore.report.material import StudyMaterial, gather
-from dmlcore.store import EMBEDDINGS, EVIDENCE, UNTRAINED_EVIDENCE, RunFolder, Store, save_tensors
-from dmlcore.trials import Probe, Trial
+from dmlcore.results.evidence import Evidence, save_evidence
+from dmlcore.results.store import EMBEDDINGS, EVIDENCE, UNTRAINED_EVIDENCE, RunFolder, Store, save_tensors
+from dmlcore.results.trials import Probe, Trial
 from dmlcore_plugins.datasets.glyphs import Glyphs
 from results_made import result
 

@@ -9,7 +9,7 @@ import pytest
 
 from dmlcore.report import embedding_map
 from dmlcore.report.embedding_map import chosen_rows, class_colours, laid_out
-from dmlcore.store import EMBEDDINGS
+from dmlcore.results.store import EMBEDDINGS
 from report.material_drawn import drawn_material, letters
 
 

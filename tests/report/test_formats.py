@@ -12,7 +12,7 @@ from dmlcore.api.blocks import Formula, Grid, Text
 from dmlcore.report import csv, latex, markdown
 from dmlcore.report.material import StudyMaterial
 from dmlcore.report.sections import study_sections
-from dmlcore.trials import Trial
+from dmlcore.results.trials import Trial
 from material_made import RECALL, made_material, made_probe
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from attrs import evolve
 
-from dmlcore.evidence import Evidence
 from dmlcore.report.gallery import SHOWN, class_recalls, confusions, retrieval, worst_rows
+from dmlcore.results.evidence import Evidence
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from dmlcore.api.result import Result
 from dmlcore.report.material import StudyMaterial
 from dmlcore.report.table import Spread, full_table, study_table, table_grid
 from dmlcore.report.terminal import rich_table
-from dmlcore.store import Store
+from dmlcore.results.store import Store
 from material_made import MAP, NMI, RECALL, RECALL_2, made_material
 from results_made import result
 

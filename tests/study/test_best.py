@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dmlcore import StudyError
-from dmlcore.store import Store
+from dmlcore.results.store import Store
 from dmlcore.study.best import in_order_of_need
 from dmlcore.study.load import load_study
 from dmlcore.study.schema import StudyFile

@@ -17,7 +17,7 @@ from dmlcore.commands.options import installed
 from dmlcore.discovery import discover
 from dmlcore.engine.runner import run_study
 from dmlcore.registry import Registry
-from dmlcore.store import Store
+from dmlcore.results.store import Store
 from dmlcore.study.load import load_study
 from plugins_made import NOT_TO_BE_LOADED, PICKY, TOYS, WEDGE
 from toys import STUDY

@@ -10,8 +10,8 @@ from dmlcore.report.explanation.moved import moved_blocks
 from dmlcore.report.explanation.phrases import course
 from dmlcore.report.recorded import TRAINING, ZERO_LOSS, number
 from dmlcore.report.table import short_name
+from dmlcore.results.trials import Probe, Regime, Trial
 from dmlcore.text import counted, listing
-from dmlcore.trials import Probe, Regime, Trial
 
 REGIMES: dict[Regime, str] = {
     "undefined": "no step can be made, or the loss is not finite",

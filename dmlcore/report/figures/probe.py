@@ -10,7 +10,7 @@ from dmlcore.api.blocks import Figure, Key, Panel
 from dmlcore.report.figures.axes import grid_axis
 from dmlcore.report.figures.drawing import QUIET, RAMP, panel
 from dmlcore.report.table import short_name
-from dmlcore.trials import Probe, Regime, Trial
+from dmlcore.results.trials import Probe, Regime, Trial
 
 COLOURS: Mapping[Regime, str] = {"undefined": QUIET, "degenerate": RAMP[6], "weak": RAMP[4], "fine": RAMP[3]}
 MARKERS: Mapping[Regime, str] = {"undefined": "x", "degenerate": "v", "weak": "s", "fine": "o"}

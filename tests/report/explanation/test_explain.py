@@ -14,7 +14,7 @@ from dmlcore.api.blocks import Formula, Grid, Text
 from dmlcore.api.result import LossFacts
 from dmlcore.report.explanation import explain
 from dmlcore.report.material import StudyMaterial
-from dmlcore.trials import Trial
+from dmlcore.results.trials import Trial
 from material_made import RECALL, made_material, made_probe
 
 DIMS = [{"embedding.dim": dim} for dim in (16, 32, 64, 128, 256, 512)]

@@ -17,7 +17,7 @@ from dmlcore.discovery import PluginSource
 from dmlcore.engine import session
 from dmlcore.engine.runner import run_study
 from dmlcore.registry import Offer, Registry
-from dmlcore.store import Store
+from dmlcore.results.store import Store
 from dmlcore.study.load import load_study
 from dmlcore.study.schema import Run
 from dmlcore_plugins.losses.catalogue import distances, miners

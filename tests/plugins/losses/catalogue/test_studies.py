@@ -18,7 +18,7 @@ from dmlcore.engine.checkpoint import CHECKPOINT
 from dmlcore.engine.model import build_loss, build_model
 from dmlcore.engine.runner import Failure, run_study
 from dmlcore.registry import Offer, Registry
-from dmlcore.store import MODEL, Store
+from dmlcore.results.store import MODEL, Store
 from dmlcore.study.load import load_study
 from dmlcore.study.schema import Run
 from dmlcore_plugins.losses.catalogue.losses import LOSSES, REFUSED

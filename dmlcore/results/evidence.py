@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from attrs import frozen
 
-from dmlcore.store import load_tensors, save_tensors
+from dmlcore.results.store import load_tensors, save_tensors
 
 QUERY = "query/"
 """Starts the name of an array with one value a query."""
