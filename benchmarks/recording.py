@@ -22,11 +22,11 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import torch
 
-from dmlcore.discovery import discover
 from dmlcore.engine.model import build_loss, build_model
 from dmlcore.engine.recording import Recorder, recorded_steps
 from dmlcore.engine.trainer import Trainer
-from dmlcore.registry import Registry
+from dmlcore.host.discovery import discover
+from dmlcore.host.registry import Registry
 from dmlcore.study.load import load_study
 
 STUDY = Path(__file__).parents[1] / "studies" / "quickstart.toml"

@@ -36,7 +36,7 @@ class _Commands(click.Group):
         if command is not None or name.startswith("-"):
             return command
         from dmlcore.commands.offered import offered_commands
-        from dmlcore.distributions import disabling
+        from dmlcore.host.distributions import disabling
 
         with disabling(ctx.params.get("disabled") or ()):  # the command is looked for before `main` is called
             offered = offered_commands()
@@ -73,7 +73,7 @@ class _Commands(click.Group):
             return self._invoke(ctx)
         except DmlcoreError as error:
             if ctx.params["traceback"] and isinstance(error, PluginError):
-                from dmlcore.blame import traceback_of
+                from dmlcore.host.faults import traceback_of
 
                 click.echo(traceback_of(error), err=True)
             click.echo(f"Error: {error}", err=True)
@@ -103,7 +103,7 @@ class _Commands(click.Group):
 def main(disabled: Sequence[str], traceback: bool) -> None:
     """Studies of deep metric learning, every component a plugin."""
     if disabled:
-        from dmlcore.distributions import disabling
+        from dmlcore.host.distributions import disabling
 
         click.get_current_context().with_resource(disabling(disabled))
     # Waiting threads that spin slow training down several times once anything else holds a core, be it a process that

@@ -14,7 +14,7 @@ from dmlcore.api.components import USE, EvaluatorConfig
 from dmlcore.api.values import Embeddings
 from dmlcore.engine.evaluation import Watch, measure
 from dmlcore.errors import DataError, MeasurementError, StudyError
-from dmlcore.registry import Registry
+from dmlcore.host.registry import Registry
 from dmlcore.study.document import Document, Origin, dotted, parse_override
 from dmlcore.study.structure import Structurer, plain
 from dmlcore.text import counted, did_you_mean, listing

@@ -21,7 +21,7 @@ from packaging.version import Version
 
 from dmlcore import __version__
 from dmlcore.errors import DmlcoreError
-from dmlcore.registry import Registry
+from dmlcore.host.registry import Registry
 from dmlcore.text import with_article
 
 TEMPLATES = Path(__file__).with_name("plugin_templates")

@@ -14,7 +14,7 @@ from attrs import field, frozen
 from dmlcore.errors import DmlcoreError, StudyError
 
 if TYPE_CHECKING:
-    from dmlcore.registry import Registry
+    from dmlcore.host.registry import Registry
     from dmlcore.report.material import StudyMaterial
     from dmlcore.study.schema import StudyFile
 
@@ -199,7 +199,7 @@ class NotebookStudy:
 
 
 def _registry() -> Registry:
-    from dmlcore.discovery import discover
-    from dmlcore.registry import Registry
+    from dmlcore.host.discovery import discover
+    from dmlcore.host.registry import Registry
 
     return Registry.of(discover())

@@ -11,9 +11,9 @@ from dmlcore.api.blocks import Section
 from dmlcore.api.components import SectionConfig
 from dmlcore.api.result import StudyResults
 from dmlcore.api.values import LabelledImages
-from dmlcore.blame import blamed_on, named
 from dmlcore.engine.splits import load_data
 from dmlcore.errors import DataError, DmlcoreError, PluginError
+from dmlcore.host.faults import blamed_on, named
 from dmlcore.report.material import StudyMaterial, gather
 from dmlcore.results.store import Store
 from dmlcore.study.fingerprint import probe_fingerprint

@@ -7,9 +7,10 @@ import typing
 from collections.abc import Iterator
 from pathlib import Path
 
-from dmlcore import LossConfig, describe
-from dmlcore.discovery import discover
-from dmlcore.registry import Registry
+from dmlcore import LossConfig
+from dmlcore.host import describe
+from dmlcore.host.discovery import discover
+from dmlcore.host.registry import Registry
 
 PAGE = Path(__file__).with_name("losses.md")
 

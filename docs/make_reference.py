@@ -5,10 +5,10 @@ from __future__ import annotations
 import inspect
 from pathlib import Path
 
-from dmlcore import describe
 from dmlcore.api.components import KINDS
-from dmlcore.discovery import discover
-from dmlcore.registry import Registry
+from dmlcore.host import describe
+from dmlcore.host.discovery import discover
+from dmlcore.host.registry import Registry
 from dmlcore.study.schema import Study
 from dmlcore.study.tables import TABLES
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from dmlcore.discovery import discover
-from dmlcore.registry import Registry
+from dmlcore.host.discovery import discover
+from dmlcore.host.registry import Registry
 from dmlcore.study.load import load_study
 from dmlcore.study.schema import Run, StudyFile
 from toys import REGISTRY, STUDY

@@ -14,7 +14,7 @@ from click.shell_completion import BashComplete
 from click.testing import CliRunner, Result
 
 from dmlcore import cli
-from dmlcore.registry import Registry
+from dmlcore.host.registry import Registry
 from toys import STUDY
 
 

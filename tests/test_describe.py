@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dmlcore import describe
-from dmlcore.discovery import discover
+from dmlcore.host import describe
+from dmlcore.host.discovery import discover
 from dmlcore.study.schema import Training
 from dmlcore.study.tables import TABLES
 from toys import Nearest, Pair

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from dmlcore import UnknownComponentError
-from dmlcore.discovery import discover
-from dmlcore.registry import Registry
+from dmlcore.host.discovery import discover
+from dmlcore.host.registry import Registry
 
 InstallPlugin = Callable[..., None]
 

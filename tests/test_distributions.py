@@ -16,10 +16,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 import dmlcore
-from dmlcore import cli, discovery
+from dmlcore import cli
 from dmlcore.api.hookspecs import RegistrationSpecs, hookspec
-from dmlcore.distributions import DISABLED, installed_plugins, plugin_of
-from dmlcore.registry import Registry
+from dmlcore.host import discovery
+from dmlcore.host.distributions import DISABLED, installed_plugins, plugin_of
+from dmlcore.host.registry import Registry
 from plugins_made import NOT_TO_BE_LOADED, WEDGE
 
 Install = Callable[..., None]

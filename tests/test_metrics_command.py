@@ -15,8 +15,8 @@ from click.testing import CliRunner, Result
 
 from dmlcore import cli
 from dmlcore.example_embeddings import example_embeddings
+from dmlcore.host.registry import Offer, Registry
 from dmlcore.neighbors import rank
-from dmlcore.registry import Offer, Registry
 from dmlcore_plugins.conformance.conformance import Conformance
 from dmlcore_plugins.metrics.clustering import Clustering
 from dmlcore_plugins.metrics.retrieval import Retrieval

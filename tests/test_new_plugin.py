@@ -15,10 +15,10 @@ from click.testing import CliRunner
 
 from dmlcore import __version__, cli, new_plugin
 from dmlcore.api.components import KINDS
-from dmlcore.discovery import discover
 from dmlcore.errors import DmlcoreError
+from dmlcore.host.discovery import discover
+from dmlcore.host.registry import Registry
 from dmlcore.new_plugin import NewPlugin, compatible, write_plugin
-from dmlcore.registry import Registry
 from dmlcore.study.load import load_study
 
 ROOT = Path(__file__).parents[1]

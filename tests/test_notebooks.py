@@ -8,8 +8,8 @@ import pytest
 
 from dmlcore.engine.runner import run_study
 from dmlcore.errors import DmlcoreError
+from dmlcore.host.registry import Registry
 from dmlcore.notebooks import NotebookStudy, Page, open_study
-from dmlcore.registry import Registry
 from dmlcore.report.markdown import grid_markdown
 from dmlcore.report.table import study_table, table_grid
 from dmlcore.results.store import Store

@@ -25,8 +25,8 @@ from dmlcore import (
     hookimpl,
     option,
 )
-from dmlcore.discovery import PluginSource
-from dmlcore.registry import Offer, Registry
+from dmlcore.host.discovery import PluginSource
+from dmlcore.host.registry import Offer, Registry
 
 
 class SquareImages:

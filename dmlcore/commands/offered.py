@@ -5,10 +5,10 @@ from __future__ import annotations
 import click
 from attrs import frozen
 
-from dmlcore.blame import own_line, told
-from dmlcore.discovery import FailedPlugin, disabler, load_commands
-from dmlcore.distributions import InstalledPlugin, disabled_by_environment, installed_plugins
 from dmlcore.errors import PluginError
+from dmlcore.host.discovery import FailedPlugin, disabler, load_commands
+from dmlcore.host.distributions import InstalledPlugin, disabled_by_environment, installed_plugins
+from dmlcore.host.faults import own_line, told
 from dmlcore.text import listing
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from dmlcore.registry import Registry
+    from dmlcore.host.registry import Registry
 
 PATH = click.Path(path_type=Path)
 STUDIES = click.argument("studies", nargs=-1, required=True, type=PATH)
@@ -25,8 +25,8 @@ SET = click.option(
 
 def installed(studies: Sequence[Path] = (), overrides: Sequence[str] = ()) -> Registry:
     """Every component that is installed; a plugin that all the studies disable is not even loaded."""
-    from dmlcore.discovery import discover
-    from dmlcore.registry import Registry
+    from dmlcore.host.discovery import discover
+    from dmlcore.host.registry import Registry
     from dmlcore.study.plugins import disabled_by_all
 
     return Registry.of(discover(disabled_by_all(studies, overrides)))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from dmlcore.engine.planning import Item, Measurement, StudyPlan
-    from dmlcore.registry import Registry
+    from dmlcore.host.registry import Registry
     from dmlcore.results.store import Store
     from dmlcore.study.schema import StudyFile
 

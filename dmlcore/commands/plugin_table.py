@@ -12,10 +12,10 @@ import click
 
 from dmlcore import API_VERSION, __version__
 from dmlcore.api.components import KINDS
-from dmlcore.describe import summary
-from dmlcore.discovery import FailedPlugin, LoadedPlugin, PluginSet
-from dmlcore.distributions import PluginSource
-from dmlcore.registry import Offer, Registry
+from dmlcore.host.describe import summary
+from dmlcore.host.discovery import FailedPlugin, LoadedPlugin, PluginSet
+from dmlcore.host.distributions import PluginSource
+from dmlcore.host.registry import Offer, Registry
 from dmlcore.text import counted
 
 AMBIGUOUS = "ambiguous"

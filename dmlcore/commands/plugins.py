@@ -13,7 +13,7 @@ from dmlcore.commands.options import installed
 def list_plugins(verbose: bool, for_tools: bool) -> None:
     """List every installed component, and the plugins that they come from with their state."""
     from dmlcore.commands.plugin_table import as_json, show
-    from dmlcore.discovery import discover
+    from dmlcore.host.discovery import discover
 
     plugins = discover()
     if for_tools:

@@ -12,7 +12,7 @@ from dmlcore.commands.options import RUNS, SET, STUDIES, installed
 from dmlcore.commands.report import show_report
 
 if TYPE_CHECKING:
-    from dmlcore.registry import Registry
+    from dmlcore.host.registry import Registry
     from dmlcore.results.store import Store
     from dmlcore.study.schema import StudyFile
 

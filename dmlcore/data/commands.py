@@ -123,9 +123,9 @@ def _meter() -> Meter:
 def _dataset(name: str, root: Path | None, settings: Sequence[str]) -> DatasetConfig:
     """The data set with its options. Raises StudyError, with every problem."""
     from dmlcore.api.components import USE, DatasetConfig
-    from dmlcore.discovery import discover
     from dmlcore.errors import StudyError
-    from dmlcore.registry import Registry
+    from dmlcore.host.discovery import discover
+    from dmlcore.host.registry import Registry
     from dmlcore.study.document import Document, Origin, dotted, parse_override
     from dmlcore.study.structure import Structurer
 

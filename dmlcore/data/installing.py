@@ -14,11 +14,11 @@ from filelock import FileLock, Timeout
 from dmlcore.api.components import DatasetConfig
 from dmlcore.api.sources import Archive, Source
 from dmlcore.api.values import LabelledImages, Split
-from dmlcore.blame import blamed_on, named
 from dmlcore.data.meter import Meter
 from dmlcore.data.space import require_space
 from dmlcore.data.unpacking import ArchiveError, is_packed, unpack
 from dmlcore.errors import DamagedDataError, DataError, PluginError
+from dmlcore.host.faults import blamed_on, named
 from dmlcore.text import counted
 
 SPLITS: tuple[Split, ...] = ("train", "test")

@@ -9,9 +9,9 @@ import numpy as np
 
 from dmlcore.api.components import LossConfig, SamplerConfig
 from dmlcore.api.values import Embeddings, SamplerContext
-from dmlcore.blame import blamed_on, named
 from dmlcore.engine.seeding import generator
 from dmlcore.errors import PluginError, StudyError, TrainingError
+from dmlcore.host.faults import blamed_on, named
 from dmlcore.study.schema import Run
 
 Batches = list[list[int]]

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dmlcore.api.values import Embeddings, LabelledImages
-from dmlcore.blame import blamed_on
 from dmlcore.engine.loading import embedding_loader, eval_transform, resolve_device, to_batch
 from dmlcore.engine.model import EmbeddingModel
+from dmlcore.host.faults import blamed_on
 from dmlcore.study.schema import Study, Transforms
 
 OnBatch = Callable[[int, int], None]

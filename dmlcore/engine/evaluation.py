@@ -15,8 +15,8 @@ import numpy.typing as npt
 from dmlcore.api.components import EvaluatorConfig, MetricWarning
 from dmlcore.api.progress import watched_by
 from dmlcore.api.values import Embeddings
-from dmlcore.blame import blamed_on, named
 from dmlcore.errors import DataError, MeasurementError, PluginError, TrainingError
+from dmlcore.host.faults import blamed_on, named
 from dmlcore.neighbors import VectorError
 from dmlcore.study.schema import Study
 

@@ -10,9 +10,9 @@ from torch.nn import functional
 
 from dmlcore.api.components import Component
 from dmlcore.api.values import BackboneContext, InputSpec, LossContext
-from dmlcore.blame import blamed_on, named
 from dmlcore.engine.seeding import derive_seed, seed_torch
 from dmlcore.errors import PluginError
+from dmlcore.host.faults import blamed_on, named
 from dmlcore.study.schema import EmbeddingHead, Run, Study
 
 

@@ -12,8 +12,8 @@ from dmlcore.api.components import ObserverConfig
 from dmlcore.api.hookspecs import GROUP, RunSpecs
 from dmlcore.api.result import Result
 from dmlcore.api.values import EpochSummary, Evaluation, Progress, RunInfo
-from dmlcore.blame import named
 from dmlcore.errors import DmlcoreError
+from dmlcore.host.faults import named
 
 _log = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from dmlcore.api.components import LossConfig
-from dmlcore.blame import named
 from dmlcore.errors import DmlcoreError, PluginError
+from dmlcore.host.faults import named
 
 RECORDED_STEPS = 16
 """Most steps of an epoch that are recorded."""

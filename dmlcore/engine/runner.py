@@ -10,7 +10,6 @@ from attrs import evolve, frozen
 from dmlcore.api.components import ObserverConfig
 from dmlcore.api.result import Result
 from dmlcore.api.values import RunInfo
-from dmlcore.blame import traceback_of
 from dmlcore.engine import checkpoint
 from dmlcore.engine.loading import resolve_transforms
 from dmlcore.engine.model import build_loss, build_model
@@ -20,6 +19,7 @@ from dmlcore.engine.session import Session
 from dmlcore.engine.splits import load_data
 from dmlcore.engine.trainer import Trainer
 from dmlcore.errors import PluginError, TrainingError
+from dmlcore.host.faults import traceback_of
 from dmlcore.results.store import RunFolder, Store
 from dmlcore.study.schema import Run
 

@@ -11,9 +11,9 @@ from attrs import frozen
 
 from dmlcore.api.components import DatasetConfig
 from dmlcore.api.values import LabelledImages, Split
-from dmlcore.blame import blamed_on, named
 from dmlcore.engine.seeding import generator
 from dmlcore.errors import DataError, StudyError
+from dmlcore.host.faults import blamed_on, named
 from dmlcore.study.schema import Run
 
 if TYPE_CHECKING:

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dmlcore.api.components import LossConfig
-from dmlcore.blame import blamed_on, named
 from dmlcore.engine.averaging import WeightAverage
 from dmlcore.engine.chunking import ChunkedBatch
 from dmlcore.engine.embedding import autocast
@@ -23,6 +22,7 @@ from dmlcore.engine.optimization import build_optimizer, build_schedule, clip_gr
 from dmlcore.engine.recording import Recorder
 from dmlcore.engine.seeding import seed_torch
 from dmlcore.errors import PluginError, TrainingError
+from dmlcore.host.faults import blamed_on, named
 from dmlcore.study.schema import Run
 
 COLLAPSED = 0.9999

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from dmlcore.registry import Registry
+from dmlcore.host.registry import Registry
 from dmlcore.study.load import load_study
 from dmlcore.study.schema import StudyFile
 

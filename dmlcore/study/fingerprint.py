@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 
 from dmlcore.api.components import OPTION, Component, option_key
-from dmlcore.registry import Registry
+from dmlcore.host.registry import Registry
 from dmlcore.study.schema import Study, StudyProbe
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
-from dmlcore.describe import shown
+from dmlcore.host.describe import shown
 from dmlcore.study.document import Document, Origin, parse_path
 from dmlcore.study.structure import Problem
 

@@ -20,8 +20,8 @@ import attrs
 from attrs import field, frozen
 
 from dmlcore.api.components import OPTION, USE, Component, OptionFacts, option_key
-from dmlcore.describe import OptionDescription, options
-from dmlcore.registry import Offer, Registry
+from dmlcore.host.describe import OptionDescription, options
+from dmlcore.host.registry import Offer, Registry
 from dmlcore.study.best import BEST, Best
 from dmlcore.study.document import EXTENDS
 from dmlcore.study.grid import GRID, NOT_VARIED

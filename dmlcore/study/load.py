@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 from attrs import evolve, frozen
 
 from dmlcore.api.components import BackboneConfig
-from dmlcore.blame import blamed_on
 from dmlcore.errors import StudyError
-from dmlcore.registry import Registry
+from dmlcore.host.faults import blamed_on
+from dmlcore.host.registry import Registry
 from dmlcore.results.store import Store
 from dmlcore.study.best import BEST, Best, with_best_values
 from dmlcore.study.document import Document, Origin, dotted, read_document

@@ -8,9 +8,9 @@ from itertools import pairwise
 from attrs import frozen
 
 from dmlcore.api.components import KINDS, USE
-from dmlcore.describe import OptionDescription, option_lines, options, summary, text
 from dmlcore.errors import UnknownComponentError
-from dmlcore.registry import Offer, Registry
+from dmlcore.host.describe import OptionDescription, option_lines, options, summary, text
+from dmlcore.host.registry import Offer, Registry
 from dmlcore.study.schema import Study
 from dmlcore.study.tables import TABLES
 from dmlcore.text import did_you_mean, listing, with_article

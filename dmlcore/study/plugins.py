@@ -14,8 +14,8 @@ from packaging.utils import InvalidName, canonicalize_name
 
 from dmlcore import __version__
 from dmlcore.api.components import option
-from dmlcore.describe import shown
-from dmlcore.distributions import PluginSource
+from dmlcore.host.describe import shown
+from dmlcore.host.distributions import PluginSource
 from dmlcore.study.document import Document, read_document
 from dmlcore.study.structure import Problem
 

@@ -20,10 +20,10 @@ import attrs
 from attrs import field, frozen
 
 from dmlcore.api.components import OPTION, USE, Component, OptionFacts, option_key
-from dmlcore.blame import own_line
-from dmlcore.describe import shown, type_text
 from dmlcore.errors import UnknownComponentError
-from dmlcore.registry import Registry
+from dmlcore.host.describe import shown, type_text
+from dmlcore.host.faults import own_line
+from dmlcore.host.registry import Registry
 from dmlcore.text import did_you_mean, known_names, listing, with_article
 
 ValuePath = tuple[str | int, ...]

@@ -12,10 +12,10 @@ import attrs
 import tomli
 
 from dmlcore.api.components import KINDS, Component
-from dmlcore.discovery import check_component
-from dmlcore.distributions import PluginSource
 from dmlcore.errors import PluginError
-from dmlcore.registry import Offer, Registry
+from dmlcore.host.discovery import check_component
+from dmlcore.host.distributions import PluginSource
+from dmlcore.host.registry import Offer, Registry
 from dmlcore.study.document import dotted
 from dmlcore.study.structure import Structurer, plain
 from dmlcore.testing.checking import ContractError

@@ -10,7 +10,7 @@ from attrs import frozen
 
 from dmlcore.api.components import KINDS, Component
 from dmlcore.errors import StudyError, UnknownComponentError
-from dmlcore.registry import Offer, Registry
+from dmlcore.host.registry import Offer, Registry
 from dmlcore.study.document import Document, Origin, dotted, parse_override
 from dmlcore.study.structure import Structurer
 from dmlcore.testing.checking import Outcome, RefusedError

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from dmlcore import cli
-from dmlcore.distributions import DISABLED
+from dmlcore.host.distributions import DISABLED
 
 PLUGIN = '''
 import click

@@ -13,7 +13,7 @@ from dmlcore import cli
 from dmlcore.engine import planning, session
 from dmlcore.engine.pace import Pace
 from dmlcore.engine.planning import Item, Planner
-from dmlcore.registry import Registry
+from dmlcore.host.registry import Registry
 from dmlcore.results.store import Store
 from toys import STUDY
 

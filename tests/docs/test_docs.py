@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from dmlcore.discovery import discover
-from dmlcore.registry import Registry
+from dmlcore.host.discovery import discover
+from dmlcore.host.registry import Registry
 from dmlcore.study.load import load_study
 from plugins.datasets.archives import make_cars, make_cub, make_sop
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from attrs import frozen
 
-from dmlcore.discovery import discover
 from dmlcore.engine.runner import run_study
 from dmlcore.handin.submission import look_over
-from dmlcore.registry import Registry
+from dmlcore.host.discovery import discover
+from dmlcore.host.registry import Registry
 from dmlcore.results.store import Store
 from dmlcore.study.load import load_study
 

@@ -11,7 +11,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 
 from dmlcore.handin.notebook import build_notebook
 from dmlcore.handin.sources import read_sources
-from dmlcore.registry import Registry
+from dmlcore.host.registry import Registry
 from dmlcore.study.load import load_study
 
 ROOT = Path(__file__).parents[2]

@@ -15,7 +15,7 @@ import pytest
 from dmlcore.errors import DmlcoreError, StudyError
 from dmlcore.handin.printing import print_notebook
 from dmlcore.handin.submission import look_over
-from dmlcore.registry import Registry
+from dmlcore.host.registry import Registry
 from dmlcore.report.markdown import grid_markdown
 from dmlcore.report.table import study_table, table_grid
 from dmlcore.results.store import Store

@@ -8,7 +8,7 @@ import pytest
 
 from dmlcore.handin.sources import read_sources
 from dmlcore.handin.workbench import workbench
-from dmlcore.registry import Registry
+from dmlcore.host.registry import Registry
 from dmlcore.study.load import load_study
 from toys import STUDY
 

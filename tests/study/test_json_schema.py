@@ -20,8 +20,8 @@ from jsonschema import Draft202012Validator
 
 from dmlcore import LossConfig, MinerConfig, cli, option
 from dmlcore.api.components import Component
-from dmlcore.discovery import PluginSource, discover
-from dmlcore.registry import Offer, Registry
+from dmlcore.host.discovery import PluginSource, discover
+from dmlcore.host.registry import Offer, Registry
 from dmlcore.study.json_schema import study_schema
 from dmlcore.study.schema import Study
 from dmlcore.study.structure import Structurer

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dmlcore import StudyError
-from dmlcore.registry import Registry
+from dmlcore.host.registry import Registry
 from dmlcore.study.load import load_study, smoke_study
 from toys import STUDY
 

@@ -6,8 +6,8 @@ import pytest
 from attrs import frozen
 
 from dmlcore import LossConfig, MinerConfig, UnknownComponentError, option
-from dmlcore.describe import markdown, text
-from dmlcore.registry import Offer, Registry
+from dmlcore.host.describe import markdown, text
+from dmlcore.host.registry import Offer, Registry
 from dmlcore.study.paths import explain
 from dmlcore.study.schema import Study
 from toys import REGISTRY, SOURCE

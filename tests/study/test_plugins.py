@@ -14,9 +14,9 @@ from click.testing import CliRunner
 from dmlcore import StudyError, __version__, cli
 from dmlcore.api.result import Result
 from dmlcore.commands.options import installed
-from dmlcore.discovery import discover
 from dmlcore.engine.runner import run_study
-from dmlcore.registry import Registry
+from dmlcore.host.discovery import discover
+from dmlcore.host.registry import Registry
 from dmlcore.results.store import Store
 from dmlcore.study.load import load_study
 from plugins_made import NOT_TO_BE_LOADED, PICKY, TOYS, WEDGE

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dmlcore import LossConfig, StudyError
-from dmlcore.describe import type_text
-from dmlcore.registry import Registry
+from dmlcore.host.describe import type_text
+from dmlcore.host.registry import Registry
 from dmlcore.study.structure import INVALID, Structurer, plain
 from toys import REGISTRY, Pair
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import pytest
 
 from dmlcore.api.components import Component
-from dmlcore.discovery import discover
-from dmlcore.registry import Registry
+from dmlcore.host.discovery import discover
+from dmlcore.host.registry import Registry
 from dmlcore.testing import contract
 from dmlcore_plugins.backbones.resnet50 import ResNet50
 from dmlcore_plugins.backbones.timm import Timm

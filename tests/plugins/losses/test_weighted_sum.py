@@ -9,8 +9,8 @@ import torch
 from matplotlib.mathtext import MathTextParser
 
 from dmlcore import LossContext, StudyError
-from dmlcore.discovery import discover
-from dmlcore.registry import Registry
+from dmlcore.host.discovery import discover
+from dmlcore.host.registry import Registry
 from dmlcore.study.load import load_study
 from dmlcore_plugins.losses.catalogue.softmax_losses import ArcFace
 from dmlcore_plugins.losses.contrastive import Contrastive

@@ -19,8 +19,8 @@ from pytorch_metric_learning import regularizers as pml_regularizers
 from dmlcore import StudyError
 from dmlcore.api.components import Component
 from dmlcore.cli import main
-from dmlcore.discovery import check_component, discover
-from dmlcore.registry import Registry
+from dmlcore.host.discovery import check_component, discover
+from dmlcore.host.registry import Registry
 from dmlcore.study.load import load_study
 from dmlcore_plugins.losses.catalogue import distances, miners, reducers, regularizers
 

@@ -13,10 +13,10 @@ import torch
 
 from dmlcore import LossContext, MinerConfig
 from dmlcore.api.result import Result
-from dmlcore.discovery import PluginSource
 from dmlcore.engine import session
 from dmlcore.engine.runner import run_study
-from dmlcore.registry import Offer, Registry
+from dmlcore.host.discovery import PluginSource
+from dmlcore.host.registry import Offer, Registry
 from dmlcore.results.store import Store
 from dmlcore.study.load import load_study
 from dmlcore.study.schema import Run

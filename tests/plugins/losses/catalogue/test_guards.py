@@ -9,8 +9,8 @@ import attrs
 import pytest
 
 from dmlcore import StudyError
-from dmlcore.discovery import discover
-from dmlcore.registry import Registry
+from dmlcore.host.discovery import discover
+from dmlcore.host.registry import Registry
 from dmlcore.study.load import load_study
 from dmlcore_plugins.losses.catalogue.losses import LOSSES, REFUSED
 from dmlcore_plugins.losses.catalogue.ranking_losses import RankedList

@@ -12,12 +12,12 @@ import torch
 from safetensors.numpy import load_file
 
 from dmlcore.api.result import Result
-from dmlcore.discovery import discover
 from dmlcore.engine import session
 from dmlcore.engine.checkpoint import CHECKPOINT
 from dmlcore.engine.model import build_loss, build_model
 from dmlcore.engine.runner import Failure, run_study
-from dmlcore.registry import Offer, Registry
+from dmlcore.host.discovery import discover
+from dmlcore.host.registry import Offer, Registry
 from dmlcore.results.store import MODEL, Store
 from dmlcore.study.load import load_study
 from dmlcore.study.schema import Run

@@ -20,9 +20,9 @@ from attrs import frozen
 
 from dmlcore.api.components import KINDS, OPTION, SCALARS, USE, Component
 from dmlcore.api.hookspecs import COMMANDS_HOOK, GROUP, REGISTRATION_HOOKS, RegistrationSpecs
-from dmlcore.blame import own_line
-from dmlcore.distributions import InstalledPlugin, PluginSource, disabled_by_environment, installed_plugins
 from dmlcore.errors import PluginError, StudyError
+from dmlcore.host.distributions import InstalledPlugin, PluginSource, disabled_by_environment, installed_plugins
+from dmlcore.host.faults import own_line
 from dmlcore.text import did_you_mean, listing, with_article
 
 if TYPE_CHECKING:

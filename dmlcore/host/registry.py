@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from attrs import frozen
 
 from dmlcore.api.components import Component
-from dmlcore.discovery import DisabledPlugin, FailedPlugin, PluginSet, disabler
-from dmlcore.distributions import PluginSource
 from dmlcore.errors import UnknownComponentError
+from dmlcore.host.discovery import DisabledPlugin, FailedPlugin, PluginSet, disabler
+from dmlcore.host.distributions import PluginSource
 from dmlcore.text import did_you_mean, known_names, listing, with_article
 
 

@@ -12,8 +12,8 @@ from types import TracebackType
 import attrs
 
 from dmlcore.api.components import Component
-from dmlcore.distributions import plugin_of
 from dmlcore.errors import DmlcoreError, PluginError
+from dmlcore.host.distributions import plugin_of
 from dmlcore.text import listing
 
 

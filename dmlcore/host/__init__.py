@@ -1,0 +1,1 @@
+"""Finding installed plugins, and surviving the broken ones."""
