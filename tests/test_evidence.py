@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dmlcore import DmlcoreError, Embeddings
-from dmlcore.geometry import evidence_of
+from dmlcore.engine.geometry import evidence_of
 from dmlcore.results.evidence import load_evidence, save_evidence
 
 

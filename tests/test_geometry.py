@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dmlcore import Embeddings, TrainingError, geometry
-from dmlcore.geometry import evidence_of
+from dmlcore import Embeddings, TrainingError
+from dmlcore.engine import geometry
+from dmlcore.engine.geometry import evidence_of
 
 FIGURES = [
     "effective_rank",
@@ -221,5 +222,5 @@ def test_the_examples_of_the_docstrings() -> None:
 
 
 def test_it_loads_no_torch() -> None:
-    code = "import sys, dmlcore.geometry; assert 'torch' not in sys.modules"
+    code = "import sys, dmlcore.engine.geometry; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

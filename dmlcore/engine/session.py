@@ -20,13 +20,13 @@ from dmlcore.engine.checkpoint import TrainingState
 from dmlcore.engine.embedding import SplitEmbedder
 from dmlcore.engine.environment import environment
 from dmlcore.engine.evaluation import headline, is_measured, measure, of_a_network, per_query
+from dmlcore.engine.geometry import evidence_of
 from dmlcore.engine.loading import TrainLoader, train_transform
 from dmlcore.engine.memory import forget_peak, peak_memory
 from dmlcore.engine.observing import Observers
 from dmlcore.engine.splits import Data
 from dmlcore.engine.trainer import Trainer
 from dmlcore.errors import DataError, StudyError
-from dmlcore.geometry import evidence_of
 from dmlcore.results.evidence import Evidence, save_evidence
 from dmlcore.results.store import EMBEDDINGS, EVIDENCE, MODEL, UNTRAINED_EVIDENCE, save_tensors
 from dmlcore.study.schema import Run, Transforms

@@ -19,12 +19,12 @@ from dmlcore.api.hookspecs import RunSpecs, hookspec
 from dmlcore.api.result import LossFacts, Result
 from dmlcore.engine import batching, session
 from dmlcore.engine.embedding import SplitEmbedder
+from dmlcore.engine.geometry import effective_rank, evidence_of
 from dmlcore.engine.loading import resolve_transforms
 from dmlcore.engine.model import build_model
 from dmlcore.engine.runner import Failure, run_study
 from dmlcore.engine.splits import load_data
 from dmlcore.engine.trainer import Trainer
-from dmlcore.geometry import effective_rank, evidence_of
 from dmlcore.results.evidence import load_evidence
 from dmlcore.results.store import EMBEDDINGS, EVIDENCE, MODEL, UNTRAINED_EVIDENCE, Store
 from dmlcore.study.schema import Run

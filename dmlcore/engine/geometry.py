@@ -1,6 +1,6 @@
 """How embeddings lie in their space: the figures that explain why they retrieve well or badly.
 
-    from dmlcore.geometry import evidence_of
+    from dmlcore.engine.geometry import evidence_of
 
     evidence, figures = evidence_of(embeddings, queries)
     figures["effective_rank"], figures["similarity_overlap"]
