@@ -76,7 +76,7 @@ def _run(file: StudyFile, store: Store, names: Sequence[str], registry: Registry
     from rich.console import Console
 
     from dmlcore.data.meter import Meter
-    from dmlcore.engine.probing import probe_study
+    from dmlcore.engine.probe.probing import probe_study
     from dmlcore.engine.runner import Failure, run_study
 
     if file.probe is not None:

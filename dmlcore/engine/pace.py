@@ -17,10 +17,10 @@ from dmlcore.engine.evaluation import measure
 from dmlcore.engine.loading import TrainLoader, resolve_transforms, train_transform
 from dmlcore.engine.memory import forget_peak, peak_memory
 from dmlcore.engine.model import EmbeddingModel, build_loss, build_model
+from dmlcore.engine.probe.trial import as_first_steps
 from dmlcore.engine.seeding import generator
 from dmlcore.engine.splits import Data, Subset
 from dmlcore.engine.trainer import Trainer
-from dmlcore.engine.trial import as_first_steps
 from dmlcore.errors import TrainingError
 from dmlcore.study.schema import Run, Transforms
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dmlcore.engine.batching import epoch_batches
-from dmlcore.engine.reasoning import SAMPLES_PER_CLASS, reason, smallest_batch, with_fewer_a_class
+from dmlcore.engine.probe.reasoning import SAMPLES_PER_CLASS, reason, smallest_batch, with_fewer_a_class
 from dmlcore.engine.splits import Data, load_data, what_sets_the_images
 from dmlcore.errors import StudyError, TrainingError
 from dmlcore.results.store import Store

@@ -16,10 +16,10 @@ from torch import Tensor, nn
 
 from dmlcore import Embeddings, StudyError
 from dmlcore.data.meter import Meter
-from dmlcore.engine import probing
-from dmlcore.engine.probing import PARTIAL, largest, planned_sizes, probe_study, stored_probe, tried_sizes
-from dmlcore.engine.reasoning import SmallestBatch
-from dmlcore.engine.trial import Bench, gain_interval
+from dmlcore.engine.probe import probing
+from dmlcore.engine.probe.probing import PARTIAL, largest, planned_sizes, probe_study, stored_probe, tried_sizes
+from dmlcore.engine.probe.reasoning import SmallestBatch
+from dmlcore.engine.probe.trial import Bench, gain_interval
 from dmlcore.results.store import PROBE, Store
 from dmlcore.results.trials import Probe, Trial
 from dmlcore.study.schema import StudyProbe

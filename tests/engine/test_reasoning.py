@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dmlcore.engine.reasoning import batch_figures, reason, refusal, samples_per_class, smallest_batch
-from dmlcore.engine.reasoning import with_fewer_a_class as fewer_a_class
+from dmlcore.engine.probe.reasoning import batch_figures, reason, refusal, samples_per_class, smallest_batch
+from dmlcore.engine.probe.reasoning import with_fewer_a_class as fewer_a_class
 from dmlcore.study.schema import Run
 from toys import Balanced
 

@@ -10,9 +10,16 @@ from attrs import define, evolve, field
 from filelock import FileLock
 
 from dmlcore.engine.environment import environment
-from dmlcore.engine.reasoning import Reasoning, reason, refusal, smallest_batch
-from dmlcore.engine.trial import Bench, Meter, as_first_steps
-from dmlcore.engine.verdict import compared, conclusions, in_short, smallest_that_learns, smallest_that_runs, trial_of
+from dmlcore.engine.probe.reasoning import Reasoning, reason, refusal, smallest_batch
+from dmlcore.engine.probe.trial import Bench, Meter, as_first_steps
+from dmlcore.engine.probe.verdict import (
+    compared,
+    conclusions,
+    in_short,
+    smallest_that_learns,
+    smallest_that_runs,
+    trial_of,
+)
 from dmlcore.results.store import PROBE, Store, write_atomically
 from dmlcore.results.trials import Probe, Trial, from_json, to_json
 from dmlcore.study.fingerprint import probe_fingerprint

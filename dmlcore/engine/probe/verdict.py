@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from attrs import evolve
 
-from dmlcore.engine.reasoning import Reasoning, samples_per_class
+from dmlcore.engine.probe.reasoning import Reasoning, samples_per_class
+from dmlcore.engine.probe.trial import Observation
 from dmlcore.engine.trainer import COLLAPSED
-from dmlcore.engine.trial import Observation
 from dmlcore.results.trials import Regime, Trial
 from dmlcore.study.schema import Run, StudyProbe
 from dmlcore.text import counted, listing

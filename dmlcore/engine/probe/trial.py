@@ -22,7 +22,7 @@ from dmlcore.engine.evaluation import measure, per_query
 from dmlcore.engine.loading import TrainLoader, resolve_transforms, train_transform
 from dmlcore.engine.memory import forget_peak, peak_memory
 from dmlcore.engine.model import EmbeddingModel, build_loss, build_model
-from dmlcore.engine.reasoning import with_batch_size
+from dmlcore.engine.probe.reasoning import with_batch_size
 from dmlcore.engine.seeding import generator, use_deterministic_algorithms
 from dmlcore.engine.splits import Data, load_data
 from dmlcore.engine.trainer import Trainer, mean_cosine

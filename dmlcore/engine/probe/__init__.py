@@ -1,0 +1,1 @@
+"""Trying batch sizes: the `[probe]` table of a study."""
