@@ -99,7 +99,7 @@ class NotebookStudy:
     @property
     def finished(self) -> bool:
         """Whether every run has its result, those of the studies that `[best]` needs too."""
-        from dmlcore.stored import missing
+        from dmlcore.engine.plan.stored import missing
 
         try:
             return not missing(*self._stored())
@@ -108,7 +108,7 @@ class NotebookStudy:
 
     def fetch(self) -> None:
         """Downloads the data set, unless its images are here or every run is finished."""
-        from dmlcore.stored import images_at_hand
+        from dmlcore.engine.plan.stored import images_at_hand
 
         dataset = self.load().study.dataset
         if images_at_hand(self.load()) is not None:
@@ -121,7 +121,7 @@ class NotebookStudy:
 
     def check(self) -> None:
         """Looks the study and its data over, as `dmlcore check` does."""
-        from dmlcore.stored import images_at_hand
+        from dmlcore.engine.plan.stored import images_at_hand
 
         if self.finished and images_at_hand(self.load()) is None:
             print("Every run is finished, and the images are not here: there is nothing to look over.")
@@ -157,8 +157,8 @@ class NotebookStudy:
 
     def _stored(self) -> tuple[StudyFile, StudyMaterial]:
         """The study with the best values that others found, and what is stored of it."""
+        from dmlcore.engine.plan.stored import study_material
         from dmlcore.results.store import Store
-        from dmlcore.stored import study_material
         from dmlcore.study.load import load_study
 
         store = Store(self.runs)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from dmlcore.engine.plan.stored import study_material
 from dmlcore.engine.runner import run_study
 from dmlcore.errors import DmlcoreError
 from dmlcore.host.registry import Registry
@@ -13,7 +14,6 @@ from dmlcore.notebooks import NotebookStudy, Page, open_study
 from dmlcore.report.markdown import grid_markdown
 from dmlcore.report.table import study_table, table_grid
 from dmlcore.results.store import Store
-from dmlcore.stored import study_material
 from dmlcore.study.load import load_study
 from toys import STUDY
 

@@ -16,7 +16,7 @@ from dmlcore.text import byte_size, counted, duration, point_label
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from dmlcore.engine.planning import Item, Measurement, StudyPlan
+    from dmlcore.engine.plan.planning import Item, Measurement, StudyPlan
     from dmlcore.host.registry import Registry
     from dmlcore.results.store import Store
     from dmlcore.study.schema import StudyFile
@@ -35,7 +35,7 @@ def plan(studies: Sequence[Path], overrides: Sequence[str], root: Path) -> None:
     """
     from rich.console import Console
 
-    from dmlcore.engine.planning import Planner
+    from dmlcore.engine.plan.planning import Planner
     from dmlcore.results.store import Store
 
     registry, store = installed(studies, overrides), Store(root)

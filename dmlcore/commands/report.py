@@ -38,9 +38,9 @@ OWN_FILES = ("report.html", "report.md", "results.csv", "tables.tex")
 @RUNS
 def report(studies: Sequence[Path], outputs: Sequence[Path], overrides: Sequence[str], root: Path) -> None:
     """Show the tables of studies and write their reports, from stored results alone."""
+    from dmlcore.engine.plan.stored import study_material
     from dmlcore.report.writing import check_format, write_report
     from dmlcore.results.store import Store
-    from dmlcore.stored import study_material
     from dmlcore.study.load import load_study
 
     for path in outputs:
@@ -61,8 +61,8 @@ def report(studies: Sequence[Path], outputs: Sequence[Path], overrides: Sequence
 
 def show_report(file: StudyFile, store: Store, names: Sequence[str] = ("report.html", "report.md")) -> None:
     """Shows the study's table and writes its report into the folder of its runs, from what is stored."""
+    from dmlcore.engine.plan.stored import study_material
     from dmlcore.report.writing import write_report
-    from dmlcore.stored import study_material
 
     material = study_material(file, store)
     paths = [store.study(file.study.name) / name for name in names]

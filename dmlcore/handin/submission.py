@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 from attrs import evolve, field, frozen
 
+from dmlcore.engine.plan.stored import missing, study_material
 from dmlcore.errors import DmlcoreError, StudyError
 from dmlcore.handin.execution import Say
 from dmlcore.handin.making import make_notebook
@@ -25,7 +26,6 @@ from dmlcore.host.registry import Registry
 from dmlcore.report.material import StudyMaterial
 from dmlcore.report.writing import write_report
 from dmlcore.results.store import Store
-from dmlcore.stored import missing, study_material
 from dmlcore.study.load import load_study
 from dmlcore.study.schema import StudyFile
 from dmlcore.text import byte_size, counted, listing

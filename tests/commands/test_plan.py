@@ -10,9 +10,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from dmlcore import cli
-from dmlcore.engine import planning, session
-from dmlcore.engine.pace import Pace
-from dmlcore.engine.planning import Item, Planner
+from dmlcore.engine import session
+from dmlcore.engine.plan import planning
+from dmlcore.engine.plan.pace import Pace
+from dmlcore.engine.plan.planning import Item, Planner
 from dmlcore.host.registry import Registry
 from dmlcore.results.store import Store
 from toys import STUDY

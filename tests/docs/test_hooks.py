@@ -14,12 +14,12 @@ from click.testing import CliRunner
 from dmlcore import cli
 from dmlcore.api.hookspecs import COMMANDS_HOOK, REGISTRATION_HOOKS, RegistrationSpecs, RunSpecs
 from dmlcore.api.result import Result
+from dmlcore.engine.plan.stored import study_material
 from dmlcore.engine.runner import Failure, run_study
 from dmlcore.host.discovery import discover
 from dmlcore.host.registry import Registry
 from dmlcore.report.writing import write_report
 from dmlcore.results.store import Store
-from dmlcore.stored import study_material
 from dmlcore.study.load import load_study
 from toys import REGISTRY, STUDY
 

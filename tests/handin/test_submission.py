@@ -12,6 +12,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from dmlcore.engine.plan.stored import study_material
 from dmlcore.errors import DmlcoreError, StudyError
 from dmlcore.handin.printing import print_notebook
 from dmlcore.handin.submission import look_over
@@ -19,7 +20,6 @@ from dmlcore.host.registry import Registry
 from dmlcore.report.markdown import grid_markdown
 from dmlcore.report.table import study_table, table_grid
 from dmlcore.results.store import Store
-from dmlcore.stored import study_material
 from dmlcore.study.load import load_study
 from handin.conftest import OVERRIDES, PATH, HandIn
 

@@ -10,7 +10,7 @@ from attrs import define, evolve, field, frozen
 from dmlcore.engine import checkpoint
 from dmlcore.engine.batching import epoch_batches
 from dmlcore.engine.evaluation import is_measured
-from dmlcore.engine.pace import Pace, measure_pace
+from dmlcore.engine.plan.pace import Pace, measure_pace
 from dmlcore.engine.probe.probing import planned_sizes, stored_probe, tried_sizes
 from dmlcore.engine.splits import Data, load_data, what_sets_the_images
 from dmlcore.results.store import RunFolder, Store

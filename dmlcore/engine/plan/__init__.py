@@ -1,0 +1,1 @@
+"""What is left of a study, and how long it will take."""
