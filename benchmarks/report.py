@@ -26,7 +26,7 @@ drawn_material(Path(sys.argv[2]), letters(40, 25))
 REPORT = """
 import sys; sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-from dmlcore.report.material import gather
+from dmlcore.report.content.material import gather
 from dmlcore.report.writing import write_report
 from dmlcore.results.store import Store
 from dmlcore_plugins.datasets.glyphs import Glyphs

@@ -15,7 +15,7 @@ from dmlcore.errors import DmlcoreError, StudyError
 
 if TYPE_CHECKING:
     from dmlcore.host.registry import Registry
-    from dmlcore.report.material import StudyMaterial
+    from dmlcore.report.content.material import StudyMaterial
     from dmlcore.study.schema import StudyFile
 
 RESULTS = ("probe", "results")

@@ -10,7 +10,7 @@ import numpy as np
 
 from dmlcore.api.result import LossFacts, Result
 from dmlcore.api.values import EpochSummary
-from dmlcore.report.material import StudyMaterial
+from dmlcore.report.content.material import StudyMaterial
 from dmlcore.results.evidence import Evidence, save_evidence
 from dmlcore.results.store import EVIDENCE, UNTRAINED_EVIDENCE, Store
 from dmlcore.results.trials import Probe

@@ -14,7 +14,7 @@ from dmlcore.commands.options import PATH, RUNS, SET, STUDIES, installed
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from dmlcore.report.material import StudyMaterial
+    from dmlcore.report.content.material import StudyMaterial
     from dmlcore.results.store import Store
     from dmlcore.study.schema import StudyFile
 
@@ -75,7 +75,7 @@ def _show(material: StudyMaterial) -> None:
     """The table, failures and warnings, on the terminal."""
     from rich.text import Text
 
-    from dmlcore.report.table import study_table
+    from dmlcore.report.content.table import study_table
     from dmlcore.report.terminal import rich_table
 
     console = _console()

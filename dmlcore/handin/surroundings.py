@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dmlcore.handin.libraries import DMLCORE, distributions
-from dmlcore.report.material import StudyMaterial
+from dmlcore.report.content.material import StudyMaterial
 
 
 def write_environment(materials: Sequence[StudyMaterial], folder: Path) -> None:

@@ -7,7 +7,7 @@ import io
 from collections.abc import Mapping
 
 from dmlcore.api.result import Result
-from dmlcore.report.material import StudyMaterial
+from dmlcore.report.content.material import StudyMaterial
 from dmlcore.text import value_text
 
 

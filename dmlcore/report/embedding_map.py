@@ -11,7 +11,7 @@ from attrs import frozen
 
 from dmlcore.api.result import Result
 from dmlcore.report.cache import keep, kept
-from dmlcore.report.material import StudyMaterial
+from dmlcore.report.content.material import StudyMaterial
 from dmlcore.results.store import EMBEDDINGS, load_tensors
 
 MAP = "map.safetensors"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dmlcore.api.blocks import Block, Figure, Formula, Grid, Text
-from dmlcore.report.material import StudyMaterial
+from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.sections import study_sections
 
 _ESCAPES = {

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dmlcore.api.blocks import Block, Figure, Formula, Grid, Section, Text
-from dmlcore.report.curves import curves_section
-from dmlcore.report.material import StudyMaterial
+from dmlcore.report.content.curves import curves_section
+from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.sections import study_sections
 
 

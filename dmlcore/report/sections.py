@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dmlcore.api.blocks import Block, Section, Text
-from dmlcore.report.costs import costs_grid
-from dmlcore.report.epochs import epochs_grid
+from dmlcore.report.content.costs import costs_grid
+from dmlcore.report.content.epochs import epochs_grid
+from dmlcore.report.content.material import StudyMaterial
+from dmlcore.report.content.published import published_grid, published_margins
+from dmlcore.report.content.stamps import row_stamps, stamp_texts
+from dmlcore.report.content.table import full_table, study_table, table_grid
 from dmlcore.report.explanation import explain_runs
 from dmlcore.report.explanation.batch_size import explain_probe
-from dmlcore.report.material import StudyMaterial
-from dmlcore.report.published import published_grid, published_margins
-from dmlcore.report.stamps import row_stamps, stamp_texts
-from dmlcore.report.table import full_table, study_table, table_grid
 
 
 def study_sections(material: StudyMaterial, published: bool = True) -> list[Section]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.box import SIMPLE_HEAD
 from rich.table import Table as RichTable
 
-from dmlcore.report.table import BEST, Table, short_name
+from dmlcore.report.content.table import BEST, Table, short_name
 from dmlcore.text import duration
 
 

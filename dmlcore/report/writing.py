@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dmlcore.errors import DmlcoreError
 from dmlcore.report import csv, latex, markdown
-from dmlcore.report.material import StudyMaterial
+from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.page import StudyPage, study_page
 from dmlcore.results.store import write_atomically
 from dmlcore.text import did_you_mean, listing

@@ -10,7 +10,7 @@ import numpy as np
 
 from dmlcore.api.result import LossFacts, Result
 from dmlcore.api.values import EpochSummary, LabelledImages
-from dmlcore.report.material import StudyMaterial, gather
+from dmlcore.report.content.material import StudyMaterial, gather
 from dmlcore.results.evidence import Evidence, save_evidence
 from dmlcore.results.store import EMBEDDINGS, EVIDENCE, UNTRAINED_EVIDENCE, RunFolder, Store, save_tensors
 from dmlcore.results.trials import Probe, Trial

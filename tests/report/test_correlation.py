@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dmlcore.report.correlation import RankCorrelation, rank_correlation
+from dmlcore.report.content.correlation import RankCorrelation, rank_correlation
 
 
 @pytest.mark.parametrize("count", [5, 8, 12])

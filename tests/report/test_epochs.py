@@ -7,7 +7,7 @@ from pathlib import Path
 from attrs import evolve
 
 from dmlcore.api.values import EpochSummary
-from dmlcore.report.epochs import epochs_grid
+from dmlcore.report.content.epochs import epochs_grid
 from material_made import RECALL, made_material
 
 

@@ -9,10 +9,10 @@ import matplotlib
 import pytest
 from attrs import evolve
 
+from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.figures.axes import by_doubling, roomy, short_point
 from dmlcore.report.figures.drawing import INK, RAMP, colours, formula
 from dmlcore.report.figures.study import study_figures
-from dmlcore.report.material import StudyMaterial
 from report.material_drawn import FORMULA, drawn_material, drawn_probe, letters
 
 

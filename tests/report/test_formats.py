@@ -10,7 +10,7 @@ from attrs import evolve
 
 from dmlcore.api.blocks import Formula, Grid, Text
 from dmlcore.report import csv, latex, markdown
-from dmlcore.report.material import StudyMaterial
+from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.sections import study_sections
 from dmlcore.results.trials import Trial
 from material_made import RECALL, made_material, made_probe

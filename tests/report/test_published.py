@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dmlcore.report.published import published_grid, published_margins
+from dmlcore.report.content.published import published_grid, published_margins
 from results_made import result
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from attrs import evolve
 
-from dmlcore.report.series import study_series
+from dmlcore.report.content.series import study_series
 from material_made import MAP, NMI, RECALL, RECALL_2, made_material
 
 

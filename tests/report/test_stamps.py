@@ -6,8 +6,8 @@ from pathlib import Path
 
 from attrs import evolve
 
-from dmlcore.report.material import StudyMaterial
-from dmlcore.report.stamps import row_stamps, stamp_texts, value_text_of
+from dmlcore.report.content.material import StudyMaterial
+from dmlcore.report.content.stamps import row_stamps, stamp_texts, value_text_of
 from material_made import made_material
 
 SHARED = (

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dmlcore.report.statistics import (
+from dmlcore.report.content.statistics import (
     LEVEL,
     RESAMPLES,
     Interval,

@@ -18,7 +18,7 @@ from attrs import evolve
 from dmlcore.api.result import LossFacts, Result
 from dmlcore.errors import DmlcoreError
 from dmlcore.report import html, pdf
-from dmlcore.report.material import StudyMaterial
+from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.page import best_run, study_page
 from dmlcore.report.pdf import quoted
 from dmlcore.report.writing import write_report

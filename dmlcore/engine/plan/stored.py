@@ -14,7 +14,7 @@ from dmlcore.api.values import LabelledImages
 from dmlcore.engine.splits import load_data
 from dmlcore.errors import DataError, DmlcoreError, PluginError
 from dmlcore.host.faults import blamed_on, named
-from dmlcore.report.material import StudyMaterial, gather
+from dmlcore.report.content.material import StudyMaterial, gather
 from dmlcore.results.store import Store
 from dmlcore.study.fingerprint import probe_fingerprint
 from dmlcore.study.schema import Run, StudyFile

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from dmlcore.api.blocks import Block, Formula, Section, Text
-from dmlcore.report.axis import Axis, marginal_axis
+from dmlcore.report.content.axis import Axis, marginal_axis
+from dmlcore.report.content.material import StudyMaterial
+from dmlcore.report.content.statistics import LEVEL, compare
+from dmlcore.report.content.table import headline, short_name
 from dmlcore.report.explanation.batch_size import explain_batch_size, explain_probe
 from dmlcore.report.explanation.comparison import explain_comparison
 from dmlcore.report.explanation.dimension import explain_dimension
@@ -14,9 +17,6 @@ from dmlcore.report.explanation.generic import explain_number
 from dmlcore.report.explanation.margin import explain_margin
 from dmlcore.report.explanation.phrases import difference, level
 from dmlcore.report.explanation.single import explain_single
-from dmlcore.report.material import StudyMaterial
-from dmlcore.report.statistics import LEVEL, compare
-from dmlcore.report.table import headline, short_name
 from dmlcore.text import counted, listing
 
 Explain = Callable[[Effect], Iterator[Block]]

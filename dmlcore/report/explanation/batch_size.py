@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dmlcore.api.blocks import Block, Grid, Text
+from dmlcore.report.content.recorded import TRAINING, ZERO_LOSS, number
+from dmlcore.report.content.table import short_name
 from dmlcore.report.explanation.effect import Effect, against_highest, edge_text, effect_text, steps_grid
 from dmlcore.report.explanation.moved import moved_blocks
 from dmlcore.report.explanation.phrases import course
-from dmlcore.report.recorded import TRAINING, ZERO_LOSS, number
-from dmlcore.report.table import short_name
 from dmlcore.results.trials import Probe, Regime, Trial
 from dmlcore.text import counted, listing
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from dmlcore.api.blocks import Block, Formula, Grid, Text
 from dmlcore.api.result import Result
+from dmlcore.report.content.recorded import Recorded, in_words, number
+from dmlcore.report.content.statistics import LEVEL, compare, holm
 from dmlcore.report.explanation.effect import Effect, against_highest, effect_text
 from dmlcore.report.explanation.phrases import p_cell, signed
-from dmlcore.report.recorded import Recorded, in_words, number
-from dmlcore.report.statistics import LEVEL, compare, holm
 from dmlcore.text import counted
 
 SHOWN = 10

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dmlcore.api.blocks import Block, Formula, Text
-from dmlcore.report.axis import AxisPoint
-from dmlcore.report.correlation import rank_correlation
+from dmlcore.report.content.axis import AxisPoint
+from dmlcore.report.content.correlation import rank_correlation
+from dmlcore.report.content.recorded import GEOMETRY, number
 from dmlcore.report.explanation.effect import Effect, against_highest, edge_text, effect_text, steps_grid
 from dmlcore.report.explanation.moved import moved_blocks
 from dmlcore.report.explanation.phrases import course, difference, having, recorded_values, signed
-from dmlcore.report.recorded import GEOMETRY, number
 
 RANK = f"{GEOMETRY}effective_rank"
 AXES = f"{GEOMETRY}dimensions_for_90_percent"

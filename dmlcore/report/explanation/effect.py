@@ -8,10 +8,10 @@ from itertools import pairwise
 from attrs import frozen
 
 from dmlcore.api.blocks import Block, Grid, Text
-from dmlcore.report.axis import Axis, AxisPoint
+from dmlcore.report.content.axis import Axis, AxisPoint
+from dmlcore.report.content.statistics import LEVEL, Comparison, Sample, compare, holm
+from dmlcore.report.content.table import short_name
 from dmlcore.report.explanation.phrases import difference, level, p_cell, p_value, signed
-from dmlcore.report.statistics import LEVEL, Comparison, Sample, compare, holm
-from dmlcore.report.table import short_name
 from dmlcore.text import counted, listing
 
 

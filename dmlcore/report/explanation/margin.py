@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dmlcore.api.blocks import Block, Text
-from dmlcore.report.axis import AxisPoint
-from dmlcore.report.correlation import rank_correlation
+from dmlcore.report.content.axis import AxisPoint
+from dmlcore.report.content.correlation import rank_correlation
+from dmlcore.report.content.recorded import GEOMETRY, TRAINING, ZERO_LOSS, in_words, number
 from dmlcore.report.explanation.effect import Effect, against_highest, edge_text, effect_text
 from dmlcore.report.explanation.margin_table import margin_table
 from dmlcore.report.explanation.moved import moved_blocks
 from dmlcore.report.explanation.phrases import course, difference, having, recorded_values
-from dmlcore.report.recorded import GEOMETRY, TRAINING, ZERO_LOSS, in_words, number
 
 ACTIVE = tuple(f"{TRAINING}{name}" for name in ("active_triplets", "active_negative_pairs", "active_positive_pairs"))
 OVERLAP = f"{GEOMETRY}similarity_overlap"

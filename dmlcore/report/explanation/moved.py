@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from attrs import frozen
 
 from dmlcore.api.blocks import Block, Grid, Text
-from dmlcore.report.correlation import RankCorrelation, rank_correlation
+from dmlcore.report.content.correlation import RankCorrelation, rank_correlation
+from dmlcore.report.content.recorded import in_words, number
 from dmlcore.report.explanation.effect import Effect
 from dmlcore.report.explanation.phrases import recorded_values
-from dmlcore.report.recorded import in_words, number
 from dmlcore.text import counted
 
 SHOWN = 12

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dmlcore.report.axis import Axis, AxisPoint
-from dmlcore.report.recorded import in_words, number
-from dmlcore.report.statistics import Comparison, Sample, interval
+from dmlcore.report.content.axis import Axis, AxisPoint
+from dmlcore.report.content.recorded import in_words, number
+from dmlcore.report.content.statistics import Comparison, Sample, interval
 
 BEYOND = 2.0
 """So many deviations over seeds a recorded quantity must move to be said to move."""

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from dmlcore.api.blocks import Block, Grid, Text
 from dmlcore.api.result import Result
-from dmlcore.report.correlation import rank_correlation
-from dmlcore.report.measurements import Measured
-from dmlcore.report.recorded import GEOMETRY, in_words, number
-from dmlcore.report.table import short_name
+from dmlcore.report.content.correlation import rank_correlation
+from dmlcore.report.content.measurements import Measured
+from dmlcore.report.content.recorded import GEOMETRY, in_words, number
+from dmlcore.report.content.table import short_name
 from dmlcore.text import counted
 
 

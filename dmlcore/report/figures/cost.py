@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 
 from dmlcore.api.blocks import Figure, Panel
+from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.figures.axes import short_point
 from dmlcore.report.figures.drawing import RAMP, panel
-from dmlcore.report.material import StudyMaterial
 
 
 def cost_figure(material: StudyMaterial) -> Figure | None:

@@ -10,10 +10,10 @@ from matplotlib.ticker import MaxNLocator
 
 from dmlcore.api.blocks import Figure, Key, Panel
 from dmlcore.api.result import Result
+from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.figures.axes import short_point
 from dmlcore.report.figures.drawing import BAD, DASHES, GOOD, QUIET, panel
 from dmlcore.report.figures.over_epochs import point_legend
-from dmlcore.report.material import StudyMaterial
 from dmlcore.results.evidence import Evidence
 
 UNTRAINED = "untrained"

@@ -10,10 +10,10 @@ from matplotlib.ticker import MaxNLocator
 from dmlcore.api.blocks import Figure, Key, Panel
 from dmlcore.api.result import Result
 from dmlcore.api.values import EpochSummary
+from dmlcore.report.content.material import StudyMaterial
+from dmlcore.report.content.table import short_name
 from dmlcore.report.figures.axes import short_point
 from dmlcore.report.figures.drawing import DASHES, RAMP, colours, panel
-from dmlcore.report.material import StudyMaterial
-from dmlcore.report.table import short_name
 
 RECORDED: Mapping[str, str] = {
     "active_positive_pairs": "positive pairs the loss acts on",

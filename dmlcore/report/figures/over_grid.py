@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 
 from dmlcore.api.blocks import Figure, Key, Panel
+from dmlcore.report.content.material import StudyMaterial
+from dmlcore.report.content.series import Point, Series
 from dmlcore.report.figures.axes import grid_axis
 from dmlcore.report.figures.drawing import DASHES, QUIET, RAMP, colours, panel
-from dmlcore.report.material import StudyMaterial
-from dmlcore.report.series import Point, Series
 
 QUANTITIES: Mapping[str, str] = {
     "geometry/effective_rank": "effective rank",

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from matplotlib.axes import Axes
 
 from dmlcore.api.blocks import Figure, Key, Panel
+from dmlcore.report.content.table import short_name
 from dmlcore.report.figures.axes import grid_axis
 from dmlcore.report.figures.drawing import QUIET, RAMP, panel
-from dmlcore.report.table import short_name
 from dmlcore.results.trials import Probe, Regime, Trial
 
 COLOURS: Mapping[Regime, str] = {"undefined": QUIET, "degenerate": RAMP[6], "weak": RAMP[4], "fine": RAMP[3]}

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dmlcore.api.blocks import Figure
+from dmlcore.report.content.material import StudyMaterial
+from dmlcore.report.content.series import study_series
 from dmlcore.report.figures.cost import cost_figure
 from dmlcore.report.figures.distributions import similarity_histograms, spectra
 from dmlcore.report.figures.over_epochs import learning_curves, recorded_curves
 from dmlcore.report.figures.over_grid import metric_curves, quantity_curves
 from dmlcore.report.figures.probe import probe_picture
-from dmlcore.report.material import StudyMaterial
-from dmlcore.report.series import study_series
 
 
 def study_figures(material: StudyMaterial) -> dict[str, list[Figure]]:

@@ -12,8 +12,8 @@ from attrs import evolve
 
 from dmlcore.api.blocks import Formula, Grid, Text
 from dmlcore.api.result import LossFacts
+from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.explanation import explain
-from dmlcore.report.material import StudyMaterial
 from dmlcore.results.trials import Trial
 from material_made import RECALL, made_material, made_probe
 

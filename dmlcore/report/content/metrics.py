@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from dmlcore.report.table import short_name
+from dmlcore.report.content.table import short_name
 
 OPTIMISTIC = "_optimistic"
 """Ends the name of a metric with ties counted for the query."""

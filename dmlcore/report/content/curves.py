@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dmlcore.api.blocks import Grid, Section
 from dmlcore.api.result import Result
-from dmlcore.report.material import StudyMaterial
-from dmlcore.report.table import short_name
+from dmlcore.report.content.material import StudyMaterial
+from dmlcore.report.content.table import short_name
 from dmlcore.text import point_label
 
 

@@ -9,8 +9,8 @@ from attrs import frozen
 
 from dmlcore.api.blocks import Text
 from dmlcore.api.result import Result
-from dmlcore.report.material import StudyMaterial
-from dmlcore.report.measurements import Measured
+from dmlcore.report.content.material import StudyMaterial
+from dmlcore.report.content.measurements import Measured
 from dmlcore.text import listing, value_text
 
 

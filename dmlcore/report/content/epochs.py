@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dmlcore.api.blocks import Grid
 from dmlcore.api.result import Result
 from dmlcore.api.values import EpochSummary
-from dmlcore.report.material import StudyMaterial
-from dmlcore.report.measurements import Measured
-from dmlcore.report.table import Spread, headline, short_name
+from dmlcore.report.content.material import StudyMaterial
+from dmlcore.report.content.measurements import Measured
+from dmlcore.report.content.table import Spread, headline, short_name
 
 NOTE = (
     "The best test epoch is chosen by looking at the test classes, as the numbers of many older papers were: it is"

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from attrs import frozen
 
 from dmlcore.api.result import Result
-from dmlcore.report.material import StudyMaterial
-from dmlcore.report.measurements import Measured
-from dmlcore.report.recorded import Recorded, averaged_recorded, recorded_of
-from dmlcore.report.statistics import Sample, averaged
+from dmlcore.report.content.material import StudyMaterial
+from dmlcore.report.content.measurements import Measured
+from dmlcore.report.content.recorded import Recorded, averaged_recorded, recorded_of
+from dmlcore.report.content.statistics import Sample, averaged
 from dmlcore.text import point_label, value_text
 
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 from attrs import frozen
 
-from dmlcore.report.axis import Axis, AxisPoint, axes_by_other
-from dmlcore.report.material import StudyMaterial
-from dmlcore.report.measurements import Measured
-from dmlcore.report.recorded import in_words
-from dmlcore.report.statistics import interval
-from dmlcore.report.table import full_table, short_name
+from dmlcore.report.content.axis import Axis, AxisPoint, axes_by_other
+from dmlcore.report.content.material import StudyMaterial
+from dmlcore.report.content.measurements import Measured
+from dmlcore.report.content.recorded import in_words
+from dmlcore.report.content.statistics import interval
+from dmlcore.report.content.table import full_table, short_name
 
 
 @frozen

@@ -9,8 +9,8 @@ from attrs import field, frozen
 
 from dmlcore.api.result import Result, StudyResults
 from dmlcore.api.values import LabelledImages
-from dmlcore.report.added import Added, Addition, added_sections
-from dmlcore.report.measurements import Measured, measure
+from dmlcore.report.content.added import Added, Addition, added_sections
+from dmlcore.report.content.measurements import Measured, measure
 from dmlcore.results.evidence import Evidence, load_evidence
 from dmlcore.results.store import EVIDENCE, PROBE, UNTRAINED_EVIDENCE, RunFolder, Store
 from dmlcore.results.trials import Probe, from_json

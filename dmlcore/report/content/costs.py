@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 
 from dmlcore.api.blocks import Grid
-from dmlcore.report.material import StudyMaterial
-from dmlcore.report.measurements import Measured
+from dmlcore.report.content.material import StudyMaterial
+from dmlcore.report.content.measurements import Measured
 from dmlcore.text import byte_size, duration, listing
 
 

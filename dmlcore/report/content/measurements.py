@@ -9,7 +9,7 @@ import numpy.typing as npt
 from attrs import evolve, field, frozen
 
 from dmlcore.api.result import Result
-from dmlcore.report.statistics import Resampling, Sample, pooled_seed_variance
+from dmlcore.report.content.statistics import Resampling, Sample, pooled_seed_variance
 from dmlcore.results.evidence import Evidence
 from dmlcore.text import point_label
 

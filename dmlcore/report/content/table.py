@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from attrs import frozen
 
 from dmlcore.api.blocks import Grid
-from dmlcore.report.material import StudyMaterial
-from dmlcore.report.measurements import Measured
-from dmlcore.report.statistics import LEVEL, RESAMPLES, Interval, Sample, compare, holm, interval
+from dmlcore.report.content.material import StudyMaterial
+from dmlcore.report.content.measurements import Measured
+from dmlcore.report.content.statistics import LEVEL, RESAMPLES, Interval, Sample, compare, holm, interval
 from dmlcore.text import counted, duration, listing
 
 BEST = "*"

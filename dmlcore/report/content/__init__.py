@@ -1,0 +1,1 @@
+"""The numbers and words of a report."""
