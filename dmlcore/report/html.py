@@ -12,11 +12,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from dmlcore.api.blocks import Figure, Formula, Grid, Panel, Text
-from dmlcore.report.embedding_map import EmbeddingMap, class_colours
 from dmlcore.report.figures.drawing import GROUND, INK, MUTED, RULE, formula
-from dmlcore.report.gallery import Retrieval
+from dmlcore.report.figures.embedding_map import EmbeddingMap, class_colours
+from dmlcore.report.figures.gallery import Retrieval
+from dmlcore.report.figures.pictures import Pictures, Sprite, sprite
 from dmlcore.report.page import Item, StudyPage
-from dmlcore.report.pictures import Pictures, Sprite, sprite
 
 ROLES = {INK: "var(--ink)", MUTED: "var(--muted)", RULE: "var(--rule)", GROUND: "var(--ground)"}
 """Colours of figures that follow the page's, light or dark."""

@@ -10,11 +10,11 @@ from dmlcore.api.blocks import Block, Figure, Section, Text
 from dmlcore.api.result import Result
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.content.table import short_name
-from dmlcore.report.embedding_map import EmbeddingMap, embedding_map
 from dmlcore.report.figures.axes import short_point
+from dmlcore.report.figures.embedding_map import EmbeddingMap, embedding_map
+from dmlcore.report.figures.gallery import Retrieval, retrieval
+from dmlcore.report.figures.pictures import Pictures, study_pictures
 from dmlcore.report.figures.study import study_figures
-from dmlcore.report.gallery import Retrieval, retrieval
-from dmlcore.report.pictures import Pictures, study_pictures
 from dmlcore.report.sections import study_sections
 from dmlcore.results.evidence import Evidence
 from dmlcore.text import counted, duration

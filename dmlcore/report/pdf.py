@@ -15,11 +15,11 @@ from PIL import Image
 
 from dmlcore.api.blocks import Figure, Formula, Grid, Key, Text
 from dmlcore.errors import DmlcoreError
-from dmlcore.report.embedding_map import EmbeddingMap, class_colours
 from dmlcore.report.figures.drawing import DASHES, WIDTH, formula, panel
-from dmlcore.report.gallery import ClassRecall, Confusion, Gallery, Query, Retrieval
+from dmlcore.report.figures.embedding_map import EmbeddingMap, class_colours
+from dmlcore.report.figures.gallery import ClassRecall, Confusion, Gallery, Query, Retrieval
+from dmlcore.report.figures.pictures import Pictures
 from dmlcore.report.page import Item, Part, StudyPage
-from dmlcore.report.pictures import Pictures
 
 TEMPLATE = Path(__file__).parent / "templates" / "report.typ"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dmlcore.report import embedding_map
-from dmlcore.report.embedding_map import chosen_rows, class_colours, laid_out
+from dmlcore.report.figures import embedding_map
+from dmlcore.report.figures.embedding_map import chosen_rows, class_colours, laid_out
 from dmlcore.results.store import EMBEDDINGS
 from report.material_drawn import drawn_material, letters
 

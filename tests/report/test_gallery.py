@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from attrs import evolve
 
-from dmlcore.report.gallery import SHOWN, class_recalls, confusions, retrieval, worst_rows
+from dmlcore.report.figures.gallery import SHOWN, class_recalls, confusions, retrieval, worst_rows
 from dmlcore.results.evidence import Evidence
 
 

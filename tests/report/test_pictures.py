@@ -11,7 +11,7 @@ from attrs import field, frozen
 from PIL import Image
 
 from dmlcore.errors import DataError
-from dmlcore.report.pictures import PICTURES, SIDE, Pictures, sprite, study_pictures
+from dmlcore.report.figures.pictures import PICTURES, SIDE, Pictures, sprite, study_pictures
 
 
 @frozen(eq=False)

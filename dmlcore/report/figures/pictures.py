@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 
 from dmlcore.api.values import LabelledImages
 from dmlcore.errors import DataError, PluginError
-from dmlcore.report.cache import keep, kept
+from dmlcore.report.figures.cache import keep, kept
 
 PICTURES = "pictures.safetensors"
 

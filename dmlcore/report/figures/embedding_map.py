@@ -10,8 +10,8 @@ import numpy.typing as npt
 from attrs import frozen
 
 from dmlcore.api.result import Result
-from dmlcore.report.cache import keep, kept
 from dmlcore.report.content.material import StudyMaterial
+from dmlcore.report.figures.cache import keep, kept
 from dmlcore.results.store import EMBEDDINGS, load_tensors
 
 MAP = "map.safetensors"
