@@ -27,7 +27,7 @@ REPORT = """
 import sys; sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from dmlcore.report.content.material import gather
-from dmlcore.report.writing import write_report
+from dmlcore.report.render.writing import write_report
 from dmlcore.results.store import Store
 from dmlcore_plugins.datasets.glyphs import Glyphs
 root = Path(sys.argv[2])

@@ -12,7 +12,7 @@ from dmlcore.errors import DmlcoreError
 from dmlcore.host.registry import Registry
 from dmlcore.notebooks import NotebookStudy, Page, open_study
 from dmlcore.report.content.table import study_table, table_grid
-from dmlcore.report.markdown import grid_markdown
+from dmlcore.report.render.markdown import grid_markdown
 from dmlcore.results.store import Store
 from dmlcore.study.load import load_study
 from toys import STUDY

@@ -39,7 +39,7 @@ OWN_FILES = ("report.html", "report.md", "results.csv", "tables.tex")
 def report(studies: Sequence[Path], outputs: Sequence[Path], overrides: Sequence[str], root: Path) -> None:
     """Show the tables of studies and write their reports, from stored results alone."""
     from dmlcore.engine.plan.stored import study_material
-    from dmlcore.report.writing import check_format, write_report
+    from dmlcore.report.render.writing import check_format, write_report
     from dmlcore.results.store import Store
     from dmlcore.study.load import load_study
 
@@ -62,7 +62,7 @@ def report(studies: Sequence[Path], outputs: Sequence[Path], overrides: Sequence
 def show_report(file: StudyFile, store: Store, names: Sequence[str] = ("report.html", "report.md")) -> None:
     """Shows the study's table and writes its report into the folder of its runs, from what is stored."""
     from dmlcore.engine.plan.stored import study_material
-    from dmlcore.report.writing import write_report
+    from dmlcore.report.render.writing import write_report
 
     material = study_material(file, store)
     paths = [store.study(file.study.name) / name for name in names]
@@ -76,7 +76,7 @@ def _show(material: StudyMaterial) -> None:
     from rich.text import Text
 
     from dmlcore.report.content.table import study_table
-    from dmlcore.report.terminal import rich_table
+    from dmlcore.report.render.terminal import rich_table
 
     console = _console()
     if material.results:

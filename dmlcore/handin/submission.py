@@ -24,7 +24,7 @@ from dmlcore.handin.sources import STUDIES, read_sources
 from dmlcore.handin.surroundings import write_environment
 from dmlcore.host.registry import Registry
 from dmlcore.report.content.material import StudyMaterial
-from dmlcore.report.writing import write_report
+from dmlcore.report.render.writing import write_report
 from dmlcore.results.store import Store
 from dmlcore.study.load import load_study
 from dmlcore.study.schema import StudyFile

@@ -18,7 +18,7 @@ from dmlcore.engine.plan.stored import study_material
 from dmlcore.engine.runner import Failure, run_study
 from dmlcore.host.discovery import discover
 from dmlcore.host.registry import Registry
-from dmlcore.report.writing import write_report
+from dmlcore.report.render.writing import write_report
 from dmlcore.results.store import Store
 from dmlcore.study.load import load_study
 from toys import REGISTRY, STUDY

@@ -18,7 +18,7 @@ from dmlcore.handin.printing import print_notebook
 from dmlcore.handin.submission import look_over
 from dmlcore.host.registry import Registry
 from dmlcore.report.content.table import study_table, table_grid
-from dmlcore.report.markdown import grid_markdown
+from dmlcore.report.render.markdown import grid_markdown
 from dmlcore.results.store import Store
 from dmlcore.study.load import load_study
 from handin.conftest import OVERRIDES, PATH, HandIn

@@ -14,9 +14,9 @@ from safetensors.numpy import load_file
 
 from dmlcore import Formula, Grid, PluginError, Section, StudyResults, Text, plot
 from dmlcore.handin.showing import pieces
-from dmlcore.report import html, latex, markdown, pdf
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.page import StudyPage, study_page
+from dmlcore.report.render import html, latex, markdown, pdf
 from report.material_drawn import drawn_material, letters
 
 

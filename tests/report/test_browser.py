@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dmlcore.report.writing import write_report
+from dmlcore.report.render.writing import write_report
 from report.browser import THERE, Browser, browser
 from report.material_drawn import drawn_material, letters
 

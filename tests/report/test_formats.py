@@ -9,8 +9,8 @@ from pathlib import Path
 from attrs import evolve
 
 from dmlcore.api.blocks import Formula, Grid, Text
-from dmlcore.report import csv, latex, markdown
 from dmlcore.report.content.material import StudyMaterial
+from dmlcore.report.render import csv, latex, markdown
 from dmlcore.report.sections import study_sections
 from dmlcore.results.trials import Trial
 from material_made import RECALL, made_material, made_probe

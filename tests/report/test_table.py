@@ -13,7 +13,7 @@ from rich.console import Console
 from dmlcore.api.result import Result
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.content.table import Spread, full_table, study_table, table_grid
-from dmlcore.report.terminal import rich_table
+from dmlcore.report.render.terminal import rich_table
 from dmlcore.results.store import Store
 from material_made import MAP, NMI, RECALL, RECALL_2, made_material
 from results_made import result

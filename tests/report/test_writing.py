@@ -17,11 +17,11 @@ from attrs import evolve
 
 from dmlcore.api.result import LossFacts, Result
 from dmlcore.errors import DmlcoreError
-from dmlcore.report import html, pdf
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.page import best_run, study_page
-from dmlcore.report.pdf import quoted
-from dmlcore.report.writing import write_report
+from dmlcore.report.render import html, pdf
+from dmlcore.report.render.pdf import quoted
+from dmlcore.report.render.writing import write_report
 from report.material_drawn import drawn_material, drawn_probe, letters
 from results_made import result
 
@@ -184,7 +184,5 @@ def test_an_unknown_suffix_is_refused_before_anything_is_written(study: StudyMat
 
 
 def test_a_report_loads_no_torch() -> None:
-    code = (
-        "import sys, dmlcore.report.writing, dmlcore.report.html, dmlcore.report.pdf; assert 'torch' not in sys.modules"
-    )
+    code = "import sys, dmlcore.report.render.writing, dmlcore.report.render.html, dmlcore.report.render.pdf; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

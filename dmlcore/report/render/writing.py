@@ -9,9 +9,9 @@ from functools import cache
 from pathlib import Path
 
 from dmlcore.errors import DmlcoreError
-from dmlcore.report import csv, latex, markdown
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.page import StudyPage, study_page
+from dmlcore.report.render import csv, latex, markdown
 from dmlcore.results.store import write_atomically
 from dmlcore.text import did_you_mean, listing
 
@@ -46,13 +46,13 @@ def check_format(path: Path) -> None:
 
 
 def _html(materials: Materials, pages: Pages) -> bytes:
-    from dmlcore.report import html
+    from dmlcore.report.render import html
 
     return html.render(pages()).encode()
 
 
 def _pdf(materials: Materials, pages: Pages) -> bytes:
-    from dmlcore.report import pdf
+    from dmlcore.report.render import pdf
 
     return pdf.render(pages())
 
