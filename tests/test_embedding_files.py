@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from dmlcore.embedding_files import read_embeddings
+from dmlcore.commands.metrics.embedding_files import read_embeddings
 from dmlcore.errors import DataError
 from dmlcore.results.store import save_tensors
 
@@ -370,7 +370,7 @@ def test_an_npz_file_cut_or_changed_inside(compressed: bool) -> None:
 def test_torch_is_not_loaded() -> None:
     npz(vectors=VECTORS, labels=LABELS)
     code = (
-        "import sys; from pathlib import Path; from dmlcore.embedding_files import read_embeddings; "
+        "import sys; from pathlib import Path; from dmlcore.commands.metrics.embedding_files import read_embeddings; "
         "read_embeddings(Path('e.npz')); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -14,7 +14,7 @@ from attrs import evolve
 from click.testing import CliRunner, Result
 
 from dmlcore import cli
-from dmlcore.example_embeddings import example_embeddings
+from dmlcore.commands.metrics.example_embeddings import example_embeddings
 from dmlcore.host.registry import Offer, Registry
 from dmlcore.neighbors import rank
 from dmlcore_plugins.conformance.conformance import Conformance

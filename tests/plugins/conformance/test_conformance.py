@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from dmlcore import DataError, Embeddings, MetricWarning, TrainingError
-from dmlcore.example_embeddings import example_embeddings
+from dmlcore.commands.metrics.example_embeddings import example_embeddings
 from dmlcore.neighbors import rank
 from dmlcore_plugins.conformance import bnu, open_metric_learning, pml, proxy_anchor, roth
 from dmlcore_plugins.conformance.conformance import Conformance

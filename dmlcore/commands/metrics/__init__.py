@@ -13,7 +13,7 @@ import click
 from dmlcore.commands.options import PATH, installed
 
 if TYPE_CHECKING:
-    from dmlcore.metrics_command import Measured
+    from dmlcore.commands.metrics.measuring import Measured
 
 
 @click.command()
@@ -59,9 +59,9 @@ def metrics(
 
     With --conformance and no file, embeddings made up to show the differences are measured.
     """
-    from dmlcore.embedding_files import read_embeddings
-    from dmlcore.example_embeddings import example_embeddings
-    from dmlcore.metrics_command import chosen_evaluators, measured
+    from dmlcore.commands.metrics.embedding_files import read_embeddings
+    from dmlcore.commands.metrics.example_embeddings import example_embeddings
+    from dmlcore.commands.metrics.measuring import chosen_evaluators, measured
 
     if embeddings is None and (not conformance or vectors or labels or gallery_path):
         raise click.UsageError("Give a file of embeddings, or --conformance alone.")
