@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from dmlcore import __version__, cli, new_plugin
+from dmlcore import __version__, cli
 from dmlcore.api.components import KINDS
+from dmlcore.commands.new_plugin import package as new_plugin
+from dmlcore.commands.new_plugin.package import NewPlugin, compatible, write_plugin
 from dmlcore.errors import DmlcoreError
 from dmlcore.host.discovery import discover
 from dmlcore.host.registry import Registry
-from dmlcore.new_plugin import NewPlugin, compatible, write_plugin
 from dmlcore.study.load import load_study
 
 ROOT = Path(__file__).parents[1]

@@ -21,7 +21,7 @@ def new_plugin(name: str, kind: str, into: Path, author: str | None) -> None:
 
     NAME is what a study will write after `use`, such as soft_wedge; the package is dmlcore-soft-wedge.
     """
-    from dmlcore import new_plugin as packages
+    from dmlcore.commands.new_plugin import package as packages
 
     plugin = packages.new_plugin(name, kind, author, installed())
     folder = packages.write_plugin(plugin, into)
