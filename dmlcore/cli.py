@@ -10,6 +10,7 @@ import click
 
 from dmlcore import __version__
 from dmlcore.commands.check import check
+from dmlcore.commands.data import data
 from dmlcore.commands.metrics import metrics
 from dmlcore.commands.new_plugin import new_plugin
 from dmlcore.commands.notebook import notebook
@@ -20,7 +21,6 @@ from dmlcore.commands.run import run
 from dmlcore.commands.schema import schema
 from dmlcore.commands.submit import submit
 from dmlcore.commands.test_plugin import test_plugin
-from dmlcore.data.commands import data
 from dmlcore.errors import DmlcoreError, PluginError
 from dmlcore.text import listing
 
