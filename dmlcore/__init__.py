@@ -4,7 +4,7 @@ All that a plugin may import stands here, and in `dmlcore.neighbors` for exact r
 Importing it loads neither torch nor any plugin.
 """
 
-from dmlcore.api.blocks import Formula, Grid, Section, Text, plot
+from dmlcore.api.blocks import Formula, Grid, Section, Text
 from dmlcore.api.components import (
     BackboneConfig,
     DatasetConfig,
@@ -49,6 +49,7 @@ from dmlcore.errors import (
     TrainingError,
     UnknownComponentError,
 )
+from dmlcore.report.figures.plot import plot
 
 __version__ = "0.1.0"
 

@@ -244,6 +244,6 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_wheel_of_dmlcore_holds_the_templates(tmp_path: Path) -> None:
     run("pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "--no-index", "-w", str(tmp_path), str(ROOT))
     (wheel,) = tmp_path.glob("*.whl")
-    packed = {name for name in zipfile.ZipFile(wheel).namelist() if "plugin_templates" in name}
+    packed = {name for name in zipfile.ZipFile(wheel).namelist() if "new_plugin/templates" in name}
     files = {path.relative_to(ROOT).as_posix() for path in new_plugin.TEMPLATES.rglob("*") if path.is_file()}
     assert packed == files

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from attrs import field, frozen
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 
 def _words(_block: Any, attribute: Any, value: Any) -> None:
     """attrs' own message would show the whole field."""
@@ -104,18 +100,3 @@ class Section:
     blocks: Sequence[Block] = field(validator=_check_blocks)
     key: str = ""
     """Names the section for those who put something beside it, whatever its title."""
-
-
-def plot(title: str, alt: str, draw: Callable[[Axes], object], caption: str = "") -> Figure:
-    """A picture that `draw` makes on matplotlib axes, in the style and the colours of the report.
-
-    `alt` tells in words what it shows, for formats without pictures and for people who don't see them; `caption` what
-    to look at.
-    """
-    from dmlcore.report.figures.drawing import RAMP, panel
-
-    def coloured(axes: Axes) -> None:
-        axes.set_prop_cycle(color=RAMP)
-        draw(axes)
-
-    return Figure("plot", title, caption, (panel(title, alt, coloured, left=0.6),))

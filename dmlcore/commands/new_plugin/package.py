@@ -24,7 +24,7 @@ from dmlcore.errors import DmlcoreError
 from dmlcore.host.registry import Registry
 from dmlcore.text import with_article
 
-TEMPLATES = Path(__file__).with_name("plugin_templates")
+TEMPLATES = Path(__file__).with_name("templates")
 """A folder for each kind, and one for what every package has. Names of files are templates, too."""
 
 EVERY = "every"

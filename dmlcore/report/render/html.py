@@ -29,7 +29,7 @@ GALLERY_SIDE = 96
 def render(pages: Sequence[StudyPage]) -> str:
     """The file: all studies, each with its own sections, and a table of contents."""
     environment = Environment(
-        loader=PackageLoader("dmlcore.report"),
+        loader=PackageLoader("dmlcore.report.render"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
