@@ -8,6 +8,7 @@ from typing import Any
 
 from attrs import field, frozen
 
+
 def _words(_block: Any, attribute: Any, value: Any) -> None:
     """attrs' own message would show the whole field."""
     if not isinstance(value, str):

@@ -61,7 +61,7 @@ class Result:
     loss: LossFacts = LossFacts("")
     """New in format 2, as are the fields below it."""
     geometry: Mapping[str, float] = field(factory=dict)
-    """Figures of the test embeddings that explain the metrics, such as effective_rank; see `dmlcore.engine.geometry`."""
+    """Figures of the test embeddings that explain the metrics, such as effective_rank: `dmlcore.engine.geometry`."""
     baseline_geometry: Mapping[str, float] = field(factory=dict)
     """The same figures of the untrained network's features."""
     peak_memory: int | None = None

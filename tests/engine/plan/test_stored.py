@@ -35,7 +35,7 @@ def dmlcore_register_sections():
     return [Seconds]
 '''
 
-STUDY = Path(__file__).parents[1] / "studies" / "quickstart.toml"
+STUDY = Path(__file__).parents[3] / "studies" / "quickstart.toml"
 
 SMALL = f"""\
 extends = "{STUDY}"

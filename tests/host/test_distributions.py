@@ -141,7 +141,7 @@ def test_what_a_disabled_plugin_offers_is_missed_with_the_reason(fake_plugin: In
     )
 
 
-STUDIES = Path(__file__).parents[1] / "studies"
+STUDIES = Path(__file__).parents[2] / "studies"
 
 
 class Deprecating(RegistrationSpecs):

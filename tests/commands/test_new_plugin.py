@@ -22,7 +22,7 @@ from dmlcore.host.discovery import discover
 from dmlcore.host.registry import Registry
 from dmlcore.study.load import load_study
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 AUTHOR = 'Ada "Byron" Lovelace'
 REGISTRY = Registry.of(discover())
 

@@ -1,4 +1,4 @@
-"""A study in a notebook: `open_study`, then one line for each thing to do or to see."""
+"""One study, opened in a notebook."""
 
 from __future__ import annotations
 

@@ -1,0 +1,5 @@
+"""A study in a notebook: `open_study`, then one line for each thing to do or to see."""
+
+from dmlcore.notebooks.study import NotebookStudy, Page, Picture, Shown, open_study
+
+__all__ = ["NotebookStudy", "Page", "Picture", "Shown", "open_study"]
