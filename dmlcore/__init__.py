@@ -4,7 +4,7 @@ All that a plugin may import stands here, and in `dmlcore.neighbors` for exact r
 Importing it loads neither torch nor any plugin.
 """
 
-from dmlcore.api.blocks import Formula, Grid, Section, Text
+from dmlcore.api.blocks import Formula, Section, Table, Text
 from dmlcore.api.components import (
     BackboneConfig,
     DatasetConfig,
@@ -53,6 +53,9 @@ from dmlcore.report.figures.plot import plot
 
 __version__ = "0.1.0"
 
+Grid = Table
+"""The former name of `Table`."""
+
 API_VERSION = tuple(int(number) for number in __version__.split(".")[:2])
 """What plugins depend on, as (major, minor): the first numbers of the version. See docs/api-policy.md."""
 
@@ -96,6 +99,7 @@ __all__ = [
     "Split",
     "StudyError",
     "StudyResults",
+    "Table",
     "Text",
     "TrainingError",
     "UnknownComponentError",

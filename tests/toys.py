@@ -178,11 +178,11 @@ class Spread(Balanced):
 
     def build(self, context: Any) -> Iterator[list[int]]:
         self.contexts.append(context)
-        if context.seen is None:
+        if context.last_embeddings is None:
             yield from super().build(context)
             return
         classes = np.unique(context.labels)
-        deviations = [np.nanstd(context.seen.vectors[context.labels == label]) for label in classes]
+        deviations = [np.nanstd(context.last_embeddings.vectors[context.labels == label]) for label in classes]
         wide = classes[np.argsort(deviations)[::-1]][: context.batch_size // self.each]
         images = [context.generator.permutation(np.flatnonzero(context.labels == label)) for label in wide]
         for start in range(0, min(map(len, images)) - self.each + 1, self.each):

@@ -30,7 +30,7 @@ class Formula:
 
 
 @frozen
-class Grid:
+class Table:
     """A table of texts: the first column is of words, the others of numbers. A cell may have lines, parted by \n.
 
     Raises TypeError where a cell is no text, and ValueError where there is no column, or a row has more or fewer cells
@@ -84,13 +84,13 @@ class Figure:
     legend: tuple[Key, ...] = ()
 
 
-Block = Text | Formula | Grid | Figure
+Block = Text | Formula | Table | Figure
 
 
 def _check_blocks(_section: Any, _attribute: Any, blocks: Sequence[object]) -> None:
     for block in blocks:
         if not isinstance(block, Block):
-            raise TypeError(f"a section is made of Text, Formula, Grid and plot(), not of {block!r}")
+            raise TypeError(f"a section is made of Text, Formula, Table and plot(), not of {block!r}")
 
 
 @frozen

@@ -270,7 +270,7 @@ class SamplerConfig(Component):
 
     kind: ClassVar[str] = "sampler"
     needs_embeddings: ClassVar[bool] = False
-    """`context.seen` holds the embeddings of the training so far; they cost memory, and room in the checkpoint."""
+    """Whether `context.last_embeddings` is filled; it costs memory, and space in the checkpoint."""
 
     def build(self, context: SamplerContext) -> Iterable[Sequence[int]]:
         """The batches of one epoch, each a sequence of indices into `context.labels`.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
+from warnings import warn
 
 from attrs import field, frozen
 
@@ -96,11 +97,17 @@ class SamplerContext:
     batch_size: int
     epoch: int
     generator: np.random.Generator
-    seen: Embeddings | None = None
+    last_embeddings: Embeddings | None = None
     """Each training image's embedding (N, D) as the last batch that held it gave it, augmented and in training mode;
     a row of NaN where none has. For samplers with `needs_embeddings` alone; None before the first epoch, and where
     batches are looked at and not trained on, as `dmlcore check`, `dmlcore plan` and a probe do.
     """
+
+    @property
+    def seen(self) -> Embeddings | None:
+        """The former name of `last_embeddings`."""
+        warn("SamplerContext.seen is now SamplerContext.last_embeddings", DeprecationWarning, stacklevel=2)
+        return self.last_embeddings
 
 
 @frozen

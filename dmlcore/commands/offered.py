@@ -8,7 +8,7 @@ from attrs import frozen
 from dmlcore.errors import PluginError
 from dmlcore.host.discovery import FailedPlugin, disabler, load_commands
 from dmlcore.host.distributions import InstalledPlugin, disabled_by_environment, installed_plugins
-from dmlcore.host.faults import own_line, told
+from dmlcore.host.faults import own_line, plugin_error
 from dmlcore.text import listing
 
 
@@ -34,7 +34,7 @@ class OfferedCommand:
         source = self.plugin.source
         line = own_line(error.__traceback__, self.plugin.entry_point.module.partition(".")[0])
         what = f"The command {self.name!r} of {source.distribution} {source.version} failed"
-        return told(what, error, line, "Tell its author.")
+        return plugin_error(what, error, line, "Tell its author.")
 
 
 @frozen

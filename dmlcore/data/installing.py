@@ -18,7 +18,7 @@ from dmlcore.data.meter import Meter
 from dmlcore.data.space import require_space
 from dmlcore.data.unpacking import ArchiveError, is_packed, unpack
 from dmlcore.errors import DamagedDataError, DataError, PluginError
-from dmlcore.host.faults import blamed_on, named
+from dmlcore.host.faults import faults_of, named
 from dmlcore.text import counted
 
 SPLITS: tuple[Split, ...] = ("train", "test")
@@ -27,7 +27,7 @@ Splits = dict[Split, LabelledImages]
 
 def load_splits(dataset: DatasetConfig) -> Splits:
     """Both splits of a data set. Raises DataError."""
-    with blamed_on(dataset, "load"):
+    with faults_of(dataset, "load"):
         return {split: dataset.load(split) for split in SPLITS}
 
 
@@ -46,7 +46,7 @@ def below(dataset: DatasetConfig, root: Path) -> DatasetConfig:
 
 def source_of(dataset: DatasetConfig) -> Source:
     """Raises DataError where a data set has no source, PluginError where it breaks the contract of those that have."""
-    with blamed_on(dataset, "source"):
+    with faults_of(dataset, "source"):
         source = dataset.source()
     if source is None:
         raise DataError(f"The data set {dataset.name!r} names no source: there is nothing to fetch or to import.")

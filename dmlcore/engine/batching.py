@@ -11,7 +11,7 @@ from dmlcore.api.components import LossConfig, SamplerConfig
 from dmlcore.api.values import Embeddings, SamplerContext
 from dmlcore.engine.seeding import generator
 from dmlcore.errors import PluginError, StudyError, TrainingError
-from dmlcore.host.faults import blamed_on, named
+from dmlcore.host.faults import faults_of, named
 from dmlcore.study.schema import Run
 
 Batches = list[list[int]]
@@ -38,7 +38,7 @@ def sampled_batches(run: Run, labels: np.ndarray, epoch: int, seen: Embeddings |
     """
     study = run.study
     context = SamplerContext(labels, study.training.batch_size, epoch, generator(run.seed, "sampler", epoch), seen)
-    with blamed_on(study.sampler, "build"):
+    with faults_of(study.sampler, "build"):
         batches = [[operator.index(index) for index in batch] for batch in study.sampler.build(context)]
     batches = batches[: study.training.max_steps]
     if not batches:

@@ -36,7 +36,7 @@ class TrainingState:
     best_model: Mapping[str, Any] | None = None
     """The network of the best epoch on the validation classes, where the study selects by them."""
     seen: torch.Tensor | None = None
-    """(N, D): `SamplerContext.seen`, where the sampler needs it."""
+    """(N, D): `SamplerContext.last_embeddings`, where the sampler needs it."""
 
     @property
     def epoch(self) -> int:

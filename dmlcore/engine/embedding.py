@@ -12,7 +12,7 @@ from torch.nn import functional
 from dmlcore.api.values import Embeddings, LabelledImages
 from dmlcore.engine.loading import embedding_loader, eval_transform, resolve_device, to_batch
 from dmlcore.engine.model import EmbeddingModel
-from dmlcore.host.faults import blamed_on
+from dmlcore.host.faults import faults_of
 from dmlcore.study.schema import Study, Transforms
 
 OnBatch = Callable[[int, int], None]
@@ -64,7 +64,7 @@ class SplitEmbedder:
         for images in self._loaded():
             batch = to_batch(images, self.device, self._study.training.channels_last)
             with (
-                blamed_on(self._study.backbone, "forward", (torch.OutOfMemoryError,)),
+                faults_of(self._study.backbone, "forward", (torch.OutOfMemoryError,)),
                 autocast(self._study, self.device),
             ):
                 vectors = embed(batch)

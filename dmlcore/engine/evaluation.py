@@ -16,7 +16,7 @@ from dmlcore.api.components import EvaluatorConfig, MetricWarning
 from dmlcore.api.progress import watched_by
 from dmlcore.api.values import Embeddings
 from dmlcore.errors import DataError, MeasurementError, PluginError, TrainingError
-from dmlcore.host.faults import blamed_on, named
+from dmlcore.host.faults import faults_of, named
 from dmlcore.neighbors import VectorError
 from dmlcore.study.schema import Study
 
@@ -83,7 +83,7 @@ def of_a_network() -> Iterator[None]:
 @contextmanager
 def _refusals(evaluator: EvaluatorConfig, where: str) -> Iterator[None]:
     try:
-        with blamed_on(evaluator, where, passing=(ValueError,)):
+        with faults_of(evaluator, where, passing=(ValueError,)):
             yield
     except ValueError as error:
         raise MeasurementError(f"{evaluator.name}: {error}.", of_values=isinstance(error, VectorError)) from error

@@ -12,7 +12,7 @@ from dmlcore.api.components import Component
 from dmlcore.api.values import BackboneContext, InputSpec, LossContext
 from dmlcore.engine.seeding import derive_seed, seed_torch
 from dmlcore.errors import PluginError
-from dmlcore.host.faults import blamed_on, named
+from dmlcore.host.faults import faults_of, named
 from dmlcore.study.schema import EmbeddingHead, Run, Study
 
 
@@ -54,7 +54,7 @@ def build_model(run: Run) -> EmbeddingModel:
     """
     study = run.study
     seed_torch(run.seed, "initial weights")
-    with blamed_on(study.backbone, "build"):
+    with faults_of(study.backbone, "build"):
         backbone = study.backbone.build(BackboneContext(feature_map=study.embedding.pooling is not None))
     _check_module(study.backbone, backbone)
     if not isinstance(getattr(backbone, "feature_dim", None), int) or not isinstance(
@@ -72,7 +72,7 @@ def build_model(run: Run) -> EmbeddingModel:
 def build_loss(run: Run, embedding_dim: int, num_classes: int) -> nn.Module:
     """The run's loss, its parameters drawn by the run's seed. Raises PluginError where it can't be built."""
     seed_torch(run.seed, "loss")
-    with blamed_on(run.study.loss, "build"):
+    with faults_of(run.study.loss, "build"):
         loss = run.study.loss.build(LossContext(embedding_dim, num_classes, derive_seed(run.seed, "loss")))
     _check_module(run.study.loss, loss)
     return loss
@@ -96,7 +96,7 @@ def _check_backbone(study: Study, model: EmbeddingModel) -> None:
     model.eval()
     with torch.inference_mode():
         try:
-            with blamed_on(study.backbone, "forward", passing=(RuntimeError, AssertionError)):
+            with faults_of(study.backbone, "forward", passing=(RuntimeError, AssertionError)):
                 features = model.backbone(torch.zeros(1, 3, size, size))
         except (RuntimeError, AssertionError) as error:
             reason = str(error).strip().splitlines()[0]

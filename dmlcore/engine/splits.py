@@ -13,7 +13,7 @@ from dmlcore.api.components import DatasetConfig
 from dmlcore.api.values import LabelledImages, Split
 from dmlcore.engine.seeding import generator
 from dmlcore.errors import DataError, StudyError
-from dmlcore.host.faults import blamed_on, named
+from dmlcore.host.faults import faults_of, named
 from dmlcore.study.schema import Run
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class _OfDataset:
     class_names: Sequence[str]
 
     def image(self, index: int) -> Image:
-        with blamed_on(self.dataset, "image"):
+        with faults_of(self.dataset, "image"):
             return self.images.image(index)
 
 
@@ -100,7 +100,7 @@ def load_data(run: Run) -> Data:
 
 
 def _loaded(dataset: DatasetConfig, split: Split) -> LabelledImages:
-    with blamed_on(dataset, "load"):
+    with faults_of(dataset, "load"):
         images = dataset.load(split)
         labels, class_names = np.asarray(images.labels), images.class_names
     if labels.ndim != 1 or labels.dtype != np.int64 or len(labels) == 0:

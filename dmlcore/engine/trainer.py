@@ -22,7 +22,7 @@ from dmlcore.engine.optimization import build_optimizer, build_schedule, clip_gr
 from dmlcore.engine.recording import Recorder
 from dmlcore.engine.seeding import seed_torch
 from dmlcore.errors import PluginError, TrainingError
-from dmlcore.host.faults import blamed_on, named
+from dmlcore.host.faults import faults_of, named
 from dmlcore.study.schema import Run
 
 COLLAPSED = 0.9999
@@ -154,7 +154,7 @@ class Trainer:
         labels = labels.to(self.device)
         loss = self._finite_loss(epoch, step, embeddings, labels)
         self.optimizer.zero_grad(set_to_none=True)
-        with blamed_on(study.loss, "backward", _PASSING):
+        with faults_of(study.loss, "backward", _PASSING):
             self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         if chunked:
             chunked.backward()
@@ -169,13 +169,13 @@ class Trainer:
 
     def _embed(self, images: Tensor) -> Tensor:
         study = self.run.study
-        with blamed_on(study.backbone, "forward", _PASSING), autocast(study, self.device):
+        with faults_of(study.backbone, "forward", _PASSING), autocast(study, self.device):
             embeddings: Tensor = self.model(images)
         return embeddings
 
     def _finite_loss(self, epoch: int, step: int, embeddings: Tensor, labels: Tensor) -> Tensor:
         config = self.run.study.loss
-        with blamed_on(config, "forward", _PASSING):
+        with faults_of(config, "forward", _PASSING):
             loss: Tensor = self.loss(embeddings, labels)
         check_loss(config, loss, embeddings)
         if not loss.isfinite():

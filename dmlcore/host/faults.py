@@ -24,7 +24,7 @@ def named(component: Component) -> str:
 
 
 @contextmanager
-def blamed_on(component: Component, where: str, passing: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+def faults_of(component: Component, where: str, passing: tuple[type[Exception], ...] = ()) -> Iterator[None]:
     """Makes whatever the component's code raises a PluginError that names it; `where` is what it was called for.
 
     What dmlcore itself raises goes through, and what is in `passing`. A fault in a component that is an option of this
@@ -48,10 +48,10 @@ def fault(component: Component, where: str, error: Exception) -> PluginError:
             culprit, line = nested, own
     others = listing(named(nested) for nested in inner) if culprit is component else ""
     place = f"{where}{f', with the {others}' if others else ''}"
-    return told(f"The {named(culprit)} failed in {place}", error, line, "Tell its author, or take another one.")
+    return plugin_error(f"The {named(culprit)} failed in {place}", error, line, "Tell its author, or take another one.")
 
 
-def told(what: str, error: Exception, line: str, cure: str) -> PluginError:
+def plugin_error(what: str, error: Exception, line: str, cure: str) -> PluginError:
     """That something failed with this error, at a line of the plugin's code, on one line for the user."""
     text = " ".join(str(error).split())
     fault = f"{type(error).__name__}{f': {text}' if text else ''}{f' ({line})' if line else ''}"

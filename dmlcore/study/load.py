@@ -10,7 +10,7 @@ from attrs import evolve, frozen
 
 from dmlcore.api.components import BackboneConfig
 from dmlcore.errors import StudyError
-from dmlcore.host.faults import blamed_on
+from dmlcore.host.faults import faults_of
 from dmlcore.host.registry import Registry
 from dmlcore.results.store import Store
 from dmlcore.study.best import BEST, Best, with_best_values
@@ -136,7 +136,7 @@ def _smoke_run(run: Run, folder: Path, registry: Registry) -> Run:
 
 
 def _for_smoke(backbone: BackboneConfig) -> BackboneConfig:
-    with blamed_on(backbone, "for_smoke"):
+    with faults_of(backbone, "for_smoke"):
         return backbone.for_smoke()
 
 

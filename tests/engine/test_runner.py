@@ -229,14 +229,14 @@ def test_a_sampler_that_asks_sees_the_latest_embedding_of_each_image(
     runs = make_study("seeds=[0]", 'sampler={use="spread"}', "training.epochs=3", "training.batch_size=6").runs
     results(runs, tmp_path)
     first, second, third = Spread.contexts
-    assert first.seen is None
+    assert first.last_embeddings is None
     expected = np.full((36, 4), np.nan, np.float32)
     for batch, embeddings in zip([*epochs[0], *epochs[1]], given, strict=False):
         expected[batch] = embeddings
     assert np.isnan(expected).any(), "some images were in no batch"
-    assert third.seen.labels.tolist() == first.labels.tolist()
-    assert len(second.seen) == 36
-    np.testing.assert_array_equal(third.seen.vectors, expected)
+    assert third.last_embeddings.labels.tolist() == first.labels.tolist()
+    assert len(second.last_embeddings) == 36
+    np.testing.assert_array_equal(third.last_embeddings.vectors, expected)
 
 
 @pytest.mark.parametrize(("sampler", "kept"), [("balanced", False), ("spread", True)])

@@ -13,7 +13,7 @@ from dmlcore.api.result import StudyResults
 from dmlcore.api.values import LabelledImages
 from dmlcore.engine.splits import load_data
 from dmlcore.errors import DataError, DmlcoreError, PluginError
-from dmlcore.host.faults import blamed_on, named
+from dmlcore.host.faults import faults_of, named
 from dmlcore.report.content.material import StudyMaterial, gather
 from dmlcore.results.store import Store
 from dmlcore.study.fingerprint import probe_fingerprint
@@ -40,7 +40,7 @@ def study_material(file: StudyFile, store: Store) -> StudyMaterial:
 def _section(config: SectionConfig, study: StudyResults) -> Section | None:
     """The section of a plugin. Raises PluginError, which names it, whatever goes wrong there."""
     try:
-        with blamed_on(config, "build"):
+        with faults_of(config, "build"):
             section: object = config.build(study)
             if section is not None and not isinstance(section, Section):
                 raise TypeError(f"it must give a dmlcore.Section or None, not {section!r}")

@@ -5,18 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from dmlcore.api.blocks import Grid
+from dmlcore.api.blocks import Table
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.content.measurements import Measured
 from dmlcore.text import byte_size, duration, listing
 
 
-def costs_grid(material: StudyMaterial) -> Grid:
+def costs_grid(material: StudyMaterial) -> Table:
     """A row a grid point: mean time of a run, images a second in training, and the most memory that a run held."""
     rows = tuple(_row(row) for row in material.rows if not row.untrained)
     total = math.fsum(result.seconds for result in material.results)
     devices = listing(dict.fromkeys(str(result.environment.get("device", "?")) for result in material.results))
-    return Grid(
+    return Table(
         ("run", "time a run", "images a second", "peak memory"),
         rows,
         notes=(f"All runs together took {duration(total)}, on {devices}.",),

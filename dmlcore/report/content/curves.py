@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dmlcore.api.blocks import Grid, Section
+from dmlcore.api.blocks import Section, Table
 from dmlcore.api.result import Result
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.content.table import short_name
@@ -16,7 +16,7 @@ def curves_section(material: StudyMaterial) -> Section | None:
     return Section("Learning curves", [_curve(result) for result in material.results], "curves")
 
 
-def _curve(result: Result) -> Grid:
+def _curve(result: Result) -> Table:
     title = " ".join(part for part in (point_label(result.point), f"seed={result.seed}") if part)
     rows = []
     for epoch in result.curve:
@@ -28,7 +28,7 @@ def _curve(result: Result) -> Grid:
         metrics = tuple(_number((epoch.test or {}).get(name)) for name in result.headline)
         rows.append((str(epoch.epoch), *figures, *metrics))
     header = ("epoch", "loss", "learning rate", "images/s", *(short_name(name) for name in result.headline))
-    return Grid(header, tuple(rows), title)
+    return Table(header, tuple(rows), title)
 
 
 def _number(value: float | None, form: str = ".4f") -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from dmlcore.api.blocks import Grid
+from dmlcore.api.blocks import Table
 from dmlcore.api.result import Result
 from dmlcore.api.values import EpochSummary
 from dmlcore.report.content.material import StudyMaterial
@@ -17,7 +17,7 @@ NOTE = (
 )
 
 
-def epochs_grid(material: StudyMaterial) -> Grid | None:
+def epochs_grid(material: StudyMaterial) -> Table | None:
     """A row a grid point; None where no curve has a measured epoch beside the result."""
     names = headline(material)
     rows = [row for row in material.rows if not row.untrained]
@@ -35,7 +35,7 @@ def epochs_grid(material: StudyMaterial) -> Grid | None:
     cells: tuple[tuple[str, ...], ...] = tuple(_row(row, metric) for row in rows)
     if all(row[2] == "–" for row in cells):
         header, cells = (*header[:2], *header[3:]), tuple((*row[:2], *row[3:]) for row in cells)
-    return Grid(header, cells, notes=(NOTE,))
+    return Table(header, cells, notes=(NOTE,))
 
 
 def _row(row: Measured, metric: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from attrs import frozen
 
-from dmlcore.api.blocks import Grid
+from dmlcore.api.blocks import Table
 from dmlcore.api.result import Result
 
 DatasetName = Literal["cub200", "cars196"]
@@ -73,7 +73,7 @@ NOTE = (
 )
 
 
-def published_grid(result: Result) -> Grid | None:
+def published_grid(result: Result) -> Table | None:
     """Published Recall@1 on the result's data set, highest first; None where there is none in our list."""
     dataset = _dataset(result.settings)
     rows = [row for row in ROWS if dataset in row.recall_at_1]
@@ -85,10 +85,10 @@ def published_grid(result: Result) -> Grid | None:
         for row in rows
     )
     header = ("method", "network", "dim", "recall@1 in %", "protocol", "source")
-    return Grid(header, cells, f"Published results on {dataset}", (NOTE,))
+    return Table(header, cells, f"Published results on {dataset}", (NOTE,))
 
 
-def published_margins(result: Result) -> Grid | None:
+def published_margins(result: Result) -> Table | None:
     """Margins of the triplet loss as they were searched on CUB; None on other data, or for another loss."""
     if _dataset(result.settings) != "cub200" or result.settings.get("loss", {}).get("use") != "triplet":
         return None
@@ -97,7 +97,7 @@ def published_margins(result: Result) -> Grid | None:
         " of 32, margins on the Euclidean distance. Source: trials published with Musgrave et al., A Metric Learning"
         " Reality Check, ECCV 2020.",
     )
-    return Grid(
+    return Table(
         ("margin", "map@r on validation classes"), _TRIPLET_MARGINS, "Published margins of the triplet loss", notes
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from attrs import frozen
 
-from dmlcore.api.blocks import Grid
+from dmlcore.api.blocks import Table
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.content.measurements import Measured
 from dmlcore.report.content.statistics import LEVEL, RESAMPLES, Interval, Sample, compare, holm, interval
@@ -51,7 +51,7 @@ class Row:
 
 
 @frozen
-class Table:
+class ResultTable:
     """The results of a study."""
 
     columns: tuple[str, ...]
@@ -60,12 +60,12 @@ class Table:
     """What the marks and intervals mean here, and which rows can't be told apart."""
 
 
-def study_table(material: StudyMaterial) -> Table:
+def study_table(material: StudyMaterial) -> ResultTable:
     """The metrics of short tables."""
     return _table(material.rows, headline(material))
 
 
-def full_table(material: StudyMaterial) -> Table:
+def full_table(material: StudyMaterial) -> ResultTable:
     """The metrics of short tables, every Recall@K, and all else that has a value for each query."""
     short = headline(material)
     samples = [(name, sample) for row in material.rows for name, sample in row.samples.items()]
@@ -84,7 +84,7 @@ def short_name(metric: str) -> str:
     return metric.rpartition("/")[2].replace("_at_", "@")
 
 
-def table_grid(table: Table, caption: str = "") -> Grid:
+def table_grid(table: ResultTable, caption: str = "") -> Table:
     """The table as a block: under each mean its interval."""
     rows = [
         (
@@ -96,7 +96,7 @@ def table_grid(table: Table, caption: str = "") -> Grid:
         for row in table.rows
     ]
     header = ("run", *(short_name(column) for column in table.columns), "seeds", "time a run")
-    return Grid(header, tuple(rows), caption, table.notes)
+    return Table(header, tuple(rows), caption, table.notes)
 
 
 def _cell(spread: Spread | None) -> str:
@@ -105,10 +105,10 @@ def _cell(spread: Spread | None) -> str:
     return str(spread) if spread.interval is None else f"{spread}\n{spread.interval}"
 
 
-def _table(measured: Sequence[Measured], columns: tuple[str, ...]) -> Table:
+def _table(measured: Sequence[Measured], columns: tuple[str, ...]) -> ResultTable:
     tops = {column: _Top.of(measured, column) for column in columns}
     rows = [_row(row, columns, {column for column, top in tops.items() if top and top.best is row}) for row in measured]
-    return Table(columns, tuple(rows), (*_legend(measured, columns, tops), *_undecided(tops)))
+    return ResultTable(columns, tuple(rows), (*_legend(measured, columns, tops), *_undecided(tops)))
 
 
 def _row(row: Measured, columns: Sequence[str], best: set[str]) -> Row:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dmlcore.api.blocks import Block, Grid, Text
+from dmlcore.api.blocks import Block, Table, Text
 from dmlcore.report.content.recorded import TRAINING, ZERO_LOSS, number
 from dmlcore.report.content.table import short_name
 from dmlcore.report.explanation.effect import Effect, against_highest, edge_text, effect_text, steps_grid
@@ -62,7 +62,7 @@ def explain_batch_size(effect: Effect) -> Iterator[Block]:
     yield from moved_blocks(effect)
 
 
-def _trials_grid(probe: Probe) -> Grid:
+def _trials_grid(probe: Probe) -> Table:
     shown = [(key, words) for key, words in _FIGURES if any(key in trial.figures for trial in probe.trials)]
     rows = tuple(
         (
@@ -79,7 +79,7 @@ def _trials_grid(probe: Probe) -> Grid:
         f"Each size was trained for {counted(probe.steps, 'step')}; the gain is that of {short_name(probe.metric)} on"
         " unseen classes, with its interval over classes, and a size learns where that lies above 0.",
     )
-    return Grid(header, rows, "What each batch size did", notes)
+    return Table(header, rows, "What each batch size did", notes)
 
 
 def _number(trial: Trial, key: str) -> str:

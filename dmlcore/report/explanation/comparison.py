@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from dmlcore.api.blocks import Block, Formula, Grid, Text
+from dmlcore.api.blocks import Block, Formula, Table, Text
 from dmlcore.api.result import Result
 from dmlcore.report.content.recorded import Recorded, in_words, number
 from dmlcore.report.content.statistics import LEVEL, compare, holm
@@ -44,7 +44,7 @@ def _formulas(effect: Effect) -> Iterator[Block]:
             yield Formula(loss.formula)
 
 
-def _pairs_grid(effect: Effect) -> Grid:
+def _pairs_grid(effect: Effect) -> Table:
     points = sorted(effect.axis.points, key=lambda point: -effect.sample(point).mean)
     pairs = [(above, under) for place, above in enumerate(points) for under in points[place + 1 :]]
     tests = [compare(effect.sample(above), effect.sample(under)) for above, under in pairs]
@@ -55,7 +55,7 @@ def _pairs_grid(effect: Effect) -> Grid:
         cells = ("–", "–") if test is None else (str(test.interval), p_cell(next(adjusted)))
         rows.append((f"{above.label} − {under.label}", gain, *cells))
     header = (effect.axis.path, effect.name, f"{LEVEL:.0%} interval", "p (Holm)")
-    return Grid(header, tuple(rows), f"Every pair's difference in {effect.name}")
+    return Table(header, tuple(rows), f"Every pair's difference in {effect.name}")
 
 
 def _set_apart(effect: Effect) -> Iterator[Block]:
@@ -80,7 +80,7 @@ def _set_apart(effect: Effect) -> Iterator[Block]:
             f"Below are {min(SHOWN, len(names))} of {counted(len(names), 'recorded figure')}; with one seed their noise"
             " is unknown, and two values differ in much at once, so none of these is by itself the reason."
         )
-    yield Grid(
+    yield Table(
         ("quantity", f"highest: {effect.axis.named(high)}", f"lowest: {effect.axis.named(low)}"),
         tuple((in_words(name), _told(high.recorded[name]), _told(low.recorded[name])) for name in apart[:SHOWN]),
         "What sets highest and lowest apart",

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from attrs import frozen
 
-from dmlcore.api.blocks import Block, Grid, Text
+from dmlcore.api.blocks import Block, Table, Text
 from dmlcore.report.content.axis import Axis, AxisPoint
 from dmlcore.report.content.statistics import LEVEL, Comparison, Sample, compare, holm
 from dmlcore.report.content.table import short_name
@@ -145,7 +145,7 @@ def edge_text(effect: Effect) -> Text:
     )
 
 
-def steps_grid(effect: Effect) -> Grid:
+def steps_grid(effect: Effect) -> Table:
     """The change from each value of a numeric axis to the next, with its test."""
     pairs = list(pairwise(effect.axis.points))
     tests = [compare(effect.sample(after), effect.sample(before)) for before, after in pairs]
@@ -156,7 +156,7 @@ def steps_grid(effect: Effect) -> Grid:
         cells = ("–", "–") if test is None else (str(test.interval), p_cell(next(adjusted)))
         rows.append((f"{before.label} → {after.label}", signed(gain), *cells))
     header = (effect.axis.path, f"change of {effect.name}", f"{LEVEL:.0%} interval", "p (Holm)")
-    return Grid(header, tuple(rows), f"{effect.name} from one value to the next")
+    return Table(header, tuple(rows), f"{effect.name} from one value to the next")
 
 
 def _seed_noise(effect: Effect) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from dmlcore.api.blocks import Grid
+from dmlcore.api.blocks import Table
 from dmlcore.api.values import MarginAxis, MarginKind
 
 AXES: dict[MarginAxis, str] = {
@@ -32,7 +32,7 @@ _FROM_COSINE: dict[MarginAxis, Callable[[float], float]] = {
 _NO_VALUE = "no fixed value"
 
 
-def margin_table(values: Sequence[float], axis: MarginAxis, kind: MarginKind) -> Grid:
+def margin_table(values: Sequence[float], axis: MarginAxis, kind: MarginKind) -> Table:
     """Every margin translated: d² = 2 − 2s and s = cos θ on the unit sphere.
 
     A threshold is a point on its axis and has one place on each of the others. A difference of two similarities or
@@ -46,7 +46,7 @@ def margin_table(values: Sequence[float], axis: MarginAxis, kind: MarginKind) ->
         f"The margin is given as {AXES[axis]}; embeddings have length 1, so that d² = 2 − 2s and s = cos θ.",
         *_remarks(axis, kind),
     )
-    return Grid(("margin", *AXES.values()), named, f"The margin as a {kind} on each axis", notes)
+    return Table(("margin", *AXES.values()), named, f"The margin as a {kind} on each axis", notes)
 
 
 def _threshold(value: float, axis: MarginAxis, other: MarginAxis) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from attrs import frozen
 
-from dmlcore.api.blocks import Block, Grid, Text
+from dmlcore.api.blocks import Block, Table, Text
 from dmlcore.report.content.correlation import RankCorrelation, rank_correlation
 from dmlcore.report.content.recorded import in_words, number
 from dmlcore.report.explanation.effect import Effect
@@ -81,7 +81,7 @@ def _chance(effect: Effect, moved: list[Moved]) -> Text:
     )
 
 
-def _grid(effect: Effect, moved: list[Moved]) -> Grid:
+def _grid(effect: Effect, moved: list[Moved]) -> Table:
     points = effect.axis.points
     place = points.index(effect.highest)
     first, best, last = (effect.axis.named(p) for p in (points[0], effect.highest, points[-1]))
@@ -103,4 +103,4 @@ def _grid(effect: Effect, moved: list[Moved]) -> Grid:
         " as strong among random orders, not corrected for the number of quantities.",
         *((f"{left} more with a weaker ρ are left out.",) if left else ()),
     )
-    return Grid(header, rows, f"What moved with {effect.name}", notes)
+    return Table(header, rows, f"What moved with {effect.name}", notes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from dmlcore.api.blocks import Block, Grid, Text
+from dmlcore.api.blocks import Block, Table, Text
 from dmlcore.api.result import Result
 from dmlcore.report.content.correlation import rank_correlation
 from dmlcore.report.content.measurements import Measured
@@ -38,7 +38,7 @@ def _geometry(results: Sequence[Result]) -> Iterator[Block]:
             for group in ([r.baseline_geometry for r in results], [r.geometry for r in results])
         )
         rows.append((in_words(f"{GEOMETRY}{name}"), number(before), number(after)))
-    yield Grid(
+    yield Table(
         ("quantity", "untrained", "trained"), tuple(rows), "What training did to the embeddings of unseen classes"
     )
 
@@ -69,4 +69,4 @@ def _epochs(result: Result, metric: str) -> Iterator[Block]:
     if rows:
         header = ("quantity of training", f"epoch {epochs[0].epoch}", f"epoch {epochs[-1].epoch}", f"ρ with {name}")
         note = "ρ is Spearman's rank correlation over epochs: what only runs with time correlates too."
-        yield Grid(header, tuple(rows), f"Training of seed {result.seed}", (note,))
+        yield Table(header, tuple(rows), f"Training of seed {result.seed}", (note,))

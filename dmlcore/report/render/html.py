@@ -11,7 +11,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from dmlcore.api.blocks import Figure, Formula, Grid, Panel, Text
+from dmlcore.api.blocks import Figure, Formula, Panel, Table, Text
 from dmlcore.report.figures.drawing import GROUND, INK, MUTED, RULE, formula
 from dmlcore.report.figures.embedding_map import EmbeddingMap, class_colours
 from dmlcore.report.figures.gallery import Retrieval
@@ -55,7 +55,7 @@ def kind(item: Item) -> str:
     return {
         Text: "text",
         Formula: "formula",
-        Grid: "grid",
+        Table: "grid",
         Figure: "figure",
         EmbeddingMap: "map",
         Retrieval: "retrieval",

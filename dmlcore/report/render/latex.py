@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dmlcore.api.blocks import Block, Figure, Formula, Grid, Text
+from dmlcore.api.blocks import Block, Figure, Formula, Table, Text
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.sections import study_sections
 
@@ -64,14 +64,14 @@ def block_latex(block: Block) -> str:
             return escaped(block.text)
         case Formula():
             return f"\\[\n{block.latex}\n\\]"
-        case Grid():
+        case Table():
             return grid_latex(block)
         case Figure():
             words = [*(panel.alt for panel in block.panels), block.caption]
             return "\n\n".join(escaped(text) for text in [block.title, *words] if text)
 
 
-def grid_latex(grid: Grid) -> str:
+def grid_latex(grid: Table) -> str:
     """A table that may break across pages; the lines of a cell stand one above the other."""
     columns = len(grid.header)
     lines = [rf"\begin{{longtable}}{{l{'r' * (columns - 1)}}}"]

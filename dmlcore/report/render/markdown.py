@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dmlcore.api.blocks import Block, Figure, Formula, Grid, Section, Text
+from dmlcore.api.blocks import Block, Figure, Formula, Section, Table, Text
 from dmlcore.report.content.curves import curves_section
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.sections import study_sections
@@ -23,14 +23,14 @@ def block_markdown(block: Block) -> str:
             return _plain(block.text)
         case Formula():
             return f"$$\n{block.latex}\n$$"
-        case Grid():
+        case Table():
             return grid_markdown(block)
         case Figure():
             words = [*(panel.alt for panel in block.panels), block.caption]
             return "\n\n".join([f"**{_plain(block.title)}**", *(_plain(text) for text in words if text)])
 
 
-def grid_markdown(grid: Grid) -> str:
+def grid_markdown(grid: Table) -> str:
     """A table under its caption, notes below."""
     rule = ["---", *["---:"] * (len(grid.header) - 1)]
     rows = [[_cell(cell) for cell in cells] for cells in (grid.header, rule, *grid.rows)]

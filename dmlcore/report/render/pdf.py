@@ -13,7 +13,7 @@ from attrs import field, frozen
 from matplotlib.axes import Axes
 from PIL import Image
 
-from dmlcore.api.blocks import Figure, Formula, Grid, Key, Text
+from dmlcore.api.blocks import Figure, Formula, Key, Table, Text
 from dmlcore.errors import DmlcoreError
 from dmlcore.report.figures.drawing import DASHES, WIDTH, formula, panel
 from dmlcore.report.figures.embedding_map import EmbeddingMap, class_colours
@@ -98,7 +98,7 @@ class _Source:
                 return [f"#words({quoted(item.text)})"]
             case Formula():
                 return [self._formula(item.latex)]
-            case Grid():
+            case Table():
                 return [_grid(item)]
             case Figure():
                 return [self._figure(item, heading)]
@@ -204,7 +204,7 @@ def _widest_lines(cells: Sequence[str]) -> list[int]:
     return [max((len(line) for line in cell.split("\n")), default=0) for cell in cells]
 
 
-def _grid(grid: Grid) -> str:
+def _grid(grid: Table) -> str:
     columns = zip(_widest_words(grid.header), *map(_widest_lines, grid.rows), strict=True)
     letters = sum(max(column) + 3 for column in columns)
     size = "8.5pt" if letters <= BROAD else "7pt"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from rich.box import SIMPLE_HEAD
 from rich.table import Table as RichTable
 
-from dmlcore.report.content.table import BEST, Table, short_name
+from dmlcore.report.content.table import BEST, ResultTable, short_name
 from dmlcore.text import duration
 
 
-def rich_table(table: Table, title: str) -> RichTable:
+def rich_table(table: ResultTable, title: str) -> RichTable:
     """The study's table, drawn by rich."""
     drawn = RichTable(title=title, box=SIMPLE_HEAD, title_justify="left", title_style="bold")
     if any(spread.best for row in table.rows for spread in row.metrics.values()):

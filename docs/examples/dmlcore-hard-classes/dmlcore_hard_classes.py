@@ -27,7 +27,7 @@ class HardClasses(SamplerConfig):
         classes, numbered = np.unique(context.labels, return_inverse=True)
         images = [np.flatnonzero(numbered == number) for number in range(len(classes))]
         count = self._classes_per_batch(context.batch_size, images)
-        means = None if context.seen is None else class_means(context.seen.vectors, images)
+        means = None if context.last_embeddings is None else class_means(context.last_embeddings.vectors, images)
         seeds = Deck(np.arange(len(classes)), context.generator)
         decks = [Deck(each, context.generator) for each in images]
         for _ in range(max(1, len(context.labels) // context.batch_size)):

@@ -12,7 +12,7 @@ import pytest
 from attrs import evolve
 from safetensors.numpy import load_file
 
-from dmlcore import Formula, Grid, PluginError, Section, StudyResults, Text, plot
+from dmlcore import Formula, PluginError, Section, StudyResults, Table, Text, plot
 from dmlcore.handin.showing import pieces
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.page import StudyPage, study_page
@@ -30,7 +30,7 @@ def metric_over_dimensions(study: StudyResults) -> Section:
         [
             Text(f"Varied: {study.varied[0]}; the first run has {shape[0]} embeddings <b>."),
             Formula(r"R = \frac{a}{b}"),
-            Grid(["dim", "recall"], [[f"{d:g}", f"{r:.3f}"] for d, r in zip(dims, recalls, strict=True)], "By dim"),
+            Table(["dim", "recall"], [[f"{d:g}", f"{r:.3f}"] for d, r in zip(dims, recalls, strict=True)], "By dim"),
             plot("Recall by dim", "Recall rises.", lambda axes: axes.plot(dims, recalls, label="%"), "See it rise."),
         ],
     )
@@ -101,12 +101,12 @@ def test_notebooks_show_their_words_and_figures(study: StudyMaterial) -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Section("A", ["words"]), "a section is made of Text, Formula, Grid and plot(), not of 'words'"),
+        (lambda: Section("A", ["words"]), "a section is made of Text, Formula, Table and plot(), not of 'words'"),
         (lambda: Section(1, []), "title must be text, not 1"),
         (lambda: Text(0.5), "text must be text, not 0.5"),
-        (lambda: Grid(["a", "b"], [["1"]]), "a row has 1 cells under 2 headings: ['1']"),
-        (lambda: Grid([], []), "a table needs a header: one cell a column"),
-        (lambda: Grid(["a"], [[1]]), "a cell of a table must be text, not 1"),
+        (lambda: Table(["a", "b"], [["1"]]), "a row has 1 cells under 2 headings: ['1']"),
+        (lambda: Table([], []), "a table needs a header: one cell a column"),
+        (lambda: Table(["a"], [[1]]), "a cell of a table must be text, not 1"),
         (lambda: plot("a", "b", lambda axes: axes.no_plot()), "'Axes' object has no attribute 'no_plot'"),
     ],
 )

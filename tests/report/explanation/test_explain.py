@@ -10,7 +10,7 @@ from typing import Any
 
 from attrs import evolve
 
-from dmlcore.api.blocks import Formula, Grid, Text
+from dmlcore.api.blocks import Formula, Table, Text
 from dmlcore.api.result import LossFacts
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.explanation import explain
@@ -25,8 +25,8 @@ def texts(material: StudyMaterial) -> list[str]:
     return [block.text for block in explain(material).blocks if isinstance(block, Text)]
 
 
-def grids(material: StudyMaterial) -> dict[str, Grid]:
-    return {block.caption: block for block in explain(material).blocks if isinstance(block, Grid)}
+def grids(material: StudyMaterial) -> dict[str, Table]:
+    return {block.caption: block for block in explain(material).blocks if isinstance(block, Table)}
 
 
 def one(material: StudyMaterial, start: str) -> str:

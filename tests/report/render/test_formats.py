@@ -8,7 +8,7 @@ from pathlib import Path
 
 from attrs import evolve
 
-from dmlcore.api.blocks import Formula, Grid, Text
+from dmlcore.api.blocks import Formula, Table, Text
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.render import csv, latex, markdown
 from dmlcore.report.sections import study_sections
@@ -59,7 +59,7 @@ def test_a_study_without_results(tmp_path: Path) -> None:
 def test_markdown_blocks() -> None:
     assert markdown.block_markdown(Text("0.5 * is best")) == r"0.5 \* is best"
     assert markdown.block_markdown(Formula("d^2")) == "$$\nd^2\n$$"
-    grid = Grid(("run", "a|b"), (("x", "0.5 *\n[0.4, 0.6]"),), "Values", ("* is best",))
+    grid = Table(("run", "a|b"), (("x", "0.5 *\n[0.4, 0.6]"),), "Values", ("* is best",))
     assert markdown.block_markdown(grid) == (
         "**Values**\n\n| run | a\\|b |\n| --- | ---: |\n| x | 0.5 \\*<br>[0.4, 0.6] |\n\n- \\* is best"
     )
@@ -89,7 +89,7 @@ def test_latex_escapes_text() -> None:
 
 
 def test_latex_tables_are_booktabs() -> None:
-    grid = Grid(("run", "recall@1"), (("a_b", "0.5\n[0.4, 0.6]"),), "Values", ("a note",))
+    grid = Table(("run", "recall@1"), (("a_b", "0.5\n[0.4, 0.6]"),), "Values", ("a note",))
     assert latex.grid_latex(grid) == (
         "\\begin{longtable}{lr}\n\\caption{Values}\\\\\n\\toprule\nrun & recall@1 \\\\\n\\midrule\n\\endhead\n"
         "\\bottomrule\n\\endfoot\na\\_b & \\shortstack[r]{{}0.5\\\\ {}[0.4, 0.6]} \\\\\n\\end{longtable}\n"
