@@ -227,8 +227,8 @@ def test_ctrl_c_promises_nothing(invoke: Any, monkeypatch: pytest.MonkeyPatch) -
 
 def test_torch_is_not_loaded_by_the_command_itself(invoke: Any) -> None:
     code = (
-        "import sys\nfrom dmlcore import cli, metrics_command\n"
-        "metrics_command.chosen_evaluators = lambda *_: ()\n"
+        "import sys\nfrom dmlcore import cli\nfrom dmlcore.commands.metrics import measuring\n"
+        "measuring.chosen_evaluators = lambda *_: ()\n"
         "assert not cli.main(['metrics', 'e.npz'], standalone_mode=False)\n"
         "assert 'torch' not in sys.modules, 'torch was loaded'"
     )
