@@ -248,7 +248,7 @@ def test_a_name_in_two_distributions(fake_plugin: Callable[..., None], give: Cal
         "Error: toy.toml has 1 problem.\n\n"
         "--set loss.use\n"
         "    expected  the name of a loss\n"
-        '    found     "wedge" (a string)\n'
+        '    got       "wedge" (a string)\n'
         "    loss 'wedge' is offered by 2 distributions. Write one of dmlcore-one/wedge, dmlcore-two/wedge.\n"
     )
     give("check", "toy.toml", "--set", 'loss={use="dmlcore-two/wedge"}')
@@ -532,8 +532,6 @@ CHECKED = {
         'loss={use="bad"}',
         "Error: toy.toml has 1 problem.\n\n"
         "--set loss\n"
-        "    expected  options that go together\n"
-        "    found     others\n"
         "    The loss 'bad' of dmlcore-bad 1.0 failed when it looked at its options: AttributeError: 'Bad' object has"
         " no attribute 'missing' (dmlcore_bad.py, line 14). Tell its author: only a ValueError is a user's mistake.\n",
     ),

@@ -139,14 +139,7 @@ def _dataset(name: str, root: Path | None, settings: Sequence[str]) -> DatasetCo
     if structurer.problems:
         raise StudyError(
             "\n\n".join(
-                "\n".join(
-                    [
-                        f"--set {dotted(problem.path)}" if problem.path else f"The options of {name}",
-                        f"    expected  {problem.expected}",
-                        f"    found     {problem.found}",
-                        *([f"    {problem.hint}"] if problem.hint else []),
-                    ]
-                )
+                problem.text(f"--set {dotted(problem.path)}" if problem.path else f"The options of {name}")
                 for problem in structurer.problems
             )
         )

@@ -38,17 +38,20 @@ INVALID: Final = _Invalid()
 
 @frozen
 class Problem:
-    """One thing wrong with a study. `expected` and `found` are phrases; `hint` is a sentence or empty."""
+    """One problem in a study. `expected` and `got` are phrases; `hint` is a sentence or empty.
+
+    A conflict between options has neither: its `hint` is the whole message.
+    """
 
     path: ValuePath
     expected: str
-    found: str
+    got: str
     hint: str = ""
 
     def text(self, place: str) -> str:
-        """The problem for a person to read; `place` is where the value was written."""
-        lines = [place, f"    expected  {self.expected}", f"    found     {self.found}"]
-        return "\n".join([*lines, f"    {self.hint}"] if self.hint else lines)
+        """The message for the user; `place` is where the value was written."""
+        facts = (("expected  ", self.expected), ("got       ", self.got), ("", self.hint))
+        return "\n    ".join([place, *(f"{label}{fact}" for label, fact in facts if fact)])
 
 
 @frozen
@@ -73,8 +76,8 @@ class Structurer:
             return self._tuple(value, annotation, path)
         return self._scalar(value, annotation, path)
 
-    def _problem(self, path: ValuePath, expected: str, found: str, hint: str = "") -> Any:
-        self.problems.append(Problem(path, expected, found, hint))
+    def _problem(self, path: ValuePath, expected: str, got: str, hint: str = "") -> Any:
+        self.problems.append(Problem(path, expected, got, hint))
         return INVALID
 
     def _scalar(self, value: Any, annotation: Any, path: ValuePath) -> Any:
@@ -124,8 +127,8 @@ class Structurer:
         name = value.get(USE)
         if not isinstance(name, str):
             known = [offer.component.name for offer in self.registry.of_kind(base.kind)]
-            found = f"`use = {shown(name)}`" if USE in value else "a table without `use`"
-            return self._problem(path, expected, found, known_names(base.kind, known))
+            got = f"`use = {shown(name)}`" if USE in value else "a table without `use`"
+            return self._problem(path, expected, got, known_names(base.kind, known))
         try:
             component = self.registry.find(base.kind, name).component
         except UnknownComponentError as error:
@@ -156,11 +159,11 @@ class Structurer:
         try:
             return cls(**given)
         except ValueError as error:
-            return self._problem(path, "options that go together", "others", f"{error}.".replace("..", "."))
+            return self._problem(path, "", "", f"{error}.".replace("..", "."))
         except Exception as error:
             if not issubclass(cls, Component):
                 raise
-            return self._problem(path, "options that go together", "others", self._fault(cls, error))
+            return self._problem(path, "", "", self._fault(cls, error))
 
     def _fault(self, cls: type[Component], error: Exception) -> str:
         source = next(offer.source for offer in self.registry.offers if offer.component is cls)

@@ -17,7 +17,7 @@ class ContractError(AssertionError):
     """A component does not do what its kind promises. `expected` and `found` are phrases, `cure` a sentence."""
 
     def __init__(self, expected: str, found: str, cure: str) -> None:
-        super().__init__(f"expected  {expected}\nfound     {found}\n{cure}")
+        super().__init__(f"expected  {expected}\ngot       {found}\n{cure}")
         self.expected = expected
         self.found = found
         self.cure = cure

@@ -37,7 +37,7 @@ def options_survive_a_study(component: Component) -> None:
     again = structurer.structure(tomli.loads(text)["component"], KINDS[component.kind], ("component",))
     if structurer.problems:
         problem = structurer.problems[0]
-        found = f"{dotted(problem.path)}: expected {problem.expected}, found {problem.found}. {problem.hint}".strip()
+        found = " ".join(problem.text(f"{dotted(problem.path)}:").split())
         raise ContractError(f"options that a study can give: {text}", found, "Give options of the annotated types.")
     if plain(again, Path()) != written:
         raise ContractError(

@@ -267,7 +267,7 @@ def test_the_command_fetches_a_third_partys_data_set(
     wrong = run.invoke(main, ["data", "fetch", "flags", "--set", "rot=other"])
     assert wrong.exit_code == 1
     assert wrong.stderr == (
-        "Error: --set rot\n    expected  an option of dataset 'flags'\n    found     'rot'\n    Did you mean 'root'?\n"
+        "Error: --set rot\n    expected  an option of dataset 'flags'\n    got       'rot'\n    Did you mean 'root'?\n"
     )
 
 

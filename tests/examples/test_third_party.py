@@ -103,5 +103,5 @@ def test_installed_used_and_uninstalled(
     assert name not in run("dmlcore", "list-plugins").stdout
     error = run(*command, code=1).stderr
     kind = f"{'an' if example.kind[0] in 'aeiou' else 'a'} {example.kind}"
-    assert f'the name of {kind}\n    found     "{example.component}" (a string)' in error
+    assert f'the name of {kind}\n    got       "{example.component}" (a string)' in error
     assert f"no installed plugin offers {kind} named {example.component!r}." in error

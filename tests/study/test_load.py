@@ -62,53 +62,53 @@ def test_ten_mistakes_give_ten_messages(tmp_path: Path, registry: Registry) -> N
 
 {path}:1: colour
     expected  an option of a study
-    found     'colour'
+    got       'colour'
     Known: dataset, backbone, loss, sampler, evaluators, schema, name, question, seeds, embedding, transforms, \
 training, optimizer, scheduler, evaluation, observers, sections.
 
 {path}:2: seeds[1]
     expected  an integer
-    found     "1" (a string)
+    got       "1" (a string)
 
 {path}:5: dataset.use
     expected  the name of a dataset
-    found     "sqares" (a string)
+    got       "sqares" (a string)
     no installed plugin offers a dataset named 'sqares'. Did you mean 'squares'? Known: squares.
 
 {path}:11: embedding.dim
     expected  an integer or "features"
-    found     "64" (a string)
+    got       "64" (a string)
 
 {path}:12: embedding.pooling
     expected  "avg" or "max" or "avg+max"
-    found     "mean" (a string)
+    got       "mean" (a string)
     Did you mean 'max'?
 
 {path}:16: loss.margn
     expected  an option of loss 'pair'
-    found     'margn'
+    got       'margn'
     Did you mean 'margin'?
 
 {path}:17: loss.miner.epsilon
     expected  a number > 0
-    found     -1 (an integer)
+    got       -1 (an integer)
 
 {path}:19: sampler
     expected  a table with `use = "sampler name"`
-    found     a table without `use`
+    got       a table without `use`
     Known: balanced, spread.
 
 {path}:23: training.epochs
     expected  an integer
-    found     3.5 (a number)
+    got       3.5 (a number)
 
 {path}:24: training.freeze_batchnorm
     expected  true or false
-    found     "no" (a string)
+    got       "no" (a string)
 
 {path}:30: grid."optimizer.learning_rate"
     expected  a list with at least one value
-    found     0.1 (a number)"""
+    got       0.1 (a number)"""
     )
 
 
@@ -122,11 +122,11 @@ def test_what_is_missing_is_told(tmp_path: Path, registry: Registry) -> None:
 
 {path}:1: loss
     expected  a table with `use = "loss name"`: what is minimised
-    found     nothing
+    got       nothing
 
 {path}:1: evaluators
     expected  a list, each a table with `use = "evaluator name"`: what is measured; at least one
-    found     nothing"""
+    got       nothing"""
     )
 
 
@@ -168,8 +168,8 @@ def test_a_mistake_is_placed_in_the_file_that_makes_it(tmp_path: Path, registry:
     path.write_text('extends = "base.toml"\nseeds = []\n')
     text = message(path, registry, "training.batch_size=0")
     line = STUDY.splitlines().index("epochs = 2") + 1
-    assert f"{base}:{line}: training.epochs\n    expected  a number ≥ 0\n    found     -2 (an integer)" in text
-    assert "--set training.batch_size\n    expected  a number ≥ 1 images\n    found     0 (an integer)" in text
+    assert f"{base}:{line}: training.epochs\n    expected  a number ≥ 0\n    got       -2 (an integer)" in text
+    assert "--set training.batch_size\n    expected  a number ≥ 1 images\n    got       0 (an integer)" in text
     assert text.startswith(f"{path} has 2 problems.")
 
 
@@ -220,7 +220,7 @@ def test_a_mistake_in_the_grid_is_told_once(make_study: Any, tmp_path: Path) -> 
     line = STUDY.count("\n") + 2
     assert str(caught.value) == (
         f"{tmp_path / 'toy.toml'} has 1 problem.\n\n"
-        f'{tmp_path / "toy.toml"}:{line}: loss.margin\n    expected  a number\n    found     "x" (a string)'
+        f'{tmp_path / "toy.toml"}:{line}: loss.margin\n    expected  a number\n    got       "x" (a string)'
     )
 
 

@@ -51,7 +51,7 @@ def test_a_study_disables_plugins(fake_plugin: Install, tmp_path: Path) -> None:
         f"{path} has 1 problem.\n\n"
         f"{path}:{LOSS_LINE}: loss.use\n"
         "    expected  the name of a loss\n"
-        '    found     "wedge" (a string)\n'
+        '    got       "wedge" (a string)\n'
         "    no installed plugin offers a loss named 'wedge'. `dmlcore describe loss` lists all"
         f" {len(list(Registry.of(discover()).of_kind('loss'))) - 1}."
         f" Disabled by [plugins] of {path}: dmlcore-wedge:dmlcore_wedge."
@@ -90,7 +90,7 @@ def test_keys_that_look_misspelt(fake_plugin: Install, tmp_path: Path) -> None:
         f"{path} has 1 problem.\n\n"
         f"{path}:{lines + 5}: plugins.disable[1]\n"
         "    expected  an installed plugin\n"
-        '    found     "dmlcore-toy" (a string)\n'
+        '    got       "dmlcore-toy" (a string)\n'
         "    Did you mean 'dmlcore-toys'?"
     )
     path = written(tmp_path, '[plugins]\ndisable = "dmlcore-toys"\nenable = []')
@@ -98,10 +98,10 @@ def test_keys_that_look_misspelt(fake_plugin: Install, tmp_path: Path) -> None:
         f"{path} has 2 problems.\n\n"
         f"{path}:{lines + 3}: plugins.disable\n"
         "    expected  a list, each a string\n"
-        '    found     "dmlcore-toys" (a string)\n\n'
+        '    got       "dmlcore-toys" (a string)\n\n'
         f"{path}:{lines + 4}: plugins.enable\n"
         "    expected  an option of [plugins]\n"
-        "    found     'enable'\n"
+        "    got       'enable'\n"
         "    Did you mean 'disable'?"
     )
 
@@ -134,24 +134,24 @@ dmlcore.plugins = ">=1"
     assert [re_placed(text, path, first) for text in told[2:]] == [
         "1: requires.dmlcore-toys\n"
         "    expected  dmlcore-toys >=1.0,<2\n"
-        "    found     dmlcore-toys 0.9\n"
+        "    got       dmlcore-toys 0.9\n"
         '    Install what is needed: pip install "dmlcore-toys>=1.0,<2"',
         "2: requires.dmlcore-angle\n"
         "    expected  dmlcore-angle >=1\n"
-        "    found     no distribution of this name\n"
+        "    got       no distribution of this name\n"
         '    Install it: pip install "dmlcore-angle>=1".',
         "3: requires.dmlcore-toy\n"
         "    expected  dmlcore-toy\n"
-        "    found     no distribution of this name\n"
+        "    got       no distribution of this name\n"
         "    Install it: pip install \"dmlcore-toy\". Did you mean 'dmlcore-toys'?",
         "4: requires.numpy\n"
         '    expected  a distribution with versions, such as ">=1.0,<2"\n'
-        '    found     "numpy" = "2.0"',
+        '    got       "numpy" = "2.0"',
         "5: requires.two words\n"
         '    expected  a distribution with versions, such as ">=1.0,<2"\n'
-        '    found     "two words" = ">=1"',
-        '6: requires.torch\n    expected  versions, such as ">=1.0,<2"\n    found     2 (an integer)',
-        '7: requires.dmlcore\n    expected  versions, such as ">=1.0,<2"\n    found     a table\n'
+        '    got       "two words" = ">=1"',
+        '6: requires.torch\n    expected  versions, such as ">=1.0,<2"\n    got       2 (an integer)',
+        '7: requires.dmlcore\n    expected  versions, such as ">=1.0,<2"\n    got       a table\n'
         "    Write a name with a dot in quotes.",
     ]
 
@@ -161,7 +161,7 @@ def test_a_requirement_of_the_command_line(fake_plugin: Install, tmp_path: Path)
     assert problems(written(tmp_path), "requires.dmlcore='>=7'").splitlines()[2:] == [
         "--set requires.dmlcore",
         "    expected  dmlcore >=7",
-        f"    found     dmlcore {__version__}",
+        f"    got       dmlcore {__version__}",
         '    Install what is needed: pip install "dmlcore>=7"',
     ]
 
@@ -179,7 +179,7 @@ def test_requires_is_a_table(fake_plugin: Install, tmp_path: Path) -> None:
     assert problems(path).splitlines()[2:] == [
         f"{path}:1: requires",
         '    expected  a table, such as dmlcore = ">=0.1"',
-        "    found     a list of 1",
+        "    got       a list of 1",
     ]
 
 

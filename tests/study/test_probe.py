@@ -51,15 +51,14 @@ def test_sizes_must_rise(make_study: Any, sizes: str) -> None:
     line = STUDY.count("\n") + 2
     text = problems(make_study, TABLE + f"sizes = {sizes}\n")
     assert text.endswith(
-        f"toml:{line}: probe\n    expected  options that go together\n    found     others\n"
-        "    sizes must be different numbers that rise, at least one; leave it out to search them."
+        f"toml:{line}: probe\n    sizes must be different numbers that rise, at least one; leave it out to search them."
     )
 
 
 def test_mistakes_of_table_and_study_are_told_together(make_study: Any) -> None:
     text = problems(make_study, '\n[probe]\nstep = 5\nsteps = 1\n[grid]\n"loss.margn" = [1]\n')
-    assert "probe.step\n    expected  an option of [probe]\n    found     'step'\n    Did you mean 'steps'" in text
-    assert "probe.steps\n    expected  a number ≥ 2\n    found     1" in text
+    assert "probe.step\n    expected  an option of [probe]\n    got       'step'\n    Did you mean 'steps'" in text
+    assert "probe.steps\n    expected  a number ≥ 2\n    got       1" in text
     assert "Did you mean 'margin'?" in text
 
 
@@ -67,7 +66,7 @@ def test_the_metric_is_of_an_evaluator_of_the_study(make_study: Any) -> None:
     text = problems(make_study, "\n[probe]\nsteps = 5\n")
     assert text.endswith(
         "probe.metric\n    expected  a metric of an evaluator of the study: nearest/…\n"
-        "    found     'retrieval/recall_at_1'"
+        "    got       'retrieval/recall_at_1'"
     )
 
 

@@ -19,7 +19,7 @@ from toys import REGISTRY, Pair
 def structured(value: Any, annotation: Any) -> tuple[Any, list[str]]:
     structurer = Structurer(REGISTRY, lambda _: Path("/studies"))
     result = structurer.structure(value, annotation, ("x",))
-    return result, [f"{p.expected} / {p.found}" for p in structurer.problems]
+    return result, [f"{p.expected} / {p.got}" for p in structurer.problems]
 
 
 @pytest.mark.parametrize(

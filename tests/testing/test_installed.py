@@ -88,7 +88,7 @@ def test_a_failure_says_whose_what_and_the_cure(arguments: tuple[str, ...]) -> N
         "  failed          hears_a_whole_run\n"
         "    observer dmlcore-bells/bell 1.0: It raises nothing during a run that is trained and measured to its end.\n"
         "    expected  no error\n"
-        "    found     The observer 'bell' of dmlcore-bells 1.0 failed in dmlcore_on_run_end (ZeroDivisionError: "
+        "    got       The observer 'bell' of dmlcore-bells 1.0 failed in dmlcore_on_run_end (ZeroDivisionError: "
         "division by zero) and was dropped.\n"
         "    Values may be None where a stage has none, and a run may end before its first epoch.\n"
         "  passed          hears_a_run_that_fails\n"
@@ -104,7 +104,7 @@ def test_a_whole_distribution_without_what_needs_options() -> None:
         "observer gong  [dmlcore-bells 1.0]\n"
         "  not checked: --set gong.tone\n"
         "    expected  a string: its tone\n"
-        "    found     nothing\n"
+        "    got       nothing\n"
     ) in output
     assert "observer bell" in output
     code, output = run("dmlcore-bells", "--set", "gong.tone=high", "--set", "bell.times=0")
@@ -117,7 +117,7 @@ def test_a_whole_distribution_without_what_needs_options() -> None:
 def test_a_component_that_refuses_its_options_has_one_failure() -> None:
     code, output = run("gong", "--set", "tone=flat")
     assert code == 1
-    assert "    found     PluginError: It needs a package: pip install gong.\n" in output
+    assert "    got       PluginError: It needs a package: pip install gong.\n" in output
     assert output.endswith("1 check, 1 failed\n")
 
 
@@ -125,10 +125,10 @@ def test_a_component_that_refuses_its_options_has_one_failure() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("gong",), "Error: --set gong.tone\n    expected  a string: its tone\n    found     nothing\n"),
+        (("gong",), "Error: --set gong.tone\n    expected  a string: its tone\n    got       nothing\n"),
         (
             ("bell", "--set", "time=2"),
-            "Error: --set bell.time\n    expected  an option of observer 'bell'\n    found     'time'\n"
+            "Error: --set bell.time\n    expected  an option of observer 'bell'\n    got       'time'\n"
             "    Did you mean 'times'?\n",
         ),
         (

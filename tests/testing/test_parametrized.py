@@ -49,7 +49,7 @@ def test_each_check_of_each_component_is_a_test(tmp_path: Path) -> None:
     assert (
         "With another epoch's generator the batches are others.\n"
         "expected  other batches in another epoch\n"
-        "found     the same\n"
+        "got       the same\n"
         "Draw from context.generator. Where this is meant, say so in the test: "
         'contract(…, without={"another_epoch_gives_other_batches": "why"}).\n'
     ) in done.stdout

@@ -149,8 +149,8 @@ def test_conformance_of_a_file_takes_options_as_any_evaluator(invoke: Any) -> No
         ),
         (
             ["e.npz", "--set", "retrieval.recall_at=[0]", "--set", "clustering.seed=3"],
-            "--set retrieval.recall_at[0]\n    expected  a number ≥ 1\n    found     0 (an integer)\n\n"
-            "--set clustering.seed\n    expected  an option of evaluator 'clustering'\n    found     'seed'\n"
+            "--set retrieval.recall_at[0]\n    expected  a number ≥ 1\n    got       0 (an integer)\n\n"
+            "--set clustering.seed\n    expected  an option of evaluator 'clustering'\n    got       'seed'\n"
             "    Did you mean 'seeds'?",
         ),
         (
@@ -165,7 +165,7 @@ def test_conformance_of_a_file_takes_options_as_any_evaluator(invoke: Any) -> No
         ),
         (
             ["e.npz", "--set", "retrieval.0=1", "--evaluator", "retrieval"],
-            "--set retrieval[0]\n    expected  an option of evaluator 'retrieval'\n    found     0\n"
+            "--set retrieval[0]\n    expected  an option of evaluator 'retrieval'\n    got       0\n"
             "    Known: recall_at, distance.",
         ),
         (

@@ -112,24 +112,23 @@ def test_a_study_writes_a_table_for_each_part(tmp_path: Path) -> None:
         (
             ("centers_per_class", "centres_per_class"),
             "sum.toml:14: loss.parts[1].centres_per_class\n    expected  an option of loss 'soft_triple'\n"
-            "    found     'centres_per_class'\n    Did you mean 'centers_per_class'?",
+            "    got       'centres_per_class'\n    Did you mean 'centers_per_class'?",
         ),
         (
             ('use = "triplet"', 'use = "triplets"'),
-            'sum.toml:9: loss.parts[0].use\n    expected  the name of a loss\n    found     "triplets" (a string)\n',
+            'sum.toml:9: loss.parts[0].use\n    expected  the name of a loss\n    got       "triplets" (a string)\n',
         ),
         (
             ("margin = 0.2", "margin = 3"),
-            "sum.toml:8: loss.parts[0]\n    expected  options that go together\n    found     others\n    margin = 3",
+            "sum.toml:8: loss.parts[0]\n    margin = 3",
         ),
         (
             ("[1, 0.5]", "[1]"),
-            "sum.toml:4: loss\n    expected  options that go together\n    found     others\n"
-            "    there are 1 weights for 2 losses; write one weight for each.",
+            "sum.toml:4: loss\n    there are 1 weights for 2 losses; write one weight for each.",
         ),
         (
             ("[1, 0.5]", "[1, 0]"),
-            "sum.toml:6: loss.weights[1]\n    expected  a number > 0\n    found     0 (an integer)",
+            "sum.toml:6: loss.weights[1]\n    expected  a number > 0\n    got       0 (an integer)",
         ),
     ],
     ids=["option", "name", "value", "weights", "weight"],

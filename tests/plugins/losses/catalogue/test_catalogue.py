@@ -150,8 +150,6 @@ def test_a_mistake_is_shown_with_its_line(tmp_path: Path) -> None:
     assert str(caught.value) == (
         f"{path} has 1 problem.\n\n"
         f"{path}:13: loss.miner\n"
-        "    expected  options that go together\n"
-        "    found     others\n"
         '    pos_margin and neg_margin must both be set with distance = "snr" as it is here: it has no fixed scale to '
         "take them from."
     )
