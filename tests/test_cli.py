@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 from click.shell_completion import BashComplete
-from click.testing import CliRunner, Result
+from click.testing import Result
 
+import running
 from dmlcore import cli
 from dmlcore.host.registry import Registry
+from running import python
 from toys import STUDY
 
 
@@ -26,9 +28,7 @@ def invoke(registry: Registry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     Path("toy.toml").write_text(STUDY)
 
     def give(*arguments: str, code: int = 0) -> Result:
-        result = CliRunner().invoke(cli.main, list(arguments))
-        assert result.exit_code == code, result.output
-        return result
+        return running.invoke(*arguments, code=code)
 
     return give
 
@@ -180,9 +180,7 @@ def test_torch_is_not_loaded_by(arguments: list[str], tmp_path: Path) -> None:
         "assert not main(sys.argv[1:], standalone_mode=False)\n"
         "assert 'torch' not in sys.modules, 'torch was loaded'"
     )
-    command = [sys.executable, "-c", code, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    python("-c", code, *arguments, cwd=tmp_path)
 
 
 def test_killed_at_any_moment_a_run_ends_with_the_same_metrics(tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from dmlcore import cli
+import running
 from plugins_made import TOYS
 from toys import STUDY
 
@@ -79,9 +79,8 @@ def give(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Resul
     monkeypatch.chdir(tmp_path)
 
     def give(*arguments: str, code: int = 0) -> Result:
-        result = CliRunner().invoke(cli.main, list(arguments))
-        assert result.exit_code == code, (result.output, result.exception)
-        assert "Traceback (most" not in result.output
+        result = running.invoke(*arguments, code=code)
+        assert "Traceback (most" not in result.stdout
         return result
 
     return give
@@ -190,7 +189,7 @@ def test_a_plugin_that_cannot_be_used_is_listed(
     assert reason.endswith(",") or lines[place + 1] == f"      {reason}"
     assert any(line.split()[:3] == ["wedge", "dmlcore-wedge", "2.0"] for line in lines)
     assert any(line.split() == ["dmlcore-bad", "1.0", "installed", "failed"] for line in lines)
-    assert "Traceback (most" in CliRunner().invoke(cli.main, ["list-plugins", "--verbose"]).stdout
+    assert "Traceback (most" in running.invoke("list-plugins", "--verbose").stdout
 
 
 @pytest.mark.parametrize(
@@ -604,7 +603,7 @@ def test_an_author_asks_for_the_traceback(fake_plugin: Callable[..., None], give
     fake_plugin("dmlcore-toys", TOYS)
     Path("toy.toml").write_text(STUDY)
     give("check", "toy.toml", "--set", DATASET, code=1)
-    shown = CliRunner().invoke(cli.main, ["--traceback", "check", "toy.toml", "--set", DATASET]).stderr
+    shown = running.invoke("--traceback", "check", "toy.toml", "--set", DATASET, code=1).stderr
     assert shown.startswith("Traceback (most recent call last)")
     assert "    return 1 / 0\n" in shown
     assert shown.splitlines()[-1].startswith("Error: The dataset 'bad' of dmlcore-bad 1.0 failed in load:")

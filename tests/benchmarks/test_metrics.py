@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import runpy
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 import pytest
 
 from dmlcore.neighbors import rank
+from running import python
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "metrics.py"
 BENCH: dict[str, Any] = runpy.run_path(str(SCRIPT))
@@ -42,7 +42,7 @@ def test_the_peers_formulas_are_the_metrics(system: str) -> None:
 
 def test_one_measurement_from_start_to_table() -> None:
     arguments = ["--shapes", "cub", "--dims", "128", "--parts", "ranking", "--repeats", "1", "--slow", "0", "--print"]
-    done = subprocess.run([sys.executable, str(SCRIPT), *arguments], capture_output=True, text=True, check=True)
+    done = python(SCRIPT, *arguments)
     lines = done.stdout.splitlines()
     assert "OMP_WAIT_POLICY=PASSIVE" in lines[0]
     assert "### CUB: 5,924 embeddings of 100 classes, D = 128" in lines

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import runpy
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from running import python
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "recording.py"
 BENCH: dict[str, Any] = runpy.run_path(str(SCRIPT))
@@ -30,7 +30,7 @@ def test_every_loss_can_be_trained_with(loss: str) -> None:
 
 def test_one_measurement_from_start_to_table() -> None:
     arguments = ["--networks", "quickstart", "--losses", "triplet", "--pairs", "2", "--threads", "1"]
-    done = subprocess.run([sys.executable, str(SCRIPT), *arguments], capture_output=True, text=True, check=True)
+    done = python(SCRIPT, *arguments)
     lines = done.stdout.splitlines()
     assert lines[0].startswith("1 threads, torch ")
     assert "2 pairs of steps; 7 of 30 steps an epoch are recorded." in lines

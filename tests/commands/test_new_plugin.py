@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from dmlcore import __version__, cli
+from dmlcore import __version__
 from dmlcore.api.components import KINDS
 from dmlcore.commands.new_plugin import package as new_plugin
 from dmlcore.commands.new_plugin.package import NewPlugin, compatible, write_plugin
@@ -21,6 +17,7 @@ from dmlcore.errors import DmlcoreError
 from dmlcore.host.discovery import discover
 from dmlcore.host.registry import Registry
 from dmlcore.study.load import load_study
+from running import invoke, python
 
 ROOT = Path(__file__).parents[2]
 AUTHOR = 'Ada "Byron" Lovelace'
@@ -44,21 +41,8 @@ def installed(kind: str, name: str, into: Path) -> Path:
     return folder
 
 
-def importable(packages: dict[str, Path]) -> list[str]:
-    return [str(place) for folder in packages.values() for place in (folder, folder.parent)]
-
-
-def run(*command: str, path: list[str] | None = None) -> None:
-    """Runs a program of this environment, with folders to import from."""
-    where = os.pathsep.join([*(path or []), os.environ.get("PYTHONPATH", "")]).strip(os.pathsep)
-    done = subprocess.run(
-        [sys.executable, "-m", *command],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"PYTHONPATH": where, "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"},
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+def importable(packages: dict[str, Path]) -> list[Path]:
+    return [place for folder in packages.values() for place in (folder, folder.parent)]
 
 
 def test_every_kind_has_a_template() -> None:
@@ -70,12 +54,12 @@ def test_every_kind_has_a_template() -> None:
 def test_their_own_tests_pass(chosen: str, packages: dict[str, Path]) -> None:
     tests = [str(folder / "tests") for folder in packages.values()]
     options = ["-q", "-p", "no:cacheprovider", "--import-mode=importlib", "-W", "error", "-k", chosen]
-    run("pytest", *options, *tests, path=importable(packages))
+    python("-m", "pytest", *options, *tests, path=importable(packages))
 
 
 def test_their_studies_load(packages: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     for place in importable(packages):
-        monkeypatch.syspath_prepend(place)
+        monkeypatch.syspath_prepend(str(place))
     registry = Registry.of(discover())
     for kind, folder in packages.items():
         study = folder / "studies" / f"made_{kind}.toml"
@@ -92,8 +76,8 @@ def test_they_are_well_formed_whatever_their_name(packages: dict[str, Path], tmp
         write_plugin(NewPlugin(kind, LONG, AUTHOR), tmp_path / kind)
         write_plugin(NewPlugin(kind, "w", AUTHOR), tmp_path / kind)
     folders = [str(tmp_path), *map(str, packages.values())]
-    run("ruff", "format", "--no-cache", "--check", *folders)
-    run("ruff", "check", "--no-cache", *folders)
+    python("-m", "ruff", "format", "--no-cache", "--check", *folders)
+    python("-m", "ruff", "check", "--no-cache", *folders)
 
 
 def test_they_are_held_to_the_rules_of_dmlcore(packages: dict[str, Path]) -> None:
@@ -107,7 +91,7 @@ def test_they_are_held_to_the_rules_of_dmlcore(packages: dict[str, Path]) -> Non
 @pytest.mark.slow
 def test_their_types_are_right(packages: dict[str, Path], tmp_path: Path) -> None:
     sources = [str(folder / f"dmlcore_made_{kind}") for kind, folder in packages.items()]
-    run("mypy", "--strict", "--cache-dir", str(tmp_path), "--config-file", str(ROOT / "pyproject.toml"), *sources)
+    python("-m", "mypy", "--strict", "--cache-dir", tmp_path, "--config-file", ROOT / "pyproject.toml", *sources)
 
 
 def test_nothing_is_left_open(packages: dict[str, Path]) -> None:
@@ -224,8 +208,7 @@ def test_nothing_is_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    done = CliRunner().invoke(cli.main, ["new-plugin", "soft-wedge", "--kind", "loss", "--into", "my work"])
-    assert done.exit_code == 0, done.output
+    done = invoke("new-plugin", "soft-wedge", "--kind", "loss", "--into", "my work")
     assert done.stdout.splitlines() == [
         "Written: my work/dmlcore-soft-wedge. What comes next:",
         "",
@@ -233,8 +216,7 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "    dmlcore run 'my work/dmlcore-soft-wedge/studies/soft_wedge.toml'",
         "    pytest 'my work/dmlcore-soft-wedge'",
     ]
-    again = CliRunner().invoke(cli.main, ["new-plugin", "soft-wedge", "--kind", "loss", "--into", "my work"])
-    assert again.exit_code == 1
+    again = invoke("new-plugin", "soft-wedge", "--kind", "loss", "--into", "my work", code=1)
     assert again.stderr == (
         "Error: my work/dmlcore-soft-wedge is there already, and is left as it is. Choose another name, or another"
         " --into.\n"
@@ -242,7 +224,9 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_wheel_of_dmlcore_holds_the_templates(tmp_path: Path) -> None:
-    run("pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "--no-index", "-w", str(tmp_path), str(ROOT))
+    python(
+        "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "--no-index", "-w", str(tmp_path), str(ROOT)
+    )
     (wheel,) = tmp_path.glob("*.whl")
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if "new_plugin/templates" in name}
     files = {path.relative_to(ROOT).as_posix() for path in new_plugin.TEMPLATES.rglob("*") if path.is_file()}

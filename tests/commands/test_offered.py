@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
-from dmlcore import cli
 from dmlcore.host.distributions import DISABLED
+from running import invoke
 
 PLUGIN = '''
 import click
@@ -48,9 +47,7 @@ def give(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     monkeypatch.chdir(tmp_path)
 
     def give(*arguments: str, code: int = 0) -> Any:
-        done = CliRunner().invoke(cli.main, list(arguments))
-        assert done.exit_code == code, done.output
-        return done
+        return invoke(*arguments, code=code)
 
     return give
 
@@ -113,8 +110,7 @@ def test_what_it_raises_is_a_message(
     fault: str, message: str, code: int, fake_plugin: InstallPlugin, give: Callable[..., Any]
 ) -> None:
     fake_plugin("dmlcore-hello", PLUGIN.format(name="hello"))
-    done = CliRunner().invoke(cli.main, ["hello", "--fault", fault], prog_name="dmlcore")
-    assert (done.stderr, done.exit_code) == (message, code)
+    assert give("hello", "--fault", fault, code=code).stderr == message
 
 
 def test_its_traceback_is_for_its_author(fake_plugin: InstallPlugin, give: Callable[..., Any]) -> None:

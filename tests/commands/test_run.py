@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 from handin.conftest import BASE, STUDY
+from running import run_dmlcore
 
 
 def test_processes_share_out_the_runs(tmp_path: Path) -> None:
@@ -17,9 +15,7 @@ def test_processes_share_out_the_runs(tmp_path: Path) -> None:
     (tmp_path / "tiny.toml").write_text(STUDY)
 
     def metrics(*arguments: str) -> dict[str, dict[str, float]]:
-        command = [sys.executable, "-m", "dmlcore", "run", "tiny.toml", "--set", "training.epochs=2", *arguments]
-        environment = os.environ | {"OMP_NUM_THREADS": "1"}
-        told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True, env=environment)
+        told = run_dmlcore("run", "tiny.toml", "--set", "training.epochs=2", *arguments, cwd=tmp_path)
         assert "embedding.dim=8" in told.stdout
         assert told.stderr == ""
         folder = tmp_path / arguments[-1] / "tiny"

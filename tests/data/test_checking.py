@@ -8,18 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from attrs import frozen
-from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from data.flags import Flags, content, lay_out
 from dmlcore import DataError, DatasetConfig, ImageFiles, Split, option
-from dmlcore.cli import main
 from dmlcore.data.checking import check
 from dmlcore.data.duplicates import equal_groups, near_groups
 from dmlcore.data.inspection import difference_hash, look
 from dmlcore.data.meter import Meter
+from running import invoke
 
 
 def photo(seed: int, size: tuple[int, int] = (120, 90)) -> Image.Image:
@@ -145,8 +144,7 @@ def test_another_edition_is_told_by_the_reader(meter: Meter) -> None:
 
 
 def test_images_made_on_the_fly() -> None:
-    done = CliRunner().invoke(main, ["data", "check", "glyphs", "--set", "classes=8", "--set", "images_per_class=3"])
-    assert done.exit_code == 0, done.output
+    done = invoke("data", "check", "glyphs", "--set", "classes=8", "--set", "images_per_class=3")
     assert done.stdout.startswith(
         "glyphs: 24 images, made on the fly\n  train             12 images of 4 classes, 3 to 3 a class, median 3\n"
     )
@@ -159,12 +157,10 @@ def test_the_command_ends_with_1_where_something_is_broken(tmp_path: Path) -> No
             (tmp_path / "mine" / name).mkdir(parents=True, exist_ok=True)
             photo(i).save(tmp_path / "mine" / name / f"{i}.jpg")
     command = ["data", "check", "image_folder", "--set", "root=mine"]
-    done = CliRunner().invoke(main, command)
-    assert done.exit_code == 0, done.output
+    done = invoke(*command)
     assert "the same file     2 groups of 4 images; across train and test: 2" in done.stdout
     (tmp_path / "mine/one/0.jpg").write_bytes(b"")
-    broken = CliRunner().invoke(main, command)
-    assert broken.exit_code == 1
+    broken = invoke(*command, code=1)
     assert "  unreadable        1 image\n" in broken.stdout
 
 

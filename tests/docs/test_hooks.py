@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
-from dmlcore import cli
 from dmlcore.api.hookspecs import COMMANDS_HOOK, REGISTRATION_HOOKS, RegistrationSpecs, RunSpecs
 from dmlcore.api.result import Result
 from dmlcore.engine.plan.stored import study_material
@@ -21,6 +19,7 @@ from dmlcore.host.registry import Registry
 from dmlcore.report.render.writing import write_report
 from dmlcore.results.store import Store
 from dmlcore.study.load import load_study
+from running import invoke
 from toys import REGISTRY, STUDY
 
 HOOKS = Path(__file__).parents[2] / "docs" / "hooks"
@@ -125,7 +124,7 @@ def test_the_command_of_the_page(
 ) -> None:
     fake_plugin("dmlcore-example", example(COMMANDS_HOOK))
     monkeypatch.chdir(tmp_path)
-    assert CliRunner().invoke(cli.main, ["slowest"]).stderr == "Error: No run is finished in runs.\n"
+    assert invoke("slowest", code=1).stderr == "Error: No run is finished in runs.\n"
     (tmp_path / "runs" / "a" / "b").mkdir(parents=True)
     (tmp_path / "runs" / "a" / "b" / "result.json").write_text('{"run": "b", "seconds": 3}')
-    assert CliRunner().invoke(cli.main, ["slowest"]).stdout == "b: 3 s\n"
+    assert invoke("slowest").stdout == "b: 3 s\n"

@@ -5,8 +5,6 @@ from __future__ import annotations
 import doctest
 import itertools
 import math
-import subprocess
-import sys
 from typing import Any
 
 import numpy as np
@@ -16,6 +14,7 @@ from scipy import stats
 from dmlcore import Embeddings, TrainingError
 from dmlcore.engine import geometry
 from dmlcore.engine.geometry import evidence_of
+from running import python
 
 FIGURES = [
     "effective_rank",
@@ -223,4 +222,4 @@ def test_the_examples_of_the_docstrings() -> None:
 
 def test_it_loads_no_torch() -> None:
     code = "import sys, dmlcore.engine.geometry; assert 'torch' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    python("-c", code)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Sequence
@@ -13,28 +12,21 @@ from pathlib import Path
 
 import pluggy
 import pytest
-from click.testing import CliRunner, Result
 
 import dmlcore
-from dmlcore import cli
 from dmlcore.api.hookspecs import RegistrationSpecs, hookspec
 from dmlcore.host import discovery
 from dmlcore.host.distributions import DISABLED, installed_plugins, plugin_of
 from dmlcore.host.registry import Registry
 from plugins_made import NOT_TO_BE_LOADED, WEDGE
+from running import invoke, python, run_dmlcore
 
 Install = Callable[..., None]
 
 
-def give(*arguments: str, code: int = 0) -> Result:
-    result = CliRunner().invoke(cli.main, list(arguments))
-    assert result.exit_code == code, (result.output, result.exception)
-    return result
-
-
 def listed() -> list[str]:
     """The lines of the list after the components."""
-    lines = give("list-plugins").stdout.splitlines()
+    lines = invoke("list-plugins").stdout.splitlines()
     return lines[lines.index("plugins") + 1 :]
 
 
@@ -104,7 +96,7 @@ def test_the_origin_of_a_plugin(
 @pytest.mark.parametrize("key", ["dmlcore-wedge", "dmlcore_Wedge", "dmlcore-wedge:dmlcore_wedge"])
 def test_a_disabled_plugin_is_not_loaded(fake_plugin: Install, monkeypatch: pytest.MonkeyPatch, key: str) -> None:
     fake_plugin("dmlcore-wedge", NOT_TO_BE_LOADED)
-    lines = give("--disable-plugin", key, "list-plugins").stdout.splitlines()
+    lines = invoke("--disable-plugin", key, "list-plugins").stdout.splitlines()
     told = ["  disabled: dmlcore-wedge:dmlcore_wedge", f"      by --disable-plugin or {DISABLED}"]
     assert lines[-2:] == told
     assert DISABLED not in os.environ, "the flag lasts as long as its command"
@@ -117,24 +109,26 @@ def test_a_disabled_plugin_is_not_loaded(fake_plugin: Install, monkeypatch: pyte
 
 def test_keys_are_checked(fake_plugin: Install) -> None:
     fake_plugin("dmlcore-wedge", WEDGE)
-    assert give("--disable-plugin", "dmlcore-wegde", "list-plugins", code=1).stderr == (
+    assert invoke("--disable-plugin", "dmlcore-wegde", "list-plugins", code=1).stderr == (
         f"Error: --disable-plugin or {DISABLED}: no plugin 'dmlcore-wegde' is installed. Did you mean 'dmlcore-wedge'"
         " or 'dmlcore'? Plugins are named by their distribution, or as distribution:entry_point. Distributions:"
         " dmlcore, dmlcore-wedge.\n"
     )
-    assert "Did you mean 'dmlcore:cub200'" in give("--disable-plugin", "dmlcore:cup200", "describe", "x", code=1).stderr
+    assert (
+        "Did you mean 'dmlcore:cub200'" in invoke("--disable-plugin", "dmlcore:cup200", "describe", "x", code=1).stderr
+    )
 
 
 def test_what_a_disabled_plugin_offers_is_missed_with_the_reason(fake_plugin: Install) -> None:
     fake_plugin("dmlcore-wedge", WEDGE)
     disable = ("--disable-plugin", "dmlcore-wedge", "check", str(STUDIES / "quickstart.toml"), "--set")
-    error = give(*disable, 'loss={use="wedge"}', code=1).stderr
+    error = invoke(*disable, 'loss={use="wedge"}', code=1).stderr
     assert error.splitlines()[-1] == (
         "    no installed plugin offers a loss named 'wedge'. `dmlcore describe loss` lists all"
         f" {len(list(Registry.of(discovery.discover()).of_kind('loss'))) - 1}. Disabled by"
         f" --disable-plugin or {DISABLED}: dmlcore-wedge:dmlcore_wedge."
     )
-    error = give(*disable, 'loss={use="dmlcore-wedge/wedge"}', code=1).stderr
+    error = invoke(*disable, 'loss={use="dmlcore-wedge/wedge"}', code=1).stderr
     assert error.splitlines()[-1] == (
         "    loss 'dmlcore-wedge/wedge' is of the plugin dmlcore-wedge:dmlcore_wedge, which is disabled by"
         f" --disable-plugin or {DISABLED}."
@@ -156,7 +150,7 @@ class Deprecating(RegistrationSpecs):
 def test_a_deprecated_hook_works_and_is_told(fake_plugin: Install, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(discovery, "RegistrationSpecs", Deprecating)
     fake_plugin("dmlcore-wedge", WEDGE)
-    result = give("list-plugins")
+    result = invoke("list-plugins")
     assert result.stderr == ""
     lines = result.stdout.splitlines()
     place = lines.index("  deprecated: dmlcore-wedge:dmlcore_wedge")
@@ -205,9 +199,7 @@ def test_a_class_tells_its_distribution(fake_plugin: Install, tmp_path: Path) ->
 def test_torch_loaded_by_a_plugin_is_told(fake_plugin: Install, tmp_path: Path) -> None:
     fake_plugin("dmlcore-wedge", f"import torch\n{WEDGE}")
     (tmp_path / "site" / "torch.py").write_text("")  # stands for the real one, which takes seconds to load
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path / "site"), *sys.path])}
-    command = [sys.executable, "-m", "dmlcore", "list-plugins"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment, cwd=tmp_path)
+    done = run_dmlcore("list-plugins", cwd=tmp_path, path=[tmp_path / "site", *sys.path])
     assert done.stdout.splitlines()[-2:] == [
         "  ok, but: dmlcore-wedge:dmlcore_wedge",
         "      it imports torch when it is loaded, which makes every command slow: import it inside methods",
@@ -222,16 +214,7 @@ def test_fifty_distributions_are_all_listed_without_torch(fake_plugin: Install, 
         "assert not main(sys.argv[1:], standalone_mode=False)\n"
         "assert not {'torch', 'numpy.linalg', 'rich'} & set(sys.modules), 'something heavy was loaded'"
     )
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path / "site"), *sys.path])}
-    done = subprocess.run(
-        [sys.executable, "-c", code, "list-plugins", "--json"],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment,
-        cwd=tmp_path,
-    )
-    assert done.returncode == 0, done.stderr
+    done = python("-c", code, "list-plugins", "--json", cwd=tmp_path, path=[tmp_path / "site", *sys.path])
     plugins = {plugin["key"]: plugin for plugin in json.loads(done.stdout)["plugins"]}
     for number in range(50):
         plugin = plugins[f"dmlcore-many{number}:dmlcore_many{number}"]
@@ -243,10 +226,10 @@ def test_fifty_distributions_are_all_listed_without_torch(fake_plugin: Install, 
 
 def test_the_list_fits_a_terminal(fake_plugin: Install, monkeypatch: pytest.MonkeyPatch) -> None:
     fake_plugin("dmlcore-wedge", WEDGE.replace("A loss from elsewhere.", "A loss from elsewhere, " + 20 * "far "))
-    whole = give("list-plugins").stdout
+    whole = invoke("list-plugins").stdout
     assert max(map(len, whole.splitlines())) > 100, "whole in a pipe"
     monkeypatch.setattr("dmlcore.commands.plugin_table.is_terminal", lambda: True)
     monkeypatch.setenv("COLUMNS", "100")
-    cut = give("list-plugins").stdout
+    cut = invoke("list-plugins").stdout
     assert max(map(len, cut.splitlines())) == 100
     assert re.findall(r"^  wedge .*", cut, re.M)[0].endswith("…")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tracemalloc
 from typing import Any
 
@@ -15,6 +13,7 @@ from hypothesis import strategies as st
 
 from dmlcore.neighbors import Ranking, VectorError, rank
 from neighbors import naive
+from running import python
 
 DISTANCES = ["cosine", "l2", "inner_product"]
 TIES = ["pessimistic", "optimistic"]
@@ -442,7 +441,7 @@ def test_an_interrupt_stops_at_once() -> None:
 
 def test_importing_loads_no_torch() -> None:
     code = "import sys, dmlcore.neighbors; assert not {'torch', 'scipy'} & set(sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    python("-c", code)
 
 
 GOOD = ([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [1.0, 2.0]], [0, 0, 1, 1])

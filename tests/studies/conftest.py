@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from plugins.datasets.archives import make_cars, make_cub
+from running import invoke
 
 
 @pytest.fixture(scope="session")
@@ -25,18 +23,5 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def dmlcore(workplace: Path) -> Callable[..., str]:
-    """Runs dmlcore there, which must succeed, and gives what it prints."""
-
-    def run(*arguments: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "dmlcore", *arguments],
-            cwd=workplace,
-            capture_output=True,
-            text=True,
-            check=False,
-            env=os.environ | {"OMP_NUM_THREADS": "2"},
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    return run
+    """Run a command there, which must succeed, and return what it prints."""
+    return lambda *arguments: invoke(*arguments, cwd=workplace).stdout

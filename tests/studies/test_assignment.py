@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from plugins.datasets.archives import make_cars, make_cub
+from running import invoke
 
 STUDIES = Path(__file__).parents[2] / "studies"
 ASSIGNMENT = STUDIES / "assignment"
@@ -49,12 +47,7 @@ def test_resnet50_at_full_size_and_batch(study: str, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     make = make_cub if study.startswith("cub") else make_cars
     make(tmp_path / "data")
-    subprocess.run(
-        [sys.executable, "-m", "dmlcore", "run", str(STUDIES / f"{study}.toml"), "--smoke"],
-        cwd=tmp_path,
-        check=True,
-        env=os.environ | {"OMP_NUM_THREADS": "2"},
-    )
+    invoke("run", STUDIES / f"{study}.toml", "--smoke", cwd=tmp_path)
     (path,) = tmp_path.rglob("result.json")
     result = json.loads(path.read_text())
     assert result["settings"]["training"]["batch_size"] == 100

@@ -15,10 +15,9 @@ from typing import Any
 import pytest
 import tomli
 from attrs import fields, frozen
-from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
-from dmlcore import LossConfig, MinerConfig, cli, option
+from dmlcore import LossConfig, MinerConfig, option
 from dmlcore.api.components import Component
 from dmlcore.host.discovery import PluginSource, discover
 from dmlcore.host.registry import Offer, Registry
@@ -26,6 +25,7 @@ from dmlcore.study.json_schema import study_schema
 from dmlcore.study.schema import Study
 from dmlcore.study.structure import Structurer
 from dmlcore.study.tables import TABLES
+from running import invoke
 from toys import REGISTRY, SOURCE, STUDY
 
 STUDIES = Path(__file__).parents[2] / "studies"
@@ -248,7 +248,7 @@ def test_without_any_component_every_table_of_one_is_refused() -> None:
 
 def test_the_command_writes_it(tmp_path: Path) -> None:
     path = tmp_path / "study.schema.json"
-    done = CliRunner().invoke(cli.main, ["schema", "-o", str(path)])
+    done = invoke("schema", "-o", path)
     assert done.stdout == f"Schema: {path}\n"
     assert json.loads(path.read_text(encoding="utf-8")) == study_schema(INSTALLED)
-    assert json.loads(CliRunner().invoke(cli.main, ["schema"]).stdout) == study_schema(INSTALLED)
+    assert json.loads(invoke("schema").stdout) == study_schema(INSTALLED)

@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from click.testing import CliRunner
 
-from dmlcore import StudyError, __version__, cli
+from dmlcore import StudyError, __version__
 from dmlcore.api.result import Result
 from dmlcore.commands.options import installed
 from dmlcore.engine.runner import run_study
@@ -20,6 +19,7 @@ from dmlcore.host.registry import Registry
 from dmlcore.results.store import Store
 from dmlcore.study.load import load_study
 from plugins_made import NOT_TO_BE_LOADED, PICKY, TOYS, WEDGE
+from running import invoke
 from toys import STUDY
 
 Install = Callable[..., None]
@@ -79,7 +79,7 @@ def test_what_all_studies_disable_is_not_loaded(fake_plugin: Install, tmp_path: 
     assert installed([two], ['plugins.disable=["dmlcore-bad"]']).disabled[0].by == "--set plugins.disable"
     assert [plugin.source.distribution for plugin in installed([one, two]).failed] == ["dmlcore-bad"]
     assert "dmlcore_bad" not in sys.modules
-    assert CliRunner().invoke(cli.main, ["check", str(one)]).exit_code == 0
+    invoke("check", one)
 
 
 def test_keys_that_look_misspelt(fake_plugin: Install, tmp_path: Path) -> None:

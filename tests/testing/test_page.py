@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import runpy
-import subprocess
-import sys
 from pathlib import Path
+
+from running import python
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "testing.md").read_text(encoding="utf-8")
@@ -21,9 +21,7 @@ def test_the_examples_pass(tmp_path: Path) -> None:
     examples = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     for number, example in enumerate(examples):
         (tmp_path / f"test_example{number}.py").write_text(example, encoding="utf-8")
-    command = [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "-W", "error", "."]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = python("-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "-W", "error", ".", cwd=tmp_path)
     assert len(examples) == 2
     assert "the order is the point of it" in done.stdout
     assert "another process can't import it: it is defined in a file of tests" in done.stdout

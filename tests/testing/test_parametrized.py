@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ from dmlcore.testing.parametrized import title
 from dmlcore_plugins.losses.miners import TripletMargin
 from dmlcore_plugins.losses.triplet import Triplet
 from dmlcore_plugins.samplers.shuffled import Shuffled
+from running import python
 
 LOSS = '''
 from attrs import frozen
@@ -39,9 +38,8 @@ test_contract_as_meant = contract(Fixed(step=2), without={"another_epoch_gives_o
 
 def test_each_check_of_each_component_is_a_test(tmp_path: Path) -> None:
     (tmp_path / "test_fixed.py").write_text(LOSS, encoding="utf-8")
-    command = [sys.executable, "-m", "pytest", "-rA", "-p", "no:cacheprovider", "-W", "error", "-k", "batches", "."]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 1, done.stdout + done.stderr
+    options = ["-rA", "-p", "no:cacheprovider", "-W", "error", "-k", "batches"]
+    done = python("-m", "pytest", *options, ".", code=1, cwd=tmp_path)
     assert "PASSED test_fixed.py::test_contract[fixed-batches_are_indices]" in done.stdout
     assert "PASSED test_fixed.py::test_contract[fixed(step=3)-batches_are_of_the_asked_size]" in done.stdout
     assert done.stdout.count("FAILED") == 2
@@ -87,4 +85,4 @@ def test_a_test_is_named_after_the_options_that_differ() -> None:
 
 def test_importing_it_loads_neither_torch_nor_pytest() -> None:
     code = "import sys, dmlcore.testing; print([name for name in ('torch', 'pytest') if name in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+    assert python("-c", code).stdout == "[]\n"

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from attrs import evolve
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from dmlcore import cli
+import running
 from dmlcore.commands.metrics.example_embeddings import example_embeddings
 from dmlcore.host.registry import Offer, Registry
 from dmlcore.neighbors import rank
 from dmlcore_plugins.conformance.conformance import Conformance
 from dmlcore_plugins.metrics.clustering import Clustering
 from dmlcore_plugins.metrics.retrieval import Retrieval
+from running import python
 from toys import REGISTRY, SOURCE
 
 REAL = Registry(tuple(Offer(component, SOURCE) for component in (Retrieval, Clustering, Conformance)))
@@ -36,9 +35,7 @@ def invoke(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     np.savez("g.npz", vectors=vectors[::2] + 0.01, labels=["b", "c", "a"])
 
     def give(*arguments: str, code: int = 0) -> Result:
-        result = CliRunner().invoke(cli.main, ["metrics", *arguments])
-        assert result.exit_code == code, result.output
-        return result
+        return running.invoke("metrics", *arguments, code=code)
 
     return give
 
@@ -232,6 +229,4 @@ def test_torch_is_not_loaded_by_the_command_itself(invoke: Any) -> None:
         "assert not cli.main(['metrics', 'e.npz'], standalone_mode=False)\n"
         "assert 'torch' not in sys.modules, 'torch was loaded'"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("e.npz: 6 embeddings of 2 classes, D = 2\n")
+    assert python("-c", code).stdout.startswith("e.npz: 6 embeddings of 2 classes, D = 2\n")

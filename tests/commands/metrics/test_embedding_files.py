@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from safetensors.torch import save_file
 from dmlcore.commands.metrics.embedding_files import read_embeddings
 from dmlcore.errors import DataError
 from dmlcore.results.store import save_tensors
+from running import python
 
 VECTORS = np.arange(12, dtype=np.float32).reshape(4, 3)
 LABELS = np.array([3, 1, 3, 7])
@@ -373,4 +372,4 @@ def test_torch_is_not_loaded() -> None:
         "import sys; from pathlib import Path; from dmlcore.commands.metrics.embedding_files import read_embeddings; "
         "read_embeddings(Path('e.npz')); assert 'torch' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    python("-c", code)

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from dmlcore import cli
+import running
 from dmlcore.engine import session
 from dmlcore.engine.plan import planning
 from dmlcore.engine.plan.pace import Pace
@@ -42,9 +42,7 @@ def give(registry: Registry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     Path("sizes.toml").write_text(STUDY + PROBE + "sizes = [3, 6]\n")
 
     def invoke(*arguments: str, code: int = 0) -> Result:
-        result = CliRunner().invoke(cli.main, [*arguments])
-        assert result.exit_code == code, result.output
-        return result
+        return running.invoke(*arguments, code=code)
 
     return invoke
 

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
-from dmlcore import cli
+from running import invoke
 
 MODULE = '''
 from attrs import frozen
@@ -61,9 +60,7 @@ def dmlcore(fake_plugin: Callable[..., None], tmp_path: Path, monkeypatch: pytes
 
     def give(command: str, added: str = "") -> Any:
         Path("small.toml").write_text(SMALL + added)
-        done = CliRunner().invoke(cli.main, [command, "small.toml", "--set", "grid={}"])
-        assert done.exit_code == 0, done.output
-        return done
+        return invoke(command, "small.toml", "--set", "grid={}")
 
     return give
 

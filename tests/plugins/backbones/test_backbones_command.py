@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import pytest
 import timm
-from click.testing import CliRunner
 
 from dmlcore.cli import main
 from dmlcore_plugins.backbones.timm_names import all_names
+from running import invoke
 
 
 def give(*arguments: str, code: int = 0) -> str:
-    done = CliRunner().invoke(main, ["backbones", *arguments])
-    assert done.exit_code == code, done.output
-    return done.output
+    return invoke("backbones", *arguments, code=code).output
 
 
 def test_a_pattern_lists_size_and_licence() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,6 +14,7 @@ from timm.optim import param_groups_layer_decay
 from dmlcore import BackboneContext, InputSpec, StudyError
 from dmlcore_plugins.backbones import timm_model
 from dmlcore_plugins.backbones.timm import Timm
+from running import python
 
 POOLED = BackboneContext()
 MAP = BackboneContext(feature_map=True)
@@ -286,5 +285,5 @@ def test_entry_modules_load_nothing_heavy() -> None:
         f"for name in {ENTRIES}: importlib.import_module('dmlcore_plugins.backbones.' + name)\n"
         f"print([name for name in {HEAVY} if name in sys.modules])"
     )
-    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    printed = python("-c", code).stdout
     assert printed.strip() == "[]"

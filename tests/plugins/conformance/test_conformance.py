@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 import warnings
 from collections.abc import Callable
 
@@ -17,6 +15,7 @@ from dmlcore.neighbors import rank
 from dmlcore_plugins.conformance import bnu, open_metric_learning, pml, proxy_anchor, roth
 from dmlcore_plugins.conformance.conformance import Conformance
 from plugins.conformance import loops
+from running import python
 
 RECALL_AT = [1, 2, 5]
 
@@ -285,4 +284,4 @@ def test_zero_vectors_are_refused() -> None:
 def test_the_entry_module_loads_nothing_heavy() -> None:
     heavy = "{'torch', 'numpy', 'faiss', 'sklearn', 'pytorch_metric_learning'}"
     code = f"import sys, dmlcore_plugins.conformance.conformance; assert not {heavy} & set(sys.modules), sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    python("-c", code)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
+
+from running import python
 
 HEAVY = ("torch", "numpy", "scipy", "PIL", "matplotlib", "sklearn", "timm", "faiss")
 
@@ -17,5 +16,5 @@ def test_an_entry_module_loads_no_library_and_offers_its_data_set(name: str) -> 
         "(offered,) = entry.dmlcore_register_datasets()\n"
         f"print(offered.name, [library for library in {HEAVY} if library in sys.modules])"
     )
-    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    printed = python("-c", code).stdout
     assert printed == f"{name} []\n"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -19,6 +17,7 @@ from dmlcore_plugins.losses.miners import BatchHard, MultiSimilarity, TripletMar
 from dmlcore_plugins.losses.proxy_anchor import ProxyAnchor
 from dmlcore_plugins.losses.recall_at_k import RecallAtK
 from dmlcore_plugins.losses.triplet import Triplet
+from running import python
 
 CONTEXT = LossContext(embedding_dim=16, num_classes=6)
 LOSSES = [
@@ -95,4 +94,4 @@ def test_registration_loads_neither_torch_nor_the_library() -> None:
         "heavy = {'torch', 'numpy', 'pytorch_metric_learning', 'sklearn'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    python("-c", code)

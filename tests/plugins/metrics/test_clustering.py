@@ -6,8 +6,6 @@ import doctest
 import importlib
 import math
 import statistics
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -21,6 +19,7 @@ from pytorch_metric_learning.utils.inference import FaissKMeans
 from dmlcore import Embeddings
 from dmlcore.neighbors import VectorError
 from dmlcore_plugins.metrics.clustering import Clustering, _k_means, dmlcore_register_evaluators
+from running import python
 
 
 def overlapping(seed: int, count: int, classes: int, dim: int, noise: float = 1.0) -> Embeddings:
@@ -195,7 +194,7 @@ Clustering(seeds=1).evaluate(Embeddings(np.eye(3, dtype="float32"), np.array([0,
 loaded = list(sys.modules)
 assert loaded.index("torch") < loaded.index("faiss")
 """
-    subprocess.run([sys.executable, "-c", code], check=True)
+    python("-c", code)
 
 
 def test_options() -> None:

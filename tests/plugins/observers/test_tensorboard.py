@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +13,7 @@ from dmlcore import EpochSummary, Evaluation, PluginError, RunInfo
 from dmlcore.api.hookspecs import GROUP, RunSpecs
 from dmlcore_plugins.observers import tensorboard
 from dmlcore_plugins.observers.tensorboard import TensorBoard
+from running import python
 
 Scalars = dict[str, list[tuple[int, float]]]
 
@@ -87,5 +86,5 @@ def test_entry_modules_load_nothing_heavy() -> None:
         "    importlib.import_module('dmlcore_plugins.observers.' + name)\n"
         "print([name for name in ('torch', 'numpy', 'tensorboard', 'rich') if name in sys.modules])"
     )
-    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    printed = python("-c", code).stdout
     assert printed.strip() == "[]"

@@ -8,7 +8,6 @@ import hashlib
 import re
 import shutil
 import subprocess
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from dmlcore.report.render.pdf import quoted
 from dmlcore.report.render.writing import write_report
 from report.material_drawn import drawn_material, drawn_probe, letters
 from results_made import result
+from running import python
 
 HOSTILE = 'Is <script>alert("x")</script> & #panic("y") $z$ *b* \\ `c` @d {{ e }} safe?'
 
@@ -185,4 +185,4 @@ def test_an_unknown_suffix_is_refused_before_anything_is_written(study: StudyMat
 
 def test_a_report_loads_no_torch() -> None:
     code = "import sys; from dmlcore.report.render import html, pdf, writing; assert 'torch' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    python("-c", code)

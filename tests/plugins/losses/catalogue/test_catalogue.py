@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import inspect
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
-from click.testing import CliRunner
 from pytorch_metric_learning import distances as pml_distances
 from pytorch_metric_learning import miners as pml_miners
 from pytorch_metric_learning import reducers as pml_reducers
@@ -18,11 +15,11 @@ from pytorch_metric_learning import regularizers as pml_regularizers
 
 from dmlcore import StudyError
 from dmlcore.api.components import Component
-from dmlcore.cli import main
 from dmlcore.host.discovery import check_component, discover
 from dmlcore.host.registry import Registry
 from dmlcore.study.load import load_study
 from dmlcore_plugins.losses.catalogue import distances, miners, reducers, regularizers
+from running import invoke, python
 
 OFFERED: dict[str, list[Any]] = {
     "distances": list(distances.dmlcore_register_distances()),
@@ -111,11 +108,11 @@ def test_registration_loads_neither_torch_nor_the_library() -> None:
         "heavy = {'torch', 'numpy', 'pytorch_metric_learning', 'sklearn'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    python("-c", code)
 
 
 def test_one_name_of_two_kinds_is_described_twice() -> None:
-    distance, _, regularizer = CliRunner().invoke(main, ["describe", "lp"]).stdout.partition("\n\nregularizer lp  ")
+    distance, _, regularizer = invoke("describe", "lp").stdout.partition("\n\nregularizer lp  ")
     assert distance.startswith("distance lp  [dmlcore ")
     assert "\nnormalize_embeddings = true\n" in distance
     assert '\nreducer = use = "mean"\n' in regularizer
