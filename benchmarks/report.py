@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 DRAW = """
 import sys; sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-from report.material_drawn import drawn_material, letters
+from sample_results import drawn_material, letters
 drawn_material(Path(sys.argv[2]), letters(40, 25))
 """
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from attrs import asdict, evolve
 
 from dmlcore.api.result import LossFacts, from_json, to_json
-from results_made import result
+from sample_results import result
 
 STORED = Path(__file__).parents[1] / "results"
 """Results as versions of dmlcore stored them, one a format."""

@@ -12,7 +12,7 @@ from safetensors.numpy import load_file
 from dmlcore import DmlcoreError
 from dmlcore.api.result import SCHEMA
 from dmlcore.results.store import RESULT, RunFolder, Store, save_tensors, write_atomically
-from results_made import result
+from sample_results import result
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:

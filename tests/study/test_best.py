@@ -13,7 +13,7 @@ from dmlcore.results.store import Store
 from dmlcore.study.best import in_order_of_need
 from dmlcore.study.load import load_study
 from dmlcore.study.schema import StudyFile
-from results_made import result
+from sample_results import result
 from toys import REGISTRY, STUDY
 
 BEST = """

@@ -17,7 +17,7 @@ from dmlcore.handin.showing import pieces
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.page import StudyPage, study_page
 from dmlcore.report.render import html, latex, markdown, pdf
-from report.material_drawn import drawn_material, letters
+from sample_results import drawn_material, letters
 
 
 def metric_over_dimensions(study: StudyResults) -> Section:

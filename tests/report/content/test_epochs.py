@@ -8,7 +8,7 @@ from attrs import evolve
 
 from dmlcore.api.values import EpochSummary
 from dmlcore.report.content.epochs import epochs_grid
-from material_made import RECALL, made_material
+from sample_results import RECALL, made_material
 
 
 def epoch(number: int, test: float | None, validation: float | None = None) -> EpochSummary:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dmlcore.report.content.published import published_grid, published_margins
-from results_made import result
+from sample_results import result
 
 
 def test_rows_of_the_data_set_highest_first() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from attrs import evolve
 
 from dmlcore.report.content.series import study_series
-from material_made import MAP, NMI, RECALL, RECALL_2, made_material
+from sample_results import MAP, NMI, RECALL, RECALL_2, made_material
 
 
 def test_metrics_with_intervals_then_recorded_quantities(tmp_path: Path) -> None:

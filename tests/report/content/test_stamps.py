@@ -8,12 +8,12 @@ from attrs import evolve
 
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.content.stamps import row_stamps, stamp_texts, value_text_of
-from material_made import made_material
+from sample_results import made_material
 
 SHARED = (
     "data: glyphs, trained on 600 images of 40 classes, measured on 600 images of 40 classes never seen in training;"
-    " transforms: size 32; weights: random; pooling: avg; BatchNorm: statistics frozen; epochs: 2; epoch chosen by:"
-    " last epoch; batch size: 20; versions: torch 2.9; device: cpu"
+    " transforms: size 32; loss: contrastive; weights: random; pooling: avg; BatchNorm: statistics frozen; epochs: 2;"
+    " epoch chosen by: last epoch; batch size: 20; versions: torch 2.9; device: cpu"
 )
 
 

@@ -15,8 +15,7 @@ from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.content.table import Spread, full_table, study_table, table_grid
 from dmlcore.report.render.terminal import rich_table
 from dmlcore.results.store import Store
-from material_made import MAP, NMI, RECALL, RECALL_2, made_material
-from results_made import result
+from sample_results import MAP, NMI, RECALL, RECALL_2, made_material, result
 
 
 def material_of(folder: Path, results: list[Result]) -> StudyMaterial:

@@ -15,7 +15,7 @@ from dmlcore.api.result import LossFacts
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.explanation import explain
 from dmlcore.results.trials import Trial
-from material_made import RECALL, made_material, made_probe
+from sample_results import RECALL, made_material, made_probe
 
 DIMS = [{"embedding.dim": dim} for dim in (16, 32, 64, 128, 256, 512)]
 MARGINS = [{"loss.margin": margin} for margin in (0.1, 0.3, 0.5, 0.7, 0.9)]

@@ -10,7 +10,7 @@ import pytest
 from dmlcore.report.figures import embedding_map
 from dmlcore.report.figures.embedding_map import chosen_rows, class_colours, laid_out
 from dmlcore.results.store import EMBEDDINGS
-from report.material_drawn import drawn_material, letters
+from sample_results import drawn_material, letters
 
 
 def test_whole_classes_are_chosen() -> None:

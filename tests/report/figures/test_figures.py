@@ -13,7 +13,7 @@ from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.figures.axes import by_doubling, roomy, short_point
 from dmlcore.report.figures.drawing import INK, RAMP, colours, formula
 from dmlcore.report.figures.study import study_figures
-from report.material_drawn import FORMULA, drawn_material, drawn_probe, letters
+from sample_results import FORMULA, drawn_material, drawn_probe, letters
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from dmlcore.report.render.writing import write_report
-from report.material_drawn import drawn_material, letters
 from report.render.browser import THERE, Browser, browser
+from sample_results import drawn_material, letters
 
 pytestmark = pytest.mark.skipif(not THERE, reason="needs chromium and chromedriver")
 

@@ -13,7 +13,7 @@ from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.render import csv, latex, markdown
 from dmlcore.report.sections import study_sections
 from dmlcore.results.trials import Trial
-from material_made import RECALL, made_material, made_probe
+from sample_results import RECALL, made_material, made_probe
 
 
 def material(folder: Path) -> StudyMaterial:

@@ -21,9 +21,8 @@ from dmlcore.report.page import best_run, study_page
 from dmlcore.report.render import html, pdf
 from dmlcore.report.render.pdf import quoted
 from dmlcore.report.render.writing import write_report
-from report.material_drawn import drawn_material, drawn_probe, letters
-from results_made import result
 from running import python
+from sample_results import drawn_material, drawn_probe, letters, result
 
 HOSTILE = 'Is <script>alert("x")</script> & #panic("y") $z$ *b* \\ `c` @d {{ e }} safe?'
 
