@@ -6,7 +6,7 @@ writes after `use`, and each option carries its default, help, unit and bounds. 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -103,6 +103,25 @@ def option(
 def option_key(attribute: attrs.Attribute[Any]) -> str:
     """An option's key in a study: its name, without the underscore that keeps `from_` from being a keyword."""
     return attribute.name.removesuffix("_")
+
+
+def parts(value: Any, at: str = "", *, identity_only: bool = False) -> Iterator[tuple[str, Any]]:
+    """Yield the value and all that its options hold, at any depth, each with its dotted path; outer values first.
+
+    Components, tables and tuples are searched. `identity_only` skips options that can't change a run's numbers.
+    """
+    yield at, value
+    inner: Iterable[tuple[object, Any]] = ()
+    if isinstance(value, tuple):
+        inner = enumerate(value)
+    elif attrs.has(type(value)):
+        inner = (
+            (option_key(attribute), getattr(value, attribute.name))
+            for attribute in attrs.fields(type(value))
+            if not identity_only or attribute.metadata[OPTION].identity
+        )
+    for key, item in inner:
+        yield from parts(item, f"{at}.{key}" if at else str(key), identity_only=identity_only)
 
 
 def _within_bounds(facts: OptionFacts) -> Callable[[Any, Any, Any], None]:

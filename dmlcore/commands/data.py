@@ -122,26 +122,12 @@ def _meter() -> Meter:
 
 def _dataset(name: str, root: Path | None, settings: Sequence[str]) -> DatasetConfig:
     """The data set with its options. Raises StudyError, with every problem."""
-    from dmlcore.api.components import USE, DatasetConfig
-    from dmlcore.errors import StudyError
+    from dmlcore.api.components import DatasetConfig
     from dmlcore.host.discovery import discover
     from dmlcore.host.registry import Registry
-    from dmlcore.study.document import Document, Origin, dotted, parse_override
-    from dmlcore.study.structure import Structurer
+    from dmlcore.study.component import component_from, options_by_component
 
     registry = Registry.of(discover())
     registry.find(DatasetConfig.kind, name)
-    document = Document({USE: name})
-    for at, value in [*map(parse_override, settings), *([(("root",), str(root))] if root else [])]:
-        document = document.with_value(at, value, Origin(None, at))
-    structurer = Structurer(registry, lambda _: Path())
-    dataset = structurer.structure(document.values, DatasetConfig, ())
-    if structurer.problems:
-        raise StudyError(
-            "\n\n".join(
-                problem.text(f"--set {dotted(problem.path)}" if problem.path else f"The options of {name}")
-                for problem in structurer.problems
-            )
-        )
-    assert isinstance(dataset, DatasetConfig)
-    return dataset
+    options = options_by_component(settings, [name])[name] | ({"root": str(root)} if root else {})
+    return component_from(DatasetConfig, name, options, registry)

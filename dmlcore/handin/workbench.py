@@ -7,10 +7,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
-import attrs
-
+from dmlcore.api.components import parts
 from dmlcore.handin.sources import Sources
 from dmlcore.study.schema import StudyFile
 
@@ -50,19 +48,8 @@ def _links(file: StudyFile, sources: Sources) -> dict[str, Path]:
     A path is relative to the study file, or to the working folder where the command line gave it.
     """
     links: dict[str, Path] = {}
-    for path in _paths(tuple(run.study for run in file.every_run)):
-        links[os.path.relpath(path)] = path.absolute()
-        links[sources.place(path.absolute()).as_posix()] = path.absolute()
+    for _, path in parts(tuple(run.study for run in file.every_run)):
+        if isinstance(path, Path):
+            links[os.path.relpath(path)] = path.absolute()
+            links[sources.place(path.absolute()).as_posix()] = path.absolute()
     return links
-
-
-def _paths(value: Any) -> Iterator[Path]:
-    """Every path among the options of a study."""
-    if isinstance(value, Path):
-        yield value
-    elif isinstance(value, tuple):
-        for item in value:
-            yield from _paths(item)
-    elif attrs.has(type(value)):
-        for attribute in attrs.fields(type(value)):
-            yield from _paths(getattr(value, attribute.name))

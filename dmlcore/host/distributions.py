@@ -1,10 +1,9 @@
-"""The distributions that plugins come in: where each lies, which dmlcore it is made for, and which are disabled."""
+"""Installed distributions with plugins: where each is installed, which dmlcore it needs, and which are disabled."""
 
 from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -12,15 +11,16 @@ from importlib.metadata import Distribution, EntryPoint, entry_points
 from urllib.parse import unquote, urlparse
 
 from attrs import frozen
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 
 from dmlcore import __version__
 from dmlcore.api.hookspecs import GROUP
 
 DISABLED = "DMLCORE_DISABLE_PLUGINS"
-"""The environment variable that names plugins not to load, separated by commas."""
+"""Environment variable with the keys of plugins to disable, separated by commas."""
 
 BUILT_IN = "built-in"
-_OUR_NAME = re.compile(r"dmlcore(?![\w.-])", re.IGNORECASE)
 
 
 @frozen
@@ -31,7 +31,7 @@ class PluginSource:
     version: str
     entry_point: str
     origin: str = "installed"
-    """How its distribution came here: "built-in", "installed", or either "installed" or "editable" with its address."""
+    """How it was installed: "built-in", "installed", or "installed" or "editable" followed by a path or URL."""
 
     @property
     def key(self) -> str:
@@ -39,22 +39,23 @@ class PluginSource:
 
     def is_meant_by(self, key: str) -> bool:
         """Whether a key, "distribution" or "distribution:entry_point", names this plugin."""
-        distribution, _, entry_point = key.strip().partition(":")
-        return _alike(distribution) == _alike(self.distribution) and entry_point in ("", self.entry_point)
+        distribution, _, entry_point = key.partition(":")
+        same = canonicalize_name(distribution.strip()) == canonicalize_name(self.distribution)
+        return same and entry_point.strip() in ("", self.entry_point)
 
 
 @frozen
 class InstalledPlugin:
-    """A plugin that is installed, loaded or not."""
+    """An installed plugin, loaded or not."""
 
     source: PluginSource
     entry_point: EntryPoint
     unfit: str
-    """Why this dmlcore can't use its distribution; empty: it can."""
+    """Why this dmlcore can't use it; empty if it can."""
 
 
 def installed_plugins() -> list[InstalledPlugin]:
-    """Every plugin under the entry-point group, by key; none is loaded."""
+    """All plugins of the entry-point group, sorted by key, without loading them."""
     distributions: dict[Distribution | None, list[EntryPoint]] = {}
     for entry_point in entry_points(group=GROUP):
         distributions.setdefault(entry_point.dist, []).append(entry_point)
@@ -63,14 +64,14 @@ def installed_plugins() -> list[InstalledPlugin]:
 
 
 def disabled_by_environment() -> dict[str, str]:
-    """The keys that `--disable-plugin` and the environment disable → by what."""
+    """Map each key disabled by `--disable-plugin` or the environment to a description of what disables it."""
     keys = (key.strip() for key in os.environ.get(DISABLED, "").split(","))
     return {key: f"--disable-plugin or {DISABLED}" for key in keys if key}
 
 
 @contextmanager
 def disabling(keys: Sequence[str]) -> Iterator[None]:
-    """Disables more plugins, here and in processes that are started, while the block lasts."""
+    """Disable more plugins inside the block, in this process and in those it starts."""
     before = os.environ.get(DISABLED)
     os.environ[DISABLED] = ",".join([*([before] if before else []), *keys])
     try:
@@ -83,10 +84,10 @@ def disabling(keys: Sequence[str]) -> Iterator[None]:
 
 @cache
 def plugin_of(cls: type) -> PluginSource | None:
-    """The plugin that a class is of; None where it is of none.
+    """The plugin that defines a class, or None.
 
-    It is told by the module that the class is defined in: that of an entry point, else one of the same top-level
-    package, else one of a distribution that has this package among its files.
+    The first match wins: an entry point with the class's module, one with the same top-level package, a distribution
+    that contains this package.
     """
     plugins, top = installed_plugins(), cls.__module__.partition(".")[0]
     exact = [plugin for plugin in plugins if plugin.entry_point.module == cls.__module__]
@@ -98,7 +99,7 @@ def plugin_of(cls: type) -> PluginSource | None:
 
 
 def _packages(distribution: Distribution | None) -> frozenset[str]:
-    """The names of the top-level packages and modules of a distribution."""
+    """Names of the top-level packages and modules of a distribution."""
     files = (distribution.files if distribution else None) or ()
     return frozenset(file.parts[0].removesuffix(".py") for file in files)
 
@@ -108,7 +109,7 @@ def _plugins(distribution: Distribution | None, points: Sequence[EntryPoint]) ->
         for point in points:
             yield InstalledPlugin(PluginSource("unknown", "unknown", point.name), point, "")
         return
-    metadata = distribution.metadata  # parsed anew each time it is asked for
+    metadata = distribution.metadata  # parsed at each access
     name, version = metadata["Name"], metadata["Version"]
     origin, unfit = _origin(distribution, name), _unfit(name, metadata.get_all("Requires-Dist") or [])
     for point in points:
@@ -116,7 +117,7 @@ def _plugins(distribution: Distribution | None, points: Sequence[EntryPoint]) ->
 
 
 def _origin(distribution: Distribution, name: str) -> str:
-    """By the direct_url.json that pip writes (PEP 610) for what does not come from an index."""
+    """Read direct_url.json, which pip writes (PEP 610) for installs from elsewhere than an index."""
     if name == GROUP:
         return BUILT_IN
     text = distribution.read_text("direct_url.json")
@@ -129,25 +130,17 @@ def _origin(distribution: Distribution, name: str) -> str:
 
 
 def _unfit(name: str, requirements: Sequence[str]) -> str:
-    """Why a distribution with these requirements is not for this dmlcore; empty where it is."""
+    """Why this dmlcore does not meet a distribution's requirements; empty if it does."""
     for text in requirements:
-        if not _OUR_NAME.match(text):
-            continue
-        from packaging.requirements import InvalidRequirement, Requirement
-
         try:
-            wanted = Requirement(text)
+            needed = Requirement(text)
         except InvalidRequirement:
-            return f"its metadata asks for {text!r}, which is no requirement: reinstall it"
-        applies = wanted.marker is None or wanted.marker.evaluate({"extra": ""})
-        if applies and not wanted.specifier.contains(__version__, prereleases=True):
+            continue  # pip reports it
+        applies = needed.marker is None or needed.marker.evaluate({"extra": ""})
+        ours = canonicalize_name(needed.name) == GROUP and applies
+        if ours and not needed.specifier.contains(__version__, prereleases=True):
             return (
-                f"made for dmlcore {wanted.specifier}, and this is dmlcore {__version__}:"
-                f' pip install -U {name}, or pip install "dmlcore{wanted.specifier}"'
+                f"requires dmlcore {needed.specifier}, but dmlcore {__version__} is installed:"
+                f' pip install -U {name}, or pip install "dmlcore{needed.specifier}"'
             )
     return ""
-
-
-def _alike(name: str) -> str:
-    """A distribution's name as pip compares it."""
-    return re.sub(r"[-_.]+", "-", name.strip()).lower()

@@ -9,9 +9,7 @@ from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from types import TracebackType
 
-import attrs
-
-from dmlcore.api.components import Component
+from dmlcore.api.components import Component, parts
 from dmlcore.errors import DmlcoreError, PluginError
 from dmlcore.host.distributions import plugin_of
 from dmlcore.text import listing
@@ -42,7 +40,7 @@ def fault(component: Component, where: str, error: Exception) -> PluginError:
     """What a component's code raised, as a message for the user and a traceback for its author."""
     trace, package = error.__traceback__, _package(component)
     culprit, line = component, own_line(trace, package)
-    inner = list(_options(component))
+    inner = [part for _, part in parts(component) if isinstance(part, Component)][1:]
     for nested in inner:
         if _package(nested) != package and (own := own_line(trace, _package(nested))):
             culprit, line = nested, own
@@ -84,14 +82,3 @@ def own_line(trace: TracebackType | None, package: str) -> str:
 
 def _package(component: Component) -> str:
     return type(component).__module__.partition(".")[0]
-
-
-def _options(table: attrs.AttrsInstance) -> Iterator[Component]:
-    """The components that are options of this one, at any depth, outer ones first."""
-    for attribute in attrs.fields(type(table)):
-        value = getattr(table, attribute.name)
-        for item in value if isinstance(value, tuple) else (value,):
-            if isinstance(item, Component):
-                yield item
-            if attrs.has(type(item)):
-                yield from _options(item)

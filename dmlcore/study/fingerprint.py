@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
 
-from dmlcore.api.components import OPTION, Component, option_key
+from dmlcore.api.components import Component, parts
 from dmlcore.host.registry import Registry
 from dmlcore.study.schema import Study, StudyProbe
 
@@ -34,16 +34,17 @@ def versions_of(study: Study, registry: Registry) -> dict[str, str]:
     Components in options that can't change numbers, such as observers, do not count.
     """
     versions = {name: importlib.metadata.version(name) for name in ("torch", "torchvision")}
-    for _, component in _components(study, identity_only=True):
-        source = registry.offer_of(component).source
-        versions[source.distribution] = source.version
-        versions |= {name: _installed(name) for name in component.libraries}
+    for _, part in parts(study, identity_only=True):
+        if isinstance(part, Component):
+            source = registry.offer_of(part).source
+            versions[source.distribution] = source.version
+            versions |= {name: _installed(name) for name in part.libraries}
     return dict(sorted(versions.items()))
 
 
 def components_of(study: Study, registry: Registry) -> dict[str, str]:
     """Dotted path → "distribution/name version", of every component of a study, nested ones too."""
-    offers = ((at, registry.offer_of(component)) for at, component in _components(study))
+    offers = ((at, registry.offer_of(part)) for at, part in parts(study) if isinstance(part, Component))
     return {at: f"{offer.full_name} {offer.source.version}" for at, offer in offers}
 
 
@@ -52,17 +53,3 @@ def _installed(distribution: str) -> str:
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:
         return "not installed"
-
-
-def _components(value: Any, at: str = "", *, identity_only: bool = False) -> Iterator[tuple[str, Component]]:
-    """All components in a study with their dotted paths, nested ones too."""
-    if isinstance(value, Component):
-        yield at, value
-    if isinstance(value, tuple):
-        for index, item in enumerate(value):
-            yield from _components(item, f"{at}.{index}", identity_only=identity_only)
-    elif attrs.has(type(value)):
-        for attribute in attrs.fields(type(value)):
-            if attribute.metadata[OPTION].identity or not identity_only:
-                path = f"{at}.{option_key(attribute)}".lstrip(".")
-                yield from _components(getattr(value, attribute.name), path, identity_only=identity_only)

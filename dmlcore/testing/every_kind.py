@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import attrs
 import tomli
 
-from dmlcore.api.components import KINDS, Component
-from dmlcore.errors import PluginError
+from dmlcore.api.components import KINDS, USE, Component, parts
+from dmlcore.errors import PluginError, StudyError
 from dmlcore.host.discovery import check_component
 from dmlcore.host.distributions import PluginSource
 from dmlcore.host.registry import Offer, Registry
-from dmlcore.study.document import dotted
-from dmlcore.study.structure import Structurer, plain
+from dmlcore.study.component import component_from
+from dmlcore.study.structure import plain
 from dmlcore.testing.checking import ContractError
 
 
@@ -33,12 +31,17 @@ def options_survive_a_study(component: Component) -> None:
     """Written into a study file and read again, it has the same options."""
     written = plain(component, Path())
     text = f"component = {_toml(written)}"
-    structurer = Structurer(_registry_of(component), lambda _: Path())
-    again = structurer.structure(tomli.loads(text)["component"], KINDS[component.kind], ("component",))
-    if structurer.problems:
-        problem = structurer.problems[0]
-        found = " ".join(problem.text(f"{dotted(problem.path)}:").split())
-        raise ContractError(f"options that a study can give: {text}", found, "Give options of the annotated types.")
+    values = tomli.loads(text)["component"]
+    try:
+        again = component_from(
+            KINDS[component.kind], values.pop(USE), values, _registry_of(component), (component.name,)
+        )
+    except StudyError as error:
+        raise ContractError(
+            f"options that a study can give: {text}",
+            " ".join(str(error).split()),
+            "Give options of the annotated types.",
+        ) from None
     if plain(again, Path()) != written:
         raise ContractError(
             f"the same options after a study file: {written}",
@@ -68,18 +71,8 @@ CHECKS = (is_well_made, options_survive_a_study, names_its_libraries)
 def _registry_of(component: Component) -> Registry:
     """A registry of the component's class, and those of the components in its options."""
     source = PluginSource("checked", "0", "checked")
-    return Registry(tuple(Offer(cls, source) for cls in dict.fromkeys(map(type, _components(component)))))
-
-
-def _components(value: Any) -> Iterator[Component]:
-    if isinstance(value, Component):
-        yield value
-    if isinstance(value, tuple):
-        for item in value:
-            yield from _components(item)
-    elif attrs.has(type(value)):
-        for attribute in attrs.fields(type(value)):
-            yield from _components(getattr(value, attribute.name))
+    classes = dict.fromkeys(type(part) for _, part in parts(component) if isinstance(part, Component))
+    return Registry(tuple(Offer(cls, source) for cls in classes))
 
 
 def _toml(value: Any) -> str:

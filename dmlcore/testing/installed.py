@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from attrs import frozen
@@ -11,10 +10,9 @@ from attrs import frozen
 from dmlcore.api.components import KINDS, Component
 from dmlcore.errors import StudyError, UnknownComponentError
 from dmlcore.host.registry import Offer, Registry
-from dmlcore.study.document import Document, Origin, dotted, parse_override
-from dmlcore.study.structure import Structurer
+from dmlcore.study.component import component_from, options_by_component
 from dmlcore.testing.checking import Outcome, RefusedError
-from dmlcore.text import did_you_mean, listing
+from dmlcore.text import did_you_mean
 
 
 @frozen
@@ -52,7 +50,7 @@ def offers_named(name: str, registry: Registry) -> tuple[Offer, ...]:
     return found
 
 
-def check_installed(name: str, overrides: Sequence[str], registry: Registry) -> Iterator[Checked]:
+def check_installed(name: str, settings: Sequence[str], registry: Registry) -> Iterator[Checked]:
     """The components of a name, one after the other.
 
     Of a whole distribution, one that needs options which were not given is not checked, and says so.
@@ -62,14 +60,14 @@ def check_installed(name: str, overrides: Sequence[str], registry: Registry) -> 
     from dmlcore.testing.checks import outcomes
 
     offers = offers_named(name, registry)
-    options = _options(offers, overrides)
-    lenient = {offer for offer in offers if name == offer.source.distribution and not options[offer]}
-    made = {offer: _made(offer, options[offer], registry) for offer in offers}
-    for offer, result in made.items():
+    options = options_by_component(settings, [offer.component.name for offer in offers])
+    lenient = {o for o in offers if name == o.source.distribution and not options[o.component.name]}
+    built = {offer: _built(offer, options[offer.component.name], registry) for offer in offers}
+    for offer, result in built.items():
         if isinstance(result, str) and offer not in lenient:
             raise StudyError(result)
-    elsewhere = AnotherProcess(component for component in made.values() if isinstance(component, Component))
-    for offer, result in made.items():
+    elsewhere = AnotherProcess(component for component in built.values() if isinstance(component, Component))
+    for offer, result in built.items():
         if isinstance(result, str):
             yield Checked(offer, not_checked=result)
             continue
@@ -81,33 +79,10 @@ def check_installed(name: str, overrides: Sequence[str], registry: Registry) -> 
             yield Checked(offer, ends)
 
 
-def _options(offers: Sequence[Offer], overrides: Sequence[str]) -> Mapping[Offer, Mapping[str, Any]]:
-    """The options given for each offer, as "alpha=30" for a single one, else "angular.alpha=30"."""
-    names = {offer.component.name for offer in offers}
-    documents = dict.fromkeys(offers, Document())
-    for text in overrides:
-        path, value = parse_override(text)
-        if len(path) > 1 and path[0] in names:
-            owner, path = path[0], path[1:]
-        elif len(names) == 1:
-            (owner,) = names
-        else:
-            raise StudyError(
-                f"--set {text}: expected COMPONENT.OPTION=VALUE, of one of {listing(sorted(names))}."
-                f"{did_you_mean(str(path[0]), sorted(names))}"
-            )
-        for offer in offers:
-            if offer.component.name == owner:
-                documents[offer] = documents[offer].with_value(path, value, Origin(None, path))
-    return {offer: document.values for offer, document in documents.items()}
-
-
-def _made(offer: Offer, options: Mapping[str, Any], registry: Registry) -> Component | str:
-    """The component with its options, or what is wrong with them."""
-    structurer = Structurer(registry, lambda _: Path())
-    table = {"use": offer.full_name, **options}
-    component = structurer.structure(table, KINDS[offer.component.kind], (offer.component.name,))
-    if structurer.problems:
-        return "\n\n".join(problem.text(f"--set {dotted(problem.path)}") for problem in structurer.problems)
-    assert isinstance(component, Component)
-    return component
+def _built(offer: Offer, options: Mapping[str, Any], registry: Registry) -> Component | str:
+    """The component with its options, or the problems with them."""
+    name = offer.component.name
+    try:
+        return component_from(KINDS[offer.component.kind], offer.full_name, options, registry, (name,))
+    except StudyError as error:
+        return str(error)

@@ -69,7 +69,7 @@ def test_a_plugin_for_another_version_is_not_loaded_and_says_what_to_do(fake_plu
         file.write("Requires-Dist: dmlcore>=2,<3\n")
     assert listed()[-2:] == [
         "  failed: dmlcore-wedge:dmlcore_wedge",
-        f"      made for dmlcore <3,>=2, and this is dmlcore {dmlcore.__version__}: pip install -U dmlcore-wedge, or"
+        f"      requires dmlcore <3,>=2, but dmlcore {dmlcore.__version__} is installed: pip install -U dmlcore-wedge, or"
         ' pip install "dmlcore<3,>=2"',
     ]
 

@@ -81,7 +81,7 @@ BROKEN: list[tuple[str, Any, str, str]] = [
         "options_survive_a_study",
         Halved(words=(1,)),
         'options that a study can give: component = {use = "halved", margin = 0.5, path = "data", words = [1]}',
-        "component.words[0]: expected a string got 1 (an integer)",
+        "--set halved.words[0] expected a string got 1 (an integer)",
     ),
     (
         "options_survive_a_study",

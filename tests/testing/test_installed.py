@@ -133,7 +133,7 @@ def test_a_component_that_refuses_its_options_has_one_failure() -> None:
         ),
         (
             ("dmlcore-bells", "--set", "times=2"),
-            "Error: --set times=2: expected COMPONENT.OPTION=VALUE, of one of bell, gong.\n",
+            "Error: --set times=2: expected COMPONENT.OPTION=VALUE, where COMPONENT is one of bell, gong.\n",
         ),
         (
             ("bel",),

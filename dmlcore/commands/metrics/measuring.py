@@ -10,14 +10,14 @@ from typing import Any
 from attrs import frozen
 
 from dmlcore import __version__
-from dmlcore.api.components import USE, EvaluatorConfig
+from dmlcore.api.components import EvaluatorConfig
 from dmlcore.api.values import Embeddings
 from dmlcore.engine.evaluation import Watch, measure
 from dmlcore.errors import DataError, MeasurementError, StudyError
 from dmlcore.host.registry import Registry
-from dmlcore.study.document import Document, Origin, dotted, parse_override
-from dmlcore.study.structure import Structurer, plain
-from dmlcore.text import counted, did_you_mean, listing
+from dmlcore.study.component import component_from, options_by_component
+from dmlcore.study.structure import plain
+from dmlcore.text import counted
 
 
 @frozen
@@ -75,29 +75,21 @@ def measured(
     return Measured(source, queries, gallery, tuple(evaluators), metrics, tuple(notes))
 
 
-def chosen_evaluators(
-    names: Sequence[str], overrides: Sequence[str], registry: Registry
-) -> tuple[EvaluatorConfig, ...]:
+def chosen_evaluators(names: Sequence[str], settings: Sequence[str], registry: Registry) -> tuple[EvaluatorConfig, ...]:
     """The evaluators of these names, with options given as "retrieval.recall_at=[1, 10]".
 
     Raises UnknownComponentError for a name that no plugin offers, StudyError for wrong options.
     """
-    offers = [registry.find("evaluator", name) for name in dict.fromkeys(names)]
-    chosen = {offer.component.name: {USE: offer.full_name} for offer in offers}
-    document = Document(dict(chosen))
-    for text in overrides:
-        path, value = parse_override(text)
-        if path[0] not in chosen or len(path) == 1:
-            near = did_you_mean(str(path[0]), chosen)
-            raise StudyError(
-                f"--set {text}: expected EVALUATOR.OPTION=VALUE, of an evaluator that is asked for: "
-                f"{listing(chosen)}.{near}"
-            )
-        document = document.with_value(path, value, Origin(None, path))
-    structurer = Structurer(registry, lambda _: Path())
-    evaluators = [structurer.structure(document.values[name], EvaluatorConfig, (name,)) for name in chosen]
-    if structurer.problems:
-        raise StudyError("\n\n".join(p.text(f"--set {dotted(p.path)}") for p in structurer.problems))
+    offers = {offer.component.name: offer for offer in (registry.find("evaluator", name) for name in names)}
+    options = options_by_component(settings, offers)
+    evaluators, problems = [], []
+    for name, offer in offers.items():
+        try:
+            evaluators.append(component_from(EvaluatorConfig, offer.full_name, options[name], registry, (name,)))
+        except StudyError as error:
+            problems.append(str(error))
+    if problems:
+        raise StudyError("\n\n".join(problems))
     return tuple(evaluators)
 
 

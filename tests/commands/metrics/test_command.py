@@ -152,12 +152,12 @@ def test_conformance_of_a_file_takes_options_as_any_evaluator(invoke: Any) -> No
         ),
         (
             ["e.npz", "--set", "retrievl.recall_at=[1]"],
-            "--set retrievl.recall_at=[1]: expected EVALUATOR.OPTION=VALUE, of an evaluator that is asked for: "
+            "--set retrievl.recall_at=[1]: expected COMPONENT.OPTION=VALUE, where COMPONENT is one of "
             "retrieval, clustering. Did you mean 'retrieval'?",
         ),
         (
             ["e.npz", "--set", "retrieval=[1]"],
-            "--set retrieval=[1]: expected EVALUATOR.OPTION=VALUE, of an evaluator that is asked for: "
+            "--set retrieval=[1]: expected COMPONENT.OPTION=VALUE, where COMPONENT is one of "
             "retrieval, clustering. Did you mean 'retrieval'?",
         ),
         (
