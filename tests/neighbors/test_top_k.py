@@ -35,7 +35,9 @@ def assert_as_defined(queries: np.ndarray, k: int, gallery: np.ndarray | None, d
     wanted_indices, wanted_values = expected(queries, k, gallery, distance)
     assert indices.tolist() == wanted_indices
     assert values.tolist() == wanted_values
-    assert indices.shape == values.shape == (len(queries), min(k, len(queries) - 1 if gallery is None else len(gallery)))
+    assert (
+        indices.shape == values.shape == (len(queries), min(k, len(queries) - 1 if gallery is None else len(gallery)))
+    )
     assert (indices.dtype, values.dtype) == (np.int64, np.float64)
 
 
