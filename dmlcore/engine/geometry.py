@@ -21,6 +21,7 @@ from attrs import frozen
 
 from dmlcore.api.values import Embeddings
 from dmlcore.errors import TrainingError
+from dmlcore.neighbors import top_k
 from dmlcore.results.evidence import Evidence
 
 PAIRS = 2**26
@@ -66,7 +67,8 @@ def evidence_of(
     vectors, labels = unit_length(embeddings.vectors), embeddings.labels
     shares = spectrum(vectors)
     positives, negatives = positive_pairs(vectors, labels), negative_pairs(vectors, labels)
-    nearest, cosines = neighbors(vectors)
+    nearest, cosines = top_k(vectors, NEIGHBORS, distance="inner_product")
+    nearest = nearest.astype(np.int32)
     evidence = Evidence(
         labels=labels,
         class_names=embeddings.class_names,
@@ -76,7 +78,7 @@ def evidence_of(
         positive_density=density(positives),
         negative_density=density(negatives),
         neighbors=nearest,
-        neighbor_similarities=cosines,
+        neighbor_similarities=cosines.astype(np.float32),
     )
     figures = {
         "effective_rank": effective_rank(shares),
@@ -88,8 +90,10 @@ def evidence_of(
         "hubness": hubness(nearest),
         "positive_similarity": positives.similarity if positives else None,
         "negative_similarity": negatives.similarity if negatives else None,
-        "similarity_overlap": similarity_overlap(positives, negatives),
     }
+    if positives and negatives:
+        bins = np.arange(FINE_BINS)
+        figures["similarity_overlap"] = overlap(bins, bins, positives.histogram, negatives.histogram)
     if positives and figures["inter_class_distance"]:
         figures["distance_ratio"] = positives.distance / figures["inter_class_distance"]
     return evidence, {name: float(value) for name, value in figures.items() if value is not None}
@@ -244,22 +248,28 @@ def density(pairs: Pairs | None) -> npt.NDArray[np.float64]:
     return shares * (BINS / 2)
 
 
-def similarity_overlap(positives: Pairs | None, negatives: Pairs | None) -> float | None:
-    """The probability that a random negative pair is more similar than a random positive pair; equal ones count half.
+def overlap(
+    positives: npt.NDArray[Any],
+    negatives: npt.NDArray[Any],
+    positive_counts: npt.NDArray[np.int64] | None = None,
+    negative_counts: npt.NDArray[np.int64] | None = None,
+) -> float:
+    """Return the probability that a random negative pair is more similar than a random positive pair; ties count half.
 
-    1 − AUC (Mann and Whitney, 1947): 0 where all positive pairs are nearer than all negative ones, 0.5 where nothing
-    tells them apart. Cosines of one of the `FINE_BINS` count as equal.
+    1 − AUC (Mann and Whitney, 1947): 0 if all positive pairs are nearer than all negative ones, 0.5 if similarity says
+    nothing about the class. positives: (P,), negatives: (M,), rising similarities; counts: how often each occurs, once
+    by default.
 
-    >>> vectors = unit_length(np.array([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0], [1.0, 0.1]]))
-    >>> labels = np.array([0, 0, 1, 1])
-    >>> similarity_overlap(positive_pairs(vectors, labels), negative_pairs(vectors, labels))
-    0.75
+    >>> overlap(np.float32([0.4, 0.9]), np.float32([0.1, 0.5]))
+    0.25
+    >>> overlap(np.arange(2), np.arange(2), np.array([1, 3]), np.array([2, 2]))
+    0.375
     """
-    if positives is None or negatives is None:
-        return None
-    ours, theirs = positives.histogram, negatives.histogram
-    more = theirs.sum() - np.cumsum(theirs)
-    return float((ours / ours.sum()) @ ((more + theirs / 2) / theirs.sum()))
+    ours = np.ones(len(positives), np.int64) if positive_counts is None else positive_counts
+    theirs = np.ones(len(negatives), np.int64) if negative_counts is None else negative_counts
+    up_to = np.concatenate([[0], np.cumsum(theirs)])
+    below, not_above = (up_to[np.searchsorted(negatives, positives, side)] for side in ("left", "right"))
+    return 1 - int(ours @ (below + not_above)) / (2 * int(ours.sum()) * int(up_to[-1]))
 
 
 def alignment(positives: Pairs | None) -> float | None:
@@ -313,30 +323,6 @@ def inter_class_distance(vectors: Vectors, labels: Labels, most: int = PAIRS) ->
     return total / (len(anchors) * (len(centres) - 1))
 
 
-def neighbors(vectors: Vectors, most: int = NEIGHBORS) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
-    """(N, K) the nearest others of each unit vector (N, D), the nearest first, by cosine; and (N, K) their cosines.
-
-    K is 10, or all others where there are fewer. A vector is left out of its own by its index; another that is equal
-    to it is not. Of equally near ones the one with the lower index comes first, as far as both are among the K.
-
-    >>> nearest, cosines = neighbors(np.array([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]]), 1)
-    >>> nearest[:, 0], cosines[:, 0]
-    (array([1, 2, 1], dtype=int32), array([0.6, 0.8, 0.8], dtype=float32))
-    """
-    count = len(vectors)
-    kept = min(most, count - 1)
-    nearest, cosines = np.empty((count, kept), np.int32), np.empty((count, kept), np.float32)
-    for rows in _runs(count, count, 4 * BLOCK):  # a product of few rows with all others is slow
-        away = -vectors[rows] @ vectors.T
-        away[np.arange(len(away)), np.arange(count)[rows]] = np.inf
-        found = np.sort(np.argpartition(away, kept - 1, axis=1)[:, :kept]) if kept else np.empty((len(away), 0), int)
-        values = np.take_along_axis(away, found, axis=1)
-        order = np.argsort(values, axis=1, kind="stable")
-        nearest[rows] = np.take_along_axis(found, order, axis=1)
-        cosines[rows] = -np.take_along_axis(values, order, axis=1)
-    return nearest, cosines
-
-
 def hubness(nearest: npt.NDArray[np.int32]) -> float | None:
     """Skewness of the 10-occurrence, from the neighbours (N, 10); None where all occur as often.
 
@@ -360,7 +346,7 @@ def _anchors(count: int, pairs: int, most: int) -> npt.NDArray[np.int64]:
     return np.sort(np.random.default_rng(0).choice(count, max(1, count * most // pairs), replace=False))
 
 
-def _runs(count: int, width: int, numbers: int | None = None) -> Iterator[slice]:
-    """The rows below count in runs, each of about so many numbers where a row has `width`; BLOCK where not told."""
-    step = max(1, (numbers or BLOCK) // width)
+def _runs(count: int, width: int) -> Iterator[slice]:
+    """Slices that cover `count` rows of `width` numbers, of about BLOCK numbers each."""
+    step = max(1, BLOCK // width)
     return (slice(start, start + step) for start in range(0, count, step))

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from dmlcore.api.components import LossConfig
+from dmlcore.engine.geometry import overlap
 from dmlcore.errors import DmlcoreError, PluginError
 from dmlcore.host.faults import named
 
@@ -119,20 +120,6 @@ def spread(name: str, values: npt.NDArray[np.float32]) -> dict[str, float]:
         return {}
     places = {f"{name}_q{100 * q:02.0f}": values[int(q * (len(values) - 1))] for q in QUANTILES}
     return {name: float(values.mean(dtype=np.float64))} | {key: float(value) for key, value in places.items()}
-
-
-def overlap(positives: npt.NDArray[np.float32], negatives: npt.NDArray[np.float32]) -> float:
-    """The probability that a random negative pair is more similar than a random positive pair; equal ones count half.
-
-    1 − AUC, the area under the ROC curve of telling positive pairs by their similarity (Mann and Whitney, 1947):
-    0 where all positives are nearer than all negatives, 0.5 where nothing tells them apart. Both are sorted.
-
-    >>> overlap(np.float32([0.4, 0.9]), np.float32([0.1, 0.5]))
-    0.25
-    """
-    below = np.searchsorted(negatives, positives, "left").sum(dtype=np.int64)
-    not_above = np.searchsorted(negatives, positives, "right").sum(dtype=np.int64)
-    return 1 - int(below + not_above) / (2 * len(positives) * len(negatives))
 
 
 def activity(config: LossConfig, module: nn.Module, embeddings: Tensor, labels: Tensor) -> Mapping[str, float]:

@@ -6,6 +6,7 @@
     ranking = rank(queries, query_labels, gallery, gallery_labels)        # or against a gallery
     ranking.recall_at(1), ranking.map_at_r(), ranking.recall_at(1, ties="optimistic")
 
+    indices, cosines = top_k(vectors, 10)                                 # the 10 nearest others of each
     agreement(labels, k_means(vectors, initial)).nmi
 
 Every number of a ranking is that of float64 arithmetic, whatever the order of the samples, the size of the blocks, the
@@ -15,7 +16,7 @@ number of threads and of processes (`rank_shard`, `merge`). torch is loaded by t
 from dmlcore.neighbors.agreement import Agreement, agreement
 from dmlcore.neighbors.kmeans import k_means
 from dmlcore.neighbors.ranking import PerQuery, Ranking, Ties
-from dmlcore.neighbors.search import rank, rank_shard
+from dmlcore.neighbors.search import rank, rank_shard, top_k
 from dmlcore.neighbors.shards import FirstPass, Progress, Shard, merge
 from dmlcore.neighbors.similarity import Distance
 from dmlcore.neighbors.vectors import VectorError, checked_labels, checked_vectors
@@ -37,4 +38,5 @@ __all__ = [
     "merge",
     "rank",
     "rank_shard",
+    "top_k",
 ]

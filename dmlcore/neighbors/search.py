@@ -1,4 +1,4 @@
-"""`rank`: each query against all others, or against a gallery."""
+"""`rank` and `top_k`: each query against all others, or against a gallery."""
 
 from __future__ import annotations
 
@@ -90,10 +90,7 @@ def rank_shard(
         theirs = _items(gallery, gallery_labels, "gallery", distance)
     elif not leave_one_out:
         raise ValueError("gallery and gallery_labels go together: give both or neither")
-    if ours.samples.shape[1] != theirs.samples.shape[1]:
-        raise ValueError(
-            f"queries have {ours.samples.shape[1]} dimensions, but the gallery has {theirs.samples.shape[1]}"
-        )
+    _check_dimensions(ours.samples, theirs.samples)
     if theirs.labels[0] == theirs.labels[-1]:
         raise ValueError(
             f"all {len(theirs.inverse):,} samples to rank are of one class, label {theirs.labels[0]}: "
@@ -117,6 +114,65 @@ def rank_shard(
         device=device_of(queries),
         progress=progress,
     )
+
+
+def top_k(
+    queries: npt.ArrayLike,
+    k: int,
+    gallery: npt.ArrayLike | None = None,
+    *,
+    distance: Distance = "cosine",
+    block_size: int = 2048,
+    progress: Progress | None = None,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Return the k nearest gallery items of each query, or without a gallery its k nearest among the other queries.
+
+    queries: (Q, D), gallery: (G, D), real numbers of any dtype, as arrays or torch tensors. Returns indices (Q, K) into
+    the gallery and values (Q, K), from near to far: the cosine or inner product, or for "l2" the Euclidean distance.
+    K is k, or the number of candidates if there are fewer: G, or Q − 1 without a gallery.
+
+    The search is exact, in float64. Equally near items are ordered by index. Without a gallery, a query is excluded
+    from its own neighbors by its index, so a duplicate of it is kept. The result depends neither on `block_size` (the
+    queries and items compared at once) nor on the number of threads, and memory never holds a (Q, G) matrix. Tensors
+    are searched on their device. `progress` is called with the number of finished blocks of queries and of all blocks.
+
+    Raises ValueError for k < 1 and for arrays of the wrong shape or kind; VectorError for NaN, infinity, and zero
+    vectors under the cosine.
+
+    >>> indices, values = top_k([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]], 1)
+    >>> indices.tolist(), values.tolist()
+    ([[1], [2], [1]], [[0.6], [0.8], [0.8]])
+    >>> indices, values = top_k([[0.0]], 2, gallery=[[3.0], [-1.0], [1.0]], distance="l2")
+    >>> indices.tolist(), values.tolist()
+    ([[1, 2]], [[1.0, 1.0]])
+    """
+    check_distance(distance)
+    for name, value in (("k", k), ("block_size", block_size)):
+        if not _whole(value) or value < 1:
+            raise ValueError(f"{name} must be a whole number ≥ 1, not {value!r}")
+    ours = theirs = checked_vectors(queries, "queries", nonzero=distance == "cosine")
+    if gallery is not None:
+        theirs = checked_vectors(gallery, "gallery", nonzero=distance == "cosine")
+    _check_dimensions(ours, theirs)
+    vectors = Vectors(ours, np.arange(len(ours)))
+    others = vectors if gallery is None else Vectors(theirs, np.arange(len(theirs)))
+    similarity = Similarity.of(vectors, others, distance)
+    from dmlcore.neighbors.nearest import nearest
+
+    indices, similarities = nearest(
+        similarity,
+        min(int(k), len(theirs) - (gallery is None)),
+        leave_one_out=gallery is None,
+        block_size=int(block_size),
+        device=device_of(queries),
+        progress=progress,
+    )
+    return indices.astype(np.int64), similarity.in_given_units(similarities)
+
+
+def _check_dimensions(queries: np.ndarray, gallery: np.ndarray) -> None:
+    if queries.shape[1] != gallery.shape[1]:
+        raise ValueError(f"queries have {queries.shape[1]} dimensions, but the gallery has {gallery.shape[1]}")
 
 
 def _items(vectors: npt.ArrayLike, labels: npt.ArrayLike, what: str, distance: Distance) -> Items:

@@ -66,16 +66,27 @@ class Similarity:
     queries: Vectors
     gallery: Vectors
     distance: Distance
+    exponent: int = 0
+    """The vectors are those given over 2^exponent; of the cosine it does not matter."""
 
     @classmethod
     def of(cls, queries: Vectors, gallery: Vectors, distance: Distance) -> Similarity:
         """For vectors as they came in: finite, and for the cosine not zero."""
-        sides = [queries] if queries is gallery else [queries, gallery]
+        sides, exponent = [queries] if queries is gallery else [queries, gallery], 0
         if not all(_safe(side.samples) for side in sides):
-            sides = _scaled(sides, each_row=distance == "cosine")
+            sides, exponent = _scaled(sides, each_row=distance == "cosine")
         if distance == "cosine":
             sides = [side.normalized() for side in sides]
-        return cls(sides[0], sides[-1], distance)
+        return cls(sides[0], sides[-1], distance, exponent)
+
+    def in_given_units(self, similarities: Floats) -> Floats:
+        """Return the cosines, inner products, or for "l2" Euclidean distances of the vectors as they were given."""
+        if self.distance == "cosine":
+            return similarities
+        with np.errstate(over="ignore"):  # infinite is what float64 has for them
+            if self.distance == "l2":
+                return np.asarray(np.ldexp(np.sqrt(-similarities), self.exponent))
+            return np.asarray(np.ldexp(similarities, 2 * self.exponent))
 
     def exact(self, queries: Indices, gallery: Indices) -> Floats:
         """(P,): the similarity of each pair (queries[p], gallery[p])."""
@@ -154,13 +165,14 @@ def _safe(samples: np.ndarray) -> bool:
     return bool(np.abs(exponents).max() < SAFE_EXPONENT)
 
 
-def _scaled(sides: list[Vectors], *, each_row: bool) -> list[Vectors]:
-    """The vectors over a power of two near the largest value, of the row or of all: no digit changes."""
+def _scaled(sides: list[Vectors], *, each_row: bool) -> tuple[list[Vectors], int]:
+    """The vectors over a power of two near the largest value, of the row or of all: no digit changes. And that of all."""
     largest = [np.abs(side.samples.astype(np.float64)).max(axis=1, keepdims=True) for side in sides]
+    most = max(float(side.max()) for side in largest)
     if not each_row:
-        most = max(float(side.max()) for side in largest)
         largest = [np.full_like(side, most) for side in largest]
-    return [
+    scaled = [
         Vectors(np.ldexp(side.samples.astype(np.float64), -np.frexp(values)[1]), side.index)
         for side, values in zip(sides, largest, strict=True)
     ]
+    return scaled, int(np.frexp(most)[1])

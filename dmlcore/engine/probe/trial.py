@@ -27,11 +27,8 @@ from dmlcore.engine.seeding import generator, use_deterministic_algorithms
 from dmlcore.engine.splits import Data, load_data
 from dmlcore.engine.trainer import Trainer, mean_cosine
 from dmlcore.errors import DataError, PluginError, StudyError, TrainingError
+from dmlcore.report.content.statistics import RESAMPLES, Resampling
 from dmlcore.study.schema import Run, Scheduler, StudyProbe, Transforms
-
-RESAMPLES = 2000
-"""Draws of the bootstrap over classes."""
-
 
 Advance = Callable[[int], None]
 """Takes how much was done since the last call."""
@@ -48,7 +45,7 @@ class Meter(Protocol):
 
 
 @frozen
-class Measured:
+class MetricReading:
     """A metric on the unseen classes."""
 
     value: float
@@ -129,7 +126,7 @@ class Bench:
     data: Data
     transforms: Transforms
     test: SplitEmbedder
-    before: Measured
+    before: MetricReading
     """The metric before the first step, which is the same for every batch size."""
 
     @classmethod
@@ -270,13 +267,13 @@ def _fewer(one: int | None, other: int | None) -> int | None:
     return min(given) if given else None
 
 
-def measured(run: Run, metric: str, embeddings: Embeddings) -> Measured:
+def measured(run: Run, metric: str, embeddings: Embeddings) -> MetricReading:
     """The metric, named evaluator/metric, of embeddings. Raises StudyError where its evaluator does not give it."""
     evaluator = _evaluator(run, metric)
     metrics, _ = measure([evaluator], embeddings)
     if metric not in metrics:
         raise StudyError(f"probe.metric = {metric!r} was not measured. Measured: {', '.join(metrics)}.")
-    return Measured(metrics[metric], per_query([evaluator], embeddings).get(metric), embeddings.labels)
+    return MetricReading(metrics[metric], per_query([evaluator], embeddings).get(metric), embeddings.labels)
 
 
 def _evaluator(run: Run, metric: str) -> EvaluatorConfig:
@@ -289,10 +286,10 @@ def gain_interval(gains: np.ndarray, labels: np.ndarray, draws: np.random.Genera
     Whole classes are drawn with replacement: queries of one class are alike, and would make the interval too narrow.
     """
     kept = np.isfinite(gains)
-    _, classes = np.unique(labels[kept], return_inverse=True)
-    sums, counts = np.bincount(classes, gains[kept]), np.bincount(classes)
-    drawn = draws.multinomial(len(counts), np.full(len(counts), 1 / len(counts)), RESAMPLES)
-    low, high = np.percentile((drawn @ sums) / (drawn @ counts), [2.5, 97.5])
+    classes = len(np.unique(labels[kept]))
+    drawn = draws.multinomial(classes, np.full(classes, 1 / classes), RESAMPLES)
+    means = Resampling.of(labels[kept], draws=drawn).replicates(gains[None, kept])
+    low, high = np.percentile(means, [2.5, 97.5])
     return float(low), float(high)
 
 

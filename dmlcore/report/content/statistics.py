@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from statistics import NormalDist
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -37,31 +37,31 @@ class Resampling:
     """
 
     labels: npt.NDArray[np.int64]
-    draws: npt.NDArray[np.uint8]
-    _order: npt.NDArray[np.int64]
-    _starts: npt.NDArray[np.int64]
+    draws: npt.NDArray[np.integer[Any]]
+    _classes: npt.NDArray[np.int64]
 
     @classmethod
-    def of(cls, labels: npt.NDArray[np.int64], seed: int = 0) -> Self:
-        """The draws for queries of these labels; the same labels and seed give the same draws."""
-        order = np.argsort(labels, kind="stable")
-        starts = np.flatnonzero(np.diff(labels[order], prepend=-1))
-        count = len(starts)
-        generator = np.random.default_rng(seed)
-        draws = np.empty((RESAMPLES, count), dtype=np.uint8)
-        for row in draws:
-            row[:] = np.bincount(generator.integers(0, count, count), minlength=count)
-        return cls(labels, draws, order, starts)
+    def of(
+        cls, labels: npt.NDArray[np.int64], seed: int = 0, draws: npt.NDArray[np.integer[Any]] | None = None
+    ) -> Self:
+        """The draws for queries of these labels; the same labels and seed give the same draws. `draws` replace them."""
+        names, classes = np.unique(labels, return_inverse=True)
+        count = len(names)
+        if draws is None:
+            generator = np.random.default_rng(seed)
+            draws = np.empty((RESAMPLES, count), dtype=np.uint8)
+            for row in draws:
+                row[:] = np.bincount(generator.integers(0, count, count), minlength=count)
+        return cls(labels, draws, classes)
 
     @property
     def classes(self) -> int:
-        return len(self._starts)
+        return int(self.draws.shape[1])
 
     def replicates(self, values: Floats) -> Floats:
         """values: (M, N), a value a query, NaN where it is left out → (M, RESAMPLES), their mean in each draw."""
-        ordered = values[:, self._order]
-        sums = np.add.reduceat(np.nan_to_num(ordered), self._starts, axis=1)
-        counts = np.add.reduceat((~np.isnan(ordered)).astype(np.float64), self._starts, axis=1)
+        sums = np.stack([np.bincount(self._classes, row, self.classes) for row in np.nan_to_num(values)])
+        counts = np.stack([np.bincount(self._classes, row, self.classes) for row in ~np.isnan(values)])
         out = np.empty((len(values), len(self.draws)))
         for start in range(0, len(self.draws), 200):  # as floats, all draws of ten thousand classes are large
             draws = self.draws[start : start + 200].T.astype(np.float64)
