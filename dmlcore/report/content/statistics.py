@@ -1,16 +1,16 @@
-"""How sure a metric is: intervals over classes and seeds, and the test between two rows of a table.
+"""How certain a metric is: intervals over classes and seeds, and the test between two rows of a table.
 
-A metric on unseen classes is a mean over queries, but queries of a class are alike: what was drawn by chance are the
-classes. So classes are resampled (cluster bootstrap; Davison & Hinkley, Bootstrap Methods, 1997, section 3.8), the
-same draws for all rows, so that differences are paired. Another seed would give another network; where there are
-several, their spread is added.
+A metric on unseen classes is a mean over queries, but the queries of a class are alike: the classes are the random
+sample. So classes are resampled (cluster bootstrap; Davison & Hinkley, Bootstrap Methods, 1997, section 3.8), with the
+same draws for all rows, so that differences are paired. Another seed gives another network; with several seeds, their
+variance is added.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from statistics import NormalDist
+from collections.abc import Callable, Sequence
+from statistics import NormalDist, stdev
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -18,20 +18,22 @@ import numpy.typing as npt
 from attrs import evolve, frozen
 from scipy.special import stdtr, stdtrit
 
+from dmlcore.report.content.quantities import decimals, typeset
+
 Floats = npt.NDArray[np.float64]
 
 LEVEL = 0.95
-"""Of all intervals; a difference counts where its p-value is below 1 − LEVEL."""
+"""Confidence of all intervals; a difference is significant if its p-value is below 1 − LEVEL."""
 
 RESAMPLES = 2000
 
 Source = Literal["classes", "seeds", "classes and seeds"]
-"""Whose chance an interval or a test takes into account."""
+"""The sources of chance that an interval or a test accounts for."""
 
 
 @frozen(eq=False)
 class Resampling:
-    """The classes of one test set, drawn with replacement, as many as there are, RESAMPLES times.
+    """RESAMPLES bootstrap samples of the C classes of a test set.
 
     labels: (N,); draws: (RESAMPLES, C), how often each class was drawn.
     """
@@ -44,7 +46,7 @@ class Resampling:
     def of(
         cls, labels: npt.NDArray[np.int64], seed: int = 0, draws: npt.NDArray[np.integer[Any]] | None = None
     ) -> Self:
-        """The draws for queries of these labels; the same labels and seed give the same draws. `draws` replace them."""
+        """Return the draws for queries of these labels, or use `draws`; the same labels and seed give the same draws."""
         names, classes = np.unique(labels, return_inverse=True)
         count = len(names)
         if draws is None:
@@ -59,7 +61,7 @@ class Resampling:
         return int(self.draws.shape[1])
 
     def replicates(self, values: Floats) -> Floats:
-        """values: (M, N), a value a query, NaN where it is left out → (M, RESAMPLES), their mean in each draw."""
+        """values: (M, N), one per query, NaN for excluded queries → (M, RESAMPLES), their mean in each draw."""
         sums = np.stack([np.bincount(self._classes, row, self.classes) for row in np.nan_to_num(values)])
         counts = np.stack([np.bincount(self._classes, row, self.classes) for row in ~np.isnan(values)])
         out = np.empty((len(values), len(self.draws)))
@@ -72,19 +74,19 @@ class Resampling:
 
 @frozen
 class Variance:
-    """A variance, and the degrees of freedom that it is known by."""
+    """A variance and the degrees of freedom of its estimate."""
 
     value: float
     freedom: float
 
     def over(self, count: int) -> Variance:
-        """Of the mean of so many."""
+        """Return the variance of the mean of `count` values."""
         return Variance(self.value / count, self.freedom)
 
 
 @frozen(eq=False)
 class Sample:
-    """One metric of one row: its value for each seed and, where queries were kept, in each draw of the classes.
+    """One metric of one row: its value for each seed and, if queries were stored, in each draw of the classes.
 
     values: (S,); replicates: (S, RESAMPLES).
     """
@@ -94,29 +96,29 @@ class Sample:
     resampling: Resampling | None = None
     replicates: Floats | None = None
     seed_variance: Variance | None = None
-    """Of one run, over seeds; None where it is not known, or where the seed changes nothing."""
+    """Of one run, over seeds; None if unknown or if the seed changes nothing."""
 
     @property
     def mean(self) -> float:
-        # equal values give themselves, to the last digit
+        # the mean of equal values is exact
         return float(self.values[0]) if np.ptp(self.values) == 0 else math.fsum(self.values) / len(self.values)
 
     @property
     def sd(self) -> float | None:
-        """Sample deviation over seeds (n − 1); None for one seed."""
+        """Sample standard deviation over seeds (n − 1); None for one seed."""
         return float(np.std(self.values, ddof=1)) if len(self.values) > 1 else None
 
     def of_seeds(self, seeds: Sequence[int]) -> Sample:
-        """The same of some of its seeds, in the order given."""
+        """Return the sample of some of its seeds, in the order given."""
         places = [self.seeds.index(seed) for seed in seeds]
         replicates = None if self.replicates is None else self.replicates[places]
         return evolve(self, seeds=tuple(seeds), values=self.values[places], replicates=replicates)
 
 
 def pooled_seed_variance(samples: Sequence[Sample]) -> Variance | None:
-    """The variance over seeds, taken to be the same in all rows; None where no row has two seeds, or none matters.
+    """Return the variance over seeds, assumed equal in all rows; None if no row has two seeds or seeds change nothing.
 
-    Two or three seeds say little of it (a t-test of two pairs has one degree of freedom); all rows together say more.
+    Two or three seeds estimate it poorly (a t-test of two pairs has one degree of freedom); all rows together do better.
     """
     freedom = sum(len(sample.values) - 1 for sample in samples)
     squares = math.fsum(float(np.var(sample.values)) * len(sample.values) for sample in samples)
@@ -124,13 +126,13 @@ def pooled_seed_variance(samples: Sequence[Sample]) -> Variance | None:
 
 
 def averaged(samples: Sequence[Sample]) -> Sample:
-    """The mean of samples of the same seeds: the marginal of a row over what else the grid varies.
+    """Return the mean of samples of the same seeds: the marginal over the other paths of the grid.
 
-    Raises ValueError where the seeds differ.
+    Raises ValueError if the seeds differ.
     """
     first = samples[0]
     if any(sample.seeds != first.seeds for sample in samples):
-        raise ValueError("samples of different seeds have no mean a seed")
+        raise ValueError("samples of different seeds can't be averaged")
     values = np.mean([sample.values for sample in samples], axis=0)
     noise = None if first.seed_variance is None else first.seed_variance.over(len(samples))
     drawn = [sample.replicates for sample in samples if sample.replicates is not None]
@@ -141,14 +143,43 @@ def averaged(samples: Sequence[Sample]) -> Sample:
 
 @frozen
 class Interval:
-    """Where a metric, or a difference, lies with confidence LEVEL, given the chance in `source`."""
+    """The interval of a metric or a difference with confidence LEVEL, given the chance in `source`."""
 
     low: float
     high: float
     source: Source
 
     def __str__(self) -> str:
-        return f"[{self.low:.3f}, {self.high:.3f}]".replace("-", "−")
+        return typeset(f"[{self.low:.3f}, {self.high:.3f}]")
+
+
+BEST = "*"
+"""Marks a value that differs significantly from that of every other row."""
+
+
+@frozen
+class Spread:
+    """Mean over seeds, sample standard deviation if there are several, and the interval if there is one."""
+
+    mean: float
+    sd: float | None
+    interval: Interval | None = None
+    best: bool = False
+    """Whether it is the highest of its column and differs significantly from every other."""
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Spread:
+        """Return the spread of at least one value; the mean of equal values is exact."""
+        if len(set(values)) == 1:
+            return cls(values[0], 0.0 if len(values) > 1 else None)
+        return cls(math.fsum(values) / len(values), stdev(values))
+
+    def __str__(self) -> str:
+        return self.text(decimals) + (f" {BEST}" if self.best else "")
+
+    def text(self, form: Callable[[float], str]) -> str:
+        """Return mean ± deviation, each in a format."""
+        return form(self.mean) + ("" if self.sd is None else f" ± {form(self.sd)}")
 
 
 @frozen
@@ -158,16 +189,16 @@ class Comparison:
     difference: float
     interval: Interval
     p: float
-    """Of the two-sided test that there is no difference."""
+    """Of the two-sided test for no difference."""
 
 
 def interval(sample: Sample) -> Interval | None:
-    """The interval of a row's mean; None where there is neither a second class nor a second seed.
+    """Return the interval of a row's mean; None without a second class or a second seed.
 
-    Seed noise unknown: percentiles of the draws, at the levels that make up for few classes (expanded percentile
-    interval; Hesterberg, What Teachers Should Know about the Bootstrap, 2015, section 4.4.2). Known: mean ± t · se,
+    Unknown seed noise: percentiles of the draws at levels that correct for few classes (expanded percentile interval;
+    Hesterberg, What Teachers Should Know about the Bootstrap, 2015, section 4.4.2). Known seed noise: mean ± t · se,
     where se² is the variance over draws plus that over seeds / S, with degrees of freedom after Satterthwaite (1946).
-    How a class answers to a seed is in both parts, so the interval is rather too wide than too narrow.
+    The interaction of class and seed counts in both parts, so the interval is rather too wide than too narrow.
     """
     if sample.seed_variance is None and len(sample.seeds) == 1:
         return _percentiles(sample)
@@ -175,12 +206,26 @@ def interval(sample: Sample) -> Interval | None:
     return _around(sample.mean, over_classes, over_seeds)
 
 
+def mean_interval(values: Floats, labels: npt.NDArray[np.int64]) -> Interval | None:
+    """Return the interval of a mean over queries, by the bootstrap over classes; None with fewer than two classes.
+
+    values: (N,), one per query, NaN for excluded queries; labels: (N,).
+    """
+    kept = np.isfinite(values)
+    if not kept.any():
+        return None
+    resampling = Resampling.of(labels[kept])
+    return interval(
+        Sample((0,), np.array([values[kept].mean()]), resampling, resampling.replicates(values[None, kept]))
+    )
+
+
 def compare(a: Sample, b: Sample) -> Comparison | None:
-    """The test of two rows, paired by query: t = difference / se, se² from classes and seeds as for `interval`.
+    """Test two rows, paired by query: t = difference / se, se² from classes and seeds as for `interval`.
 
     Each draw of the classes gives one difference of the rows' means over seeds. Seeds of different rows count as
-    independent. None where rows can't be compared: measured on different queries, or neither values for each query
-    nor a second seed.
+    independent. None if the rows can't be compared: they were measured on different queries, or there are neither
+    per-query values nor a second seed.
     """
     if a.replicates is not None and b.replicates is not None:
         if a.resampling is not b.resampling:
@@ -195,7 +240,7 @@ def compare(a: Sample, b: Sample) -> Comparison | None:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """p-values adjusted for being several (Holm, 1979), in the order given."""
+    """Return p-values adjusted for multiple tests (Holm, 1979), in the order given."""
     order = sorted(range(len(p_values)), key=lambda index: p_values[index])
     adjusted, largest = [0.0] * len(p_values), 0.0
     for place, index in enumerate(order):
@@ -205,7 +250,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def _over_classes(resampling: Resampling | None, replicates: Floats | None) -> Variance | None:
-    """Of the mean over seeds of (S, RESAMPLES) replicates; resampling C classes shows (C − 1)/C of the variance."""
+    """Of the mean over seeds of (S, RESAMPLES) replicates; a bootstrap of C classes has (C − 1)/C of the variance."""
     if resampling is None or replicates is None or resampling.classes < 2:
         return None
     count = resampling.classes
@@ -217,7 +262,7 @@ def _over_seeds(sample: Sample) -> Variance | None:
 
 
 def _sum(parts: Sequence[Variance | None]) -> Variance | None:
-    """Variances added; degrees of freedom after Satterthwaite (1946), of equal sources as they are."""
+    """Return the sum of variances, with degrees of freedom after Satterthwaite (1946)."""
     known = [part for part in parts if part is not None]
     if not known:
         return None
@@ -227,13 +272,13 @@ def _sum(parts: Sequence[Variance | None]) -> Variance | None:
     return Variance(value, value**2 / math.fsum(part.value**2 / part.freedom for part in known))
 
 
-def _around(centre: float, over_classes: Variance | None, over_seeds: Variance | None) -> Interval | None:
+def _around(center: float, over_classes: Variance | None, over_seeds: Variance | None) -> Interval | None:
     error = _sum([over_classes, over_seeds])
     if error is None:
         return None
     reach = float(stdtrit(error.freedom, (1 + LEVEL) / 2)) * math.sqrt(error.value)
     source: Source = "seeds" if over_classes is None else "classes" if over_seeds is None else "classes and seeds"
-    return Interval(centre - reach, centre + reach, source)
+    return Interval(center - reach, center + reach, source)
 
 
 def _p(difference: float, error: Variance) -> float:

@@ -17,6 +17,7 @@ from dmlcore.report.content.statistics import (
     compare,
     holm,
     interval,
+    mean_interval,
     pooled_seed_variance,
 )
 
@@ -184,6 +185,15 @@ def test_lone_queries_are_left_out() -> None:
     assert (found.low, found.high) == (pytest.approx(wanted.low, abs=0.02), pytest.approx(wanted.high, abs=0.02))
 
 
+def test_a_mean_over_queries_has_the_interval_of_its_sample_without_lone_queries() -> None:
+    values = drawn(np.random.default_rng(8))[0]
+    values[LABELS == 3] = np.nan
+    others = LABELS != 3
+    assert mean_interval(values, LABELS) == interval(sample(values[None, others], Resampling.of(LABELS[others])))
+    assert mean_interval(values[LABELS == 4], LABELS[LABELS == 4]) is None, "one class shows no spread over classes"
+    assert mean_interval(np.full(4, np.nan), LABELS[:4]) is None
+
+
 def test_rows_of_different_test_images_are_not_tested() -> None:
     other = Resampling.of(LABELS[::-1].copy())
     values = drawn(np.random.default_rng(9))
@@ -217,7 +227,7 @@ def test_an_average_of_rows_has_less_noise() -> None:
     assert mean.seed_variance == Variance(0.02, 6)
     assert mean.replicates is not None
     np.testing.assert_allclose(mean.replicates, (rows[0].replicates + rows[1].replicates) / 2)  # type: ignore[operator]
-    with pytest.raises(ValueError, match=r"^samples of different seeds have no mean a seed$"):
+    with pytest.raises(ValueError, match="different seeds"):
         averaged([rows[0], rows[1].of_seeds([0])])
 
 

@@ -1,0 +1,157 @@
+"""The quantities that runs record: what each is called, its unit, which direction is better, and its format.
+
+Tables, figures and explanations take all of these from here; a new quantity is one entry of `QUANTITIES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from attrs import evolve, frozen
+
+from dmlcore.text import byte_size, duration
+
+GEOMETRY = "geometry/"
+"""Prefix of the names of quantities of the test embeddings."""
+TRAINING = "training/"
+"""Prefix of the names of quantities of the last epoch's batches."""
+
+ZERO_LOSS = f"{TRAINING}zero_loss_steps"
+
+MISSING = "–"
+"""A table cell without a value."""
+
+
+def typeset(text: str) -> str:
+    """Return the text of numbers with typographic minus signs."""
+    return text.replace("-", "−")
+
+
+def number(value: float) -> str:
+    """Three or four digits, for a quantity of any size."""
+    if abs(value) >= 100 or value == int(value):
+        return typeset(f"{value:,.0f}")
+    return typeset(f"{value:.4f}" if 0.001 <= abs(value) < 1 else f"{value:.3g}")
+
+
+def decimals(value: float) -> str:
+    """Four decimals."""
+    return typeset(f"{value:.4f}")
+
+
+def metric(value: float) -> str:
+    """Four decimals; counts as whole numbers."""
+    return whole(value) if value > 1 and value == int(value) else decimals(value)
+
+
+def signed(value: float, digits: int = 4) -> str:
+    """Signed decimals, without a minus before zeros."""
+    return typeset(f"{round(value, digits) + 0.0:+.{digits}f}")
+
+
+def whole(value: float) -> str:
+    """A whole number with thousands separators."""
+    return f"{value:,.0f}"
+
+
+@frozen
+class Quantity:
+    """How one quantity is shown."""
+
+    name: str
+    """As it is stored, without the group before the slash."""
+    label: str
+    better: Literal["higher", "lower"] | None = None
+    definition: str = ""
+    format: Callable[[float], str] = number
+    unit: str = ""
+    """Of the axes of figures."""
+    scale: float = 1.0
+    """Stored units in one `unit`."""
+
+    @property
+    def heading(self) -> str:
+        """The label for the heading of a figure: its unit, and ↓ where lower is better."""
+        return self.label + (f", {self.unit}" if self.unit else "") + (" ↓" if self.better == "lower" else "")
+
+    @property
+    def note(self) -> str:
+        """Definition and better direction in words; empty without a definition."""
+        if not self.definition:
+            return ""
+        return f"{self.label}: {self.definition}" + (f"; {self.better} is better" if self.better else "")
+
+
+_ENTRIES = (
+    # of the test embeddings; some of them also of training batches
+    Quantity("effective_rank", "effective rank"),
+    Quantity("dimensions_for_90_percent", "number of axes for 90% variance"),
+    Quantity("intra_class_distance", "mean distance within classes", "lower"),
+    Quantity("inter_class_distance", "mean distance between class centers", "higher"),
+    Quantity("distance_ratio", "distance ratio", "lower", "mean distance within classes over between class centers"),
+    Quantity("alignment", "alignment", "lower", "mean squared distance of positive pairs"),
+    Quantity("uniformity", "uniformity", "lower", "log mean exp(−2d²) over pairs, low where embeddings spread out"),
+    Quantity("hubness", "hubness", "lower", "skewness of how often an image is among the 10 nearest of others"),
+    Quantity("positive_similarity", "mean cosine of positive pairs", "higher"),
+    Quantity("negative_similarity", "mean cosine of negative pairs", "lower"),
+    Quantity(
+        "similarity_overlap", "similarity overlap", "lower", "chance that a negative pair is closer than a positive one"
+    ),
+    Quantity("mean_cosine", "mean cosine of all pairs"),
+    # of training
+    Quantity("zero_loss_steps", "share of steps with zero loss"),
+    Quantity("coverage", "share of images visited"),
+    Quantity("gradient_norm", "gradient norm"),
+    Quantity("active_positive_pairs", "share of active positive pairs"),
+    Quantity("active_negative_pairs", "share of active negative pairs"),
+    Quantity("active_triplets", "share of active triplets"),
+    # of an epoch or a run
+    Quantity("loss", "training loss", "lower", format=decimals),
+    Quantity("learning_rate", "learning rate", format=lambda value: f"{value:.3g}"),
+    Quantity("images_per_second", "images per second", "higher", format=whole),
+    Quantity("seconds", "time per run", format=duration, unit="min", scale=60),
+    Quantity("peak_memory", "peak memory", format=lambda value: byte_size(int(value)), unit="GB", scale=1e9),
+    # of a probe of the batch size
+    Quantity("positives_per_anchor", "positives per anchor"),
+    Quantity("negatives_per_anchor", "negatives per anchor"),
+    Quantity("mean_cosine_last", "mean cosine at the end"),
+    Quantity("gain", "gain", "higher", format=signed),
+)
+
+QUANTITIES = {entry.name: entry for entry in _ENTRIES}
+
+_METRIC = Quantity("", "", "higher", format=metric)
+"""Every metric of an evaluator; its label follows from its name."""
+
+_QUANTILES = {"_q05": "5%", "_q50": "50%", "_q95": "95%"}
+
+
+def quantity(name: str) -> Quantity:
+    """Return the quantity of a stored name: evaluator/metric, geometry/…, training/…, or a name without a group."""
+    group, _, rest = name.rpartition("/")
+    if group and f"{group}/" not in (GEOMETRY, TRAINING):
+        return evolve(_METRIC, name=rest, label=rest.replace("_at_", "@"))
+    if rest in QUANTITIES:
+        return QUANTITIES[rest]
+    if rest[-4:] in _QUANTILES:
+        pairs = rest.partition("_")[0]
+        return Quantity(rest, f"{_QUANTILES[rest[-4:]]} quantile of {pairs}-pair cosines")
+    return Quantity(rest, rest.replace("_", " "))
+
+
+def label(name: str) -> str:
+    """ "retrieval/recall_at_1" → "recall@1"."""
+    return quantity(name).label
+
+
+def full_label(name: str) -> str:
+    """ "geometry/effective_rank" → "effective rank of the test embeddings"."""
+    if name == ZERO_LOSS:
+        return f"{label(name)} over all epochs"
+    return f"{label(name)} {'of the test embeddings' if name.startswith(GEOMETRY) else 'in the last epoch'}"
+
+
+def is_quantile(name: str) -> bool:
+    """Whether a quantity is a quantile of the distribution that another one is the mean of."""
+    return name[-4:] in _QUANTILES
