@@ -22,7 +22,8 @@ from dmlcore.api.components import (
 )
 from dmlcore.api.hookspecs import hookimpl
 from dmlcore.api.images import ImageFiles, read_rgb
-from dmlcore.api.progress import tell_progress
+from dmlcore.api.progress import report_progress, tell_progress
+from dmlcore.api.progress_bar import ProgressBar
 from dmlcore.api.result import Result, StudyResults
 from dmlcore.api.sources import Archive, Source, Way
 from dmlcore.api.values import (
@@ -87,6 +88,7 @@ __all__ = [
     "ObserverConfig",
     "PluginError",
     "Progress",
+    "ProgressBar",
     "ReducerConfig",
     "RegularizerConfig",
     "Result",
@@ -109,5 +111,6 @@ __all__ = [
     "option",
     "plot",
     "read_rgb",
+    "report_progress",
     "tell_progress",
 ]

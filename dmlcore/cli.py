@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import click
 
 from dmlcore import __version__
+from dmlcore.api.progress import shown_on
+from dmlcore.api.progress_bar import ProgressBar
 from dmlcore.commands.check import check
 from dmlcore.commands.data import data
 from dmlcore.commands.metrics import metrics
@@ -102,6 +104,7 @@ class _Commands(click.Group):
 @click.version_option(__version__, prog_name="dmlcore")
 def main(disabled: Sequence[str], traceback: bool) -> None:
     """Studies of deep metric learning, every component a plugin."""
+    click.get_current_context().with_resource(shown_on(ProgressBar()))
     if disabled:
         from dmlcore.host.distributions import disabling
 

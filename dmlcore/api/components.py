@@ -312,7 +312,7 @@ class EvaluatorConfig(Component):
         """Metric name → value. Without a gallery each query is ranked against all other queries.
 
         What a reader must know beside the numbers is said by `warnings.warn(text, MetricWarning)`; the engine
-        keeps it in the result. A long evaluation tells how far it is by `tell_progress`. Raises ValueError where the
+        keeps it in the result. A long evaluation calls `report_progress`. Raises ValueError where the
         embeddings can't be measured; the engine tells the user what to do.
         """
         raise NotImplementedError

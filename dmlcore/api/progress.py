@@ -1,32 +1,78 @@
-"""How a long piece of work tells how far it is, to whoever watches.
+"""How long work reports its progress, and who shows it.
 
-An evaluator knows of no screen and of no run: it tells, and the engine or the command line watches.
+The work does not know its audience: it reports inside a `work` block, and the `Display` that its caller put in place
+with `shown_on` shows it. Without one, nothing happens.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from warnings import warn
 
-Watcher = Callable[[int, int], object]
-"""Is called with the number of steps done, and of all."""
+from attrs import evolve
 
-_watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
+from dmlcore.api.values import Progress, Stage
 
 
-def tell_progress(done: int, total: int) -> None:
-    """Tell that so many of all steps are done; where nobody watches, nothing happens."""
-    watcher = _watcher.get()
-    if watcher:
-        watcher(done, total)
+class Display:
+    """Shows the progress of long work. This one shows nothing; override what yours shows."""
+
+    def show(self, progress: Progress) -> None:
+        """Called with every report, perhaps many times a second."""
+
+    def finish(self, completed: bool) -> None:
+        """The work shown last has ended; not completed: by an error."""
+
+    def note(self, text: str) -> None:
+        """A line of text that stays."""
+
+
+_display: ContextVar[Display] = ContextVar("display", default=Display())  # noqa: B039 - it has no state
+_work: ContextVar[Progress | None] = ContextVar("work", default=None)
 
 
 @contextmanager
-def watched_by(watcher: Watcher) -> Iterator[None]:
-    """Inside, the watcher is called by each `tell_progress` of this thread."""
-    token = _watcher.set(watcher)
+def shown_on(display: Display) -> Iterator[None]:
+    """Inside the block, `display` shows all progress and notes reported from this thread."""
+    token = _display.set(display)
     try:
         yield
     finally:
-        _watcher.reset(token)
+        _display.reset(token)
+
+
+@contextmanager
+def work(label: str, total: int = 0, unit: str = "step", *, done: int = 0, stage: Stage = "other") -> Iterator[None]:
+    """Names the work whose progress `report_progress` reports inside the block; see Progress for the arguments."""
+    start = Progress(stage, label, done, total, unit=unit)
+    token, completed = _work.set(start), False
+    try:
+        _display.get().show(start)
+        yield
+        completed = True
+    finally:
+        _work.reset(token)
+        _display.get().finish(completed)
+
+
+def report_progress(done: int, total: int | None = None) -> None:
+    """Report how many steps of all are done. An evaluator may call it at any time; without a display it does nothing.
+
+    total: where it is not known from the start of the work.
+    """
+    current = _work.get()
+    if current is not None:
+        _display.get().show(evolve(current, done=done, total=current.total if total is None else total))
+
+
+def note(text: str) -> None:
+    """Show a line of text that stays above the progress."""
+    _display.get().note(text)
+
+
+def tell_progress(done: int, total: int) -> None:
+    """The former name of `report_progress`."""
+    warn("tell_progress is now report_progress", DeprecationWarning, stacklevel=2)
+    report_progress(done, total)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 Split = Literal["train", "test"]
+Stage = Literal["train", "embed", "evaluate", "other"]
 
 MarginAxis = Literal["cosine", "euclidean", "squared_euclidean", "degrees"]
 """What a margin is measured on: cosine, distance, squared distance or angle of L2-normalised embeddings."""
@@ -131,16 +132,20 @@ class RunInfo:
 
 @frozen
 class Progress:
-    """How far a long stage has come; sent many times an epoch."""
+    """Progress of a long stage; sent many times an epoch."""
 
-    stage: Literal["train", "embed", "evaluate"]
+    stage: Stage
+    """In a run never "other"."""
     label: str
-    """What is worked on, for a person to read: "epoch 3", "test images"."""
+    """The work, for a person to read: "epoch 3", "test images"."""
     done: int
     total: int
+    """0 where it is not known; never in a run."""
     loss: float | None = None
     """Mean training loss of this epoch so far."""
     images_per_second: float | None = None
+    unit: str = "step"
+    """What is counted, in the singular: "image"."""
 
 
 @frozen

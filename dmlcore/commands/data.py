@@ -12,7 +12,6 @@ from dmlcore.data.duplicates import NEAR_BITS
 
 if TYPE_CHECKING:
     from dmlcore.api.components import DatasetConfig
-    from dmlcore.data.meter import Meter
 
 PATH = click.Path(path_type=Path)
 
@@ -69,7 +68,7 @@ def fetch(name: str, root: Path | None, settings: Sequence[str], mirror: str | N
     """
     from dmlcore.data.fetching import fetch
 
-    click.echo(fetch(_dataset(name, root, settings), _meter(), mirror, keep_archives))
+    click.echo(fetch(_dataset(name, root, settings), mirror, keep_archives))
 
 
 @data.command("import")
@@ -83,7 +82,7 @@ def import_(name: str, path: Path, root: Path | None, settings: Sequence[str], l
     """
     from dmlcore.data.importing import import_files
 
-    click.echo(import_files(_dataset(name, root, settings), path, _meter(), link))
+    click.echo(import_files(_dataset(name, root, settings), path, link))
 
 
 @data.command()
@@ -105,19 +104,11 @@ def check(name: str, root: Path | None, settings: Sequence[str], near: int, name
     """
     from dmlcore.data.checking import check
 
-    report = check(_dataset(name, root, settings), _meter(), near, name_all)
+    report = check(_dataset(name, root, settings), near, name_all)
     for line in report.lines:
         click.echo(line)
     if report.broken:
         raise SystemExit(1)
-
-
-def _meter() -> Meter:
-    from rich.console import Console
-
-    from dmlcore.data.meter import Meter
-
-    return Meter(Console(stderr=True))
 
 
 def _dataset(name: str, root: Path | None, settings: Sequence[str]) -> DatasetConfig:

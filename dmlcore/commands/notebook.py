@@ -27,7 +27,7 @@ def notebook(study: Path, overrides: Sequence[str], root: Path, output: Path | N
     need()
     file = load_study(study, installed([study], overrides), overrides)
     path = output or Path(f"{file.study.name}.ipynb")
-    make_notebook(file, overrides, path, root if execute else None, click.echo)
+    make_notebook(file, overrides, path, root if execute else None)
     click.echo(f"Notebook: {path}")
     if pdf:
         print_notebook(path, path.with_suffix(".pdf"))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dmlcore.api.progress import report_progress, work
 from dmlcore.commands.options import RUNS, SET, STUDIES, installed
 from dmlcore.errors import StudyError
 from dmlcore.text import byte_size, counted, duration, point_label
@@ -42,8 +43,11 @@ def plan(studies: Sequence[Path], overrides: Sequence[str], root: Path) -> None:
     files = [_loaded(path, registry, overrides, store) for path in studies]
     planner = Planner(store)
     console = Console(width=None if sys.stdout.isatty() else 160)
-    with console.status("A few steps are timed …"):
-        plans = [planner.plan(file) for file in files]
+    plans = []
+    with work("timing a few training steps", len(files), "study file"):
+        for file in files:
+            plans.append(planner.plan(file))
+            report_progress(len(plans))
     console.print(_table(plans))
     for measurement in planner.measurements:
         console.print(_measured(measurement), markup=False, highlight=False, soft_wrap=True)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dmlcore.api.progress import shown_on
+from dmlcore.api.progress_bar import ProgressBar
 from dmlcore.commands.options import RUNS, SET, STUDIES, installed
 from dmlcore.commands.report import show_report
 
@@ -75,12 +77,12 @@ def _run(file: StudyFile, store: Store, names: Sequence[str], registry: Registry
     """Makes the probe and the runs of one study and shows its table; False where runs failed."""
     from rich.console import Console
 
-    from dmlcore.data.meter import Meter
     from dmlcore.engine.probe.probing import probe_study
     from dmlcore.engine.runner import Failure, run_study
 
     if file.probe is not None:
-        probe_study(file.probe, store, Meter(Console()))
+        with shown_on(ProgressBar(Console())):
+            probe_study(file.probe, store)
     own = {observer.name for observer in file.study.observers}
     added = [registry.find("observer", name).component() for name in names if name not in own]
     outcomes = list(run_study(file.runs, store, [*file.study.observers, *added]))  # type: ignore[list-item]

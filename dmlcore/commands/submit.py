@@ -23,4 +23,4 @@ def submit(studies: Sequence[Path], overrides: Sequence[str], root: Path, output
     from dmlcore.results.store import Store
 
     need()
-    look_over(studies, installed(studies, overrides), overrides, Store(root), partial).write(output, click.echo)
+    click.echo(look_over(studies, installed(studies, overrides), overrides, Store(root), partial).write(output))

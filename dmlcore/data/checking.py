@@ -12,11 +12,11 @@ from attrs import frozen
 
 from dmlcore.api.components import DatasetConfig
 from dmlcore.api.images import ImageFiles
+from dmlcore.api.progress import report_progress, work
 from dmlcore.api.values import Split
 from dmlcore.data.duplicates import NEAR_BITS, Group, equal_groups, near_groups
 from dmlcore.data.inspection import Look, look
 from dmlcore.data.installing import Splits, load_splits
-from dmlcore.data.meter import Meter
 from dmlcore.text import counted
 
 SHOWN = 5
@@ -43,7 +43,7 @@ class _Seen:
     look: Look
 
 
-def check(dataset: DatasetConfig, meter: Meter, near_bits: int = NEAR_BITS, name_all: bool = False) -> Report:
+def check(dataset: DatasetConfig, near_bits: int = NEAR_BITS, name_all: bool = False) -> Report:
     """Looks at every image of both splits.
 
     near_bits: two pictures look alike whose difference hashes differ in at most so many of 64 bits. name_all: name
@@ -52,7 +52,7 @@ def check(dataset: DatasetConfig, meter: Meter, near_bits: int = NEAR_BITS, name
     """
     splits = load_splits(dataset)
     folder = _common_folder(splits)
-    seen = [image for split in splits for image in _look_at(splits, split, folder, meter)]
+    seen = [image for split in splits for image in _look_at(splits, split, folder)]
     shared = sorted(set(splits["train"].class_names) & set(splits["test"].class_names))
     unreadable = [image for image in seen if image.look.problem]
     most = len(seen) if name_all else SHOWN
@@ -67,7 +67,7 @@ def check(dataset: DatasetConfig, meter: Meter, near_bits: int = NEAR_BITS, name
     return Report(tuple(lines), broken=bool(unreadable or shared))
 
 
-def _look_at(splits: Splits, split: Split, folder: str, meter: Meter) -> Iterator[_Seen]:
+def _look_at(splits: Splits, split: Split, folder: str) -> Iterator[_Seen]:
     images = splits[split]
     names = (
         [os.path.relpath(path, folder) for path in images.paths]
@@ -75,12 +75,12 @@ def _look_at(splits: Splits, split: Split, folder: str, meter: Meter) -> Iterato
         else [f"{split} image {index}" for index in range(len(images.labels))]
     )
     workers = min(8, os.cpu_count() or 1) if isinstance(images, ImageFiles) else 1
-    with ThreadPoolExecutor(workers) as pool, meter.measure(f"{split} images", len(names), "image") as advance:
+    with ThreadPoolExecutor(workers) as pool, work(f"{split} images", len(names), "image"):
         for start in range(0, len(names), AT_ONCE):
             indices = range(start, min(start + AT_ONCE, len(names)))
             for index, seen in zip(indices, pool.map(lambda index: look(images, index), indices), strict=True):
                 yield _Seen(split, images.class_names[images.labels[index]], names[index], seen)
-            advance(len(indices))
+            report_progress(indices.stop)
 
 
 def _common_folder(splits: Splits) -> str:

@@ -23,8 +23,8 @@ from urllib.parse import urlsplit
 
 from attrs import frozen
 
+from dmlcore.api.progress import note, report_progress, work
 from dmlcore.api.sources import Archive
-from dmlcore.data.meter import Meter
 from dmlcore.data.space import require_space
 from dmlcore.data.unpacking import ArchiveError, read_through
 
@@ -110,7 +110,7 @@ class _Part:
         self.facts.unlink(missing_ok=True)
 
 
-def download(archive: Archive, url: str, folder: Path, meter: Meter) -> Path:
+def download(archive: Archive, url: str, folder: Path) -> Path:
     """The file at `url`, in `folder`. What comes before an error stays there as `<file>.part`, to go on from.
 
     Raises DownloadError, and DataError where the disk is too small.
@@ -119,13 +119,13 @@ def download(archive: Archive, url: str, folder: Path, meter: Meter) -> Path:
     part = _Part(folder / archive.file)
     for attempt in range(1, TRIES + 1):
         try:
-            resumed = _receive(archive, url, part, meter)
-            _check(archive, part, resumed, meter)
+            resumed = _receive(archive, url, part)
+            _check(archive, part, resumed)
         except _PassingError as error:
             if attempt == TRIES:
                 raise DownloadError(f"{error} ({TRIES} tries)") from None
             wait_s = 2.0 ** (attempt - 1) if error.wait_s is None else error.wait_s
-            meter.say(f"  {url}: {error}; trying again in {wait_s:g} s")
+            note(f"  {url}: {error}; trying again in {wait_s:g} s")
             time.sleep(wait_s)
         else:
             part.finish()
@@ -148,12 +148,12 @@ def checksum_problem(archive: Archive, file: Path) -> str:
     return "" if found == expected else f"its {algorithm} is {found}, expected is {expected}"
 
 
-def _check(archive: Archive, part: _Part, resumed: bool, meter: Meter) -> None:
+def _check(archive: Archive, part: _Part, resumed: bool) -> None:
     """Drops a file that is not what it should be; one put together from two tries is worth another."""
     problem = checksum_problem(archive, part.path)
     if not problem and archive.checksum is None and archive.is_packed:
         try:
-            read_through(part.path, archive.unpacked, meter)
+            read_through(part.path, archive.unpacked)
         except ArchiveError as error:
             problem = str(error).replace(part.path.name, archive.file)
     if problem:
@@ -161,7 +161,7 @@ def _check(archive: Archive, part: _Part, resumed: bool, meter: Meter) -> None:
         raise _PassingError(f"{problem}, after it was resumed") if resumed else DownloadError(problem)
 
 
-def _receive(archive: Archive, url: str, part: _Part, meter: Meter) -> bool:
+def _receive(archive: Archive, url: str, part: _Part) -> bool:
     """Brings what is missing of the file; True where bytes of an earlier try are part of it."""
     offset = _resume_from(archive, url, part)
     told = part.told()
@@ -184,7 +184,7 @@ def _receive(archive: Archive, url: str, part: _Part, meter: Meter) -> bool:
         if answer.start and (answer.start, answer.total) != (offset, told.get("total") or answer.total):
             part.drop()
             raise _PassingError("the server went on with something else than was asked for; starting anew")
-        _keep(archive, url, answer, part, meter)
+        _keep(archive, url, answer, part)
     return answer.start > 0
 
 
@@ -195,7 +195,7 @@ def _resume_from(archive: Archive, url: str, part: _Part) -> int:
     return part.size if told and (archive.checksum or same) else 0
 
 
-def _keep(archive: Archive, url: str, answer: _Answer, part: _Part, meter: Meter) -> None:
+def _keep(archive: Archive, url: str, answer: _Answer, part: _Part) -> None:
     """Writes what the server sends, unless its beginning shows that it is not the file."""
     chunks = _chunks(answer)
     first = next(chunks, b"")
@@ -207,10 +207,10 @@ def _keep(archive: Archive, url: str, answer: _Answer, part: _Part, meter: Meter
     files = (archive.unpacked or whole) if archive.is_packed else 0
     require_space(part.path.parent, whole - answer.start + files, f"{archive.file} with its files")
     part.start(url, answer)
-    with part.path.open("ab") as file, meter.measure(archive.file, whole or None, "byte", answer.start) as advance:
+    with part.path.open("ab") as file, work(archive.file, whole, "byte", done=answer.start):
         for chunk in chain([first], chunks):
             file.write(chunk)
-            advance(len(chunk))
+            report_progress(file.tell())
 
 
 def _ask(url: str, headers: dict[str, str]) -> Any:

@@ -13,12 +13,11 @@ from dmlcore.api.components import DatasetConfig
 from dmlcore.api.sources import Archive, Way
 from dmlcore.data.downloading import DownloadError, begun_at, checksum_problem, download
 from dmlcore.data.installing import Place, lay_out, source_of
-from dmlcore.data.meter import Meter
 from dmlcore.data.unpacking import ArchiveError
 from dmlcore.errors import DataError
 
 
-def fetch(dataset: DatasetConfig, meter: Meter, mirror: str | None = None, keep_archives: bool = False) -> str:
+def fetch(dataset: DatasetConfig, mirror: str | None = None, keep_archives: bool = False) -> str:
     """Brings a data set to where it looks for its files, unless it is there. Says what is there, in words.
 
     mirror: an address that has the archives under their own names; it is tried first. keep_archives: leave them in
@@ -30,7 +29,7 @@ def fetch(dataset: DatasetConfig, meter: Meter, mirror: str | None = None, keep_
     if there:
         return there
     with place.locked():
-        return _Fetch(place, meter, mirror, keep_archives).run()
+        return _Fetch(place, mirror, keep_archives).run()
 
 
 class _DeadEndError(Exception):
@@ -40,7 +39,6 @@ class _DeadEndError(Exception):
 @define
 class _Fetch:
     place: Place
-    meter: Meter
     mirror: str | None
     keep_archives: bool
     tried: list[tuple[str | Path, str]] = field(factory=list)
@@ -62,7 +60,7 @@ class _Fetch:
         try:
             with self.place.staged() as stage:
                 for archive, file in zip(way.archives, files, strict=True):
-                    lay_out(archive, file, stage, self.meter)
+                    lay_out(archive, file, stage)
                 done = self.place.complete()
         except ArchiveError as error:
             self.tried += [(file, str(error)) for file in files]
@@ -94,7 +92,7 @@ class _Fetch:
                     return source
             else:
                 try:
-                    return download(archive, source, self.place.downloads, self.meter)
+                    return download(archive, source, self.place.downloads)
                 except DownloadError as error:
                     problem = str(error)
             self.tried.append((source, problem))

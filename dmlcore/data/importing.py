@@ -7,16 +7,16 @@ import shutil
 from pathlib import Path
 
 from dmlcore.api.components import DatasetConfig
+from dmlcore.api.progress import note, report_progress, work
 from dmlcore.api.sources import Archive, Source
 from dmlcore.data.downloading import checksum_problem
 from dmlcore.data.installing import Place, amounts, below, lay_out, load_splits, source_of
-from dmlcore.data.meter import Meter
 from dmlcore.data.space import require_space
 from dmlcore.data.unpacking import ArchiveError, is_packed
 from dmlcore.errors import DataError, StudyError
 
 
-def import_files(dataset: DatasetConfig, path: Path, meter: Meter, link: bool = False) -> str:
+def import_files(dataset: DatasetConfig, path: Path, link: bool = False) -> str:
     """Copies or unpacks what lies at `path` to where the data set looks for its files. Says what is there, in words.
 
     The files at `path` stay as they are. link: make a symbolic link to the unpacked folder in the place of a copy.
@@ -30,13 +30,13 @@ def import_files(dataset: DatasetConfig, path: Path, meter: Meter, link: bool = 
         raise DataError(f"{path}: there is no such file or folder.")
     with place.locked():
         if path.is_dir():
-            return _import_folder(place, path.absolute(), meter, link)
+            return _import_folder(place, path.absolute(), link)
         if link:
             raise StudyError(f"--link is for an unpacked folder: {path} is a file, and has to be unpacked.")
-        return _unpack(place, _with_its_kin(place.source, path), meter)
+        return _unpack(place, _with_its_kin(place.source, path))
 
 
-def _import_folder(place: Place, path: Path, meter: Meter, link: bool) -> str:
+def _import_folder(place: Place, path: Path, link: bool) -> str:
     unpacked = below(place.dataset, path)
     try:
         splits = load_splits(unpacked)
@@ -46,34 +46,34 @@ def _import_folder(place: Place, path: Path, meter: Meter, link: bool) -> str:
             raise DataError(error.problem, _expected(place.source)) from None
         if link:
             raise StudyError(f"--link is for an unpacked folder: in {path} lie archives.") from None
-        return _unpack(place, archives, meter)
+        return _unpack(place, archives)
     home = source_of(unpacked).home or path
     if link:
         place.link(home)
         return f"{place.source.title} is in {place.folder}, a link to {home}: {amounts(splits)}."
-    return _copy(place, home, meter)
+    return _copy(place, home)
 
 
-def _copy(place: Place, home: Path, meter: Meter) -> str:
+def _copy(place: Place, home: Path) -> str:
     files = [Path(folder, name) for folder, _, names in os.walk(home, followlinks=True) for name in names]
     require_space(place.source.root, sum(file.stat().st_size for file in files), f"a copy of {home}")
-    with place.staged() as stage, meter.measure(f"copying {home.name}", len(files), "file") as advance:
-        for file in files:
+    with place.staged() as stage, work(f"copying {home.name}", len(files), "file"):
+        for number, file in enumerate(files, start=1):
             copy = stage / file.relative_to(home)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, copy)
-            advance(1)
+            report_progress(number)
         return place.complete()
 
 
-def _unpack(place: Place, archives: list[tuple[Archive, Path]], meter: Meter) -> str:
+def _unpack(place: Place, archives: list[tuple[Archive, Path]]) -> str:
     for archive, file in archives:
         problem = checksum_problem(archive, file)
         if problem:
-            meter.say(f"{file.name} is not the archive as it was published: {problem}. What it holds decides.")
+            note(f"{file.name} is not the archive as it was published: {problem}. What it holds decides.")
     with place.staged() as stage:
         for archive, file in archives:
-            lay_out(archive, file, stage, meter)
+            lay_out(archive, file, stage)
         try:
             return place.complete()
         except ArchiveError as error:

@@ -14,7 +14,6 @@ from filelock import FileLock, Timeout
 from dmlcore.api.components import DatasetConfig
 from dmlcore.api.sources import Archive, Source
 from dmlcore.api.values import LabelledImages, Split
-from dmlcore.data.meter import Meter
 from dmlcore.data.space import require_space
 from dmlcore.data.unpacking import ArchiveError, is_packed, unpack
 from dmlcore.errors import DamagedDataError, DataError, PluginError
@@ -139,12 +138,12 @@ class Place:
         return f"{self.source.title} is in {self.folder}: {amounts(splits)}."
 
 
-def lay_out(archive: Archive, file: Path, stage: Path, meter: Meter) -> None:
+def lay_out(archive: Archive, file: Path, stage: Path) -> None:
     """Unpacks an archive, or copies a plain file. Raises ArchiveError, and DataError where the disk is too small."""
     size = file.stat().st_size
     if archive.is_packed or is_packed(file):
         require_space(stage, archive.unpacked or size, f"{file.name}, unpacked,")
-        unpack(file, stage, archive.unpacked, meter)
+        unpack(file, stage, archive.unpacked)
     else:
         require_space(stage, size, file.name)
         shutil.copyfile(file, stage / archive.file)

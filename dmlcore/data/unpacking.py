@@ -21,7 +21,7 @@ from stat import S_IFDIR, S_IFMT, S_IFREG
 
 from attrs import frozen
 
-from dmlcore.data.meter import Meter
+from dmlcore.api.progress import report_progress, work
 from dmlcore.errors import DataError
 from dmlcore.text import byte_size
 
@@ -61,23 +61,23 @@ def _is_tar(file: Path) -> bool:
         return True  # it begins like one, and is cut short
 
 
-def unpack(file: Path, target: Path, unpacked: int | None, meter: Meter) -> None:
+def unpack(file: Path, target: Path, unpacked: int | None) -> None:
     """All files of an archive, below the folder `target`.
 
     `unpacked` is the most bytes that they may take. Raises ArchiveError.
     """
-    with _members(file) as members, meter.measure(f"unpacking {file.name}", None, "file") as advance:
-        for member in _bounded(file, members, unpacked):
+    with _members(file) as members, work(f"unpacking {file.name}", unit="file"):
+        for number, member in enumerate(_bounded(file, members, unpacked), start=1):
             member.write(target)
-            advance(1)
+            report_progress(number)
 
 
-def read_through(file: Path, unpacked: int | None, meter: Meter) -> None:
+def read_through(file: Path, unpacked: int | None) -> None:
     """Looks at every member without unpacking any. Raises ArchiveError."""
-    with _members(file) as members, meter.measure(f"looking through {file.name}", None, "file") as advance:
-        for member in _bounded(file, members, unpacked):
+    with _members(file) as members, work(f"reading {file.name}", unit="file"):
+        for number, member in enumerate(_bounded(file, members, unpacked), start=1):
             member.read()
-            advance(1)
+            report_progress(number)
 
 
 def _bounded(file: Path, members: Iterator[_Member], unpacked: int | None) -> Iterator[_Member]:

@@ -9,14 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from dmlcore.api.progress import report_progress
 from dmlcore.api.values import Embeddings, LabelledImages
 from dmlcore.engine.loading import embedding_loader, eval_transform, resolve_device, to_batch
 from dmlcore.engine.model import EmbeddingModel
 from dmlcore.host.faults import faults_of
 from dmlcore.study.schema import Study, Transforms
-
-OnBatch = Callable[[int, int], None]
-"""Told after each batch: images done, images in all."""
 
 KEPT = 2**28
 """Bytes of a split up to which its images are kept as the network takes them, so that they are read only once."""
@@ -42,11 +40,11 @@ class SplitEmbedder:
         )
         self._kept: list[Tensor] = []
 
-    def embeddings(self, model: EmbeddingModel, on_batch: OnBatch) -> Embeddings:
+    def embeddings(self, model: EmbeddingModel) -> Embeddings:
         """The split's embeddings (N, D)."""
-        return self._embed(model, model, on_batch)
+        return self._embed(model, model)
 
-    def features(self, model: EmbeddingModel, on_batch: OnBatch) -> Embeddings:
+    def features(self, model: EmbeddingModel) -> Embeddings:
         """The backbone's pooled features (N, F), L2-normalised as the embeddings are: the untrained row."""
         normalize = model.normalize
 
@@ -54,10 +52,10 @@ class SplitEmbedder:
             features = model.features(images)
             return functional.normalize(features, dim=1) if normalize else features
 
-        return self._embed(model, pooled, on_batch)
+        return self._embed(model, pooled)
 
     @torch.no_grad()
-    def _embed(self, model: nn.Module, embed: Callable[[Tensor], Tensor], on_batch: OnBatch) -> Embeddings:
+    def _embed(self, model: nn.Module, embed: Callable[[Tensor], Tensor]) -> Embeddings:
         model.eval()
         parts: list[np.ndarray] = []
         done, total = 0, len(self._images.labels)
@@ -70,7 +68,7 @@ class SplitEmbedder:
                 vectors = embed(batch)
             parts.append(vectors.float().cpu().numpy())
             done += len(images)
-            on_batch(done, total)
+            report_progress(done, total)
         return Embeddings(np.concatenate(parts), np.asarray(self._images.labels), tuple(self._images.class_names))
 
     def _loaded(self) -> Iterator[Tensor]:

@@ -4,35 +4,32 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from dmlcore.api.components import EvaluatorConfig, MetricWarning
-from dmlcore.api.progress import watched_by
+from dmlcore.api.progress import work
 from dmlcore.api.values import Embeddings
 from dmlcore.errors import DataError, MeasurementError, PluginError, TrainingError
 from dmlcore.host.faults import faults_of, named
 from dmlcore.neighbors import VectorError
 from dmlcore.study.schema import Study
 
-Watch = Callable[[str, int, int], object]
-"""Is called with the name of an evaluator, and how many of all its steps are done."""
-
 
 def measure(
     evaluators: Iterable[EvaluatorConfig],
     embeddings: Embeddings,
     gallery: Embeddings | None = None,
-    watch: Watch = lambda evaluator, done, total: None,
+    label: str = "",
 ) -> tuple[dict[str, float], list[str]]:
     """Metrics named evaluator/metric, and what the evaluators have to say about them.
 
-    Without a gallery each embedding is measured against all others. `watch` hears how far a long evaluation is.
+    Without a gallery each embedding is measured against all others. `label` says, in reports of progress, what is
+    measured.
     Raises MeasurementError where the embeddings can't be measured.
     """
     metrics: dict[str, float] = {}
@@ -40,7 +37,7 @@ def measure(
     for evaluator in evaluators:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", MetricWarning)
-            with _refusals(evaluator, "evaluate"), watched_by(partial(watch, evaluator.name)):
+            with _refusals(evaluator, "evaluate"), work(label + evaluator.name, stage="evaluate"):
                 values = _mapping(evaluator, "evaluate", evaluator.evaluate(embeddings, gallery))
         metrics |= {f"{evaluator.name}/{name}": _number(evaluator, name, value) for name, value in values.items()}
         notes += [f"{evaluator.name}: {note.message}" for note in caught if issubclass(note.category, MetricWarning)]

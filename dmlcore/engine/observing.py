@@ -10,6 +10,7 @@ import pluggy
 
 from dmlcore.api.components import ObserverConfig
 from dmlcore.api.hookspecs import GROUP, RunSpecs
+from dmlcore.api.progress import Display
 from dmlcore.api.result import Result
 from dmlcore.api.values import EpochSummary, Evaluation, Progress, RunInfo
 from dmlcore.errors import DmlcoreError
@@ -18,7 +19,7 @@ from dmlcore.host.faults import named
 _log = logging.getLogger(__name__)
 
 
-class Observers:
+class Observers(Display):
     """The observers of one run."""
 
     def __init__(self, configs: Iterable[ObserverConfig], run: RunInfo) -> None:
@@ -37,8 +38,9 @@ class Observers:
     def start(self) -> None:
         self._send("dmlcore_on_run_start")
 
-    def progress(self, progress: Progress) -> None:
-        self._send("dmlcore_on_progress", progress=progress)
+    def show(self, progress: Progress) -> None:
+        if progress.total:
+            self._send("dmlcore_on_progress", progress=progress)
 
     def epoch(self, epoch: EpochSummary) -> None:
         self._send("dmlcore_on_epoch_end", epoch=epoch)

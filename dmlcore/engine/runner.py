@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from attrs import evolve, frozen
 
 from dmlcore.api.components import ObserverConfig
+from dmlcore.api.progress import shown_on
 from dmlcore.api.result import Result
 from dmlcore.api.values import RunInfo
 from dmlcore.engine import checkpoint
@@ -133,5 +134,6 @@ def perform(run: Run, folder: RunFolder, observers: Observers) -> Result:
     loss = build_loss(run, model.embedding_dim, len(data.train.class_names))
     trainer = Trainer(run, model, loss)
     session = Session.resume(run, data, transforms, trainer, folder.partial, observers)
-    session.train()
-    return session.finish()
+    with shown_on(observers):
+        session.train()
+        return session.finish()

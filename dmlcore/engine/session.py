@@ -12,6 +12,7 @@ import torch
 from attrs import evolve, frozen
 
 from dmlcore.api.components import LossConfig
+from dmlcore.api.progress import work
 from dmlcore.api.result import LossFacts, Result
 from dmlcore.api.values import Embeddings, EpochSummary, Evaluation, Progress
 from dmlcore.engine import checkpoint
@@ -114,7 +115,8 @@ class Session:
 
     def _measure_untrained(self) -> None:
         start = time.perf_counter()
-        embeddings = self.test.features(self.trainer.network, self._on_batch("embed", "test images, untrained"))
+        with work("test images, untrained", unit="image", stage="embed"):
+            embeddings = self.test.features(self.trainer.network)
         baseline = self._measure("baseline", 0, embeddings)
         self.state.baseline = baseline
         evidence, self.state.baseline_geometry = self._explain(embeddings)
@@ -132,7 +134,7 @@ class Session:
             self.state.notes["training"] = [f"an epoch visits {visited:.0%} of the training images"]
 
         def on_step(done: int, loss: float, rate: float) -> None:
-            self.observers.progress(Progress("train", f"epoch {epoch}", done, images, loss, rate))
+            self.observers.show(Progress("train", f"epoch {epoch}", done, images, loss, rate, "image"))
 
         def keep(step: int, embeddings: torch.Tensor) -> None:
             if self.state.seen is None:
@@ -160,18 +162,13 @@ class Session:
     def _embed(self, split: str, epoch: int) -> Embeddings:
         embedder = self.test if split == "test" else self.validation
         assert embedder is not None
-        return embedder.embeddings(self.trainer.network, self._on_batch("embed", f"{split} images, epoch {epoch}"))
-
-    def _on_batch(self, stage: Any, label: str) -> Any:
-        return lambda done, total: self.observers.progress(Progress(stage, label, done, total))
+        with work(f"{split} images, epoch {epoch}", unit="image", stage="embed"):
+            return embedder.embeddings(self.trainer.network)
 
     def _measure(self, split: Any, epoch: int, embeddings: Embeddings) -> Mapping[str, float]:
-        def watch(evaluator: str, done: int, total: int) -> None:
-            self.observers.progress(Progress("evaluate", f"{split} classes, {evaluator}", done, total))
-
-        self.observers.progress(Progress("evaluate", f"{split} classes", 0, 1))
+        self.observers.show(Progress("evaluate", f"{split} classes", 0, 1))
         with of_a_network():
-            metrics, notes = measure(self.run.study.evaluators, embeddings, watch=watch)
+            metrics, notes = measure(self.run.study.evaluators, embeddings, label=f"{split} classes, ")
         self.state.notes[split] = notes
         self.observers.evaluation(Evaluation(split, epoch, metrics))
         return metrics

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from dmlcore.api.progress import note
 from dmlcore.errors import DmlcoreError
 
 if TYPE_CHECKING:
@@ -17,13 +18,11 @@ if TYPE_CHECKING:
 LAST_LINES = 15
 """So many lines of a failed cell's output are told."""
 
-Say = Callable[[str], None]
 
-
-def execute(notebook: NotebookNode, folder: Path, environment: Mapping[str, str], say: Say) -> None:
+def execute(notebook: NotebookNode, folder: Path, environment: Mapping[str, str]) -> None:
     """Runs every cell in `folder` and keeps the outputs in the notebook; there is no limit of time.
 
-    `say` is told each cell as it starts. Raises DmlcoreError, with the cell and the last lines, where one fails.
+    Raises DmlcoreError, with the cell and the last lines, where one fails.
     """
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, DeadKernelError
@@ -33,7 +32,7 @@ def execute(notebook: NotebookNode, folder: Path, environment: Mapping[str, str]
 
     def starts(cell: NotebookNode, cell_index: int) -> None:
         if cell.cell_type == "code":
-            say(f"cell {code.index(cell) + 1}/{len(code)}  {cell.id}")
+            note(f"  cell {code.index(cell) + 1}/{len(code)}  {cell.id}")
 
     try:
         with TemporaryDirectory(prefix="dmlcore-") as private:

@@ -11,9 +11,9 @@ from tempfile import TemporaryDirectory
 
 from attrs import evolve, field, frozen
 
+from dmlcore.api.progress import note
 from dmlcore.engine.plan.stored import missing, study_material
 from dmlcore.errors import DmlcoreError, StudyError
-from dmlcore.handin.execution import Say
 from dmlcore.handin.making import make_notebook
 from dmlcore.handin.needs import with_needed
 from dmlcore.handin.packing import pack
@@ -54,21 +54,21 @@ class Submission:
     store: Store
     overrides: tuple[str, ...]
 
-    def write(self, path: Path, say: Say) -> None:
-        """Makes every part, and the zip at `path`. `say` is told each step."""
+    def write(self, path: Path) -> str:
+        """Write every part, and the zip at `path`. Return a line that says what was written."""
         with TemporaryDirectory(prefix="dmlcore-submit-") as scratch:
             folder = Path(scratch)
-            self._write_report(folder, say)
+            self._write_report(folder)
             for number, entry in enumerate(self.entries, start=1):
-                say(f"study {number}/{len(self.entries)}  {entry.name}")
-                self._write_study(entry, folder, say)
-            say("studies and environment")
+                note(f"study {number}/{len(self.entries)}  {entry.name}")
+                self._write_study(entry, folder)
+            note("studies and environment")
             self._write_sources(folder)
             write_environment([entry.material for entry in self.entries], folder)
             text = readme({entry.name: entry.missing for entry in self.entries}, folder, self.commands(path))
             (folder / "README.txt").write_text(text, encoding="utf-8")
             names = pack(folder, path)
-        say(f"Hand-in: {path} ({counted(len(names), 'file')}, {byte_size(path.stat().st_size)})")
+        return f"Hand-in: {path} ({counted(len(names), 'file')}, {byte_size(path.stat().st_size)})"
 
     def commands(self, path: Path) -> list[str]:
         """The commands that make the hand-in, from its study files."""
@@ -82,23 +82,16 @@ class Submission:
             shlex.join(["dmlcore", "submit", *files, *settings, "-o", path.name, *partial]),
         ]
 
-    def _write_report(self, folder: Path, say: Say) -> None:
-        say("report")
+    def _write_report(self, folder: Path) -> None:
+        note("report")
         write_report([entry.material for entry in self.entries], [folder / "report.html", folder / "report.pdf"])
 
-    def _write_study(self, entry: Entry, folder: Path, say: Say) -> None:
+    def _write_study(self, entry: Entry, folder: Path) -> None:
         for name in ("notebooks", "tables", "figures"):
             (folder / name).mkdir(exist_ok=True)
         notebook = folder / "notebooks" / f"{entry.name}.ipynb"
-        make_notebook(
-            entry.file,
-            self.overrides,
-            notebook,
-            self.store.root,
-            lambda text: say(f"  {text}"),
-            train=not entry.missing,
-        )
-        say("  PDF")
+        make_notebook(entry.file, self.overrides, notebook, self.store.root, train=not entry.missing)
+        note("  PDF")
         print_notebook(notebook, notebook.with_suffix(".pdf"))
         write_report([entry.material], [folder / "tables" / f"{entry.name}{suffix}" for suffix in TABLES])
         for piece in pieces(entry.material):

@@ -17,14 +17,18 @@ from dmlcore.neighbors.agreement import Agreement, agreement
 from dmlcore.neighbors.kmeans import k_means
 from dmlcore.neighbors.ranking import PerQuery, Ranking, Ties
 from dmlcore.neighbors.search import rank, rank_shard, top_k
-from dmlcore.neighbors.shards import FirstPass, Progress, Shard, merge
+from dmlcore.neighbors.shards import FirstPass, OnProgress, Shard, merge
 from dmlcore.neighbors.similarity import Distance
 from dmlcore.neighbors.vectors import VectorError, checked_labels, checked_vectors
+
+Progress = OnProgress
+"""The former name of `OnProgress`."""
 
 __all__ = [
     "Agreement",
     "Distance",
     "FirstPass",
+    "OnProgress",
     "PerQuery",
     "Progress",
     "Ranking",

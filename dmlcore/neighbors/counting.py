@@ -12,7 +12,7 @@ from dmlcore.neighbors.factors import ROWS, Precision
 from dmlcore.neighbors.pairing import Pairing, runs
 from dmlcore.neighbors.products import Products, bfloat16_pays, true_float32
 from dmlcore.neighbors.ranking import PerQuery
-from dmlcore.neighbors.shards import FirstPass, Progress, Shard, Share
+from dmlcore.neighbors.shards import FirstPass, OnProgress, Shard, Share
 from dmlcore.neighbors.similarity import Indices
 from dmlcore.neighbors.sweep import Sweep
 from dmlcore.neighbors.thresholds import Counts, Thresholds
@@ -37,7 +37,7 @@ def count_share(
     block_size: int,
     first_pass: FirstPass,
     device: str,
-    progress: Progress | None,
+    progress: OnProgress | None,
 ) -> Shard:
     """Rank the own class of each query, as far as the share goes."""
     relevant = pairing.relevant()

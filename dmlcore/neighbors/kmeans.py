@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from dmlcore.neighbors.shards import Progress
+from dmlcore.neighbors.shards import OnProgress
 from dmlcore.neighbors.vectors import VectorError, checked_vectors, device_of
 
 
 def k_means(
-    vectors: npt.ArrayLike, initial: npt.ArrayLike, *, iterations: int = 20, progress: Progress | None = None
+    vectors: npt.ArrayLike, initial: npt.ArrayLike, *, iterations: int = 20, progress: OnProgress | None = None
 ) -> npt.NDArray[np.int64]:
     """(N,): the cluster of each vector after so many steps of Lloyd's algorithm.
 

@@ -12,7 +12,7 @@ import torch
 from attrs import define
 
 from dmlcore.neighbors.products import Products, bfloat16_pays, true_float32
-from dmlcore.neighbors.shards import Progress
+from dmlcore.neighbors.shards import OnProgress
 from dmlcore.neighbors.similarity import Floats, Indices, Similarity, Vectors
 from dmlcore.neighbors.threads import in_threads
 from dmlcore.neighbors.tiles import (
@@ -40,7 +40,7 @@ SPLIT_SEED = 1234
 
 
 def lloyd(
-    samples: np.ndarray, initial: Indices, iterations: int, device: str, progress: Progress | None = None
+    samples: np.ndarray, initial: Indices, iterations: int, device: str, progress: OnProgress | None = None
 ) -> Indices:
     """(N,): the clusters of samples (N, D) float32 after so many steps from K of them as centres."""
     with true_float32():

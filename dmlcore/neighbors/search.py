@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from dmlcore.neighbors.pairing import Pairing
 from dmlcore.neighbors.ranking import Ranking
-from dmlcore.neighbors.shards import FirstPass, Progress, Shard, Share, merge
+from dmlcore.neighbors.shards import FirstPass, OnProgress, Shard, Share, merge
 from dmlcore.neighbors.similarity import Distance, Similarity, Vectors, check_distance
 from dmlcore.neighbors.vectors import Items, checked_labels, checked_vectors, device_of, distinct
 
@@ -23,7 +23,7 @@ def rank(
     distance: Distance = "cosine",
     block_size: int = 2048,
     first_pass: FirstPass = "auto",
-    progress: Progress | None = None,
+    progress: OnProgress | None = None,
 ) -> Ranking:
     """Rank the gallery, or without one all other queries, for each query.
 
@@ -75,7 +75,7 @@ def rank_shard(
     distance: Distance = "cosine",
     block_size: int = 2048,
     first_pass: FirstPass = "auto",
-    progress: Progress | None = None,
+    progress: OnProgress | None = None,
 ) -> Shard:
     """Shard `number`, from 0, of `count`: a part of what `rank` does, for one of several processes.
 

@@ -16,7 +16,7 @@ Counts = npt.NDArray[np.int64]
 
 FirstPass = Literal["auto", "bfloat16", "float32", "float64"]
 
-Progress = Callable[[int, int], object]
+OnProgress = Callable[[int, int], object]
 """Is called with the number of steps done, and of all."""
 
 

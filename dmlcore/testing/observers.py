@@ -45,15 +45,15 @@ def hears_a_whole_run(component: ObserverConfig) -> None:
     with _run() as run, _silence():
         observers = Observers([component], run)
         observers.start()
-        observers.progress(Progress("embed", "test images, untrained", 8, 16))
+        observers.show(Progress("embed", "test images, untrained", 8, 16))
         observers.evaluation(Evaluation("baseline", 0, METRICS))
         observers.epoch(UNTRAINED)
-        observers.progress(Progress("train", "epoch 1", 32, 64, 0.7, 120.0))
+        observers.show(Progress("train", "epoch 1", 32, 64, 0.7, 120.0))
         observers.evaluation(Evaluation("validation", 1, METRICS))
         observers.epoch(
             EpochSummary(1, 0.7, 1e-3, 2.0, 32.0, None, METRICS, {"mean_cosine": 0.1, "share": float("nan")})
         )
-        observers.progress(Progress("evaluate", "test classes, retrieval", 1, 2))
+        observers.show(Progress("evaluate", "test classes, retrieval", 1, 2))
         observers.evaluation(Evaluation("test", 1, METRICS))
         observers.end(a_result(run.study, run.name, run.point, (UNTRAINED,)))
         _demand_no_error(observers)

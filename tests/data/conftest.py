@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from data.server import Site, serving
-from dmlcore.data.meter import Meter
+from dmlcore.api.progress import Display, shown_on
 
 
 @pytest.fixture
@@ -21,15 +20,13 @@ def site() -> Iterator[Site]:
 
 
 @pytest.fixture
-def said(tmp_path: Path) -> Iterator[Console]:
-    """A console that is no terminal; `said.file` has what it showed."""
-    with (tmp_path / "said.txt").open("w+", encoding="utf-8") as file:
-        yield Console(file=file, width=120)
-
-
-@pytest.fixture
-def meter(said: Console) -> Meter:
-    return Meter(said)
+def notes(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The lines that work shows."""
+    noted: list[str] = []
+    display = Display()
+    monkeypatch.setattr(display, "note", noted.append)
+    with shown_on(display):
+        yield noted
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ from dmlcore import DataError, DatasetConfig, ImageFiles, Split, option
 from dmlcore.data.checking import check
 from dmlcore.data.duplicates import equal_groups, near_groups
 from dmlcore.data.inspection import difference_hash, look
-from dmlcore.data.meter import Meter
 from running import invoke
 
 
@@ -49,14 +48,14 @@ def lay_photos(root: Path = Path("photos")) -> Path:
     return root
 
 
-def report(meter: Meter, *, near_bits: int = 4, name_all: bool = False) -> tuple[list[str], bool]:
-    made = check(Photos(), meter, near_bits, name_all)
+def report(*, near_bits: int = 4, name_all: bool = False) -> tuple[list[str], bool]:
+    made = check(Photos(), near_bits, name_all)
     return list(made.lines), made.broken
 
 
-def test_a_good_data_set(meter: Meter, tmp_path: Path) -> None:
+def test_a_good_data_set(tmp_path: Path) -> None:
     lay_photos(tmp_path / "photos")
-    lines, broken = report(meter)
+    lines, broken = report()
     assert lines == [
         "photos: 12 images, below photos",
         "  train             6 images of 2 classes, 3 to 3 a class, median 3",
@@ -74,7 +73,7 @@ def test_a_good_data_set(meter: Meter, tmp_path: Path) -> None:
     assert not broken
 
 
-def test_everything_that_can_be_noted(meter: Meter) -> None:
+def test_everything_that_can_be_noted() -> None:
     root = lay_photos()
     photo(0).convert("L").save(root / "train/a_grey.png")
     photo(900).convert("CMYK").save(root / "train/b_press.jpg")
@@ -87,7 +86,7 @@ def test_everything_that_can_be_noted(meter: Meter) -> None:
     Image.new("RGB", (40, 30), "white").save(root / "train/a_blank.png")
     (root / "test/c_broken.jpg").write_bytes((root / "test/c_1.jpg").read_bytes()[:900])
     (root / "test/d_text.jpg").write_bytes(b"hello")
-    lines, broken = report(meter)
+    lines, broken = report()
     facts = "\n".join(lines[5:])
     assert facts.startswith(
         "  unreadable        2 images\n                    test/c_broken.jpg: image file is truncated"
@@ -112,38 +111,39 @@ def test_everything_that_can_be_noted(meter: Meter) -> None:
     assert broken
 
 
-def test_a_look_alike_of_copies_brings_them_along(meter: Meter) -> None:
+def test_a_look_alike_of_copies_brings_them_along() -> None:
     root = lay_photos()
     shutil.copy(root / "train/a_0.jpg", root / "test/c_copy.jpg")
     photo(0).save(root / "train/a_again.jpg", quality=50)
-    assert "                    train/a_0.jpg = train/a_again.jpg = test/c_copy.jpg" in report(meter)[0]
+    assert "                    train/a_0.jpg = train/a_again.jpg = test/c_copy.jpg" in report()[0]
 
 
-def test_five_are_named_and_all_where_that_is_asked_for(meter: Meter) -> None:
+def test_five_are_named_and_all_where_that_is_asked_for() -> None:
     root = lay_photos()
     for i in range(7):
         photo(1000 + i).convert("L").save(root / f"train/a_grey{i}.png")
-    lines, _ = report(meter)
+    lines, _ = report()
     assert lines[6:12] == ["  greyscale         7 images"] + [f"{'':20}train/a_grey{i}.png" for i in range(5)]
     assert lines[12] == f"{'':20}… and 2 more; --all names them"
-    assert f"{'':20}train/a_grey6.png" in report(meter, name_all=True)[0]
+    assert f"{'':20}train/a_grey6.png" in report(name_all=True)[0]
 
 
-def test_classes_in_both_splits_are_broken(meter: Meter) -> None:
+def test_classes_in_both_splits_are_broken() -> None:
     root = lay_photos()
     photo(1).save(root / "test/a_0.jpg")
-    lines, broken = report(meter)
+    lines, broken = report()
     assert "  classes           both train and test have a" in lines
     assert broken
 
 
-def test_another_edition_is_told_by_the_reader(meter: Meter) -> None:
+def test_another_edition_is_told_by_the_reader() -> None:
     lay_out(Path("data/inner"), content(3))
     with pytest.raises(DataError, match=r"Flags: 3 of 4 images in data/inner/train\."):
-        check(Flags(), meter)
+        check(Flags())
 
 
-def test_images_made_on_the_fly() -> None:
+def test_generated_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dmlcore.api.progress_bar.SECONDS_A_LINE", 0)
     done = invoke("data", "check", "glyphs", "--set", "classes=8", "--set", "images_per_class=3")
     assert done.stdout.startswith(
         "glyphs: 24 images, made on the fly\n  train             12 images of 4 classes, 3 to 3 a class, median 3\n"

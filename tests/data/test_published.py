@@ -15,7 +15,6 @@ from data.server import Fault, Site
 from dmlcore import Archive, DataError, Source, Way
 from dmlcore.data.fetching import fetch
 from dmlcore.data.importing import import_files
-from dmlcore.data.meter import Meter
 from dmlcore_plugins.datasets.cars196 import Cars196
 from dmlcore_plugins.datasets.cub200 import Cub200
 from dmlcore_plugins.datasets.sop import StanfordOnlineProducts
@@ -66,64 +65,60 @@ def zipped(path: Path) -> bytes:
     return path.with_suffix(".packed").read_bytes()
 
 
-def test_cub200_from_a_server_that_dies_midway(
-    at_the_site: Site, tmp_path: Path, meter: Meter, waits: list[float]
-) -> None:
+def test_cub200_from_a_server_that_dies_midway(at_the_site: Site, tmp_path: Path, waits: list[float]) -> None:
     data = tgz(make_cub(tmp_path / "made"), "CUB_200_2011")
     at_the_site.files["CUB_200_2011.tgz"] = data
     at_the_site.faults["CUB_200_2011.tgz"] = [Fault(send=len(data) // 2)]
-    assert fetch(Cub200(), meter) == CUB.format(tmp_path / "data/cub200")
+    assert fetch(Cub200()) == CUB.format(tmp_path / "data/cub200")
     assert sorted(path.name for path in Path("data/cub200").iterdir()) == ["CUB_200_2011"]
     assert len(Cub200().load("test").labels) == 5924
 
 
-def test_cub200_of_2010_is_refused(at_the_site: Site, tmp_path: Path, meter: Meter) -> None:
+def test_cub200_of_2010_is_refused(at_the_site: Site, tmp_path: Path) -> None:
     old = make_cub(tmp_path / "made", train=2990, test=3043, lists=False)
     at_the_site.files["CUB_200_2011.tgz"] = tgz(old, "CUB_200_2011")
-    for bring in (lambda: fetch(Cub200(), meter), lambda: import_files(Cub200(), old, meter)):
+    for bring in (lambda: fetch(Cub200()), lambda: import_files(Cub200(), old)):
         with pytest.raises(DataError, match="holds CUB-200 of 2010, with 6,033 images; CUB-200-2011 has the same"):
             bring()
         assert not Path("data/cub200").exists()
 
 
-def test_cars196_by_class_from_kaggle_or_without_it_from_stanford(
-    at_the_site: Site, tmp_path: Path, meter: Meter
-) -> None:
+def test_cars196_by_class_from_kaggle_or_without_it_from_stanford(at_the_site: Site, tmp_path: Path) -> None:
     data = zipped(make_cars(tmp_path / "made", "by_class"))
     at_the_site.files["stanford-car-dataset-by-classes-folder.zip"] = b"<html><title>Kaggle: sign in</title></html>"
     at_the_site.files["CARS196.zip"] = data
-    assert fetch(Cars196(), meter) == CARS.format(tmp_path / "data/cars196")
+    assert fetch(Cars196()) == CARS.format(tmp_path / "data/cars196")
     assert [name for name, _ in at_the_site.asked] == ["stanford-car-dataset-by-classes-folder.zip", "CARS196.zip"]
 
 
-def test_cars196_numbered_from_a_folder_of_archives(at_the_site: Site, tmp_path: Path, meter: Meter) -> None:
+def test_cars196_numbered_from_a_folder_of_archives(at_the_site: Site, tmp_path: Path) -> None:
     made = make_cars(tmp_path / "made", "numbered")
     (made / "car_ims.tgz").write_bytes(tgz(made, "car_ims"))
     alone = tmp_path / "alone"
     alone.mkdir()
     (made / "car_ims.tgz").rename(alone / "car_ims.tgz")
     with pytest.raises(DataError) as caught:
-        import_files(Cars196(), alone / "car_ims.tgz", meter)
+        import_files(Cars196(), alone / "car_ims.tgz")
     assert str(caught.value).startswith(
         f"{alone}/car_ims.tgz: CARS-196 in <unpacked> is incomplete. There: car_ims. Missing:\n    cars_annos.mat"
     )
     (made / "cars_annos.mat").rename(alone / "cars_annos.mat")
-    assert import_files(Cars196(), alone, meter) == CARS.format(tmp_path / "data/cars196")
+    assert import_files(Cars196(), alone) == CARS.format(tmp_path / "data/cars196")
 
 
 @pytest.mark.parametrize("link", [True, False])
-def test_cars196_by_class_brings_the_names_that_lie_above(tmp_path: Path, meter: Meter, link: bool) -> None:
+def test_cars196_by_class_brings_the_names_that_lie_above(tmp_path: Path, link: bool) -> None:
     made = make_cars(tmp_path / "made", "by_class")
     names = Cars196(root=made).load("train").class_names
-    said = import_files(Cars196(), made / "car_data/car_data", meter, link)
+    said = import_files(Cars196(), made / "car_data/car_data", link)
     assert said.startswith(f"CARS-196 is in {tmp_path}/data/cars196")
     assert Cars196().load("train").class_names == names
     assert sorted(path.name for path in Path("data/cars196").iterdir()) == sorted(path.name for path in made.iterdir())
 
 
-def test_sop_is_linked(tmp_path: Path, meter: Meter) -> None:
+def test_sop_is_linked(tmp_path: Path) -> None:
     made = make_sop(tmp_path / "made")
-    assert import_files(StanfordOnlineProducts(), made, meter, link=True) == (
+    assert import_files(StanfordOnlineProducts(), made, link=True) == (
         f"Stanford Online Products is in {tmp_path}/data/sop, a link to {made}/Stanford_Online_Products:"
         " train 59,551 images of 11,318 classes, test 60,502 images of 11,316 classes."
     )

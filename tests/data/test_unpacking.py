@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from dmlcore.data.meter import Meter
 from dmlcore.data.unpacking import ArchiveError, is_packed, read_through, unpack
 
 
@@ -36,12 +35,12 @@ def zipped(path: Path, *names: str, content: bytes = b"xxx", mode: int = 0o10064
     return path
 
 
-def refused(file: Path, target: Path, meter: Meter, unpacked: int = 10**6) -> str:
+def refused(file: Path, target: Path, unpacked: int = 10**6) -> str:
     """Why an archive is refused; nothing lies beside the target afterwards."""
     target.mkdir()
     before = set(target.parent.iterdir())
     with pytest.raises(ArchiveError) as caught:
-        unpack(file, target, unpacked, meter)
+        unpack(file, target, unpacked)
     assert set(target.parent.iterdir()) == before
     return str(caught.value)
 
@@ -51,27 +50,27 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
-def test_a_tar_of_any_compression(tmp_path: Path, meter: Meter, mode: str) -> None:
+def test_a_tar_of_any_compression(tmp_path: Path, mode: str) -> None:
     members = [member("a", tarfile.DIRTYPE), member("a/b.txt"), member("a/c.txt", tarfile.LNKTYPE, "a/b.txt")]
     file = tar(tmp_path / "archive", *members, mode=mode)
     assert is_packed(file)
-    unpack(file, tmp_path / "target", None, meter)
+    unpack(file, tmp_path / "target", None)
     assert files(tmp_path / "target") == {"a/b.txt": b"xxx", "a/c.txt": b"xxx"}
 
 
-def test_a_zip(tmp_path: Path, meter: Meter) -> None:
+def test_a_zip(tmp_path: Path) -> None:
     file = zipped(tmp_path / "archive", "a/", "a/b.txt", "c d/é.txt")
     assert is_packed(file)
-    unpack(file, tmp_path / "target", None, meter)
+    unpack(file, tmp_path / "target", None)
     assert files(tmp_path / "target") == {"a/b.txt": b"xxx", "c d/é.txt": b"xxx"}
 
 
-def test_a_tar_that_ends_with_a_zip_is_a_tar(tmp_path: Path, meter: Meter) -> None:
+def test_a_tar_that_ends_with_a_zip_is_a_tar(tmp_path: Path) -> None:
     inner = zipped(tmp_path / "inner.zip", "x").read_bytes()
     info = member("inner.zip", size=len(inner))
     with tarfile.open(tmp_path / "outer.tar", "w") as archive:
         archive.addfile(info, io.BytesIO(inner))
-    unpack(tmp_path / "outer.tar", tmp_path / "target", None, meter)
+    unpack(tmp_path / "outer.tar", tmp_path / "target", None)
     assert files(tmp_path / "target") == {"inner.zip": inner}
 
 
@@ -80,11 +79,9 @@ OUT = "a path that leads out of the folder"
 
 @pytest.mark.parametrize("name", ["../out.txt", "/etc/out.txt", "a/../../out.txt", "C:/out.txt", "..\\out.txt"])
 @pytest.mark.parametrize("make", [lambda path, name: tar(path, member(name)), zipped])
-def test_paths_that_lead_out_are_refused(
-    tmp_path: Path, meter: Meter, make: Callable[[Path, str], Path], name: str
-) -> None:
+def test_paths_that_lead_out_are_refused(tmp_path: Path, make: Callable[[Path, str], Path], name: str) -> None:
     file = make(tmp_path / "bad", name)
-    assert refused(file, tmp_path / "target", meter) == f"bad is refused: it holds {OUT}: {name!r}"
+    assert refused(file, tmp_path / "target") == f"bad is refused: it holds {OUT}: {name!r}"
 
 
 @pytest.mark.parametrize(
@@ -99,44 +96,44 @@ def test_paths_that_lead_out_are_refused(
         (tarfile.FIFOTYPE, "", "a symbolic link or a device"),
     ],
 )
-def test_links_out_and_devices_are_refused(tmp_path: Path, meter: Meter, kind: bytes, link: str, what: str) -> None:
+def test_links_out_and_devices_are_refused(tmp_path: Path, kind: bytes, link: str, what: str) -> None:
     (tmp_path / "out").write_text("mine")
     file = tar(tmp_path / "bad.tgz", member("inside.txt"), member("bad", kind, link))
-    assert refused(file, tmp_path / "target", meter) == f"bad.tgz is refused: it holds {what}: 'bad'"
+    assert refused(file, tmp_path / "target") == f"bad.tgz is refused: it holds {what}: 'bad'"
     assert (tmp_path / "out").read_text() == "mine"
 
 
 @pytest.mark.parametrize("mode", [0o120777, 0o020644])
-def test_links_and_devices_in_a_zip_are_refused(tmp_path: Path, meter: Meter, mode: int) -> None:
+def test_links_and_devices_in_a_zip_are_refused(tmp_path: Path, mode: int) -> None:
     file = zipped(tmp_path / "bad.zip", "link", content=b"/etc/passwd", mode=mode)
-    why = refused(file, tmp_path / "target", meter)
+    why = refused(file, tmp_path / "target")
     assert why == "bad.zip is refused: it holds a symbolic link or a device: 'link'"
 
 
 @pytest.mark.parametrize("packed", ["zip", "tar"])
-def test_a_bomb_is_stopped_at_what_was_declared(tmp_path: Path, meter: Meter, packed: str) -> None:
+def test_a_bomb_is_stopped_at_what_was_declared(tmp_path: Path, packed: str) -> None:
     if packed == "zip":
         file = zipped(tmp_path / "bomb", "a", "b", content=bytes(600_000))
     else:
         file = tar(tmp_path / "bomb", member("a", size=600_000), member("b", size=600_000))
     expected = "bomb is refused: unpacked it takes more than 1 MB, which is more than it should"
-    assert refused(file, tmp_path / "target", meter, unpacked=1_000_000) == expected
+    assert refused(file, tmp_path / "target", unpacked=1_000_000) == expected
     assert sum(path.stat().st_size for path in (tmp_path / "target").iterdir()) <= 1_000_000
     with pytest.raises(ArchiveError, match="takes more than"):
-        unpack(file, tmp_path / "other", None, meter)  # more than ten times the archive
+        unpack(file, tmp_path / "other", None)  # more than ten times the archive
 
 
-def test_a_zip_whose_sizes_lie_is_damaged(tmp_path: Path, meter: Meter) -> None:
+def test_a_zip_whose_sizes_lie_is_damaged(tmp_path: Path) -> None:
     file = zipped(tmp_path / "bomb.zip", "a", content=bytes(600_000))
     content = file.read_bytes().replace((600_000).to_bytes(4, "little"), (10).to_bytes(4, "little"))
     file.write_bytes(content)
-    assert refused(file, tmp_path / "target", meter) == "bomb.zip is damaged: Bad CRC-32 for file 'a'"
+    assert refused(file, tmp_path / "target") == "bomb.zip is damaged: Bad CRC-32 for file 'a'"
     assert (tmp_path / "target/a").stat().st_size <= 10
 
 
 @pytest.mark.parametrize("keep", [5, 100, 0.5, 0.9])
 @pytest.mark.parametrize("packed", ["zip", "tar"])
-def test_a_truncated_archive_is_damaged(tmp_path: Path, meter: Meter, packed: str, keep: float) -> None:
+def test_a_truncated_archive_is_damaged(tmp_path: Path, packed: str, keep: float) -> None:
     whole = tmp_path / "whole"
     if packed == "zip":
         zipped(whole, *(f"{i}.txt" for i in range(50)))
@@ -145,31 +142,31 @@ def test_a_truncated_archive_is_damaged(tmp_path: Path, meter: Meter, packed: st
     content = whole.read_bytes()
     cut = tmp_path / "cut"
     cut.write_bytes(content[: int(keep if keep > 1 else keep * len(content))])
-    assert refused(cut, tmp_path / "target", meter).startswith(("cut is damaged: ", "cut is no archive"))
+    assert refused(cut, tmp_path / "target").startswith(("cut is damaged: ", "cut is no archive"))
     with pytest.raises(ArchiveError):
-        read_through(cut, 10**6, meter)
+        read_through(cut, 10**6)
 
 
-def test_spoilt_bytes_are_found_without_unpacking(tmp_path: Path, meter: Meter) -> None:
+def test_spoilt_bytes_are_found_without_unpacking(tmp_path: Path) -> None:
     file = tmp_path / "spoilt.zip"
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("a.txt", b"hello")
-    read_through(file, None, meter)
+    read_through(file, None)
     file.write_bytes(file.read_bytes().replace(b"hello", b"hallo"))
     with pytest.raises(ArchiveError) as caught:
-        read_through(file, None, meter)
+        read_through(file, None)
     assert str(caught.value) == "spoilt.zip is damaged: Bad CRC-32 for file 'a.txt'"
 
 
-def test_a_file_in_the_place_of_a_folder_is_damage(tmp_path: Path, meter: Meter) -> None:
+def test_a_file_in_the_place_of_a_folder_is_damage(tmp_path: Path) -> None:
     file = zipped(tmp_path / "odd.zip", "a", "a/b")
-    assert refused(file, tmp_path / "target", meter) == (
+    assert refused(file, tmp_path / "target") == (
         f"odd.zip is damaged: {tmp_path / 'target/a'} is both a file and a folder in it"
     )
 
 
-def test_what_is_no_archive(tmp_path: Path, meter: Meter) -> None:
+def test_what_is_no_archive(tmp_path: Path) -> None:
     file = tmp_path / "page.zip"
     file.write_text("<html>")
     assert not is_packed(file)
-    assert refused(file, tmp_path / "target", meter) == "page.zip is no archive, or a damaged one"
+    assert refused(file, tmp_path / "target") == "page.zip is no archive, or a damaged one"

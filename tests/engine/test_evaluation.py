@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from attrs import frozen
 
-from dmlcore import DataError, Embeddings, EvaluatorConfig, PluginError, TrainingError, tell_progress
+from dmlcore import DataError, Embeddings, EvaluatorConfig, PluginError, Progress, TrainingError, report_progress
+from dmlcore.api.progress import Display, shown_on
 from dmlcore.engine.evaluation import measure, of_a_network, per_query
 from dmlcore.neighbors import VectorError
 from toys import Nearest
@@ -27,7 +28,7 @@ class Each(EvaluatorConfig):
 
     def evaluate(self, queries: Embeddings, gallery: Embeddings | None = None) -> Mapping[str, float]:
         for done in range(1, self.steps + 1):
-            tell_progress(done, self.steps)
+            report_progress(done, self.steps)
         if isinstance(self.values, Exception):
             raise self.values
         return {"score": 1.0}
@@ -85,10 +86,14 @@ def test_embeddings_that_cannot_be_measured(monkeypatch: pytest.MonkeyPatch) -> 
             assert str(caught.value) == words
 
 
-def test_a_long_evaluation_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[tuple[str, int, int]] = []
+def test_a_long_evaluation_reports_its_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[Progress] = []
+    display = Display()
+    monkeypatch.setattr(display, "show", shown.append)
     monkeypatch.setattr(Each, "steps", 3)
-    measure([Each()], EMBEDDINGS, watch=lambda *step: told.append(step))
-    assert told == [("each", 1, 3), ("each", 2, 3), ("each", 3, 3)]
-    Each().evaluate(EMBEDDINGS)
-    assert len(told) == 3  # nobody watches any more
+    with shown_on(display):
+        measure([Each()], EMBEDDINGS, label="test classes, ")
+        assert shown[0].total == 0  # not known yet
+        assert shown[1:] == [Progress("evaluate", "test classes, each", done, 3) for done in (1, 2, 3)]
+        Each().evaluate(EMBEDDINGS)
+        assert len(shown) == 4  # no work is named any more

@@ -81,7 +81,7 @@ def test_the_stored_network_gives_the_stored_embeddings(make_study: Any, tmp_pat
     model.load_state_dict(load_tensors(folder / MODEL))
     transforms = resolve_transforms(run.study.transforms, model.input_spec)
     embedder = SplitEmbedder(load_data(run).test, run.study, transforms)
-    vectors = embedder.embeddings(model, lambda *_: None).vectors
+    vectors = embedder.embeddings(model).vectors
     assert vectors == pytest.approx(load_file(folder / EMBEDDINGS)["vectors"], abs=1e-6)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from attrs import frozen
 
+from dmlcore.api.progress import Display, shown_on
 from dmlcore.engine.runner import run_study
 from dmlcore.handin.submission import look_over
 from dmlcore.host.discovery import discover
@@ -78,7 +79,10 @@ def handed_in(tmp_path_factory: pytest.TempPathFactory, real_registry: Registry)
         store = Store(Path("runs"))
         list(run_study(load_study(PATH, real_registry, OVERRIDES).runs, store, []))
         said: list[str] = []
-        look_over([PATH], real_registry, OVERRIDES, store, partial=False).write(Path("handin.zip"), said.append)
+        display = Display()
+        display.note = said.append  # type: ignore[method-assign]
+        with shown_on(display):
+            said.append(look_over([PATH], real_registry, OVERRIDES, store, partial=False).write(Path("handin.zip")))
         unpacked = tmp_path_factory.mktemp("unpacked")
         with zipfile.ZipFile("handin.zip") as archive:
             archive.extractall(unpacked)

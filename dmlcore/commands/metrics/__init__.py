@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,29 +75,11 @@ def metrics(
     queries = read_embeddings(embeddings, vectors, labels) if embeddings else example_embeddings()
     gallery = read_embeddings(gallery_path, vectors, gallery_labels) if gallery_path else None
     source = str(embeddings or "made-up embeddings")
-    with _progress() as watch:
-        result = measured(source, queries, gallery, chosen, watch)
+    result = measured(source, queries, gallery, chosen)
     if as_json:
         click.echo(result.as_json())
     else:
         _show(result, conformance)
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar on the terminal's stderr, for the evaluator at work."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
-        task = bars.add_task("", visible=False)
-
-        def watch(evaluator: str, done: int, total: int) -> None:
-            bars.update(task, description=evaluator, completed=done, total=total, visible=True)
-
-        yield watch
 
 
 def _show(result: Measured, conformance: bool) -> None:

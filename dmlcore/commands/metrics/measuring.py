@@ -12,7 +12,7 @@ from attrs import frozen
 from dmlcore import __version__
 from dmlcore.api.components import EvaluatorConfig
 from dmlcore.api.values import Embeddings
-from dmlcore.engine.evaluation import Watch, measure
+from dmlcore.engine.evaluation import measure
 from dmlcore.errors import DataError, MeasurementError, StudyError
 from dmlcore.host.registry import Registry
 from dmlcore.study.component import component_from, options_by_component
@@ -59,7 +59,6 @@ def measured(
     queries: Embeddings,
     gallery: Embeddings | None,
     evaluators: Sequence[EvaluatorConfig],
-    watch: Watch,
 ) -> Measured:
     """The metrics of embeddings; `source` is where they come from, in words.
 
@@ -68,7 +67,7 @@ def measured(
     if gallery is not None:
         _check_alike(queries, gallery)
     try:
-        metrics, notes = measure(evaluators, queries, gallery, watch)
+        metrics, notes = measure(evaluators, queries, gallery)
     except MeasurementError as error:
         cure = "Leave these rows out, or mend what made them." if error.of_values else "Check the labels."
         raise DataError(f"{source}: {error}", cure) from None

@@ -8,9 +8,10 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-from attrs import frozen
+from attrs import field, frozen
 
-from dmlcore.api.values import Embeddings, LabelledImages
+from dmlcore.api.progress import Display, shown_on, work
+from dmlcore.api.values import Embeddings, LabelledImages, Progress
 from dmlcore.engine.batching import Batches, epoch_batches
 from dmlcore.engine.embedding import SplitEmbedder
 from dmlcore.engine.evaluation import measure
@@ -56,6 +57,16 @@ class Pace:
     def measurement_seconds(self, images: int) -> float:
         """Embedding and measuring a split."""
         return images * self.image_seconds + images**2 * self.pair_seconds
+
+
+@frozen
+class _Clock(Display):
+    """Notes when how much was done."""
+
+    times: list[tuple[float, int]] = field(factory=list)
+
+    def show(self, progress: Progress) -> None:
+        self.times.append((time.perf_counter(), progress.done))
 
 
 def measure_pace(run: Run, data: Data) -> Pace:
@@ -112,9 +123,10 @@ def _time_embedding(run: Run, model: EmbeddingModel, images: LabelledImages, tra
     """Seconds an image."""
     rows = np.arange(min(len(images.labels), EMBEDDED_BATCHES * run.study.evaluation.batch_size))
     some = Subset(images, rows, np.asarray(images.labels)[rows], images.class_names)
-    ends = [(time.perf_counter(), 0)]
-    SplitEmbedder(some, run.study, transforms).embeddings(model, lambda n, _: ends.append((time.perf_counter(), n)))
-    (start, before), (end, after) = ends[1 if len(ends) > 2 else 0], ends[-1]
+    embedder, clock = SplitEmbedder(some, run.study, transforms), _Clock()
+    with shown_on(clock), work("embedding", stage="embed"):
+        embedder.embeddings(model)
+    (start, before), (end, after) = clock.times[1 if len(clock.times) > 2 else 0], clock.times[-1]
     return (end - start) / (after - before)
 
 

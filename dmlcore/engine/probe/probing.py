@@ -9,9 +9,10 @@ import numpy as np
 from attrs import define, evolve, field
 from filelock import FileLock
 
+from dmlcore.api.progress import note
 from dmlcore.engine.environment import environment
 from dmlcore.engine.probe.reasoning import Reasoning, reason, refusal, smallest_batch
-from dmlcore.engine.probe.trial import Bench, Meter, as_first_steps
+from dmlcore.engine.probe.trial import Bench, as_first_steps
 from dmlcore.engine.probe.verdict import (
     compared,
     conclusions,
@@ -30,7 +31,7 @@ PARTIAL = "probe.partial.json"
 """The sizes tried so far of a probe that is not finished."""
 
 
-def probe_study(probe: StudyProbe, store: Store, meter: Meter) -> Probe:
+def probe_study(probe: StudyProbe, store: Store) -> Probe:
     """The study's probe: read back where it is finished, else gone on with after the last size that was tried.
 
     A probe that another process makes is waited for.
@@ -39,7 +40,7 @@ def probe_study(probe: StudyProbe, store: Store, meter: Meter) -> Probe:
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / f".{PROBE}.lock"):
         finished = stored_probe(probe, store)
-        return _made(probe, folder, meter) if finished is None else finished
+        return _made(probe, folder) if finished is None else finished
 
 
 def stored_probe(probe: StudyProbe, store: Store) -> Probe | None:
@@ -76,21 +77,21 @@ def _stored(path: Path, probe: StudyProbe) -> Probe | None:
     return stored if stored.fingerprint == probe_fingerprint(probe) else None
 
 
-def _made(probe: StudyProbe, folder: Path, meter: Meter) -> Probe:
-    meter.say(f"probe  {probe.run.study.name}  {PATH}  {probe.table.steps} steps a size")
+def _made(probe: StudyProbe, folder: Path) -> Probe:
+    note(f"probe  {probe.run.study.name}  {PATH}  {probe.table.steps} steps a size")
     partial = _stored(folder / PARTIAL, probe)
-    trials = _Trials(probe, Bench.of(probe, meter), folder, meter, list(partial.trials) if partial else [])
+    trials = _Trials(probe, Bench.of(probe), folder, list(partial.trials) if partial else [])
     if probe.table.sizes is None:
         search(trials, probe.run.study.training.batch_size)
     else:
         for size in probe.table.sizes:
             trials.at(size)
-    largest = largest_that_fits(trials.bench, meter)
+    largest = largest_that_fits(trials.bench)
     finished = trials.probe(largest)
     _write(folder / PROBE, finished)
     (folder / PARTIAL).unlink(missing_ok=True)
     for sentence in finished.conclusions:
-        meter.say(f"  {sentence}")
+        note(f"  {sentence}")
     return finished
 
 
@@ -105,7 +106,6 @@ class _Trials:
     study: StudyProbe
     bench: Bench
     folder: Path
-    meter: Meter
     done: list[Trial] = field(factory=list)
     _refused: dict[int, bool] = field(factory=dict)
 
@@ -119,13 +119,13 @@ class _Trials:
         self.done.append(trial)
         # as they are: what they are beside each other is not told before all are made
         _write(self.folder / PARTIAL, evolve(self.probe(None), trials=tuple(self.done), conclusions=()))
-        self.meter.say(f"  {size:>5}  {'learns' if trial.learns else trial.regime}  {in_short(trial)}")
+        note(f"  {size:>5}  {'learns' if trial.learns else trial.regime}  {in_short(trial)}")
         return trial
 
     def _tried(self, reasoning: Reasoning) -> Trial:
         seen = None
         if reasoning.batches:
-            seen = self.bench.try_size(reasoning.batch_size, reasoning.batches, self.meter)
+            seen = self.bench.try_size(reasoning.batch_size, reasoning.batches)
         return trial_of(reasoning, seen, self.study.table.metric)
 
     def works(self, size: int) -> bool:
@@ -203,14 +203,14 @@ def _climb(trials: _Trials, size: int, own: int) -> None:
             fails = middle
 
 
-def largest_that_fits(bench: Bench, meter: Meter) -> int | None:
+def largest_that_fits(bench: Bench) -> int | None:
     """The largest batch that a CUDA device holds for a whole step; None where a device can't say when it is full."""
     if bench.test.device.type != "cuda":
         return None
 
     def fits(size: int) -> bool:
         fitting = bench.fits(size)
-        meter.say(f"  {size:>5}  {'fits' if fitting else 'does not fit'} the device")
+        note(f"  {size:>5}  {'fits' if fitting else 'does not fit'} the device")
         return fitting
 
     start = bench.run.study.training.batch_size

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Literal, Protocol, Self
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from attrs import define, evolve, field, frozen
 from torch import Tensor
 
 from dmlcore.api.components import EvaluatorConfig
+from dmlcore.api.progress import report_progress, work
 from dmlcore.api.values import Embeddings
 from dmlcore.engine.batching import Batches, sampled_batches
 from dmlcore.engine.embedding import SplitEmbedder
@@ -29,19 +30,6 @@ from dmlcore.engine.trainer import Trainer, mean_cosine
 from dmlcore.errors import DataError, PluginError, StudyError, TrainingError
 from dmlcore.report.content.statistics import RESAMPLES, Resampling
 from dmlcore.study.schema import Run, Scheduler, StudyProbe, Transforms
-
-Advance = Callable[[int], None]
-"""Takes how much was done since the last call."""
-
-
-class Meter(Protocol):
-    """Shows how far something long has come."""
-
-    def measure(self, label: str, total: int, unit: Literal["image"]) -> AbstractContextManager[Advance]:
-        """Shows `label` until the block ends."""
-
-    def say(self, text: str) -> None:
-        """Shows a line that stays."""
 
 
 @frozen
@@ -130,7 +118,7 @@ class Bench:
     """The metric before the first step, which is the same for every batch size."""
 
     @classmethod
-    def of(cls, probe: StudyProbe, meter: Meter) -> Self:
+    def of(cls, probe: StudyProbe) -> Self:
         """Loads the images, and measures the network before any step.
 
         Raises StudyError where the metric is not measured.
@@ -141,8 +129,8 @@ class Bench:
         model = build_model(run)
         transforms = resolve_transforms(run.study.transforms, model.input_spec)
         test = SplitEmbedder(data.test, run.study, transforms)
-        with meter.measure("untrained", len(data.test.labels), "image") as advance:
-            embeddings = test.embeddings(model.to(test.device), _since_last(advance))
+        with work("untrained", unit="image", stage="embed"):
+            embeddings = test.embeddings(model.to(test.device))
         return cls(probe, run, data, transforms, test, measured(run, probe.table.metric, embeddings))
 
     @property
@@ -155,7 +143,7 @@ class Bench:
         model = build_model(self.run)
         return Trainer(self.run, model, build_loss(self.run, model.embedding_dim, len(self.data.train.class_names)))
 
-    def try_size(self, batch_size: int, first_epoch: Batches, meter: Meter) -> Observation:
+    def try_size(self, batch_size: int, first_epoch: Batches) -> Observation:
         """Trains with batches of a size, those of the first epoch given, and measures what it taught.
 
         Raises DataError, which has nothing to do with the size.
@@ -164,13 +152,13 @@ class Bench:
         trainer = self.trainer()
         forget_peak(trainer.device)
         start = time.perf_counter()
-        images = sum(map(len, batches))
-        with meter.measure(f"batch size {batch_size}", images + len(self.before.labels), "image") as advance:
-            watch, error = self._train(trainer, batches, advance)
-            figures = watch.figures() if watch.losses else {}
-            # where the steps end in a collapse, the Trainer says so after the last one
-            if watch.steps == len(batches):
-                figures, error = figures | self._taught(trainer.model, advance), None
+        with work(f"batch size {batch_size}", sum(map(len, batches)), "image", stage="train"):
+            watch, error = self._train(trainer, batches)
+        figures = watch.figures() if watch.losses else {}
+        # where the steps end in a collapse, the Trainer says so after the last one
+        if watch.steps == len(batches):
+            with work(f"batch size {batch_size}, test images", unit="image", stage="embed"):
+                figures, error = figures | self._taught(trainer.model), None
         figures |= {"steps": float(watch.steps), "seconds": time.perf_counter() - start}
         if error is None and "gain" not in figures:
             error = f"After {watch.steps} steps the embeddings are not finite."
@@ -201,14 +189,14 @@ class Bench:
         training = self.run.study.training
         return TrainLoader(self.data.train, train_transform(self.transforms), training, self.run.seed)
 
-    def _train(self, trainer: Trainer, batches: Batches, advance: Advance) -> tuple[_Watch, str | None]:
+    def _train(self, trainer: Trainer, batches: Batches) -> tuple[_Watch, str | None]:
         """Makes the steps; what they showed, and a sentence on the error that ended them."""
         loader = self._loader()
-        watch, told = _Watch(), _since_last(advance)
+        watch = _Watch()
 
         def on_step(images: int, *_: float) -> None:
             watch.steps += 1
-            told(images, 0)
+            report_progress(images)
 
         with watch.over(trainer):
             try:
@@ -219,12 +207,12 @@ class Bench:
                 return watch, f"Step {watch.steps + 1} of {len(batches)} failed: {_reason(error)}"
         return watch, None
 
-    def _taught(self, model: EmbeddingModel, advance: Advance) -> dict[str, float]:
+    def _taught(self, model: EmbeddingModel) -> dict[str, float]:
         """The metric before and after, and its gain, with a 95 % interval where there is one.
 
         Empty where the embeddings are not finite.
         """
-        embeddings = self.test.embeddings(model, _since_last(advance))
+        embeddings = self.test.embeddings(model)
         if not np.isfinite(embeddings.vectors).all():
             return {}
         after = measured(self.run, self.probe.table.metric, embeddings)
@@ -235,18 +223,6 @@ class Bench:
             low, high = gain_interval(after.queries - self.before.queries, after.labels, draws)
             figures |= {"gain_low": low, "gain_high": high}
         return figures
-
-
-def _since_last(advance: Advance) -> Callable[[int, int], None]:
-    """Takes how much is done in all, and passes on how much that is more."""
-    before = 0
-
-    def done(count: int, _total: int) -> None:
-        nonlocal before
-        advance(count - before)
-        before = count
-
-    return done
 
 
 def as_first_steps(run: Run, max_images: int | None) -> Run:

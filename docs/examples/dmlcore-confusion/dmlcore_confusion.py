@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 from attrs import frozen
 
-from dmlcore import EvaluatorConfig, MetricWarning, hookimpl, option, tell_progress
+from dmlcore import EvaluatorConfig, MetricWarning, hookimpl, option, report_progress
 from dmlcore.neighbors import rank
 
 BLOCK = 1024
@@ -42,7 +42,7 @@ class Confusion(EvaluatorConfig):
         """The metrics; see above. Raises ValueError where no class can be measured."""
         names, labels, others = alike(queries, gallery)
         against = None if gallery is None else gallery.vectors
-        ranking = rank(queries.vectors, labels, against, others, progress=tell_progress)
+        ranking = rank(queries.vectors, labels, against, others, progress=report_progress)
         missed = (ranking.relevant > 0) & (ranking.pessimistic.first > 1)
         counts = np.bincount(labels[ranking.relevant > 0], minlength=len(names))
         recalls = 1 - np.bincount(labels[missed], minlength=len(names))[counts > 0] / counts[counts > 0]

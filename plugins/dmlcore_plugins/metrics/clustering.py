@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from attrs import frozen
 
-from dmlcore import Embeddings, EvaluatorConfig, hookimpl, option, tell_progress
+from dmlcore import Embeddings, EvaluatorConfig, hookimpl, option, report_progress
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from dmlcore.neighbors import Progress
+    from dmlcore.neighbors import OnProgress
 
 FIRST_SEED = 1234
 """Faiss's default, and so the seed of pytorch-metric-learning's NMI."""
@@ -91,9 +91,9 @@ class Clustering(EvaluatorConfig):
             vectors,
             len(set(labels.tolist())),
             FIRST_SEED + number,
-            lambda done, _: tell_progress(number * ITERATIONS + done, steps),
+            lambda done, _: report_progress(number * ITERATIONS + done, steps),
         )
-        tell_progress((number + 1) * ITERATIONS, steps)
+        report_progress((number + 1) * ITERATIONS, steps)
         found = agreement(labels, clusters)
         return {"nmi": found.nmi, "ami": found.ami}
 
@@ -109,7 +109,7 @@ def _check_classes(labels: np.ndarray) -> None:
         )
 
 
-def _k_means(vectors: np.ndarray, clusters: int, seed: int, progress: Progress | None = None) -> np.ndarray:
+def _k_means(vectors: np.ndarray, clusters: int, seed: int, progress: OnProgress | None = None) -> np.ndarray:
     """(N,): the cluster of each vector."""
     import torch  # noqa: F401  both bring an OpenMP library; on macOS torch's must be loaded first
     import faiss  # isort: skip

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from attrs import frozen
 
-from dmlcore import Embeddings, EvaluatorConfig, MetricWarning, hookimpl, option, tell_progress
+from dmlcore import Embeddings, EvaluatorConfig, MetricWarning, hookimpl, option, report_progress
 
 if TYPE_CHECKING:
     import numpy as np
@@ -77,7 +77,7 @@ class Retrieval(EvaluatorConfig):
 
         others = None if gallery is None else gallery.vectors
         labels = None if gallery is None else _numbered_alike(queries, gallery)
-        return rank(queries.vectors, queries.labels, others, labels, distance=self.distance, progress=tell_progress)
+        return rank(queries.vectors, queries.labels, others, labels, distance=self.distance, progress=report_progress)
 
     def _metrics(self, ranking: Ranking, ties: Ties) -> dict[str, float]:
         recalls = {f"recall_at_{k}": ranking.recall_at(k, ties=ties) for k in self.recall_at if k <= ranking.candidates}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
 
-from dmlcore import EpochSummary, Progress, RunInfo, hookimpl
-from dmlcore_plugins.observers.console_bar import Bar, Pace, duration
+from dmlcore import EpochSummary, Progress, ProgressBar, RunInfo, hookimpl
+from dmlcore_plugins.observers.pace import Pace
 
 if TYPE_CHECKING:
     from dmlcore.api.result import Result
@@ -29,8 +30,7 @@ class ConsoleLines:
     def __init__(self, run: RunInfo, metrics: Sequence[str] | None, console: Console | None = None) -> None:
         self._metrics = metrics
         self._console = console or Console()
-        live = self._console.is_terminal and not self._console.is_dumb_terminal
-        self._bar = Bar(self._console) if live else None
+        self._bar = ProgressBar(self._console)
         self._pace = Pace(run.epochs)
 
     @hookimpl
@@ -38,19 +38,16 @@ class ConsoleLines:
         point = [f"{path}={_in_short(value)}" for path, value in run.point.items()]
         position, study = (f"run {run.index}/{run.count}", "bold"), (run.study, "bold cyan")
         self._print(position, study, *point, f"seed {run.seed}", f"{run.epochs} epoch{'' if run.epochs == 1 else 's'}")
-        if self._bar:
-            self._bar.start()
 
     @hookimpl
     def dmlcore_on_progress(self, progress: Progress) -> None:
-        if self._bar:
+        if self._bar.live:
             self._bar.show(progress, self._pace.seconds_left(progress, self._console.get_time()))
 
     @hookimpl
     def dmlcore_on_epoch_end(self, run: RunInfo, epoch: EpochSummary) -> None:
         self._pace.end_epoch(epoch.epoch, self._console.get_time())
-        if self._bar:
-            self._bar.hide()
+        self._bar.finish()
         parts: list[Part] = [(f"  {_epoch_label(run, epoch.epoch)}", "bold")]
         if epoch.loss is not None:
             parts.append(f"loss {epoch.loss:.4f}")
@@ -63,18 +60,14 @@ class ConsoleLines:
 
     @hookimpl
     def dmlcore_on_run_end(self, result: Result) -> None:
-        self._stop()
+        self._bar.finish()
         values = self._values(result.metrics, result.baseline)
         self._print(("  done", "bold green"), *values, (duration(result.seconds), "dim"))
 
     @hookimpl
     def dmlcore_on_run_error(self, error: BaseException) -> None:
-        self._stop()
+        self._bar.finish()
         self._print(("  stopped", "bold red"), type(error).__name__)
-
-    def _stop(self) -> None:
-        if self._bar:
-            self._bar.stop()
 
     def _values(self, metrics: Mapping[str, float], untrained: Mapping[str, float] | None = None) -> Iterator[Part]:
         """The metrics to show, each with its value, and with that of the untrained network where it is given."""
@@ -98,6 +91,12 @@ def _epoch_label(run: RunInfo, epoch: int) -> str:
 def _in_short(value: object) -> object:
     """A grid's value; a table by the component that it uses."""
     return value.get("use", value) if isinstance(value, Mapping) else value
+
+
+def duration(seconds: float) -> str:
+    """Seconds as "9.4 s", and from a minute on as "2:05" or "1:02:03"."""
+    clock = str(timedelta(seconds=round(seconds))).removeprefix("0:").removeprefix("0")
+    return f"{seconds:.1f} s" if seconds < 60 else clock
 
 
 def short_names(names: Sequence[str]) -> Sequence[str]:

@@ -15,7 +15,8 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from dmlcore import Embeddings, StudyError
-from dmlcore.data.meter import Meter
+from dmlcore.api.progress import shown_on
+from dmlcore.api.progress_bar import ProgressBar
 from dmlcore.engine.probe import probing
 from dmlcore.engine.probe.probing import PARTIAL, largest, planned_sizes, probe_study, stored_probe, tried_sizes
 from dmlcore.engine.probe.reasoning import SmallestBatch
@@ -69,7 +70,8 @@ def probe(make_study: Any) -> Any:
 def made(probe: StudyProbe, root: Path) -> tuple[Probe, str]:
     """The probe, and what was said."""
     said = io.StringIO()
-    return probe_study(probe, Store(root), Meter(Console(file=said, width=500))), said.getvalue()
+    with shown_on(ProgressBar(Console(file=said, width=500))):
+        return probe_study(probe, Store(root)), said.getvalue()
 
 
 def numbers(found: Probe) -> list[tuple[Any, ...]]:
@@ -241,7 +243,7 @@ def test_a_full_device(probe: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPat
         "Step 1 of 3 failed: A batch of 18 images does not fit the device: CUDA out of memory."
         " Lower training.batch_size, embed the batch in parts (training.chunk_size), or use bf16."
     )
-    bench = Bench.of(wanted, Meter(Console(file=io.StringIO())))
+    bench = Bench.of(wanted)
     assert [bench.fits(size) for size in (12, 15, 18)] == [True, True, False]
 
 
@@ -360,9 +362,9 @@ def test_queries_that_are_left_out_do_not_count() -> None:
 
 
 def test_the_hooks_of_a_trial_are_gone_after_it(probe: Any) -> None:
-    bench = Bench.of(probe("sizes = [6]\nsteps = 2"), Meter(Console(file=io.StringIO())))
+    bench = Bench.of(probe("sizes = [6]\nsteps = 2"))
     trainer = bench.trainer()
     before: nn.Module = trainer.loss
-    bench._train(trainer, [[0, 1, 12, 13]], lambda _: None)
+    bench._train(trainer, [[0, 1, 12, 13]])
     assert not before._forward_hooks
     assert not trainer.optimizer._optimizer_step_pre_hooks

@@ -89,6 +89,7 @@ def test_progress_is_written_where_it_is_asked_for(tmp_path: Path) -> None:
         "total": 2,
         "loss": 0.5,
         "images_per_second": None,
+        "unit": "step",
     }
 
 
