@@ -8,14 +8,14 @@ from attrs import define, field
 
 from dmlcore.neighbors.factors import ROWS
 from dmlcore.neighbors.products import Products, true_float32
-from dmlcore.neighbors.shards import Progress
+from dmlcore.neighbors.shards import OnProgress
 from dmlcore.neighbors.similarity import Floats, Indices, Similarity
 from dmlcore.neighbors.threads import each_in_threads
 from dmlcore.neighbors.tiles import blocks
 
 
 def nearest(
-    similarity: Similarity, k: int, *, leave_one_out: bool, block_size: int, device: str, progress: Progress | None
+    similarity: Similarity, k: int, *, leave_one_out: bool, block_size: int, device: str, progress: OnProgress | None
 ) -> tuple[Indices, Floats]:
     """Return gallery indices (Q, k) and exact similarities (Q, k), the nearest first, of k candidates or more.
 

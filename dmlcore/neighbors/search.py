@@ -123,7 +123,7 @@ def top_k(
     *,
     distance: Distance = "cosine",
     block_size: int = 2048,
-    progress: Progress | None = None,
+    progress: OnProgress | None = None,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
     """Return the k nearest gallery items of each query, or without a gallery its k nearest among the other queries.
 
