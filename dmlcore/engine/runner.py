@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Sequence
 
@@ -12,16 +13,18 @@ from dmlcore.api.progress import shown_on
 from dmlcore.api.result import Result
 from dmlcore.api.values import RunInfo
 from dmlcore.engine import checkpoint
-from dmlcore.engine.loading import resolve_transforms
+from dmlcore.engine.environment import environment
+from dmlcore.engine.loading import resolve_device, resolve_transforms
 from dmlcore.engine.model import build_loss, build_model
 from dmlcore.engine.observing import Observers
+from dmlcore.engine.run_log import figures, log, logged_to
 from dmlcore.engine.seeding import use_deterministic_algorithms
 from dmlcore.engine.session import Session
 from dmlcore.engine.splits import load_data
 from dmlcore.engine.trainer import Trainer
 from dmlcore.errors import PluginError, TrainingError
 from dmlcore.host.faults import traceback_of
-from dmlcore.results.store import RunFolder, Store
+from dmlcore.results.store import RUN_LOG, RunFolder, Store
 from dmlcore.study.schema import Run
 
 _POLL_SECONDS = 1.0
@@ -104,29 +107,43 @@ def _info(run: Run, index: int, count: int, folder: RunFolder) -> RunInfo:
 
 
 def _outcome(run: Run, info: RunInfo, folder: RunFolder, configs: Sequence[ObserverConfig]) -> Result | Failure:
-    observers = Observers(configs, info)
-    observers.start()
-    try:
-        result = perform(run, folder, observers)
-    except (TrainingError, PluginError) as error:
-        observers.error(error)
-        reason = str(error)
-        if isinstance(error, PluginError) and (trace := traceback_of(error)):
-            reason += f" The traceback, for its author: {folder.note_traceback(trace)}"
-        folder.note_failure(reason)
-        return Failure(run, reason)
-    except BaseException as error:
-        observers.error(error)
-        raise
-    observers.end(result)
+    with logged_to(folder.partial / RUN_LOG):
+        observers = Observers(configs, info)
+        observers.start()
+        try:
+            result = perform(run, folder, observers)
+        except (TrainingError, PluginError) as error:
+            log.info("failed: %s", error, exc_info=error)
+            observers.error(error)
+            reason = str(error)
+            if isinstance(error, PluginError) and (trace := traceback_of(error)):
+                reason += f" The traceback, for its author: {folder.note_traceback(trace)}"
+            folder.note_failure(reason)
+            return Failure(run, reason)
+        except BaseException as error:
+            log.info("stopped: %s", type(error).__name__, exc_info=None if _interrupts(error) else error)
+            observers.error(error)
+            raise
+        observers.end(result)
+        for warning in result.warnings:
+            log.info("warning: %s", warning)
+        log.info("finished: %s", figures(result.metrics))
     result = evolve(result, warnings=(*result.warnings, *observers.warnings))
     folder.complete(result)
     checkpoint.remove(folder.final)
     return result
 
 
+def _interrupts(error: BaseException) -> bool:
+    return not isinstance(error, Exception)
+
+
 def perform(run: Run, folder: RunFolder, observers: Observers) -> Result:
     """One run, from wherever it stopped last: data, network, training, measurement, result."""
+    facts = environment(resolve_device(run.study.training.device))
+    log.info("run %s of study %s, seed %d, on %s", run.name, run.study.name, run.seed, facts["device"])
+    log.info("settings: %s", json.dumps(run.settings, ensure_ascii=False))
+    log.info("versions: %s", json.dumps(run.versions))
     use_deterministic_algorithms(run.study.training.deterministic)
     data = load_data(run)
     model = build_model(run)
@@ -134,6 +151,8 @@ def perform(run: Run, folder: RunFolder, observers: Observers) -> Result:
     loss = build_loss(run, model.embedding_dim, len(data.train.class_names))
     trainer = Trainer(run, model, loss)
     session = Session.resume(run, data, transforms, trainer, folder.partial, observers)
+    if session.state.epoch >= 0:
+        log.info("resumed after epoch %d", session.state.epoch)
     with shown_on(observers):
         session.train()
         return session.finish()

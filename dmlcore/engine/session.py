@@ -25,6 +25,7 @@ from dmlcore.engine.geometry import evidence_of
 from dmlcore.engine.loading import TrainLoader, train_transform
 from dmlcore.engine.memory import forget_peak, peak_memory
 from dmlcore.engine.observing import Observers
+from dmlcore.engine.run_log import epoch_line, figures, log
 from dmlcore.engine.splits import Data
 from dmlcore.engine.trainer import Trainer
 from dmlcore.errors import DataError, StudyError
@@ -170,6 +171,7 @@ class Session:
         with of_a_network():
             metrics, notes = measure(self.run.study.evaluators, embeddings, label=f"{split} classes, ")
         self.state.notes[split] = notes
+        log.info("%s metrics after epoch %d: %s", split, epoch, figures(metrics))
         self.observers.evaluation(Evaluation(split, epoch, metrics))
         return metrics
 
@@ -196,6 +198,7 @@ class Session:
         self.state.curve.append(summary)
         self.state.trainer = self.trainer.state_dict()
         checkpoint.save(self.state, self.folder)
+        log.info("%s; wrote %s", epoch_line(summary), checkpoint.CHECKPOINT)
         self.observers.epoch(summary)
 
     def _store(self, embeddings: Embeddings, evidence: Evidence) -> None:

@@ -26,6 +26,7 @@ UNTRAINED_EVIDENCE = "untrained.safetensors"
 PROBE = "probe.json"
 FAILURE = "failure.txt"
 TRACEBACK = "traceback.txt"
+RUN_LOG = "run.log"
 
 
 def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:

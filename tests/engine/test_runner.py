@@ -65,6 +65,7 @@ def test_a_run_gives_a_whole_result(make_study: Any, tmp_path: Path) -> None:
         EVIDENCE,
         MODEL,
         "result.json",
+        "run.log",
         UNTRAINED_EVIDENCE,
     ]
     stored = load_file(folder / EMBEDDINGS)

@@ -1,0 +1,45 @@
+"""`run.log`: what happened in a run and when, as plain text in its folder."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from dmlcore.api.values import EpochSummary
+
+log = logging.getLogger("dmlcore")
+
+
+@contextmanager
+def logged_to(path: Path) -> Iterator[None]:
+    """Inside the block, append what dmlcore logs to this file, from INFO on, whatever other handlers show."""
+    handlers: list[logging.Handler] = [logging.FileHandler(path, encoding="utf-8")]
+    handlers[0].setFormatter(logging.Formatter("%(asctime)s  %(message)s", "%Y-%m-%d %H:%M:%S"))
+    if not log.hasHandlers() and logging.lastResort:
+        handlers.append(logging.lastResort)  # Python uses it, to print warnings, only for loggers without a handler
+    level = log.level
+    if not log.isEnabledFor(logging.INFO):
+        log.setLevel(logging.INFO)
+    for handler in handlers:
+        log.addHandler(handler)
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            log.removeHandler(handler)
+        handlers[0].close()
+        log.setLevel(level)
+
+
+def figures(values: Mapping[str, float]) -> str:
+    """ "recall_at_1 0.6123, nmi 0.71"."""
+    return ", ".join(f"{name} {value:.6g}" for name, value in values.items())
+
+
+def epoch_line(epoch: EpochSummary) -> str:
+    """ "epoch 3: loss 0.1234, learning rate 0.0001, 12.3 s"."""
+    loss = "untrained" if epoch.loss is None else f"loss {epoch.loss:.6g}, learning rate {epoch.learning_rate:.6g}"
+    speed = "" if epoch.images_per_second is None else f", {epoch.images_per_second:.0f} images/s"
+    return f"epoch {epoch.epoch}: {loss}, {epoch.seconds:.1f} s{speed}"
