@@ -1,4 +1,4 @@
-"""Which classes a network takes for each other, for dmlcore."""
+"""Which classes a network confuses, for dmlcore."""
 
 import warnings
 
@@ -9,23 +9,23 @@ from dmlcore import EvaluatorConfig, MetricWarning, hookimpl, option, report_pro
 from dmlcore.neighbors import rank
 
 BLOCK = 1024
-"""Queries that are compared with the gallery at once."""
+"""Number of queries compared with the gallery at once."""
 
 
 @frozen
 class Confusion(EvaluatorConfig):
-    """Recall@1 of the classes that are found worst, and which classes they are taken for.
+    """Recall@1 of the classes that are found worst, and the classes they are confused with.
 
-    A mean over all queries hides that some classes are never found. Recall@1 of a class is the share of its images
-    whose nearest image, by cosine, is of their class; a tie with another class counts against it. Classes whose images
-    have no other to find are left out.
+    A mean over all queries hides that some classes are never found. Recall@1 of a class is the share of its images with
+    a nearest image, by cosine, of the same class; a tie with another class counts against it. Classes without a second
+    image are excluded.
 
         worst_class         the lowest Recall@1 of a class
-        worst_tenth         the mean over the tenth of the classes that are lowest, at least one
-        classes_not_found   the number of classes whose Recall@1 is 0
-        hardest_pair        the largest share of a class's images whose nearest image is of one certain other class
+        worst_tenth         the mean over the lowest tenth of the classes, at least one
+        classes_not_found   the number of classes with a Recall@1 of 0
+        hardest_pair        the largest share of a class's images with a nearest image in one particular other class
 
-    The hardest pairs are named in a note to the result.
+    A note to the result names the hardest pairs.
 
     >>> from dmlcore import Embeddings
     >>> vectors = np.array([[1, 0], [0.9, 0.1], [0.7, 0.6], [0, 1], [0.6, 0.7]], dtype=np.float32)
@@ -36,10 +36,10 @@ class Confusion(EvaluatorConfig):
     name = "confusion"
     headline = ("worst_class", "worst_tenth")
 
-    named_pairs: int = option(3, ge=0, help="how many of the hardest pairs of classes are named")
+    named_pairs: int = option(3, ge=0, help="number of the hardest pairs of classes to name")
 
     def evaluate(self, queries, gallery=None):
-        """The metrics; see above. Raises ValueError where no class can be measured."""
+        """Return the metrics above. Raises ValueError if no class can be measured."""
         names, labels, others = alike(queries, gallery)
         against = None if gallery is None else gallery.vectors
         ranking = rank(queries.vectors, labels, against, others, progress=report_progress)
@@ -48,11 +48,11 @@ class Confusion(EvaluatorConfig):
         recalls = 1 - np.bincount(labels[missed], minlength=len(names))[counts > 0] / counts[counts > 0]
         pairs, shares = self._pairs(queries.vectors, against, labels, others, missed, counts)
         if len(pairs) and self.named_pairs:
-            told = ", ".join(
+            pairs_named = ", ".join(
                 f"{names[own]} taken for {names[other]} ({share:.0%})"
                 for (own, other), share in zip(pairs[: self.named_pairs], shares, strict=False)
             )
-            warnings.warn(f"the classes that are confused most: {told}", MetricWarning, stacklevel=2)
+            warnings.warn(f"the classes that are confused most: {pairs_named}", MetricWarning, stacklevel=2)
         return {
             "worst_class": float(recalls.min()),
             "worst_tenth": float(np.sort(recalls)[: max(1, len(recalls) // 10)].mean()),
@@ -61,7 +61,7 @@ class Confusion(EvaluatorConfig):
         }
 
     def _pairs(self, vectors, against, labels, others, missed, counts):
-        """Pairs of a class and one that it is taken for, (P, 2), and the share of its images; the hardest first."""
+        """Pairs of a class and one it is confused with, (P, 2), and the share of its images; the hardest first."""
         if against is None:
             against, others = vectors, labels
         taken_for = nearest_other_class(vectors[missed], labels[missed], against, others)
@@ -72,7 +72,7 @@ class Confusion(EvaluatorConfig):
 
 
 def alike(queries, gallery):
-    """The names of all classes, and the labels of queries and gallery as places among them; None without a gallery."""
+    """Names of all classes, and the labels of queries and gallery as indices into them (None without a gallery)."""
     parts = [queries] if gallery is None else [queries, gallery]
     if all(part.class_names for part in parts):
         classes = [np.asarray(part.class_names)[part.labels] for part in parts]

@@ -1,4 +1,4 @@
-"""Batches of classes that the network takes for each other, for dmlcore."""
+"""Batches of classes that the network confuses, for dmlcore."""
 
 import numpy as np
 from attrs import frozen
@@ -8,22 +8,22 @@ from dmlcore import SamplerConfig, StudyError, hookimpl, option
 
 @frozen
 class HardClasses(SamplerConfig):
-    """Batches of a class and those that are nearest to it, after the negative class mining of Sohn (2016).
+    """Batches of a class and its nearest classes, after the negative class mining of Sohn (2016).
 
-    Each batch has a seed class, the classes nearest to it, and a share of classes drawn at random. How near two classes
-    are is the mean cosine between their images, as the batches before this epoch embedded them; in the first epoch all
-    classes are drawn at random. Seeds, and the images of a class, come in shuffled rounds. An epoch is as many batches
-    as the training images fill.
+    Each batch has a seed class, the classes nearest to it, and a share of random classes. The similarity of two classes
+    is the mean cosine between their images, in the latest embeddings of the earlier epochs; in the first epoch all
+    classes are random. Seeds, and the images of a class, come in shuffled rounds. An epoch has as many batches as the
+    training images fill.
     """
 
     name = "hard_classes"
     needs_embeddings = True
 
     samples_per_class: int = option(5, ge=1, unit="images", help="images of each class in a batch")
-    random_share: float = option(0.5, ge=0, le=1, help="share of a batch's classes, but for its seed, drawn at random")
+    random_share: float = option(0.5, ge=0, le=1, help="share of a batch's classes, except its seed, that is random")
 
     def build(self, context):
-        """The batches of one epoch. Raises StudyError where the batch size or a class does not fit."""
+        """Yield the batches of one epoch. Raises StudyError if the batch size or a class does not fit."""
         classes, numbered = np.unique(context.labels, return_inverse=True)
         images = [np.flatnonzero(numbered == number) for number in range(len(classes))]
         count = self._classes_per_batch(context.batch_size, images)
@@ -47,7 +47,7 @@ class HardClasses(SamplerConfig):
         return count
 
     def _classes(self, seed, means, count, classes, generator):
-        """`count` of the classes 0 … `classes` - 1: the seed, those nearest to it, and others at random."""
+        """Return `count` of the classes 0 … `classes` - 1: the seed, those nearest to it, and random others."""
         hard = []
         if means is not None:
             nearness = means @ means[seed]
@@ -59,7 +59,7 @@ class HardClasses(SamplerConfig):
 
 
 def class_means(vectors, images):
-    """(C, D): the mean of each class's unit vectors, so that products are mean cosines; NaN where none was seen."""
+    """(C, D): the mean of each class's unit vectors, so that products are mean cosines; NaN if none was seen."""
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     seen = np.isfinite(unit).all(axis=1)
     rows = [unit[each[seen[each]]] for each in images]
@@ -67,7 +67,7 @@ def class_means(vectors, images):
 
 
 class Deck:
-    """Items dealt in shuffled rounds; what is too few for a hand at the end of a round is left out."""
+    """Items dealt in shuffled rounds; a remainder too small for a hand is skipped."""
 
     def __init__(self, items, generator):
         self._items = items
@@ -75,7 +75,7 @@ class Deck:
         self._left = items[:0]
 
     def deal(self, count):
-        """`count` different items; there must be as many."""
+        """Return `count` different items; there must be at least that many."""
         if len(self._left) < count:
             self._left = self._generator.permutation(self._items)
         hand, self._left = self._left[:count], self._left[count:]

@@ -1,4 +1,4 @@
-"""The loss against the paper's formula, as a plain loop; and what dmlcore demands of every loss."""
+"""The loss against the paper's formula, as a plain loop; and the checks of dmlcore for every loss."""
 
 import math
 

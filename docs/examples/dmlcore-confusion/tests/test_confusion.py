@@ -43,8 +43,8 @@ def by_loops(queries: Embeddings, gallery: Embeddings | None = None) -> dict[str
 def embeddings(count: int, classes: int, seed: int, noise: float = 1.0) -> Embeddings:
     generator = np.random.default_rng(seed)
     labels = generator.integers(0, classes, count)
-    centres = np.random.default_rng(99).normal(size=(classes, 4))
-    vectors = (centres[labels] + noise * generator.normal(size=(count, 4))).astype(np.float32)
+    means = np.random.default_rng(99).normal(size=(classes, 4))
+    vectors = (means[labels] + noise * generator.normal(size=(count, 4))).astype(np.float32)
     return Embeddings(vectors, labels, tuple(f"class {number}" for number in range(classes)))
 
 

@@ -8,7 +8,7 @@ from dmlcore import Embeddings, SamplerContext, StudyError
 
 LABELS = np.repeat(np.arange(8), 6)
 ANGLES = np.array([0, 170, 20, 100, 48, 200, 260, 315])
-"""Degrees at which the images of each class lie on a circle."""
+"""The position of each class on a circle, in degrees."""
 
 
 def context(seen: Embeddings | None = None, batch_size: int = 12, seed: int = 0) -> SamplerContext:
@@ -62,7 +62,7 @@ def test_where_nothing_is_known_classes_are_random(seen: Embeddings | None) -> N
     assert len(pairs) == 8 * 7
 
 
-def test_a_class_that_was_not_seen_is_nobodys_neighbour() -> None:
+def test_a_class_that_was_not_seen_is_never_near() -> None:
     seen = on_a_circle()
     seen.vectors[LABELS == 2] = np.nan
     sampler = HardClasses(samples_per_class=3, random_share=0.0)
