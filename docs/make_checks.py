@@ -1,4 +1,4 @@
-"""Writes the tables of docs/testing.md from the checks themselves: `make docs`."""
+"""Write the tables of docs/testing.md from the checks: `make docs`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HEADING = "## The checks\n"
 
 
 def tables() -> str:
-    """All that follows the heading: a table for what kinds share, and one for each kind."""
+    """Return what follows the heading: a table of the shared checks, and one for each kind."""
     shared = (
         *every_kind.CHECKS,
         checks.loads_no_torch,
@@ -30,7 +30,7 @@ def tables() -> str:
 def _table(title: str, functions: tuple[object, ...]) -> str:
     found = [Check.of(function) for function in functions]  # type: ignore[arg-type]
     rows = "\n".join(f"| `{check.name}` | {check.demand} |" for check in found)
-    return f"\n### {title}\n\n| check | what is demanded |\n| --- | --- |\n{rows}\n"
+    return f"\n### {title}\n\n| check | requirement |\n| --- | --- |\n{rows}\n"
 
 
 if __name__ == "__main__":
