@@ -6,21 +6,21 @@ import importlib.metadata
 import os
 import site
 import subprocess
-import sys
 import venv
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-import torch
 
 from dmlcore.host.discovery import discover
 from dmlcore.host.registry import Registry
 from dmlcore.study.load import load_study
 from dmlcore.study.schema import Run, StudyFile
+from installing import forget_at_the_end, write_dist_info
+from running import python
 from toys import REGISTRY, STUDY
 
-torch.set_num_threads(1)
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is loaded: two threads only slow small steps down
 
 
 @pytest.fixture
@@ -66,14 +66,9 @@ def fake_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...
 
     def install(distribution: str, source: str, entry_points: Sequence[str] = (), version: str = "1.0") -> None:
         module = distribution.replace("-", "_")
-        monkeypatch.setitem(sys.modules, module, None)  # so that the end of the test forgets what it imports
-        del sys.modules[module]
+        forget_at_the_end(module, monkeypatch)
         (site / f"{module}.py").write_text(source, encoding="utf-8")
-        info = site / f"{module}-{version}.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")
-        lines = entry_points or [f"{module} = {module}"]
-        (info / "entry_points.txt").write_text("\n".join(["[dmlcore]", *lines]))
+        write_dist_info(site, distribution, version, entry_points or [f"{module} = {module}"])
 
     return install
 
@@ -83,26 +78,14 @@ Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture(scope="module")
 def in_fresh_environment(tmp_path_factory: pytest.TempPathFactory) -> Command:
-    """Runs a program of a new environment, which sees the packages of this one and nothing else."""
+    """Run a module of a new environment, which sees the packages of this one, pip among them, and nothing else."""
     home = tmp_path_factory.mktemp("environment")
-    venv.create(home, with_pip=True)
-    python = home / "bin" / "python"
-    packages = subprocess.run(
-        [python, "-c", "import site; print(site.getsitepackages()[0])"], check=True, capture_output=True, text=True
-    ).stdout.strip()
+    venv.create(home)
+    (packages,) = home.glob("lib/python*/site-packages")
     for number, folder in enumerate(site.getsitepackages()):
-        (Path(packages) / f"outer{number}.pth").write_text(f"import site; site.addsitedir({folder!r})\n")
+        (packages / f"outer{number}.pth").write_text(f"import site; site.addsitedir({folder!r})\n")
 
-    def run(*command: str, code: int = 0, cwd: Path = home) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [python, "-m", *command],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=cwd,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        return done
+    def run(*command: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        return python("-m", *command, code=code, cwd=home, program=home / "bin" / "python")
 
     return run

@@ -39,10 +39,16 @@ def run_dmlcore(*arguments: Word, code: int = 0, cwd: Path | None = None, path: 
     return python("-m", "dmlcore", *arguments, code=code, cwd=cwd, path=path)
 
 
-def python(*arguments: Word, code: int = 0, cwd: Path | None = None, path: Sequence[Word] = ()) -> Completed:
+def python(
+    *arguments: Word,
+    code: int = 0,
+    cwd: Path | None = None,
+    path: Sequence[Word] = (),
+    program: Word = sys.executable,
+) -> Completed:
     """Run Python in a process of its own, with `path` first on its path, and check its exit code."""
     done = subprocess.run(
-        [sys.executable, *map(str, arguments)],
+        [program, *arguments],
         cwd=cwd,
         env=environment(path),
         capture_output=True,
@@ -58,6 +64,5 @@ def environment(path: Sequence[Word] = ()) -> dict[str, str]:
     folders = [*map(str, path), os.environ.get("PYTHONPATH", "")]
     return os.environ | {
         "PYTHONPATH": os.pathsep.join(folder for folder in folders if folder),
-        "PYTHONDONTWRITEBYTECODE": "1",
         "OMP_NUM_THREADS": "1",
     }

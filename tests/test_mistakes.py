@@ -47,7 +47,7 @@ def component(kind: str, body: str, before: str = "") -> str:
     """A plugin with one component named "bad" of a kind, its methods given."""
     base, plural = f"{kind.capitalize()}Config", "losses" if kind == "loss" else f"{kind}s"
     methods = "\n".join(f"    {line}" if line else "" for line in body.strip().splitlines())
-    return f'''import toys
+    return f'''import toy_networks, toys
 import torch
 from attrs import frozen
 from dmlcore import {base}, hookimpl, option
@@ -418,7 +418,7 @@ RUN = {
     "a backbone of other features": (
         component(
             "backbone",
-            "def build(self, context):\n    net = toys.TinyNet(False)\n    net.feature_dim = 9\n    return net",
+            "def build(self, context):\n    net = toy_networks.TinyNet(False)\n    net.feature_dim = 9\n    return net",
         ),
         BACKBONE,
         "The backbone 'bad' of dmlcore-bad 1.0 gives (1, 8) where features (1, 9) is expected.",
@@ -427,7 +427,7 @@ RUN = {
         component(
             "backbone",
             "def build(self, context):\n    return Net(False)",
-            "class Net(toys.TinyNet):\n    def forward(self, images):\n"
+            "class Net(toy_networks.TinyNet):\n    def forward(self, images):\n"
             "        return super().forward(images) if not self.training else images[99]",
         ),
         BACKBONE,

@@ -1,23 +1,23 @@
-"""Small components for tests of the core: they train for real, on coloured squares, in a fraction of a second."""
+"""Small components for tests of the core: they train for real, on coloured squares, in a fraction of a second.
+
+Torch is loaded only when one of them is built.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import torch
 from attrs import evolve, frozen
 from PIL import Image
-from torch import Tensor, nn
 
 from dmlcore import (
     BackboneConfig,
     DatasetConfig,
     Embeddings,
     EvaluatorConfig,
-    InputSpec,
     LossConfig,
     MinerConfig,
     ObserverConfig,
@@ -27,6 +27,11 @@ from dmlcore import (
 )
 from dmlcore.host.discovery import PluginSource
 from dmlcore.host.registry import Offer, Registry
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from toy_networks import PairLoss, TinyNet
 
 
 class SquareImages:
@@ -56,22 +61,6 @@ class Squares(DatasetConfig):
         return SquareImages(0 if split == "train" else self.classes, self.classes, self.each)
 
 
-class TinyNet(nn.Module):
-    feature_dim = 8
-    input_spec = InputSpec(8, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
-
-    def __init__(self, feature_map: bool) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(3, 8, 3, 2)
-        self.norm = nn.BatchNorm2d(8)
-        self.drop = nn.Dropout(0.2)
-        self.feature_map = feature_map
-
-    def forward(self, images: Tensor) -> Tensor:
-        features = self.drop(torch.relu(self.norm(self.conv(images))))
-        return features if self.feature_map else features.mean((2, 3))
-
-
 @frozen
 class Tiny(BackboneConfig):
     """One convolution."""
@@ -81,23 +70,12 @@ class Tiny(BackboneConfig):
 
     def build(self, context: Any) -> TinyNet:
         assert self.weights == "random"
+        from toy_networks import TinyNet
+
         return TinyNet(context.feature_map)
 
     def for_smoke(self) -> Tiny:
         return evolve(self, weights="random")
-
-
-class PairLoss(nn.Module):
-    def __init__(self, margin: float, embedding_dim: int, num_classes: int) -> None:
-        super().__init__()
-        self.margin = margin
-        self.scale = nn.Parameter(torch.ones(1))
-        self.shape = (embedding_dim, num_classes)
-
-    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
-        similarity = embeddings @ embeddings.T
-        same = labels[:, None] == labels[None]
-        return (1 - similarity[same]).mean() + (similarity[~same] - self.margin).relu().mean() * self.scale[0] ** 2
 
 
 @frozen
@@ -109,12 +87,9 @@ class Pair(LossConfig):
     miner: MinerConfig | None = option(None, help="which pairs count")
 
     def build(self, context: Any) -> PairLoss:
+        from toy_networks import PairLoss
+
         return PairLoss(self.margin, context.embedding_dim, context.num_classes)
-
-
-class Exploding(nn.Module):
-    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
-        return embeddings.sum() * float("nan")
 
 
 @frozen
@@ -124,12 +99,9 @@ class Nan(LossConfig):
     name = "nan"
 
     def build(self, context: Any) -> nn.Module:
+        from toy_networks import Exploding
+
         return Exploding()
-
-
-class Pulling(nn.Module):
-    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
-        return (1 - embeddings @ embeddings.T).mean()
 
 
 @frozen
@@ -140,6 +112,8 @@ class Collapse(LossConfig):
     needs_negatives = False
 
     def build(self, context: Any) -> nn.Module:
+        from toy_networks import Pulling
+
         return Pulling()
 
 

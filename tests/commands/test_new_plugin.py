@@ -17,6 +17,7 @@ from dmlcore.errors import DmlcoreError
 from dmlcore.host.discovery import discover
 from dmlcore.host.registry import Registry
 from dmlcore.study.load import load_study
+from installing import install_project
 from running import invoke, python
 
 ROOT = Path(__file__).parents[2]
@@ -33,11 +34,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def installed(kind: str, name: str, into: Path) -> Path:
     plugin = NewPlugin(kind, name, AUTHOR)
     folder = write_plugin(plugin, into)
-    info = into / f"{plugin.module}-0.1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {plugin.distribution}\nVersion: 0.1.0\n")
-    entry_points = tomllib.loads((folder / "pyproject.toml").read_text())["project"]["entry-points"]["dmlcore"]
-    (info / "entry_points.txt").write_text(f"[dmlcore]\n{name} = {entry_points[name]}\n")
+    install_project(folder, into)
     return folder
 
 

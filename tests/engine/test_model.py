@@ -11,7 +11,8 @@ from torch import nn
 
 from dmlcore import PluginError
 from dmlcore.engine.model import build_model, pooled
-from toys import Tiny, TinyNet
+from toy_networks import TinyNet
+from toys import Tiny
 
 
 def built(make_study: Any, *overrides: str) -> Any:

@@ -28,7 +28,8 @@ from dmlcore.engine.trainer import Trainer
 from dmlcore.results.evidence import load_evidence
 from dmlcore.results.store import EMBEDDINGS, EVIDENCE, MODEL, UNTRAINED_EVIDENCE, Store
 from dmlcore.study.schema import Run
-from toys import PairLoss, Recording, Spread, SquareImages, Squares, TinyNet
+from toy_networks import PairLoss, TinyNet
+from toys import Recording, Spread, SquareImages, Squares
 
 
 def results(runs: Sequence[Run], root: Path, *observers: Any) -> list[Result]:

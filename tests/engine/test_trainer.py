@@ -12,7 +12,8 @@ from dmlcore import PluginError, StudyError
 from dmlcore.engine.model import build_loss, build_model
 from dmlcore.engine.optimization import check_optimizer
 from dmlcore.engine.trainer import Trainer, mean_cosine
-from toys import SquareImages, TinyNet
+from toy_networks import TinyNet
+from toys import SquareImages
 
 
 def trainer_of(make_study: Any, *overrides: str) -> Trainer:

@@ -1,17 +1,18 @@
-"""Third parties' packages, as their users meet them: built, installed beside dmlcore, used, and taken away."""
+"""Third parties' packages, as their users meet them: installed, used and uninstalled."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from attrs import frozen
 
 from conftest import Command
+from installing import forget_at_the_end, install_project
+from running import invoke, python
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 
@@ -47,11 +48,10 @@ SHORT = (
     ("dataset.classes", 40),
     ("training.epochs", 2),
     ("training.max_steps", 2),
+    ("training.workers", 0),
     ("evaluation.max_images", 200),
 )
 """Two short epochs: what `--smoke` does, but for the second, which a sampler may need to see the first."""
-
-each_example = pytest.mark.parametrize("example", ALL, ids=lambda example: example.component)
 
 
 def test_every_example_is_tested() -> None:
@@ -59,49 +59,51 @@ def test_every_example_is_tested() -> None:
 
 
 @pytest.fixture(scope="module")
-def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the examples' wheels, built from their sources."""
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the first example's wheel, built from its sources."""
     folder = tmp_path_factory.mktemp("wheels")
-    options = ["--no-deps", "--no-build-isolation", "--no-index", "-w", str(folder)]
-    sources = [str(example.folder) for example in ALL]
-    subprocess.run([sys.executable, "-m", "pip", "wheel", *options, *sources], check=True, capture_output=True)
+    python("-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index", "-w", folder, ALL[0].folder)
     return folder
 
 
-@each_example
-def test_its_own_tests_pass(example: Example) -> None:
-    subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(example.folder / "tests")],
-        check=True,
-        capture_output=True,
-        cwd=example.folder,
-        env=os.environ
-        | {
-            "PYTHONPATH": f"{example.folder}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
-            "PYTHONDONTWRITEBYTECODE": "1",
-        },
-    )
+def test_their_own_tests_pass() -> None:
+    options = ["-q", "-p", "no:cacheprovider", "-W", "error", "--import-mode=importlib"]
+    tests = [example.folder / "tests" for example in ALL]
+    python("-m", "pytest", *options, *tests, cwd=EXAMPLES, path=[example.folder for example in ALL])
 
 
-@each_example
-def test_installed_used_and_uninstalled(
-    example: Example, wheels: Path, in_fresh_environment: Command, tmp_path: Path
-) -> None:
-    run, name = in_fresh_environment, example.distribution
-    short = [word for key, value in SHORT for word in ("--set", f"{key}={value}")]
-    command = ["dmlcore", "run", example.study, "--runs", str(tmp_path), *short]
-    run("pip", "install", "--no-deps", "--no-index", f"--find-links={wheels}", name)
-    line = next(line for line in run("dmlcore", "list-plugins").stdout.splitlines() if name in line)
+@pytest.mark.parametrize("example", ALL[1:], ids=lambda example: example.component)
+def test_listed_described_and_run(example: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = tmp_path / "site"
+    install_project(example.folder, site)
+    forget_at_the_end(example.distribution.replace("-", "_"), monkeypatch)
+    for place in (site, example.folder):
+        monkeypatch.syspath_prepend(str(place))
+    used(example, invoke, tmp_path)
+
+
+def test_installed_used_and_uninstalled(wheel: Path, in_fresh_environment: Command, tmp_path: Path) -> None:
+    """One example by pip itself, in an environment of its own."""
+    example, run = ALL[0], in_fresh_environment
+    run("pip", "install", "--no-deps", "--no-index", f"--find-links={wheel}", example.distribution)
+    used(example, lambda *arguments: run("dmlcore", *arguments), tmp_path)
+
+    run("pip", "uninstall", "--yes", example.distribution)
+    assert example.distribution not in run("dmlcore", "list-plugins").stdout
+    error = run("dmlcore", "check", example.study, code=1).stderr
+    kind = f"{'an' if example.kind[0] in 'aeiou' else 'a'} {example.kind}"
+    assert f'"{example.component}"' in error
+    assert f"no installed plugin offers {kind} named {example.component!r}." in error
+
+
+def used(example: Example, dmlcore: Callable[..., Any], folder: Path) -> None:
+    """Use an installed example as its README says."""
+    name = example.distribution
+    line = next(line for line in dmlcore("list-plugins").stdout.splitlines() if name in line)
     assert line.split(maxsplit=3)[:3] == [example.component, name, "1.0.0"]
-    assert example.described in run("dmlcore", "describe", example.component).stdout
-    assert "trained" in run(*command).stdout
-    result = json.loads(next(tmp_path.rglob("result.json")).read_text())
+    assert example.described in dmlcore("describe", example.component).stdout
+    short = [word for key, value in SHORT for word in ("--set", f"{key}={value}")]
+    assert "trained" in dmlcore("run", example.study, "--runs", str(folder / "runs"), *short).stdout
+    result = json.loads(next(folder.rglob("result.json")).read_text())
     assert result["versions"][name] == "1.0.0"
     assert f"{name}/{example.component} 1.0.0" in result["components"].values()
-
-    run("pip", "uninstall", "--yes", name)
-    assert name not in run("dmlcore", "list-plugins").stdout
-    error = run(*command, code=1).stderr
-    kind = f"{'an' if example.kind[0] in 'aeiou' else 'a'} {example.kind}"
-    assert f'the name of {kind}\n    got       "{example.component}" (a string)' in error
-    assert f"no installed plugin offers {kind} named {example.component!r}." in error

@@ -24,7 +24,8 @@ from dmlcore.engine.probe.trial import Bench, gain_interval
 from dmlcore.results.store import PROBE, Store
 from dmlcore.results.trials import Probe, Trial
 from dmlcore.study.schema import StudyProbe
-from toys import Balanced, Collapse, Nearest, Pair, PairLoss, SquareImages, Tiny, TinyNet
+from toy_networks import PairLoss, TinyNet
+from toys import Balanced, Collapse, Nearest, Pair, SquareImages, Tiny
 
 LABELS = np.repeat(np.arange(6), 6)
 
