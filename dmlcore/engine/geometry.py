@@ -66,8 +66,8 @@ def evidence_of(
     vectors, labels = unit_length(embeddings.vectors), embeddings.labels
     shares = spectrum(vectors)
     positives, negatives = positive_pairs(vectors, labels), negative_pairs(vectors, labels)
-    nearest, cosines = top_k(vectors, NEIGHBORS, distance="inner_product")
-    nearest = nearest.astype(np.int32)
+    indices, cosines = top_k(vectors, NEIGHBORS, distance="inner_product")
+    nearest = indices.astype(np.int32)
     evidence = Evidence(
         labels=labels,
         class_names=embeddings.class_names,

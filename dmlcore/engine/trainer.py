@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import torch
 from attrs import frozen
@@ -17,7 +17,7 @@ from dmlcore.engine.averaging import WeightAverage
 from dmlcore.engine.chunking import ChunkedBatch
 from dmlcore.engine.embedding import autocast
 from dmlcore.engine.loading import resolve_device, to_batch
-from dmlcore.engine.model import EmbeddingModel
+from dmlcore.engine.model import EmbeddingModel, build_loss, build_model
 from dmlcore.engine.optimization import build_optimizer, build_schedule, clip_gradients
 from dmlcore.engine.recording import Recorder
 from dmlcore.engine.seeding import seed_torch
@@ -52,7 +52,7 @@ _PASSING = (torch.OutOfMemoryError,)
 """Errors that are not the fault of a component."""
 
 OnStep = Callable[[int, float, float], None]
-"""Told after each step: images done, mean loss so far, images a second."""
+"""Called after each step with images done, mean loss so far, and images per second."""
 
 OnEmbeddings = Callable[[int, Tensor], None]
 """Called with the number of each step, from 1, and its embeddings (B, D), on the device and without gradient."""
@@ -80,6 +80,12 @@ class Trainer:
         }
         if self.average is not None:
             self._parts["average"] = self.average
+
+    @classmethod
+    def of(cls, run: Run, classes: int) -> Self:
+        """Build network and loss for a number of training classes."""
+        model = build_model(run)
+        return cls(run, model, build_loss(run, model.embedding_dim, classes))
 
     @property
     def network(self) -> EmbeddingModel:

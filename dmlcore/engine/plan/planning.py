@@ -68,7 +68,7 @@ class Planner:
     _steps: dict[Any, tuple[int, int]] = field(factory=dict)
 
     def plan(self, file: StudyFile) -> StudyPlan:
-        """Return the plan of one study. Raises the errors of its runs: DataError, StudyError, PluginError, TrainingError."""
+        """Return the plan of one study. Raises the DataError, StudyError, PluginError or TrainingError of its runs."""
         points: dict[str, list[Run]] = {}
         for run in file.runs:
             points.setdefault(run.label, []).append(run)
