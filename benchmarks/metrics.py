@@ -42,7 +42,7 @@ class Shape(NamedTuple):
     samples: int
     classes: int
     noise: Mapping[int, float]
-    """Norm of the noise about the class centres on the unit sphere, by dimension: for a Recall@1 of .6 to .8."""
+    """Norm of the noise about the class centers on the unit sphere, by dimension: for a Recall@1 of .6 to .8."""
 
 
 SHAPES = {
@@ -54,7 +54,7 @@ SHAPES = {
 
 
 def made_up(shape: Shape, dim: int) -> tuple[np.ndarray, np.ndarray]:
-    """Class centres plus noise, unit vectors (N, D) float32, and labels (N,); every class has two samples or more."""
+    """Class centers plus noise, unit vectors (N, D) float32, and labels (N,); every class has two samples or more."""
     generator = np.random.default_rng(0)
     extra = shape.samples - 2 * shape.classes
     sizes = 2 + generator.multinomial(extra, np.full(shape.classes, 1 / shape.classes))
@@ -123,7 +123,7 @@ def faiss_flat(vectors: np.ndarray, labels: np.ndarray) -> Values:
 
     index = faiss.IndexFlatIP(vectors.shape[1])
     index.add(vectors)
-    _, found = index.search(vectors, neighbours(labels) + 1)
+    _, found = index.search(vectors, neighbors(labels) + 1)
     strangers = found != np.arange(len(labels))[:, None]
     strangers[strangers.all(axis=1), -1] = False  # a query that is not among its nearest: more duplicates than places
     return formulas(found[strangers].reshape(len(labels), -1), labels)
@@ -137,17 +137,17 @@ def torch_top_k(vectors: np.ndarray, labels: np.ndarray) -> Values:
     for start in range(0, len(gallery), 1024):
         near = gallery[start : start + 1024] @ gallery.T
         near[torch.arange(len(near)), torch.arange(start, start + len(near))] = -torch.inf
-        found.append(near.topk(neighbours(labels)).indices)
+        found.append(near.topk(neighbors(labels)).indices)
     return formulas(torch.cat(found).numpy(), labels)
 
 
-def neighbours(labels: np.ndarray) -> int:
-    """How many neighbours the formulas need: the largest K, or the largest R."""
+def neighbors(labels: np.ndarray) -> int:
+    """How many neighbors the formulas need: the largest K, or the largest R."""
     return int(max(RECALL_AT[-1], np.bincount(labels).max() - 1))
 
 
 def formulas(found: np.ndarray, labels: np.ndarray) -> Values:
-    """The metrics from the nearest neighbours (N, k), the query not among them."""
+    """The metrics from the nearest neighbors (N, k), the query not among them."""
     hits = labels[found] == labels[:, None]
     relevant = np.bincount(labels)[labels] - 1
     positions = np.arange(1, hits.shape[1] + 1)
@@ -167,9 +167,9 @@ def open_metric_learning(vectors: np.ndarray, labels: np.ndarray) -> Values:
 
     ids = torch.arange(len(labels))
     _, found, relevant = batched_knn(
-        torch.from_numpy(vectors), ids, ids, top_n=neighbours(labels), labels_gt=torch.from_numpy(labels)
+        torch.from_numpy(vectors), ids, ids, top_n=neighbors(labels), labels_gt=torch.from_numpy(labels)
     )
-    values = calc_retrieval_metrics(found, relevant, None, RECALL_AT, (1,), (neighbours(labels),), verbose=False)
+    values = calc_retrieval_metrics(found, relevant, None, RECALL_AT, (1,), (neighbors(labels),), verbose=False)
     return {f"recall_at_{k}": float(value) for k, value in values["cmc"].items()}
 
 

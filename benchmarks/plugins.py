@@ -32,7 +32,7 @@ class Loss(LossConfig):
     name = "loss{number}"
     margin: float = option(0.1, help="how far", gt=0)
     scale: float = option(16.0, help="how steep", gt=0)
-    centred: bool = option(False, help="take the mean off first")
+    centerd: bool = option(False, help="take the mean off first")
 
     def build(self, context):
         import torch

@@ -1,4 +1,4 @@
-"""The result of a run, as it is stored and as everything after the run reads it."""
+"""The result of a run, as stored and as read by everything after the run."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from dmlcore.api.values import EpochSummary, MarginAxis, MarginKind
 from dmlcore.errors import DmlcoreError
 
 SCHEMA = 2
-"""The version of the result format that this dmlcore writes; it reads all up to it."""
+"""The version of the result format that this dmlcore writes; it reads all versions up to this one."""
 
 
 @frozen
 class LossFacts:
-    """What a loss says of itself, for those who read its results."""
+    """Facts about a loss, for readers of its results."""
 
     name: str
     formula: str = ""
-    """LaTeX, without dollar signs, in the part of it that matplotlib's mathtext draws; empty: not told."""
+    """LaTeX without dollar signs, in the subset of matplotlib's mathtext; empty if not given."""
     margin: float | None = None
     margin_axis: MarginAxis | None = None
-    """What the margin is measured on."""
+    """The quantity that the margin applies to."""
     margin_kind: MarginKind | None = None
-    """Whether it is a place on that axis or a difference of two."""
+    """Whether it is a position on that axis or a difference of two."""
 
 
 @frozen
 class Result:
-    """What one run gave, with all that is needed to say what its numbers mean."""
+    """The result of one run, with everything needed to interpret its numbers."""
 
     study: str
     question: str
@@ -41,57 +41,57 @@ class Result:
     fingerprint: str
     seed: int
     point: Mapping[str, Any]
-    """The grid's values of the run, by dotted path."""
+    """The run's values of the grid, by dotted path."""
     settings: Mapping[str, Any]
-    """The resolved study, defaults written out."""
+    """The resolved study, including defaults."""
     versions: Mapping[str, str]
     protocol: Mapping[str, Any]
-    """What the numbers were measured under: data, transforms, weights, which epoch was chosen by what."""
+    """The evaluation protocol: data, transforms, weights, and how the epoch was selected."""
     metrics: Mapping[str, float]
     """Metrics on the test classes, named evaluator/metric."""
     baseline: Mapping[str, float]
     """The same metrics of the backbone's pooled features before training: row 0 of every table."""
     headline: tuple[str, ...]
-    """The metrics that a short table shows."""
+    """The metrics of short tables."""
     curve: tuple[EpochSummary, ...]
-    """One entry an epoch; the first is the untrained network."""
+    """One entry per epoch; the first is the untrained network."""
     seconds: float
     environment: Mapping[str, Any]
     warnings: tuple[str, ...] = ()
     loss: LossFacts = LossFacts("")
-    """New in format 2, as are the fields below it."""
+    """New in format 2, as are the fields below."""
     geometry: Mapping[str, float] = field(factory=dict)
     """Figures of the test embeddings that explain the metrics, such as effective_rank: `dmlcore.engine.geometry`."""
     baseline_geometry: Mapping[str, float] = field(factory=dict)
     """The same figures of the untrained network's features."""
     peak_memory: int | None = None
-    """Most bytes held at once: by the device where it counts them, else by the process."""
+    """Peak bytes: of the device if it reports them, else of the process."""
     components: Mapping[str, str] = field(factory=dict)
-    """Dotted path of each component, such as loss.miner → where it came from, as "distribution/name version"."""
+    """Dotted path of each component, such as loss.miner → its origin, as "distribution/name version"."""
     schema: int = field(default=SCHEMA)
 
 
 @frozen
 class StudyResults:
-    """What is stored of a study with at least one finished run: what sections of its report are made from."""
+    """The stored results of a study with at least one finished run, for the sections of its report."""
 
     name: str
     question: str
     varied: tuple[str, ...]
     """The dotted paths of its grid."""
     results: tuple[Result, ...]
-    """Of the finished runs, in the order of the grid."""
+    """Of the finished runs, in grid order."""
     folders: Mapping[str, Path]
     """Result.run → the run's folder, with `result.json`, `embeddings.safetensors` and `model.safetensors`."""
 
 
 def to_json(result: Result) -> str:
-    """The result as JSON; floats keep every digit."""
+    """Return the result as JSON; floats keep every digit."""
     return json.dumps(attrs.asdict(result), indent=1, ensure_ascii=False)
 
 
 def from_json(text: str, place: str) -> Result:
-    """A stored result. Raises DmlcoreError, naming the place, where it can't be read by this version."""
+    """Parse a stored result. Raises DmlcoreError, with the place, if this version can't read it."""
     try:
         values = json.loads(text)
         if values["schema"] > SCHEMA:
@@ -105,4 +105,4 @@ def from_json(text: str, place: str) -> Result:
         values["warnings"] = tuple(values["warnings"])
         return Result(**values)
     except (ValueError, KeyError, TypeError) as error:
-        raise DmlcoreError(f"{place}: not a result of dmlcore ({error}). Move it away to run again.") from None
+        raise DmlcoreError(f"{place}: not a result of dmlcore ({error}). Move or delete it to run again.") from None

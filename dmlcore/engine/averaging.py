@@ -1,4 +1,4 @@
-"""The moving average of a network's weights, by timm."""
+"""The moving average of a network's weights, computed by timm."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from dmlcore.study.schema import Training
 
 
 class WeightAverage:
-    """The exponential moving average of a network's weights over the steps of its training (Polyak & Juditsky, 1992).
+    """The exponential moving average of a network's weights over its training steps (Polyak & Juditsky, 1992).
 
-    After step t each weight is decay × average + (1 − decay) × weight. After the first step it is the weight itself;
-    where `training.ema_warmup` is p, decay is at most 1 − t^(−p). BatchNorm's running statistics are averaged too, and
-    what is counted in whole numbers is copied.
+    After step t, each weight is decay × average + (1 − decay) × weight; after the first step, it is the weight itself.
+    With `training.ema_warmup` p, the decay is at most 1 − t^(−p). BatchNorm's running statistics are averaged as well;
+    integer buffers are copied.
     """
 
     def __init__(self, training: Training, model: EmbeddingModel) -> None:
@@ -32,15 +32,15 @@ class WeightAverage:
         return model
 
     def update(self, model: EmbeddingModel) -> None:
-        """Takes in the weights after a step."""
+        """Update the average with the weights after a step."""
         self._steps += 1
         self._average.update(model, step=self._steps)
 
     def state_dict(self) -> dict[str, Any]:
-        """All that the next update depends on."""
+        """Return everything that the next update depends on."""
         return {"steps": self._steps, "model": self.model.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Goes on from a saved state."""
+        """Resume from a saved state."""
         self._steps = state["steps"]
         self.model.load_state_dict(state["model"])

@@ -1,4 +1,4 @@
-"""The batches of an epoch, asked from the sampler and looked over before anything is trained on them."""
+"""The batches of an epoch: the sampler provides them, and they are checked before training."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from dmlcore.study.schema import Run
 Batches = list[list[int]]
 
 
-def epoch_batches(run: Run, labels: np.ndarray, epoch: int, seen: Embeddings | None = None) -> Batches:
-    """The batches of one epoch, as lists of indices into labels (N,).
+def epoch_batches(run: Run, labels: np.ndarray, epoch: int, last_embeddings: Embeddings | None = None) -> Batches:
+    """Return the batches of one epoch as lists of indices into labels (N,).
 
-    seen: the embeddings of the epochs before, for a sampler that needs them.
+    last_embeddings: those of earlier epochs, for a sampler that needs them.
 
-    Raises StudyError where the sampler gives none, PluginError where it gives indices outside the data, and
-    TrainingError where the loss can't use a batch.
+    Raises StudyError if the sampler returns no batch, PluginError for indices out of range, and TrainingError if the
+    loss can't use a batch.
     """
-    batches = sampled_batches(run, labels, epoch, seen)
+    batches = sampled_batches(run, labels, epoch, last_embeddings)
     for batch in batches:
         check_batch(run.study.loss, labels[batch])
     return batches
 
 
-def sampled_batches(run: Run, labels: np.ndarray, epoch: int, seen: Embeddings | None = None) -> Batches:
-    """The batches of one epoch as the sampler gives them, whether or not the loss can use them.
+def sampled_batches(run: Run, labels: np.ndarray, epoch: int, last_embeddings: Embeddings | None = None) -> Batches:
+    """Return the batches of one epoch as the sampler provides them, whether or not the loss can use them.
 
-    Raises StudyError where it gives none, PluginError where it fails or gives indices outside the data.
+    Raises StudyError if there is none, PluginError if the sampler fails or returns indices out of range.
     """
-    study = run.study
-    context = SamplerContext(labels, study.training.batch_size, epoch, generator(run.seed, "sampler", epoch), seen)
+    study, draws = run.study, generator(run.seed, "sampler", epoch)
+    context = SamplerContext(labels, study.training.batch_size, epoch, draws, last_embeddings)
     with faults_of(study.sampler, "build"):
         batches = [[operator.index(index) for index in batch] for batch in study.sampler.build(context)]
     batches = batches[: study.training.max_steps]
     if not batches:
         raise StudyError(
-            f"The sampler {study.sampler.name!r} makes no batch of {study.training.batch_size} images from"
+            f"The sampler {study.sampler.name!r} returns no batch of {study.training.batch_size} images from"
             f" {len(labels):,} training images. Lower training.batch_size."
         )
     _check_indices(study.sampler, batches, len(labels))
@@ -54,27 +54,27 @@ def _check_indices(sampler: SamplerConfig, batches: Batches, count: int) -> None
     for number, batch in enumerate(batches, start=1):
         if not batch or min(batch) < 0 or max(batch) >= count:
             raise PluginError(
-                f"The {named(sampler)} gives a batch (number {number}) that is empty or has an index"
+                f"The {named(sampler)} returns a batch (number {number}) that is empty or has an index"
                 f" outside 0 … {count - 1}."
             )
 
 
 def check_batch(loss: LossConfig, labels: np.ndarray) -> None:
-    """Raises TrainingError where labels (B,) hold no positive or no negative pair and the loss needs one."""
+    """Raise TrainingError if labels (B,) have no positive or no negative pair and the loss needs one."""
     classes, counts = np.unique(labels, return_counts=True)
     what = f"A batch of {len(labels)} images of {len(classes)} {'class' if len(classes) == 1 else 'classes'}"
     if loss.needs_positives and counts.max() < 2:
         raise TrainingError(
-            f"{what} holds no two images of one class, so the loss {loss.name!r} has no positive pair."
-            " Use the sampler m_per_class with samples_per_class of 2 or more, or a larger batch."
+            f"{what} has no two images of the same class, so the loss {loss.name!r} has no positive pair."
+            " Use the sampler m_per_class with samples_per_class of at least 2, or a larger batch."
         )
     if loss.needs_negatives and len(classes) < 2:
         raise TrainingError(
-            f"{what} holds one class only, so the loss {loss.name!r} has no negative pair."
+            f"{what} has only one class, so the loss {loss.name!r} has no negative pair."
             " Use a batch size of at least twice the sampler's samples_per_class."
         )
 
 
 def coverage(batches: Sequence[Sequence[int]], count: int) -> float:
-    """Share of the training images that an epoch's batches visit."""
+    """Return the fraction of the training images that an epoch's batches contain."""
     return len({index for batch in batches for index in batch}) / count

@@ -1,4 +1,4 @@
-"""What a stopped run goes on from: one file, replaced whole after every epoch."""
+"""The checkpoint that an interrupted run resumes from: one file, replaced atomically after every epoch."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ CHECKPOINT = "checkpoint.pt"
 
 @define
 class TrainingState:
-    """How far a run has come. Tensors are in `trainer`, `best_model` and `seen`; the rest is plain."""
+    """The state of a run. Tensors are in `trainer`, `best_model` and `seen`; the rest is plain."""
 
     data: Mapping[str, Any]
-    """Facts of the data, to see that it is still the same after a resumption."""
+    """Facts of the data, to check on resuming that it has not changed."""
     baseline: Mapping[str, float] = field(factory=dict)
     baseline_geometry: Mapping[str, float] = field(factory=dict)
     curve: list[EpochSummary] = field(factory=list)
     notes: dict[str, list[str]] = field(factory=dict)
-    """What the evaluators said of the last measurement of each split."""
+    """Notes of the evaluators on the last measurement of each split."""
     seconds: float = 0.0
     trainer: Mapping[str, Any] = field(factory=dict)
-    """State of network, loss, optimiser and scaler after the last finished epoch."""
+    """State of network, loss, optimizer and gradient scaler after the last finished epoch."""
     best_epoch: int | None = None
     best_model: Mapping[str, Any] | None = None
-    """The network of the best epoch on the validation classes, where the study selects by them."""
+    """The network of the best epoch on the validation classes, if the study selects by them."""
     seen: torch.Tensor | None = None
-    """(N, D): `SamplerContext.last_embeddings`, where the sampler needs it."""
+    """(N, D): `SamplerContext.last_embeddings`, if the sampler needs them."""
 
     @property
     def epoch(self) -> int:
-        """The last finished epoch; 0 after the untrained network was measured, -1 before."""
+        """The last finished epoch; 0 after the untrained network is measured, -1 before."""
         return self.curve[-1].epoch if self.curve else -1
 
 
@@ -49,7 +49,7 @@ _TENSORS = ("best_model", "seen")
 
 
 def save(state: TrainingState, folder: Path) -> None:
-    """Puts the state in the place of the last one."""
+    """Replace the stored state."""
     plain = {name: getattr(state, name) for name in _PLAIN}
     plain["curve"] = [attrs.asdict(epoch) for epoch in state.curve]
     tensors = {name: getattr(state, name) for name in _TENSORS}
@@ -58,7 +58,7 @@ def save(state: TrainingState, folder: Path) -> None:
 
 
 def load(folder: Path) -> TrainingState | None:
-    """The saved state, or None where there is none. Raises DmlcoreError where the file is damaged."""
+    """Return the saved state, or None if there is none. Raises DmlcoreError if the file is damaged."""
     path = folder / CHECKPOINT
     if not path.is_file():
         return None
@@ -68,11 +68,9 @@ def load(folder: Path) -> TrainingState | None:
         plain["curve"] = [EpochSummary(**epoch) for epoch in plain["curve"]]
         return TrainingState(**plain, trainer=payload["trainer"], **{name: payload.get(name) for name in _TENSORS})
     except Exception as error:
-        raise DmlcoreError(
-            f"{path}: the checkpoint can't be read ({error}). Remove it to train this run anew."
-        ) from None
+        raise DmlcoreError(f"{path}: can't read the checkpoint ({error}). Remove it to restart this run.") from None
 
 
 def remove(folder: Path) -> None:
-    """Removes the state of a run that needs it no more."""
+    """Remove the checkpoint of a finished run."""
     (folder / CHECKPOINT).unlink(missing_ok=True)

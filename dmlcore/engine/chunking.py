@@ -1,4 +1,4 @@
-"""A batch through the network in chunks, with the gradient of the whole."""
+"""Gradient caching: a batch is embedded in chunks, with the gradient of the whole batch."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ Embed = Callable[[Tensor], Tensor]
 
 
 class ChunkedBatch:
-    """The embeddings of a batch, (B, D), with the activations of one chunk at a time in memory.
+    """The embeddings of a batch, (B, D), with the activations of only one chunk in memory at a time.
 
-    Gradient caching (Gao et al., 2021; so do Patel et al., 2022): the chunks are embedded without a graph, the loss
-    gives its gradient with respect to `embeddings`, and `backward` embeds each chunk again and goes on from there. That
-    is exact for a network that treats images one by one, so BatchNorm must keep its statistics. What the network draws,
-    such as dropout, is seeded for each chunk, and so is drawn alike both times.
+    Gradient caching (Gao et al., 2021; also Patel et al., 2022): the chunks are embedded without a graph, the loss
+    computes its gradient with respect to `embeddings`, and `backward` embeds each chunk again to propagate it. This is
+    exact if the network processes images independently, so BatchNorm must be frozen. Random draws of the network, such
+    as dropout, are seeded for each chunk, so that both passes draw the same.
     """
 
     def __init__(self, embed: Embed, images: Tensor, size: int) -> None:
@@ -29,14 +29,14 @@ class ChunkedBatch:
         self.embeddings = torch.cat(parts).requires_grad_()
 
     def backward(self) -> None:
-        """Adds to the gradients of the network what follows from that of `embeddings`."""
+        """Propagate the gradient of `embeddings` to the gradients of the network."""
         if self.embeddings.grad is not None:
             gradients = torch.split(self.embeddings.grad, len(self._chunks[0]))
             for chunk, seed, gradient in zip(self._chunks, self._seeds, gradients, strict=True):
                 embeddings = self._embed_seeded(chunk, seed)
                 if embeddings.requires_grad:
                     torch.autograd.backward(embeddings, gradient)
-        torch.manual_seed(self._next_seed)  # so that the next batch draws nothing that this one has drawn
+        torch.manual_seed(self._next_seed)  # the next batch must not repeat the draws of this one
 
     def _embed_seeded(self, chunk: Tensor, seed: int) -> Tensor:
         torch.manual_seed(seed)

@@ -17,19 +17,19 @@ from dmlcore.host.faults import faults_of
 from dmlcore.study.schema import Study, Transforms
 
 KEPT = 2**28
-"""Bytes of a split up to which its images are kept as the network takes them, so that they are read only once."""
+"""Largest split, in bytes of transformed images, that stays in memory, so that images are read only once."""
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def autocast(study: Study, device: torch.device) -> torch.autocast:
-    """The arithmetic that the study asks for."""
+    """Return the autocast context for the study's precision."""
     precision = study.training.precision
     return torch.autocast(device.type, PRECISIONS[precision], enabled=precision != "fp32")
 
 
 class SplitEmbedder:
-    """Embeds one split again and again; its worker processes and its device stay."""
+    """Embeds one split repeatedly; its worker processes and its device persist."""
 
     def __init__(self, images: LabelledImages, study: Study, transforms: Transforms) -> None:
         self._images = images
@@ -41,11 +41,11 @@ class SplitEmbedder:
         self._kept: list[Tensor] = []
 
     def embeddings(self, model: EmbeddingModel) -> Embeddings:
-        """The split's embeddings (N, D)."""
+        """Return the split's embeddings (N, D)."""
         return self._embed(model, model)
 
     def features(self, model: EmbeddingModel) -> Embeddings:
-        """The backbone's pooled features (N, F), L2-normalised as the embeddings are: the untrained row."""
+        """Return the backbone's pooled features (N, F), L2-normalized if the embeddings are: the untrained row."""
         normalize = model.normalize
 
         def pooled(images: Tensor) -> Tensor:
@@ -72,13 +72,13 @@ class SplitEmbedder:
         return Embeddings(np.concatenate(parts), np.asarray(self._images.labels), tuple(self._images.class_names))
 
     def _loaded(self) -> Iterator[Tensor]:
-        """The split's images (B, 3, size, size), batch after batch."""
+        """Yield the split's images (B, 3, size, size), batch by batch."""
         if self._kept:
             yield from self._kept
             return
         kept: list[Tensor] = []
         for images, _ in self._batches:
             if len(self._images.labels) * images[0].nbytes <= KEPT:
-                kept.append(images.clone())  # the memory that a worker process shares is limited
+                kept.append(images.clone())  # worker processes have little shared memory
             yield images
         self._kept = kept

@@ -1,4 +1,4 @@
-"""What a measurement was made on."""
+"""The machine of a measurement."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 
 
 def environment(device: torch.device) -> dict[str, str | int | None]:
-    """Device, threads, cores, Python and platform."""
+    """Return device, threads, cores, Python and platform."""
     return {
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "threads": torch.get_num_threads(),

@@ -1,4 +1,4 @@
-"""Runs the evaluators of a study over embeddings."""
+"""Runs the evaluators of a study on embeddings."""
 
 from __future__ import annotations
 
@@ -26,11 +26,10 @@ def measure(
     gallery: Embeddings | None = None,
     label: str = "",
 ) -> tuple[dict[str, float], list[str]]:
-    """Metrics named evaluator/metric, and what the evaluators have to say about them.
+    """Return metrics named evaluator/metric, and the evaluators' notes on them.
 
-    Without a gallery each embedding is measured against all others. `label` says, in reports of progress, what is
-    measured.
-    Raises MeasurementError where the embeddings can't be measured.
+    Without a gallery, each embedding is compared with all others. `label` precedes the evaluator's name in progress.
+    Raises MeasurementError if the embeddings can't be evaluated.
     """
     metrics: dict[str, float] = {}
     notes: list[str] = []
@@ -50,9 +49,9 @@ def measure(
 def per_query(
     evaluators: Iterable[EvaluatorConfig], embeddings: Embeddings, gallery: Embeddings | None = None
 ) -> dict[str, npt.NDArray[np.float64]]:
-    """Each query's own values (N,) of the metrics that are means over queries, named evaluator/metric.
+    """Return the values per query (N,) of the metrics that are means over queries, named evaluator/metric.
 
-    Raises PluginError where an evaluator gives something else, MeasurementError where the embeddings can't be measured.
+    Raises PluginError if an evaluator returns anything else, MeasurementError if the embeddings can't be evaluated.
     """
     queries: dict[str, npt.NDArray[np.float64]] = {}
     for evaluator in evaluators:
@@ -65,14 +64,14 @@ def per_query(
 
 @contextmanager
 def of_a_network() -> Iterator[None]:
-    """Tells what to do about embeddings of a run that can't be measured."""
+    """Turn a MeasurementError into an error of the run that says what to do."""
     try:
         yield
     except MeasurementError as error:
         if error.of_values:
             raise TrainingError(
-                f"{error} The network gives embeddings that can't be measured: "
-                "lower the learning rate, or check the weights that it starts from."
+                f"{error} The embeddings of the network can't be evaluated: lower the learning rate, or check the"
+                " initial weights."
             ) from None
         raise DataError(f"{error} Check the split of the data set.") from None
 
@@ -88,7 +87,9 @@ def _refusals(evaluator: EvaluatorConfig, where: str) -> Iterator[None]:
 
 def _mapping(evaluator: EvaluatorConfig, method: str, values: object) -> Mapping[str, Any]:
     if not isinstance(values, Mapping):
-        raise PluginError(f"The {named(evaluator)} must give metric names with values in {method}, not {values!r}.")
+        raise PluginError(
+            f"The {named(evaluator)} must return a mapping of metric names to values in {method}, not {values!r}."
+        )
     return values
 
 
@@ -96,8 +97,8 @@ def _one_a_query(evaluator: EvaluatorConfig, name: str, values: np.ndarray, coun
     numbers = np.asarray(values)
     if numbers.shape != (count,) or numbers.dtype.kind not in "biuf" or np.isinf(numbers).any():
         raise PluginError(
-            f"The {named(evaluator)} gives {name!r} by query as {numbers.dtype} {numbers.shape}; it must be"
-            f" one number for each of the {count:,} queries, finite, or NaN for a query that is left out."
+            f"The {named(evaluator)} returns {numbers.dtype} {numbers.shape} for {name!r} by query; expected one number"
+            f" for each of the {count:,} queries, finite, or NaN for an excluded query."
         )
     return numbers.astype(np.float64)
 
@@ -105,19 +106,19 @@ def _one_a_query(evaluator: EvaluatorConfig, name: str, values: np.ndarray, coun
 def _number(evaluator: EvaluatorConfig, name: str, value: object) -> float:
     number = float(value) if isinstance(value, int | float | np.number) else math.nan
     if not math.isfinite(number):
-        raise PluginError(f"The {named(evaluator)} gives {value!r} for {name!r}; a metric must be a finite number.")
+        raise PluginError(f"The {named(evaluator)} returns {value!r} for {name!r}; expected a finite number.")
     return number
 
 
 def is_measured(study: Study, epoch: int) -> bool:
-    """Whether the test classes are measured right after this epoch; the result's own measurement comes at the end."""
+    """Whether the test classes are evaluated right after this epoch; those of the result are evaluated at the end."""
     if epoch == study.training.epochs and study.evaluation.select == "last":
         return False
     return study.evaluation.every > 0 and epoch % study.evaluation.every == 0
 
 
 def headline(evaluators: Sequence[EvaluatorConfig], metrics: Iterable[str]) -> tuple[str, ...]:
-    """The metrics that a short table shows: those that the evaluators name first, or all."""
+    """Return the metrics of short tables: the evaluators' headlines, or all metrics of an evaluator without one."""
     wanted = {f"{e.name}/{name}" for e in evaluators for name in e.headline}
     whole = {e.name for e in evaluators if not e.headline}
     return tuple(name for name in metrics if name in wanted or name.partition("/")[0] in whole)

@@ -1,13 +1,13 @@
-"""How embeddings lie in their space: the figures that explain why they retrieve well or badly.
+"""The geometry of embeddings: figures that explain why they retrieve well or badly.
 
     from dmlcore.engine.geometry import evidence_of
 
     evidence, figures = evidence_of(embeddings, queries)
     figures["effective_rank"], figures["similarity_overlap"]
 
-All is measured on L2-normalised vectors. Numbers of the neighbours and of the spectrum are exact. What is measured on
-pairs of images or of classes is exact for up to `PAIRS` pairs, which is 8,192 images; of more, anchors are drawn by a
-fixed seed, and each meets all others. A figure that has no meaning for the embeddings at hand is not given.
+Everything is measured on L2-normalized vectors. Neighbors and spectrum are exact. Statistics over pairs of images or
+classes are exact for up to `PAIRS` pairs, that is 8,192 images; with more, anchors are sampled with a fixed seed, and
+each is paired with all others. A figure that is undefined for the given embeddings is omitted.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from dmlcore.neighbors import top_k
 from dmlcore.results.evidence import Evidence
 
 PAIRS = 2**26
-"""Pairs, in both orders, up to which all are looked at."""
+"""Largest number of pairs, counted in both orders, that are all used."""
 
 BLOCK = 2**22
-"""Numbers that a step holds at once."""
+"""Numbers in memory at once."""
 
 FINE_BINS = 2**16
-"""Bins of cosine in which pairs are counted: 1/32768 wide."""
+"""Bins of cosines in which pairs are counted: 1/32768 wide."""
 
 BINS = 64
-"""Bins of the densities that are stored."""
+"""Bins of the stored densities."""
 
 NEIGHBORS = 10
 
@@ -45,12 +45,12 @@ Labels = npt.NDArray[np.int64]
 def evidence_of(
     embeddings: Embeddings, queries: Mapping[str, npt.NDArray[np.float64]]
 ) -> tuple[Evidence, dict[str, float]]:
-    """What explains the metrics of embeddings (N, D), and its figures by name.
+    """Return the evidence that explains the metrics of embeddings (N, D), and its figures by name.
 
-    queries: evaluator/metric → (N,), kept as they are. The figures: effective_rank, dimensions_for_90_percent,
-    intra_class_distance, inter_class_distance, distance_ratio (the first by the second), alignment, uniformity,
-    hubness, positive_similarity, negative_similarity, similarity_overlap.
-    Raises TrainingError where embeddings are not finite.
+    queries: evaluator/metric → (N,), stored unchanged. The figures: effective_rank, dimensions_for_90_percent,
+    intra_class_distance, inter_class_distance, distance_ratio (intra over inter), alignment, uniformity, hubness,
+    positive_similarity, negative_similarity, similarity_overlap.
+    Raises TrainingError if the embeddings are not finite.
 
     >>> vectors = np.array([[1, 0], [0.8, 0.6], [0, 1], [0, 1]], np.float32)
     >>> evidence, figures = evidence_of(Embeddings(vectors, np.array([0, 0, 1, 1]), ("left", "right")), {})
@@ -61,14 +61,13 @@ def evidence_of(
     """
     if not np.isfinite(embeddings.vectors).all():
         raise TrainingError(
-            "The embeddings hold NaN or infinite values. Lower the learning rate, or check the weights that training"
-            " starts from."
+            "The embeddings contain NaN or infinite values. Lower the learning rate, or check the initial weights."
         )
     vectors, labels = unit_length(embeddings.vectors), embeddings.labels
     shares = spectrum(vectors)
     positives, negatives = positive_pairs(vectors, labels), negative_pairs(vectors, labels)
-    nearest, cosines = top_k(vectors, NEIGHBORS, distance="inner_product")
-    nearest = nearest.astype(np.int32)
+    indices, cosines = top_k(vectors, NEIGHBORS, distance="inner_product")
+    nearest = indices.astype(np.int32)
     evidence = Evidence(
         labels=labels,
         class_names=embeddings.class_names,
@@ -100,7 +99,7 @@ def evidence_of(
 
 
 def unit_length(vectors: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """The vectors (N, D) scaled to length 1, float32; zeros stay zeros.
+    """Return the vectors (N, D) scaled to length 1, float32; zeros stay zeros.
 
     >>> unit_length(np.array([[3.0, 4.0], [0.0, 0.0]]))
     array([[0.6, 0.8],
@@ -115,7 +114,7 @@ def unit_length(vectors: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
 
 
 def spectrum(vectors: Vectors) -> npt.NDArray[np.float64]:
-    """(min(N, D),): the shares of the variance along the principal axes, falling; zeros where all is one point.
+    """Return the shares of the variance along the principal axes (min(N, D),), falling; zeros if all points are equal.
 
     λ_k / Σ λ with λ the eigenvalues of the covariance matrix, as in principal component analysis (Pearson, 1901).
 
@@ -127,13 +126,13 @@ def spectrum(vectors: Vectors) -> npt.NDArray[np.float64]:
     count, dims = vectors.shape
     mean = vectors.mean(axis=0, dtype=np.float64)
     if count < dims:
-        centred = vectors - mean
-        scatter = centred @ centred.T
+        centered = vectors - mean
+        scatter = centered @ centered.T
     else:
         scatter = np.zeros((dims, dims))
         for rows in _runs(count, dims):
-            centred = (vectors[rows] - mean).astype(vectors.dtype)
-            scatter += centred.T @ centred
+            centered = (vectors[rows] - mean).astype(vectors.dtype)
+            scatter += centered.T @ centered
     variances = np.linalg.eigvalsh(scatter)[::-1].clip(min=0)
     total = variances.sum()
     rounding = (total + count * (mean @ mean)) * np.finfo(vectors.dtype).eps ** 2
@@ -142,10 +141,10 @@ def spectrum(vectors: Vectors) -> npt.NDArray[np.float64]:
 
 
 def effective_rank(shares: npt.NDArray[np.float64]) -> float | None:
-    """exp(−Σ λ_k ln λ_k): how many axes the variance would fill, were it spread evenly. None where there is none.
+    """Return exp(−Σ λ_k ln λ_k), from 1 to the number of dimensions; None if there is no variance.
 
-    The exponential of the entropy of the spectrum (Roy and Vetterli, "The effective rank: a measure of effective
-    dimensionality", 2007), of the covariance matrix. It lies between 1 and the number of dimensions.
+    The exponential of the entropy of the spectrum of the covariance matrix (Roy and Vetterli, "The effective rank: a
+    measure of effective dimensionality", 2007): the number of axes that the variance would fill evenly.
 
     >>> round(effective_rank(np.array([0.25, 0.25, 0.25, 0.25, 0.0])), 6)
     4.0
@@ -155,7 +154,7 @@ def effective_rank(shares: npt.NDArray[np.float64]) -> float | None:
 
 
 def dimensions_for(shares: npt.NDArray[np.float64], share: float) -> int | None:
-    """The fewest principal axes that hold this share of the variance; None where there is none.
+    """Return the fewest principal axes that have this share of the variance; None if there is no variance.
 
     >>> dimensions_for(np.array([0.5, 0.3, 0.1, 0.1]), 0.9)
     3
@@ -167,9 +166,9 @@ def dimensions_for(shares: npt.NDArray[np.float64], share: float) -> int | None:
 
 @frozen(eq=False)
 class Pairs:
-    """How near the pairs of one sort are to each other, over those that were looked at.
+    """Statistics of positive or negative pairs, over those that were sampled.
 
-    count: all there are, in both orders. Means over pairs of unit vectors with cosine s: similarity, of s; distance,
+    count: of all pairs, in both orders. Means over pairs of unit vectors with cosine s: similarity, of s; distance,
     of d = √(2 − 2s); potential, of exp(−2 d²). histogram: (FINE_BINS,) int64, pairs by cosine from −1 to 1.
     """
 
@@ -181,7 +180,7 @@ class Pairs:
 
     @classmethod
     def of(cls, count: int, blocks: Iterator[npt.NDArray[np.floating[Any]]]) -> Pairs | None:
-        """From cosines (any number,), block after block; None without any."""
+        """Return the statistics of cosines, block by block; None if there are none."""
         seen, sums, histogram = 0, np.zeros(3), np.zeros(FINE_BINS, np.int64)
         for block in blocks:
             cosines = block.clip(-1, 1)
@@ -198,7 +197,7 @@ class Pairs:
 
 
 def positive_pairs(vectors: Vectors, labels: Labels, most: int = PAIRS) -> Pairs | None:
-    """Different images of one class, unit vectors (N, D) with labels (N,); None where every class has one image.
+    """Return the pairs of one class, from unit vectors (N, D) and labels (N,); None if every class has one image.
 
     >>> pairs = positive_pairs(np.array([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]]), np.array([0, 0, 1]))
     >>> pairs.count, round(pairs.similarity, 6)
@@ -223,7 +222,7 @@ def positive_pairs(vectors: Vectors, labels: Labels, most: int = PAIRS) -> Pairs
 
 
 def negative_pairs(vectors: Vectors, labels: Labels, most: int = PAIRS) -> Pairs | None:
-    """Images of two classes, unit vectors (N, D) with labels (N,); None where there is one class.
+    """Return the pairs of two classes, from unit vectors (N, D) and labels (N,); None if there is only one class.
 
     >>> pairs = negative_pairs(np.array([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]]), np.array([0, 0, 1]))
     >>> pairs.count, round(pairs.similarity, 6)
@@ -241,7 +240,7 @@ def negative_pairs(vectors: Vectors, labels: Labels, most: int = PAIRS) -> Pairs
 
 
 def density(pairs: Pairs | None) -> npt.NDArray[np.float64]:
-    """(BINS,): how the cosines of the pairs are spread from −1 to 1, as a density of integral 1; zeros of no pair."""
+    """Return the density (BINS,) of the cosines from −1 to 1, of integral 1; zeros if there are no pairs."""
     if pairs is None:
         return np.zeros(BINS)
     shares: npt.NDArray[np.float64] = pairs.histogram.reshape(BINS, -1).sum(axis=1) / pairs.histogram.sum()
@@ -273,18 +272,18 @@ def overlap(
 
 
 def alignment(positives: Pairs | None) -> float | None:
-    """Mean squared distance of positive pairs: E d², d² = 2 − 2s. None without any.
+    """Return the mean squared distance of positive pairs: E d², d² = 2 − 2s. None if there are none.
 
     Wang and Isola, "Understanding Contrastive Representation Learning through Alignment and Uniformity on the
-    Hypersphere", 2020, with their α = 2. 0 where each class is one point.
+    Hypersphere", 2020, with their α = 2. 0 if each class is one point.
     """
     return None if positives is None else 2 - 2 * positives.similarity
 
 
 def uniformity(positives: Pairs | None, negatives: Pairs | None) -> float | None:
-    """ln E exp(−2 d²) over all pairs of different images; None of a single image.
+    """Return ln E exp(−2 d²) over all pairs of different images; None for a single image.
 
-    Wang and Isola, 2020, with their t = 2: 0 where all is one point; the lower, the more evenly the sphere is filled.
+    Wang and Isola, 2020, with their t = 2: 0 if all points are equal; the lower, the more evenly the sphere is filled.
 
     >>> vectors, labels = np.array([[1.0, 0.0], [-1.0, 0.0]]), np.array([0, 1])
     >>> uniformity(None, negative_pairs(vectors, labels))
@@ -297,9 +296,9 @@ def uniformity(positives: Pairs | None, negatives: Pairs | None) -> float | None
 
 
 def inter_class_distance(vectors: Vectors, labels: Labels, most: int = PAIRS) -> float | None:
-    """Mean Euclidean distance between the centres, the means, of two classes; None where there is one class.
+    """Return the mean Euclidean distance between the means of two classes; None if there is only one class.
 
-    Fisher's view of classes (1936): what separates them is the distance between centres beside that within each.
+    Classes are separated if this distance is large compared with the distances within classes (Fisher, 1936).
 
     >>> vectors = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
     >>> inter_class_distance(vectors, np.array([0, 0, 1, 1]))
@@ -312,23 +311,23 @@ def inter_class_distance(vectors: Vectors, labels: Labels, most: int = PAIRS) ->
     order = np.argsort(labels, kind="stable")
     starts = (np.cumsum(sizes) - sizes)[present]
     sums = np.stack([vectors[members].sum(axis=0, dtype=np.float64) for members in np.split(order, starts[1:])])
-    centres = sums / sizes[present, None]
-    lengths = (centres**2).sum(axis=1)
-    anchors = _anchors(len(centres), len(centres) ** 2, most)
+    centers = sums / sizes[present, None]
+    lengths = (centers**2).sum(axis=1)
+    anchors = _anchors(len(centers), len(centers) ** 2, most)
     total = 0.0
-    for rows in (anchors[part] for part in _runs(len(anchors), len(centres))):
-        squared = lengths[rows, None] + lengths - 2 * centres[rows] @ centres.T
+    for rows in (anchors[part] for part in _runs(len(anchors), len(centers))):
+        squared = lengths[rows, None] + lengths - 2 * centers[rows] @ centers.T
         squared[np.arange(len(rows)), rows] = 0
         total += float(np.sqrt(squared.clip(min=0)).sum())
-    return total / (len(anchors) * (len(centres) - 1))
+    return total / (len(anchors) * (len(centers) - 1))
 
 
 def hubness(nearest: npt.NDArray[np.int32]) -> float | None:
-    """Skewness of the 10-occurrence, from the neighbours (N, 10); None where all occur as often.
+    """Return the skewness of the 10-occurrence, from the neighbors (N, 10); None if all images occur equally often.
 
     E (n − μ)³ / σ³, with n how often an image is among the 10 nearest of another, as in Radovanović et al., "Hubs in
-    Space: Popular Nearest Neighbors in High-Dimensional Data", 2010, section 3. High where a few images, the hubs, are
-    near to very many.
+    Space: Popular Nearest Neighbors in High-Dimensional Data", 2010, section 3. It is high if a few images, the hubs,
+    are neighbors of very many.
 
     >>> round(hubness(np.array([[1], [0], [0], [0], [0]])), 3)
     1.291
@@ -340,13 +339,13 @@ def hubness(nearest: npt.NDArray[np.int32]) -> float | None:
 
 
 def _anchors(count: int, pairs: int, most: int) -> npt.NDArray[np.int64]:
-    """Indices below count, rising: all, or as many as bring the pairs down to `most`, drawn by a fixed seed."""
+    """Return rising indices below count: all, or a sample with a fixed seed that leaves about `most` pairs."""
     if pairs <= most:
         return np.arange(count)
     return np.sort(np.random.default_rng(0).choice(count, max(1, count * most // pairs), replace=False))
 
 
 def _runs(count: int, width: int) -> Iterator[slice]:
-    """Slices that cover `count` rows of `width` numbers, of about BLOCK numbers each."""
+    """Return slices of `count` rows of `width` numbers, each of about BLOCK numbers."""
     step = max(1, BLOCK // width)
     return (slice(start, start + step) for start in range(0, count, step))

@@ -1,4 +1,4 @@
-"""From images to batches of tensors: transforms, and loaders whose numbers don't depend on the workers."""
+"""From images to batches of tensors: transforms, and loaders that return the same for any number of workers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
-from attrs import define, frozen
+from attrs import define, evolve, frozen
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 from torchvision.transforms import v2
@@ -21,42 +21,31 @@ from dmlcore.errors import DmlcoreError, StudyError
 from dmlcore.study.schema import Training, Transforms
 
 Transform = Callable[[Any], Any]
-"""PIL RGB → (3, size, size) float32, normalised."""
+"""PIL RGB → (3, size, size) float32, normalized."""
 
 
 def resolve_transforms(transforms: Transforms, spec: InputSpec) -> Transforms:
-    """The study's transforms with every gap filled from the backbone's data config."""
+    """Return the study's transforms, with what is not set taken from the backbone's input spec."""
     size = transforms.size or spec.size
-    return Transforms(
+    return evolve(
+        transforms,
         size=size,
         mean=transforms.mean or spec.mean,
         std=transforms.std or spec.std,
         interpolation=transforms.interpolation or spec.interpolation,
-        train_resize=transforms.train_resize,
-        train_crop=transforms.train_crop,
-        crop_scale=transforms.crop_scale,
-        crop_ratio=transforms.crop_ratio,
-        flip=transforms.flip,
         test_resize=transforms.test_resize or max(size, math.floor(size / spec.crop_pct)),
     )
 
 
 def train_transform(resolved: Transforms) -> v2.Compose:
-    """Random crop and mirroring."""
+    """Return the training transform: random crop and horizontal flip."""
     interpolation = v2.InterpolationMode(resolved.interpolation)
     steps: list[torch.nn.Module] = []
     if resolved.train_crop == "random_resized":
         if resolved.train_resize is not None:
             steps.append(v2.Resize(resolved.train_resize, interpolation, antialias=True))
-        steps.append(
-            v2.RandomResizedCrop(
-                resolved.size,
-                list(resolved.crop_scale),
-                list(resolved.crop_ratio),
-                interpolation,
-                antialias=True,
-            )
-        )
+        scale, ratio = list(resolved.crop_scale), list(resolved.crop_ratio)
+        steps.append(v2.RandomResizedCrop(resolved.size, scale, ratio, interpolation, antialias=True))
     else:
         steps.append(v2.Resize(resolved.train_resize or resolved.test_resize, interpolation, antialias=True))
         steps.append(v2.CenterCrop(resolved.size))
@@ -66,7 +55,7 @@ def train_transform(resolved: Transforms) -> v2.Compose:
 
 
 def eval_transform(resolved: Transforms) -> v2.Compose:
-    """Resize of the short side and centre crop."""
+    """Return the test transform: resize of the shorter side and center crop."""
     resize = v2.Resize(resolved.test_resize, v2.InterpolationMode(resolved.interpolation), antialias=True)
     return v2.Compose([resize, v2.CenterCrop(resolved.size), *_to_tensor(resolved)])
 
@@ -83,13 +72,13 @@ def _to_tensor(resolved: Transforms) -> list[torch.nn.Module]:
 
 @frozen(eq=False)
 class TransformedImages(Dataset[tuple[Tensor, int]]):
-    """Images with a transform, asked for as (index, seed): the seed decides all chance in the transform."""
+    """Images with a transform, by (index, seed): the seed determines all random draws of the transform."""
 
     images: LabelledImages
     transform: Transform
 
     def __getitems__(self, items: Sequence[tuple[int, int]]) -> list[tuple[Tensor, int]] | DmlcoreError:
-        """A batch; or the error, as it is: raised in a worker process, it would come back as a traceback."""
+        """Return a batch, or the error: raised in a worker process, it would arrive as a traceback."""
         try:
             return [self[item] for item in items]
         except DmlcoreError as error:
@@ -105,7 +94,7 @@ class TransformedImages(Dataset[tuple[Tensor, int]]):
 
 @define
 class _SeededBatches:
-    """A batch sampler whose batches are set anew for each epoch, so that worker processes live on."""
+    """A batch sampler with replaceable batches, so that worker processes persist over epochs."""
 
     batches: list[list[tuple[int, int]]]
 
@@ -117,7 +106,7 @@ class _SeededBatches:
 
 
 class Loader:
-    """Batches of images and labels, made by worker processes."""
+    """Batches of images and labels, loaded by worker processes."""
 
     def __init__(self, images: TransformedImages, batches: _SeededBatches, training: Training) -> None:
         workers = worker_count(training)
@@ -129,7 +118,7 @@ class Loader:
             pin_memory=resolve_device(training.device).type == "cuda",
             collate_fn=_collate,
             worker_init_fn=_one_thread if workers else None,
-            generator=torch.Generator(),  # it draws a seed an epoch, which must not move the global generator
+            generator=torch.Generator(),  # it draws a seed per epoch, which must not advance the global generator
         )
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
@@ -155,10 +144,10 @@ class TrainLoader:
         self._loader = Loader(TransformedImages(images, transform), self._batches, training)
 
     def epoch(self, epoch: int, batches: Batches) -> Loader:
-        """Pairs of images (B, 3, size, size) and labels (B,), one a batch.
+        """Return batches of images (B, 3, size, size) and labels (B,).
 
-        An image's augmentation is seeded by run, epoch, batch and position: it comes out the same in any
-        worker process, and after a resumption.
+        An image's augmentation is seeded by run, epoch, batch and position: it is the same in any worker process, and
+        after resuming.
         """
         base = derive_seed(self._seed, "augmentation", epoch)
         self._batches.batches = [
@@ -171,7 +160,7 @@ class TrainLoader:
 def embedding_loader(
     images: LabelledImages, transform: Transform, batch_size: int, training: Training
 ) -> Iterable[tuple[Tensor, Tensor]]:
-    """All images of a split in their order; pairs of images (B, 3, size, size) and labels (B,)."""
+    """Return all images of a split in order, as batches of images (B, 3, size, size) and labels (B,)."""
     count = len(images.labels)
     batches = [[(i, 0) for i in range(start, min(start + batch_size, count))] for start in range(0, count, batch_size)]
     return Loader(TransformedImages(images, transform), _SeededBatches(batches), training)
@@ -182,7 +171,7 @@ def _one_thread(_worker: int) -> None:
 
 
 def worker_count(training: Training) -> int:
-    """Processes that load images; "auto" leaves the processors to the network where it runs on them too."""
+    """Return the number of loading processes; "auto" leaves half of the cores to a network on the CPU."""
     if training.workers != "auto":
         return training.workers
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -190,7 +179,7 @@ def worker_count(training: Training) -> int:
 
 
 def resolve_device(name: str) -> torch.device:
-    """The device of a study's `device`; "auto" takes CUDA, then Apple's MPS, then the processor."""
+    """Return the device for a study's `device`; "auto" prefers CUDA, then Apple's MPS, then the CPU."""
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")
@@ -202,12 +191,12 @@ def resolve_device(name: str) -> torch.device:
             torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
-        raise StudyError(f'training.device = "{name}" can\'t be used here: {reason}') from None
+        raise StudyError(f'training.device = "{name}" is not available: {reason}') from None
     return device
 
 
 def to_batch(images: Sequence[Tensor] | Tensor, device: torch.device, channels_last: bool) -> Tensor:
-    """A batch of images on the device, in the memory layout that the network runs in."""
+    """Return a batch of images on the device, in the memory layout of the network."""
     batch = images if isinstance(images, Tensor) else torch.stack(list(images))
     layout = torch.channels_last if channels_last else torch.contiguous_format
     return batch.to(device, non_blocking=True, memory_format=layout)

@@ -1,4 +1,4 @@
-"""The most memory that a run held at once."""
+"""Peak memory of a run."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ _FORGET_PEAK = "5"
 
 
 def forget_peak(device: torch.device) -> None:
-    """Counts the peak anew from here, where that can be done: on CUDA devices, and for a process under Linux."""
+    """Reset the peak, if the system can: on CUDA devices, and for the process on Linux."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     try:
         _CLEAR_REFERENCES.write_text(_FORGET_PEAK)
     except OSError:
-        return  # another system, or a container that doesn't let it: the peak is then the process's since its start
+        return  # not Linux, or not permitted in a container: the peak then counts from the start of the process
 
 
 def peak_memory(device: torch.device) -> int | None:
-    """The most bytes held at once: by tensors on a CUDA device, else by this process, its workers left out.
+    """Return the peak in bytes: of tensors on a CUDA device, else of this process without its workers.
 
-    None where the system does not say.
+    None if the system does not report it.
     """
     if device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(device))

@@ -36,7 +36,7 @@ class EmbeddingModel(nn.Module):
         return spec
 
     def features(self, images: Tensor) -> Tensor:
-        """Pooled features (B, F), float32, as the backbone gives them."""
+        """Return the backbone's pooled features (B, F), float32."""
         features = self.backbone(images)
         return (pooled(features, self.pooling) if self.pooling else features).float()
 
@@ -48,9 +48,9 @@ class EmbeddingModel(nn.Module):
 
 
 def build_model(run: Run) -> EmbeddingModel:
-    """The run's network, its weights drawn by the run's seed or loaded.
+    """Return the run's network, with weights that are loaded or drawn with the run's seed.
 
-    Raises PluginError where the backbone does not give what its kind promises.
+    Raises PluginError if the backbone breaks the contract of its kind.
     """
     study = run.study
     seed_torch(run.seed, "initial weights")
@@ -70,7 +70,7 @@ def build_model(run: Run) -> EmbeddingModel:
 
 
 def build_loss(run: Run, embedding_dim: int, num_classes: int) -> nn.Module:
-    """The run's loss, its parameters drawn by the run's seed. Raises PluginError where it can't be built."""
+    """Return the run's loss, with parameters drawn with the run's seed. Raises PluginError if it can't be built."""
     seed_torch(run.seed, "loss")
     with faults_of(run.study.loss, "build"):
         loss = run.study.loss.build(LossContext(embedding_dim, num_classes, derive_seed(run.seed, "loss")))
@@ -79,7 +79,7 @@ def build_loss(run: Run, embedding_dim: int, num_classes: int) -> nn.Module:
 
 
 def pooled(feature_map: Tensor, pooling: Literal["avg", "max", "avg+max"]) -> Tensor:
-    """(B, F, h, w) → (B, F); "avg+max" is the sum of both, as in Proxy-Anchor's code."""
+    """Pool (B, F, h, w) to (B, F); "avg+max" is the sum of both, as in Proxy-Anchor's code."""
     average, largest = feature_map.mean((2, 3)), feature_map.amax((2, 3))
     return {"avg": average, "max": largest, "avg+max": average + largest}[pooling]
 
@@ -90,7 +90,7 @@ def _check_module(component: Component, built: object) -> None:
 
 
 def _check_backbone(study: Study, model: EmbeddingModel) -> None:
-    """One dry run: the shape must be the promised one."""
+    """Check the output shape with one dry run."""
     size = study.transforms.size or model.input_spec.size
     mode = model.training
     model.eval()
@@ -100,10 +100,10 @@ def _check_backbone(study: Study, model: EmbeddingModel) -> None:
                 features = model.backbone(torch.zeros(1, 3, size, size))
         except (RuntimeError, AssertionError) as error:
             reason = str(error).strip().splitlines()[0]
-            raise PluginError(f"The {named(study.backbone)} can't take images of {size} px: {reason}") from error
+            raise PluginError(f"The {named(study.backbone)} can't process images of {size} px: {reason}") from error
     model.train(mode)
     wanted = 4 if study.embedding.pooling else 2
     shape = tuple(features.shape) if isinstance(features, Tensor) else ()
     if len(shape) != wanted or shape[1] != model.feature_dim:
         what = f"a feature map (1, {model.feature_dim}, h, w)" if wanted == 4 else f"features (1, {model.feature_dim})"
-        raise PluginError(f"The {named(study.backbone)} gives {shape or repr(features)} where {what} is expected.")
+        raise PluginError(f"The {named(study.backbone)} returns {shape or repr(features)}; expected {what}.")

@@ -1,4 +1,4 @@
-"""Sends events to the observers of a run; one that raises is dropped and named, and the run goes on."""
+"""Sends events to the observers of a run; one that raises is dropped with a warning, and the run continues."""
 
 from __future__ import annotations
 
@@ -64,17 +64,17 @@ class Observers(Display):
 
     def _drop(self, name: str, where: str, error: Exception) -> None:
         text = " ".join(str(error).split())
-        self._tell(
+        self._warn(
             f"The {named(self._configs[name])} failed in {where} ({type(error).__name__}: {text}) and was dropped.",
             error,
         )
 
-    def _tell(self, text: str, error: Exception | None = None) -> None:
+    def _warn(self, text: str, error: Exception | None = None) -> None:
         self.warnings.append(text)
         _log.warning(text, exc_info=error if _log.isEnabledFor(logging.DEBUG) else None)
 
     def _manager(self, config: ObserverConfig, run: RunInfo) -> pluggy.PluginManager:
-        """A manager of its own for each observer, so that one can fail without the others."""
+        """Return a separate manager for each observer, so that one can fail without the others."""
         manager = pluggy.PluginManager(GROUP)
         manager.add_hookspecs(RunSpecs)
         observer = config.build(run)
@@ -83,5 +83,5 @@ class Observers(Display):
             manager.register(observer)
         manager.check_pending()
         for warning in caught:
-            self._tell(f"The {named(config)} uses what is deprecated: {warning.message}")
+            self._warn(f"The {named(config)} uses a deprecated hook: {warning.message}")
         return manager

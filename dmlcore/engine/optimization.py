@@ -1,7 +1,7 @@
-"""Optimiser and learning-rate schedule, from timm's factories.
+"""Optimizer and learning-rate schedule, from timm's factories.
 
-The core imports timm here and in `averaging` alone: the factories are plain functions of a name and numbers,
-and a kind of component of their own would only forward to them.
+The core imports timm only here and in `averaging`: the factories are plain functions of a name and numbers, and a kind
+of component for them would only forward.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ from dmlcore.text import did_you_mean
 
 
 class Schedule(Protocol):
-    """A timm scheduler: sets the rates of all parameter groups for an epoch, counted from 0."""
+    """A timm scheduler: sets the learning rates of all parameter groups for an epoch, counted from 0."""
 
     def step(self, epoch: int) -> None: ...
 
 
 def check_optimizer(name: str) -> None:
-    """Raises StudyError where timm has no optimiser of that name."""
+    """Raise StudyError if timm has no optimizer of that name."""
     from timm.optim import list_optimizers
 
     known = list_optimizers()
     if name not in known:
-        raise StudyError(f"optimizer.name = {name!r}: timm has no such optimiser.{did_you_mean(name, known)}")
+        raise StudyError(f"optimizer.name = {name!r}: timm has no such optimizer.{did_you_mean(name, known)}")
 
 
 def build_optimizer(settings: Optimizer, model: EmbeddingModel, loss: nn.Module) -> torch.optim.Optimizer:
-    """An optimiser with one group each for backbone, head and loss, named so.
+    """Return an optimizer with parameter groups named backbone, head and loss.
 
-    With `layer_decay` the backbone has one a layer, and parts of the loss with rates of their own are apart.
+    With `layer_decay`, each layer of the backbone is a group; so are parts of the loss with different learning rates.
 
-    Raises StudyError where timm has no such optimiser, or not with these settings, and where the backbone does not say
-    its layers.
+    Raises StudyError if timm has no such optimizer or refuses the settings, or if `layer_decay` is set and the backbone
+    does not define layers.
     """
     from timm.optim import create_optimizer_v2
 
@@ -60,11 +60,11 @@ def build_optimizer(settings: Optimizer, model: EmbeddingModel, loss: nn.Module)
             **options,
         )
     except (TypeError, ValueError) as error:
-        raise StudyError(f"optimizer.name = {settings.name!r} can't be made with these settings: {error}.") from None
+        raise StudyError(f"optimizer.name = {settings.name!r} does not accept these settings: {error}.") from None
 
 
 def _loss_groups(loss: nn.Module, rate: float) -> list[dict[str, Any]]:
-    """The loss's parameters, those of each child in its `rate_factors` apart."""
+    """Return the groups of the loss's parameters: one for each child in its `rate_factors`, one for the rest."""
     factors: Mapping[str, float] = getattr(loss, "rate_factors", {})
     parts = {name: list(loss.get_submodule(name).parameters()) for name in factors}
     apart = {id(parameter) for parameters in parts.values() for parameter in parameters}
@@ -76,9 +76,9 @@ def _loss_groups(loss: nn.Module, rate: float) -> list[dict[str, Any]]:
 
 
 def _backbone_groups(settings: Optimizer, backbone: nn.Module) -> list[dict[str, Any]]:
-    """The backbone's groups, from the output to the input: the first has the learning rate itself.
+    """Return the backbone's groups, from output to input: the first has the full learning rate.
 
-    timm's schedules take `initial_lr` through the epochs, and multiply what comes out by `lr_scale`.
+    timm's schedules vary `initial_lr` over the epochs and multiply the result by `lr_scale`.
     """
     rate, weight_decay = settings.learning_rate, settings.weight_decay
     if settings.layer_decay is None:
@@ -94,12 +94,10 @@ def _backbone_groups(settings: Optimizer, backbone: nn.Module) -> list[dict[str,
 def _layers(backbone: nn.Module) -> Sequence[Sequence[nn.Parameter]]:
     layer_groups = getattr(backbone, "layer_groups", None)
     if layer_groups is None:
-        raise StudyError(
-            "optimizer.layer_decay: this backbone does not say which parameters are a layer. Leave it out."
-        )
+        raise StudyError("optimizer.layer_decay: this backbone does not define layers. Remove the option.")
     layers: Sequence[Sequence[nn.Parameter]] = layer_groups()
     if sorted(id(parameter) for layer in layers for parameter in layer) != sorted(map(id, backbone.parameters())):
-        raise PluginError("The backbone's `layer_groups` must give each of its parameters once.")
+        raise PluginError("The backbone's `layer_groups` must return each of its parameters exactly once.")
     return layers
 
 
@@ -108,7 +106,7 @@ def _group(name: str, parameters: Iterable[nn.Parameter], rate: float, weight_de
 
 
 def build_schedule(study: Study, optimizer: torch.optim.Optimizer) -> Schedule | None:
-    """The schedule of the study, or None where the rates stay as they are."""
+    """Return the schedule of the study, or None if the learning rates are constant."""
     from timm.scheduler import create_scheduler_v2
 
     settings = study.scheduler
@@ -127,7 +125,7 @@ def build_schedule(study: Study, optimizer: torch.optim.Optimizer) -> Schedule |
 
 
 def clip_gradients(training: Training, parameters: list[nn.Parameter]) -> None:
-    """Clips gradients in place, by norm or by value, as the study says."""
+    """Clip gradients in place, by norm or by value, as set in the study."""
     if training.clip_norm is not None:
         nn.utils.clip_grad_norm_(parameters, training.clip_norm)
     if training.clip_value is not None:

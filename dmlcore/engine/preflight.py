@@ -1,4 +1,4 @@
-"""What can be said of a study before anything is trained, and without torch."""
+"""Checks of a study before training, without torch."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ from dmlcore.text import counted
 
 
 def preflight(file: StudyFile, store: Store) -> Iterator[str]:
-    """Lines about a study's runs, data and batches.
+    """Yield lines about a study's runs, data and batches.
 
-    Raises the errors that the run would meet: DataError for missing images, StudyError and TrainingError for
-    batches that can't be made or that the loss can't use, with the smallest batch size that works.
+    Raises the errors that the run would raise: DataError for missing images, StudyError and TrainingError for a batch
+    size that the sampler or the loss can't use, with the smallest one that works.
     """
     yield f"{file.path}: {_contents(file)}"
     loaded: Any = None
-    seen: Any = None
-    told: list[str] = []
+    checked: Any = None
+    shown: list[str] = []
     for run in file.every_run:
         study = run.study
         images = what_sets_the_images(run)
         if images != loaded:
             loaded, data = images, load_data(run)
         settings = (images, study.sampler, study.loss, study.training)
-        if settings != seen:
-            seen = settings
+        if settings != checked:
+            checked = settings
             lines = list(_setting_lines(run, data))
-            yield from lines if lines != told else ()
-            told = lines
+            yield from lines if lines != shown else ()
+            shown = lines
         if run in file.runs:
-            yield f"  run      {_state(run, store)}  {run.name}"
+            yield f"  run      {_state(run, store):<11}  {run.name}"
 
 
 def _setting_lines(run: Run, data: Data) -> Iterator[str]:
-    """What the settings of a run make of its data."""
+    """Yield lines about the data and the batches of a run."""
     labels = np.asarray(data.train.labels)
     yield "  data     " + ", ".join(
         f"{name} {counted(len(images.labels), 'image')} of {counted(len(images.class_names), 'class')}"
@@ -58,7 +58,7 @@ def _contents(file: StudyFile) -> str:
 
 
 def _epoch_lines(run: Run, labels: np.ndarray) -> Iterator[str]:
-    """What the batches of an epoch hold."""
+    """Yield lines about the batches of an epoch."""
     try:
         epoch_batches(run, labels, 1)
     except (StudyError, TrainingError) as error:
@@ -71,12 +71,12 @@ def _epoch_lines(run: Run, labels: np.ndarray) -> Iterator[str]:
 
 
 def _smallest_lines(run: Run, labels: np.ndarray) -> Iterator[str]:
-    """The smallest batch size that would do."""
+    """Yield lines about the smallest batch size that works."""
     smallest = smallest_batch(run, labels)
     yield f"  smallest {smallest.sentence()}"
     fewer = with_fewer_a_class(run, labels)
     if fewer is not None and fewer.size and smallest.size and fewer.size < smallest.size:
-        yield f"           With sampler.{SAMPLES_PER_CLASS} = 2 it would be {fewer.size}."
+        yield f"           With sampler.{SAMPLES_PER_CLASS} = 2, it is {fewer.size}."
 
 
 def _state(run: Run, store: Store) -> str:
@@ -84,5 +84,5 @@ def _state(run: Run, store: Store) -> str:
     if folder.finished:
         return "finished"
     if folder.failure():
-        return "failed  "
-    return "stopped " if folder.started else "to do   "
+        return "failed"
+    return "interrupted" if folder.started else "pending"

@@ -1,4 +1,4 @@
-"""What explains training: figures of some steps of an epoch, taken between the gradients and the optimiser's step."""
+"""Training diagnostics: figures of some steps of an epoch, taken after the backward pass and before the update."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from dmlcore.errors import DmlcoreError, PluginError
 from dmlcore.host.faults import named
 
 RECORDED_STEPS = 16
-"""Most steps of an epoch that are recorded."""
+"""Maximum number of recorded steps per epoch."""
 
 RECORDED_SHARE = 4
-"""At most one step of so many is recorded, but for the first and the last."""
+"""At most one in this number of steps is recorded, except for the first and the last."""
 
 PAIRS = 2**18
-"""Pairs of a batch that are looked at: all of up to 512 images; of more, those of evenly spread anchors."""
+"""Maximum number of pairs used: all pairs of up to 512 images; with more, those of evenly spaced anchors."""
 
 QUANTILES = (0.05, 0.5, 0.95)
 
 
 class Recorder:
-    """Records the diagnostics of an epoch; each is a mean over the recorded steps that have it.
+    """Records the diagnostics of an epoch; each is a mean over the recorded steps that define it.
 
-    gradient_norm: Euclidean length of the gradient of all the network's parameters, unscaled and not yet clipped.
-    positive_similarity, negative_similarity: mean cosine of the batch's pairs of one class, and of two, and with
-    _q05, _q50 and _q95 their quantiles. similarity_overlap: see `overlap`. Also what the loss's `activity` gives.
-    A figure that a step can't have, such as that of positive pairs where there are none, is left out.
+    gradient_norm: Euclidean norm of the gradient of all network parameters, unscaled and before clipping.
+    positive_similarity, negative_similarity: mean cosine of the batch's pairs of one class, and of two, with
+    quantiles as _q05, _q50 and _q95. similarity_overlap: see `geometry.overlap`. The loss's `activity` is added.
+    A figure that is undefined, such as that of positive pairs if there are none, is omitted.
     """
 
     def __init__(self, config: LossConfig, model: nn.Module, loss: nn.Module) -> None:
@@ -46,14 +46,14 @@ class Recorder:
         self._seen: dict[str, list[float]] = {}
 
     def start_epoch(self, steps: int) -> None:
-        """Forgets the last epoch, and chooses the steps of one that has so many."""
+        """Reset, and choose the steps to record of an epoch with this number of steps."""
         self._steps = recorded_steps(steps)
         self._seen = {}
 
     def record(self, step: int, embeddings: Tensor, labels: Tensor) -> None:
-        """Looks at a step, counted from 1: embeddings (B, D), labels (B,) on the device, gradients in the parameters.
+        """Record a step, counted from 1: embeddings (B, D), labels (B,) on the device, gradients in the parameters.
 
-        Raises PluginError where the loss's `activity` fails, or gives what is no share.
+        Raises PluginError if the loss's `activity` fails or returns a value outside 0 to 1.
         """
         if step not in self._steps:
             return
@@ -68,14 +68,14 @@ class Recorder:
                 self._seen.setdefault(name, []).append(value)
 
     def means(self) -> dict[str, float]:
-        """Name → mean over the epoch's recorded steps that have it."""
+        """Return name → mean over the epoch's recorded steps that define it."""
         return {name: math.fsum(values) / len(values) for name, values in self._seen.items()}
 
 
 def recorded_steps(count: int) -> frozenset[int]:
-    """The steps of an epoch of `count` that are recorded: evenly spread, the first and the last among them.
+    """Return the recorded steps of an epoch of `count`: evenly spaced, including the first and the last.
 
-    They follow from the number alone, so that a resumed run records the same.
+    They depend only on the number, so that a resumed run records the same steps.
 
     >>> sorted(recorded_steps(20))
     [1, 6, 10, 15, 20]
@@ -85,7 +85,7 @@ def recorded_steps(count: int) -> frozenset[int]:
 
 
 def gradient_norm(model: nn.Module) -> dict[str, float]:
-    """Its name and the length of the gradient; nothing where no parameter has one."""
+    """Return {"gradient_norm": norm}; empty if no parameter has a gradient."""
     gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
     return {"gradient_norm": nn.utils.get_total_norm(gradients).item()} if gradients else {}
 
@@ -93,10 +93,10 @@ def gradient_norm(model: nn.Module) -> dict[str, float]:
 def similarity_figures(
     embeddings: npt.NDArray[np.float32], labels: npt.NDArray[np.int64], pairs: int = PAIRS
 ) -> dict[str, float]:
-    """The similarities of a batch, embeddings (B, D) and labels (B,), by the names that `Recorder` explains.
+    """Return the similarity figures of a batch, embeddings (B, D) and labels (B,), by the names in `Recorder`.
 
-    Every image is an anchor and meets all others; where that would be more than so many pairs, every second, third …
-    image is one. Nothing of embeddings that are not finite.
+    Every image is an anchor, paired with all others; if that exceeds `pairs`, every second, third … image is. Empty if
+    the embeddings are not finite.
     """
     if not np.isfinite(embeddings).all():
         return {}
@@ -115,7 +115,7 @@ def similarity_figures(
 
 
 def spread(name: str, values: npt.NDArray[np.float32]) -> dict[str, float]:
-    """Mean and quantiles of sorted values; nothing of none. A quantile is the value at its place, rounded down."""
+    """Return mean and quantiles of sorted values, without interpolation (rounded down); empty if there are none."""
     if not len(values):
         return {}
     places = {f"{name}_q{100 * q:02.0f}": values[int(q * (len(values) - 1))] for q in QUANTILES}
@@ -123,9 +123,9 @@ def spread(name: str, values: npt.NDArray[np.float32]) -> dict[str, float]:
 
 
 def activity(config: LossConfig, module: nn.Module, embeddings: Tensor, labels: Tensor) -> Mapping[str, float]:
-    """What a loss acts on, as shares; nothing where it can't say. NaN is a share that is undefined.
+    """Return the shares that the loss's `activity` reports, NaN if undefined; empty if it has no such method.
 
-    Raises PluginError where it fails or gives no shares.
+    Raises PluginError if it fails or returns a value outside 0 to 1.
     """
     method = getattr(module, "activity", None)
     if method is None:
@@ -137,21 +137,21 @@ def activity(config: LossConfig, module: nn.Module, embeddings: Tensor, labels: 
         raise
     except Exception as error:
         raise PluginError(
-            f"The {named(config)} fails in `activity` ({type(error).__name__}: {error}). The method tells what the loss"
-            " acts on, for the report: mend it, or take it out of the plugin, and the run goes on without."
+            f"The {named(config)} fails in `activity` ({type(error).__name__}: {error}). Fix or remove `activity`;"
+            " training does not need it."
         ) from error
     for key, share in shares.items():
         if not (0 <= share <= 1 or math.isnan(share)):
             raise PluginError(
-                f"The {named(config)} gives {share:g} for {key!r} in `activity`; a share is from 0 to 1, or NaN where"
-                " it is undefined."
+                f"The {named(config)} returns {share:g} for {key!r} in `activity`; expected a share from 0 to 1, or NaN"
+                " if undefined."
             )
     return shares
 
 
 @contextmanager
 def _chance_undisturbed(device: torch.device) -> Iterator[None]:
-    """Gives every global generator back as it was: a miner may draw, and recording must not change the training."""
+    """Restore every global generator afterwards: a miner may draw, and recording must not change training."""
     plain, arrays = random.getstate(), np.random.get_state()
     try:
         with torch.random.fork_rng([device] if device.type == "cuda" else []):

@@ -1,4 +1,4 @@
-"""A study from first to last: which runs are to be made, and what one run is."""
+"""The runs of a study: which are needed, and how each is executed."""
 
 from __future__ import annotations
 
@@ -14,14 +14,12 @@ from dmlcore.api.result import Result
 from dmlcore.api.values import RunInfo
 from dmlcore.engine import checkpoint
 from dmlcore.engine.environment import environment
-from dmlcore.engine.loading import resolve_device, resolve_transforms
-from dmlcore.engine.model import build_loss, build_model
+from dmlcore.engine.loading import resolve_device
 from dmlcore.engine.observing import Observers
 from dmlcore.engine.run_log import figures, log, logged_to
 from dmlcore.engine.seeding import use_deterministic_algorithms
 from dmlcore.engine.session import Session
 from dmlcore.engine.splits import load_data
-from dmlcore.engine.trainer import Trainer
 from dmlcore.errors import PluginError, TrainingError
 from dmlcore.host.faults import traceback_of
 from dmlcore.results.store import RUN_LOG, RunFolder, Store
@@ -32,18 +30,17 @@ _POLL_SECONDS = 1.0
 
 @frozen
 class Failure:
-    """A run that could not be finished, through its training or a plugin's fault, and why."""
+    """A run that failed, in training or in a plugin, and why."""
 
     run: Run
     reason: str
 
 
 def run_study(runs: Sequence[Run], store: Store, observers: Sequence[ObserverConfig]) -> Iterator[Result | Failure]:
-    """Makes the runs that are not finished yet, and gives the outcome of each.
+    """Execute the runs that are not finished, and yield the outcome of each.
 
-    A run that another process is making is left to it, and waited for when nothing else is to be done. A run whose
-    training can't go on, or whose plugin fails, is given as a Failure, and the others are made all the same. A run
-    that another study of the store has made already, on the same images, is taken from there.
+    A run that another process is executing is awaited at the end. If training or a plugin fails, the outcome is a
+    Failure, and the other runs continue. An identical run of another study in the store, on the same images, is reused.
     """
     waiting = list(enumerate(runs, start=1))
     while waiting:
@@ -54,7 +51,7 @@ def run_study(runs: Sequence[Run], store: Store, observers: Sequence[ObserverCon
                 if folder.finished:
                     yield folder.result()
                 elif mine and (twin := _same_run(run, store)):
-                    yield _taken(run, folder, twin)
+                    yield _reused(run, folder, twin)
                 elif mine:
                     yield _outcome(run, _info(run, index, len(runs), folder), folder, observers)
                 else:
@@ -65,7 +62,7 @@ def run_study(runs: Sequence[Run], store: Store, observers: Sequence[ObserverCon
 
 
 def _same_run(run: Run, store: Store) -> RunFolder | None:
-    """A finished run of another study with the same identity and the same images."""
+    """Return a finished run of another study with the same fingerprint and the same images."""
     for twin in store.same_runs(run.fingerprint):
         facts, protocol = load_data(run).facts(), twin.result().protocol
         if all(protocol.get(name) == value for name, value in facts.items()):
@@ -73,19 +70,19 @@ def _same_run(run: Run, store: Store) -> RunFolder | None:
     return None
 
 
-def _taken(run: Run, folder: RunFolder, twin: RunFolder) -> Result:
-    """The twin's result as this run's own."""
-    made_as = f"{twin.final.parent.name}/{twin.final.name}"
+def _reused(run: Run, folder: RunFolder, twin: RunFolder) -> Result:
+    """Return the twin's result as the result of this run, and copy its files."""
+    result = twin.result()
     result = evolve(
-        twin.result(),
+        result,
         study=run.study.name,
         question=run.study.question,
         run=run.name,
         point=run.point,
         settings=run.settings,
         components=run.components,
+        environment={"made_as": f"{twin.final.parent.name}/{twin.final.name}", **result.environment},
     )
-    result = evolve(result, environment={"made_as": made_as, **result.environment})
     folder.copy(twin)
     folder.complete(result)
     checkpoint.remove(folder.final)
@@ -117,11 +114,11 @@ def _outcome(run: Run, info: RunInfo, folder: RunFolder, configs: Sequence[Obser
             observers.error(error)
             reason = str(error)
             if isinstance(error, PluginError) and (trace := traceback_of(error)):
-                reason += f" The traceback, for its author: {folder.note_traceback(trace)}"
+                reason += f" Traceback for its author: {folder.note_traceback(trace)}"
             folder.note_failure(reason)
             return Failure(run, reason)
         except BaseException as error:
-            log.info("stopped: %s", type(error).__name__, exc_info=None if _interrupts(error) else error)
+            log.info("stopped: %s", type(error).__name__, exc_info=isinstance(error, Exception))
             observers.error(error)
             raise
         observers.end(result)
@@ -134,25 +131,14 @@ def _outcome(run: Run, info: RunInfo, folder: RunFolder, configs: Sequence[Obser
     return result
 
 
-def _interrupts(error: BaseException) -> bool:
-    return not isinstance(error, Exception)
-
-
 def perform(run: Run, folder: RunFolder, observers: Observers) -> Result:
-    """One run, from wherever it stopped last: data, network, training, measurement, result."""
+    """Execute one run from the start or its checkpoint: data, network, training, evaluation, result."""
     facts = environment(resolve_device(run.study.training.device))
     log.info("run %s of study %s, seed %d, on %s", run.name, run.study.name, run.seed, facts["device"])
     log.info("settings: %s", json.dumps(run.settings, ensure_ascii=False))
     log.info("versions: %s", json.dumps(run.versions))
     use_deterministic_algorithms(run.study.training.deterministic)
-    data = load_data(run)
-    model = build_model(run)
-    transforms = resolve_transforms(run.study.transforms, model.input_spec)
-    loss = build_loss(run, model.embedding_dim, len(data.train.class_names))
-    trainer = Trainer(run, model, loss)
-    session = Session.resume(run, data, transforms, trainer, folder.partial, observers)
-    if session.state.epoch >= 0:
-        log.info("resumed after epoch %d", session.state.epoch)
+    session = Session.resume(run, folder.partial, observers)
     with shown_on(observers):
         session.train()
         return session.finish()

@@ -1,4 +1,4 @@
-"""Seeds by name: every random draw of a run has a generator of its own, so that none shifts another."""
+"""Named seeds: every random draw of a run has its own generator, so that no draw shifts another."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ import numpy as np
 
 
 def derive_seed(seed: int, *names: str | int) -> int:
-    """A seed of 63 bits from the run's seed and the name of what is drawn, such as ("sampler", epoch)."""
+    """Return a 63-bit seed from the run's seed and the name of the draw, such as ("sampler", epoch)."""
     text = "/".join(str(part) for part in (seed, *names))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 
 def generator(seed: int, *names: str | int) -> np.random.Generator:
-    """A NumPy generator with a name."""
+    """Return a NumPy generator for a named draw."""
     return np.random.default_rng(derive_seed(seed, *names))
 
 
 def seed_torch(seed: int, *names: str | int) -> None:
-    """Seeds torch's global generators, which initialisation, dropout and drop-path draw from."""
+    """Seed torch's global generators, which initialization, dropout and drop-path use."""
     import torch
 
     torch.manual_seed(derive_seed(seed, *names))
 
 
 def use_deterministic_algorithms(deterministic: bool) -> None:
-    """Has torch take algorithms that give the same numbers again, and warn where it has none."""
+    """Make torch use deterministic algorithms, with a warning for operations that have none."""
     import torch
 
     if deterministic:

@@ -1,4 +1,4 @@
-"""One run at work: trained and measured epoch by epoch, saved after each, and at the end its result."""
+"""A run in progress: trained and evaluated epoch by epoch, with a checkpoint after each, up to its result."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from dmlcore.engine.embedding import SplitEmbedder
 from dmlcore.engine.environment import environment
 from dmlcore.engine.evaluation import headline, is_measured, measure, of_a_network, per_query
 from dmlcore.engine.geometry import evidence_of
-from dmlcore.engine.loading import TrainLoader, train_transform
+from dmlcore.engine.loading import TrainLoader, resolve_transforms, train_transform
 from dmlcore.engine.memory import forget_peak, peak_memory
 from dmlcore.engine.observing import Observers
 from dmlcore.engine.run_log import epoch_line, figures, log
-from dmlcore.engine.splits import Data
+from dmlcore.engine.splits import Data, load_data
 from dmlcore.engine.trainer import Trainer
 from dmlcore.errors import DataError, StudyError
 from dmlcore.results.evidence import Evidence, save_evidence
@@ -35,12 +35,12 @@ from dmlcore.study.schema import Run, Transforms
 from dmlcore.study.structure import plain
 
 NEARLY_ALL = 0.95
-"""Share of the training images from which on an epoch's coverage is not worth a note."""
+"""Share of the training images above which an epoch's coverage needs no note."""
 
 
 @frozen(eq=False)
 class Session:
-    """What a run is made of while it is at work."""
+    """The parts of a run in progress."""
 
     run: Run
     data: Data
@@ -53,27 +53,23 @@ class Session:
     validation: SplitEmbedder | None
 
     @classmethod
-    def resume(
-        cls,
-        run: Run,
-        data: Data,
-        transforms: Transforms,
-        trainer: Trainer,
-        folder: Path,
-        observers: Observers,
-    ) -> Self:
-        """The session as it stood after the last finished epoch, or a new one.
+    def resume(cls, run: Run, folder: Path, observers: Observers) -> Self:
+        """Return the session after the last finished epoch in the folder, or a new one.
 
-        Raises DataError where the images are not those of the stopped run.
+        Raises DataError if the images have changed since the run was interrupted.
         """
+        data = load_data(run)
+        trainer = Trainer.of(run, len(data.train.class_names))
+        transforms = resolve_transforms(run.study.transforms, trainer.model.input_spec)
         state = checkpoint.load(folder) or TrainingState(data.facts())
         if dict(state.data) != data.facts():
             raise DataError(
-                f"{folder}: the data set has changed since this run was stopped (then {_counts(state.data)}, now"
-                f" {_counts(data.facts())}). Put the images back, or remove the folder to train this run anew."
+                f"{folder}: the data set has changed since this run was interrupted (before: {_counts(state.data)},"
+                f" now: {_counts(data.facts())}). Restore the images, or remove the folder to restart this run."
             )
         if state.trainer:
             trainer.load_state_dict(state.trainer)
+            log.info("resumed after epoch %d", state.epoch)
         if caution := getattr(trainer.model.backbone, "caution", ""):
             state.notes["weights"] = [caution]
         test = SplitEmbedder(data.test, run.study, transforms)
@@ -81,7 +77,7 @@ class Session:
         return cls(run, data, transforms, trainer, state, folder, observers, test, validation)
 
     def train(self) -> None:
-        """Every epoch that is not finished yet."""
+        """Train the remaining epochs."""
         forget_peak(self.trainer.device)
         if self.state.epoch < 0:
             self._measure_untrained()
@@ -100,7 +96,7 @@ class Session:
             self._close_epoch(summary)
 
     def finish(self) -> Result:
-        """Measures the selected network on the test classes, and stores network, embeddings and evidence."""
+        """Evaluate the selected network on the test classes, and store network, embeddings and evidence."""
         start = time.perf_counter()
         if self.state.best_model is not None:
             self.trainer.network.load_state_dict(self.state.best_model)
@@ -118,13 +114,12 @@ class Session:
         start = time.perf_counter()
         with work("test images, untrained", unit="image", stage="embed"):
             embeddings = self.test.features(self.trainer.network)
-        baseline = self._measure("baseline", 0, embeddings)
-        self.state.baseline = baseline
+        self.state.baseline = self._measure("baseline", 0, embeddings)
         evidence, self.state.baseline_geometry = self._explain(embeddings)
         save_evidence(self.folder / UNTRAINED_EVIDENCE, evidence)
         seconds = time.perf_counter() - start
         self.state.seconds += seconds
-        self._close_epoch(EpochSummary(0, None, None, seconds, None, test=baseline))
+        self._close_epoch(EpochSummary(0, None, None, seconds, None, test=self.state.baseline))
 
     def _train_epoch(self, epoch: int, loader: TrainLoader) -> EpochSummary:
         labels = self.data.train.labels
@@ -132,7 +127,7 @@ class Session:
         images = sum(len(batch) for batch in batches)
         visited = coverage(batches, len(labels))
         if visited < NEARLY_ALL:
-            self.state.notes["training"] = [f"an epoch visits {visited:.0%} of the training images"]
+            self.state.notes["training"] = [f"an epoch covers {visited:.0%} of the training images"]
 
         def on_step(done: int, loss: float, rate: float) -> None:
             self.observers.show(Progress("train", f"epoch {epoch}", done, images, loss, rate, "image"))
@@ -140,7 +135,9 @@ class Session:
         def keep(step: int, embeddings: torch.Tensor) -> None:
             if self.state.seen is None:
                 self.state.seen = torch.full((len(labels), embeddings.shape[1]), torch.nan)
-            self.state.seen.numpy()[batches[step - 1]] = embeddings.float().cpu()  # of an image that is twice, the last
+            self.state.seen.numpy()[batches[step - 1]] = (
+                embeddings.float().cpu()
+            )  # the last one wins if an image is in it twice
 
         on_embeddings = keep if self.run.study.sampler.needs_embeddings else None
         figures = self.trainer.train_epoch(epoch, loader.epoch(epoch, batches), on_step, on_embeddings)
@@ -154,7 +151,7 @@ class Session:
         )
 
     def _seen(self) -> Embeddings | None:
-        """The training images as their batches gave them, for a sampler that needs them."""
+        """Return the embeddings of the training images from their last batches, for a sampler that needs them."""
         if self.state.seen is None:
             return None
         vectors = self.state.seen.numpy().copy()
@@ -176,13 +173,13 @@ class Session:
         return metrics
 
     def _explain(self, embeddings: Embeddings) -> tuple[Evidence, dict[str, float]]:
-        """What explains the metrics of the test classes' embeddings, as just measured."""
+        """Return the evidence that explains the metrics of the test embeddings, and its figures."""
         with of_a_network():
             scores = per_query(self.run.study.evaluators, embeddings)
         return evidence_of(embeddings, scores)
 
     def _keep_best(self, summary: EpochSummary) -> None:
-        """Keeps the network of the best epoch on the validation classes; of equals, the earliest."""
+        """Keep the network if the epoch is the best on the validation classes; ties keep the earlier one."""
         metric = self.run.study.evaluation.metric
         assert summary.validation is not None
         if metric not in summary.validation:
@@ -236,7 +233,7 @@ class Session:
         )
 
     def _protocol(self, epoch: int) -> dict[str, Any]:
-        study = self.run.study
+        study, evaluation = self.run.study, self.run.study.evaluation
         return {
             **self.state.data,
             "split": "test classes never seen in training",
@@ -246,14 +243,12 @@ class Session:
             "batchnorm": "statistics frozen" if study.training.freeze_batchnorm else "trained",
             "epochs": study.training.epochs,
             "epoch": epoch,
-            "selected_by": "last epoch"
-            if study.evaluation.select == "last"
-            else f"validation {study.evaluation.metric}",
+            "selected_by": "last epoch" if evaluation.select == "last" else f"validation {evaluation.metric}",
         }
 
 
 def loss_facts(loss: LossConfig) -> LossFacts:
-    """What the loss says of itself; its option `margin`, where it has one that is a number."""
+    """Return the facts that the loss declares, with its option `margin` if that is a number."""
     margin = getattr(loss, "margin", None)
     number = float(margin) if isinstance(margin, int | float) and not isinstance(margin, bool) else None
     return LossFacts(loss.name, loss.formula, number, loss.margin_axis, loss.margin_kind)

@@ -1,4 +1,4 @@
-"""The images of a run: training classes, held-out validation classes, test classes, checked to be disjoint."""
+"""The images of a run: training, held-out validation and test classes, checked to be disjoint."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from dmlcore.engine.seeding import generator
 from dmlcore.errors import DataError, StudyError
 from dmlcore.host.faults import faults_of, named
 from dmlcore.study.schema import Run
+from dmlcore.text import counted
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 @frozen(eq=False)
 class Subset:
-    """Some images of a split, with labels counted anew from 0; itself LabelledImages."""
+    """Some images of a split, with labels renumbered from 0; itself LabelledImages."""
 
     images: LabelledImages
     indices: np.ndarray
@@ -35,7 +36,7 @@ class Subset:
 
 @frozen(eq=False)
 class _OfDataset:
-    """A split whose faults are blamed on its data set, also in a process that loads images."""
+    """A split that attributes faults to its data set, also in a process that loads images."""
 
     images: LabelledImages
     dataset: DatasetConfig
@@ -49,19 +50,19 @@ class _OfDataset:
 
 @frozen(eq=False)
 class Data:
-    """What a run trains and measures on."""
+    """The images that a run trains and is evaluated on."""
 
     train: LabelledImages
     validation: LabelledImages | None
     test: LabelledImages
 
     def splits(self) -> dict[str, LabelledImages]:
-        """The splits that there are, by name."""
+        """Return the existing splits by name."""
         splits = {"train": self.train, "validation": self.validation, "test": self.test}
         return {name: images for name, images in splits.items() if images is not None}
 
     def facts(self) -> dict[str, int | str]:
-        """Counts of images and classes of each split, and a digest that tells other data from the same."""
+        """Return counts of images and classes of each split, and a digest that changes with the data."""
         facts: dict[str, int | str] = {}
         digest = hashlib.sha256()
         for name, images in self.splits().items():
@@ -73,23 +74,26 @@ class Data:
 
 
 def what_sets_the_images(run: Run) -> Hashable:
-    """All of a run that its images depend on; runs that differ elsewhere have the same."""
+    """Return everything that the images of a run depend on; runs with equal values share them."""
     evaluation = run.study.evaluation
     return run.study.dataset, evaluation, run.seed if evaluation.select == "validation" else None
 
 
 def load_data(run: Run) -> Data:
-    """The images of a run. Raises DataError where a class stands in both splits, or there is nothing to learn."""
+    """Return the images of a run. Raises DataError if a class is in both splits or there is only one to train on."""
     study = run.study
     train, test = _loaded(study.dataset, "train"), _loaded(study.dataset, "test")
     shared = sorted(set(train.class_names) & set(test.class_names))
     if shared:
         raise DataError(
-            f"The data set {study.dataset.name!r} has {len(shared)} classes both in training and in testing, such as"
-            f" {shared[0]!r}. Deep metric learning is measured on classes never seen in training: split by class."
+            f"The data set {study.dataset.name!r} has {counted(len(shared), 'class')} in both the training and the test"
+            f" split, such as {shared[0]!r}. Deep metric learning is evaluated on classes never seen in training: split"
+            " by class."
         )
     if len(train.class_names) < 2:
-        raise DataError(f"The data set {study.dataset.name!r} has one training class; there is nothing to tell apart.")
+        raise DataError(
+            f"The data set {study.dataset.name!r} has only one training class; training needs at least two."
+        )
     validation = None
     if study.evaluation.select == "validation":
         train, validation = _hold_out(train, study.evaluation.validation_fraction, run.seed)
@@ -110,20 +114,20 @@ def _loaded(dataset: DatasetConfig, split: Split) -> LabelledImages:
         )
     if not np.array_equal(np.unique(labels), np.arange(len(class_names))):
         raise DataError(
-            f"The {split} labels of the {named(dataset)} must be indices into class_names, each class with an image:"
-            f" there are {len(class_names)} names, and {len(np.unique(labels))} labels from {labels.min()} to"
+            f"The {split} labels of the {named(dataset)} must be indices into class_names, and each class must have an"
+            f" image. Got {len(class_names)} names and {len(np.unique(labels))} labels from {labels.min()} to"
             f" {labels.max()}."
         )
     return _OfDataset(images, dataset, labels, class_names)
 
 
 def _hold_out(images: LabelledImages, fraction: float, seed: int) -> tuple[LabelledImages, LabelledImages]:
-    """The training classes in two: the larger part to train on, the other held out."""
+    """Split the training classes: the larger part to train on, the other held out."""
     count = len(images.class_names)
     held = max(2, round(count * fraction))
     if count - held < 2:
         raise StudyError(
-            f"{count} training classes are too few to hold out {held} for validation and train on two or more."
+            f"{count} training classes are too few to hold out {held} for validation and train on at least two."
             ' Use evaluation.select = "last" or a smaller evaluation.validation_fraction.'
         )
     order = generator(seed, "validation classes").permutation(count)
@@ -131,7 +135,7 @@ def _hold_out(images: LabelledImages, fraction: float, seed: int) -> tuple[Label
 
 
 def _first_classes(images: LabelledImages, most: int) -> LabelledImages:
-    """At most so many images, of as few classes as hold them but at least two."""
+    """Return at most this number of images, from as few of the first classes as have them but at least two."""
     counts = np.bincount(images.labels)
     classes = max(2, int(np.searchsorted(np.cumsum(counts), most)) + 1)
     chosen = of_classes(images, np.arange(min(classes, len(counts))))
@@ -141,7 +145,7 @@ def _first_classes(images: LabelledImages, most: int) -> LabelledImages:
 
 
 def of_classes(images: LabelledImages, classes: np.ndarray) -> Subset:
-    """The images of some classes, given by their labels in rising order."""
+    """Return the images of some classes, given by their labels in rising order."""
     indices = np.flatnonzero(np.isin(images.labels, classes))
     labels = np.searchsorted(classes, np.asarray(images.labels)[indices]).astype(np.int64)
     return Subset(images, indices, labels, [images.class_names[c] for c in classes])

@@ -1,11 +1,11 @@
-"""The one train loop."""
+"""The training loop."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import torch
 from attrs import frozen
@@ -17,7 +17,7 @@ from dmlcore.engine.averaging import WeightAverage
 from dmlcore.engine.chunking import ChunkedBatch
 from dmlcore.engine.embedding import autocast
 from dmlcore.engine.loading import resolve_device, to_batch
-from dmlcore.engine.model import EmbeddingModel
+from dmlcore.engine.model import EmbeddingModel, build_loss, build_model
 from dmlcore.engine.optimization import build_optimizer, build_schedule, clip_gradients
 from dmlcore.engine.recording import Recorder
 from dmlcore.engine.seeding import seed_torch
@@ -26,12 +26,12 @@ from dmlcore.host.faults import faults_of, named
 from dmlcore.study.schema import Run
 
 COLLAPSED = 0.9999
-"""Mean cosine between the embeddings of a batch from which on they count as one point."""
+"""Mean cosine between the embeddings of a batch above which they count as one point."""
 
 
 @frozen
 class EpochFigures:
-    """What an epoch of training gave."""
+    """The outcome of a training epoch."""
 
     loss: float
     learning_rate: float
@@ -49,17 +49,17 @@ class LoadedBatches(Protocol):
 
 
 _PASSING = (torch.OutOfMemoryError,)
-"""What is no fault of a component."""
+"""Errors that are not the fault of a component."""
 
 OnStep = Callable[[int, float, float], None]
-"""Told after each step: images done, mean loss so far, images a second."""
+"""Called after each step with images done, mean loss so far, and images per second."""
 
 OnEmbeddings = Callable[[int, Tensor], None]
-"""Given the embeddings (B, D) of each step, counted from 1, on the device and without gradient."""
+"""Called with the number of each step, from 1, and its embeddings (B, D), on the device and without gradient."""
 
 
 class Trainer:
-    """Network, loss and optimiser of a run, trained epoch by epoch."""
+    """Network, loss and optimizer of a run, trained epoch by epoch."""
 
     def __init__(self, run: Run, model: EmbeddingModel, loss: nn.Module) -> None:
         self.run = run
@@ -81,27 +81,33 @@ class Trainer:
         if self.average is not None:
             self._parts["average"] = self.average
 
+    @classmethod
+    def of(cls, run: Run, classes: int) -> Self:
+        """Build network and loss for a number of training classes."""
+        model = build_model(run)
+        return cls(run, model, build_loss(run, model.embedding_dim, classes))
+
     @property
     def network(self) -> EmbeddingModel:
-        """What is measured and stored: the average of the weights, where the study asks for one."""
+        """The network that is evaluated and stored: the moving average, if the study uses one."""
         return self.model if self.average is None else self.average.model
 
     def state_dict(self) -> dict[str, Any]:
-        """All that the next epoch depends on; the rest follows from the run's seed and the epoch."""
+        """Return the state that the next epoch depends on; the rest follows from the run's seed and the epoch."""
         return {name: part.state_dict() for name, part in self._parts.items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Puts everything back as it was after an epoch."""
+        """Restore the state after an epoch."""
         for name, part in self._parts.items():
             part.load_state_dict(state[name])
 
     def train_epoch(
         self, epoch: int, batches: LoadedBatches, on_step: OnStep, on_embeddings: OnEmbeddings | None = None
     ) -> EpochFigures:
-        """Trains on the batches of one epoch.
+        """Train on the batches of one epoch.
 
-        Raises TrainingError on a loss that is not finite, and where the embeddings have become one point; PluginError
-        where backbone or loss fail, or the loss gives no number to train on, or can't tell its activity.
+        Raises TrainingError if the loss is not finite, the embeddings collapse or memory runs out; PluginError if the
+        backbone or the loss fails, or the loss does not return a number to train on.
         """
         seed_torch(self.run.seed, "epoch", epoch)
         self._prepare(epoch)
@@ -132,7 +138,7 @@ class Trainer:
         return EpochFigures(math.fsum(losses) / len(losses), rate, seconds, done / seconds, diagnostics)
 
     def _prepare(self, epoch: int) -> None:
-        """Modes, frozen parts and learning rates of an epoch, counted from 1."""
+        """Set modes, frozen parts and learning rates for an epoch, counted from 1."""
         training = self.run.study.training
         self.model.train()
         self.loss.train()
@@ -145,7 +151,7 @@ class Trainer:
             self.schedule.step(epoch - 1)
 
     def _step(self, epoch: int, step: int, inputs: Tensor, labels: Tensor) -> tuple[float, Tensor]:
-        """One step of the optimiser: loss, and the batch's embeddings (B, D) without gradient."""
+        """Take one optimizer step; return the loss and the batch's embeddings (B, D) without gradient."""
         study, training = self.run.study, self.run.study.training
         images = to_batch(inputs, self.device, training.channels_last)
         size = training.chunk_size or len(images)
@@ -188,43 +194,43 @@ class Trainer:
     def _check_collapse(self, epoch: int, cosines: list[float]) -> None:
         if epoch > self.run.study.training.warmup_epochs and min(cosines) > COLLAPSED:
             raise TrainingError(
-                f"The embeddings collapsed: in every batch of epoch {epoch} they lie in one point (mean cosine"
-                f" {math.fsum(cosines) / len(cosines):.5f}), so nothing can be told apart. Lower the learning rate,"
-                " use a larger batch, or a loss and margin that push negatives apart."
+                f"The embeddings collapsed to a single point in every batch of epoch {epoch} (mean cosine"
+                f" {math.fsum(cosines) / len(cosines):.5f}). Lower the learning rate, use a larger batch, or use a loss"
+                " and margin that push negatives apart."
             )
 
 
 def check_loss(config: LossConfig, loss: object, embeddings: Tensor) -> None:
-    """Raises PluginError where what a loss gives for embeddings (B, D) is no number that can be trained on."""
+    """Raise PluginError if the value of a loss for embeddings (B, D) can't be trained on."""
     if not isinstance(loss, Tensor):
-        raise PluginError(f"The {named(config)} gives {loss!r} where a tensor of shape () is expected.")
+        raise PluginError(f"The {named(config)} returns {loss!r}; expected a tensor of shape ().")
     if loss.ndim:
         raise PluginError(
-            f"The {named(config)} gives a tensor of shape {tuple(loss.shape)} where one number, of shape (), is"
-            " expected: take the mean of its terms."
+            f"The {named(config)} returns a tensor of shape {tuple(loss.shape)}; expected shape (): take the mean of"
+            " its terms."
         )
     if loss.device != embeddings.device:
         raise PluginError(
-            f"The {named(config)} gives a number on the device {loss.device}, and the embeddings are on"
-            f" {embeddings.device}: make its tensors there."
+            f"The {named(config)} returns a value on device {loss.device}; expected device {embeddings.device}, as the"
+            " embeddings: create its tensors there."
         )
     if embeddings.requires_grad and not loss.requires_grad:
         raise PluginError(
-            f"The {named(config)} gives a number without gradient, so nothing can be learnt from it: compute it from"
-            " the embeddings, undetached. Where a batch has no term, give embeddings.sum() * 0."
+            f"The {named(config)} returns a value without a gradient. Compute it from the embeddings without detaching"
+            " them; for a batch without terms, return embeddings.sum() * 0."
         )
 
 
 def _out_of_memory(images: int, error: torch.OutOfMemoryError) -> str:
     reason = str(error).partition(". ")[0]
     return (
-        f"A batch of {images} images does not fit the device: {reason}. Lower training.batch_size, embed the batch in"
-        " parts (training.chunk_size), or use bf16."
+        f"A batch of {images} images does not fit in memory: {reason}. Lower training.batch_size, embed the batch in"
+        " chunks (training.chunk_size), or use bf16."
     )
 
 
 def mean_cosine(embeddings: Tensor) -> float:
-    """Mean cosine between different rows of (B, D); 0 for a single row."""
+    """Return the mean cosine between different rows of (B, D); 0 for a single row."""
     count = len(embeddings)
     if count < 2:
         return 0.0

@@ -57,7 +57,7 @@ def count_share(
         for done, _ in enumerate(steps, 1):
             if progress:
                 progress(done, len(tiles) + len(dense))
-    against, in_favour = (PerQuery.joined(part) for part in zip(*scores, strict=True)) if scores else (None, None)
+    against, in_favor = (PerQuery.joined(part) for part in zip(*scores, strict=True)) if scores else (None, None)
     nothing = np.zeros(0, np.int64)
     return Shard(
         share,
@@ -69,7 +69,7 @@ def count_share(
         sweep.thresholds.at_least if sweep else nothing,
         np.concatenate([nothing, *dense]),
         against,
-        in_favour,
+        in_favor,
     )
 
 
@@ -81,8 +81,8 @@ def _rank_densely(
         thresholds = Thresholds.of(pairing.thresholds(rows), relevant[rows])
         count_dense(pairing, thresholds, rows, np.arange(len(rows)), slice(0, len(pairing.gallery)))
         counts = (thresholds.at_least, thresholds.strictly)
-        against, in_favour = (PerQuery.of(count, thresholds.relevant) for count in counts)
-        scores.append((against, in_favour))
+        against, in_favor = (PerQuery.of(count, thresholds.relevant) for count in counts)
+        scores.append((against, in_favor))
         yield
 
 

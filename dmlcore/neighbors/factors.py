@@ -2,11 +2,11 @@
 
 *Farness* falls as the similarity s rises and is not negative: 1 − s for the cosine, M − s for the inner product with
 M the largest possible, half the squared distance for "l2"; the latter two times a power of two. With vectors x, y
-taken from a common centre c, x' = x − c, each is
+taken from a common center c, x' = x − c, each is
 
     far(x, y) = β(x) + β(y) − x'·y'
 
-with β made in float64, so that one product [−x', β(x), 1] · [y', 1, β(y)] gives it. The centre takes out what all
+with β made in float64, so that one product [−x', β(x), 1] · [y', 1, β(y)] gives it. The center takes out what all
 vectors share, as those of an untrained network do, and what is near has a small farness, with small roundings.
 """
 
@@ -30,8 +30,8 @@ ROWS = 32
 PADDING = 1e30
 """How far the padding is from all."""
 
-CENTRED_VECTORS = 1024
-"""At least so many vectors make the centre, where there are as many."""
+CENTERD_VECTORS = 1024
+"""At least so many vectors make the center, where there are as many."""
 
 SINGLE, DOUBLE = 2.0**-24, 2.0**-53
 """Rounding of a sum in float32, and in float64, to the nearest."""
@@ -48,22 +48,22 @@ class Frame:
     """How similarities become farness: far = factor · (ceiling − similarity), of vectors times `unit`."""
 
     distance: Distance
-    centre: Floats
+    center: Floats
     unit: float
     factor: float
     ceiling: float
 
     @classmethod
     def of(cls, similarity: Similarity) -> Frame:
-        step = len(similarity.gallery) // CENTRED_VECTORS + 1
-        centre = similarity.gallery.rows(slice(None, None, step)).mean(axis=0)
+        step = len(similarity.gallery) // CENTERD_VECTORS + 1
+        center = similarity.gallery.rows(slice(None, None, step)).mean(axis=0)
         if similarity.distance == "cosine":
-            return cls("cosine", centre, 1.0, 1.0, 1.0)
+            return cls("cosine", center, 1.0, 1.0, 1.0)
         longest = max(_longest(side) for side in (similarity.queries, similarity.gallery))
         unit = 2.0 ** -float(np.frexp(longest)[1])
         if similarity.distance == "l2":
-            return cls("l2", unit * centre, unit, unit**2 / 2, 0.0)
-        return cls("inner_product", unit * centre, unit, unit**2, 1.01 * longest**2)
+            return cls("l2", unit * center, unit, unit**2 / 2, 0.0)
+        return cls("inner_product", unit * center, unit, unit**2, 1.01 * longest**2)
 
     def far(self, similarity: Floats) -> Floats:
         return self.factor * (self.ceiling - similarity)
@@ -77,7 +77,7 @@ class Room:
     """What the error of a product depends on, for each of U vectors, or the largest of some.
 
     norm: of x' or what stands for it, the larger; residual: of their difference; offset: |β|; full: of x, with that of
-    the centre.
+    the center.
     """
 
     norm: Floats
@@ -123,25 +123,25 @@ class Factor:
     def of(cls, vectors: Vectors, frame: Frame, precision: Precision) -> Factor:
         count = len(vectors)
         matrix = np.zeros((count + -count % ROWS, vectors.dim + 2), np.float32)
-        centred = matrix[:count, : vectors.dim]
+        centerd = matrix[:count, : vectors.dim]
         offset, norm, rounded, full = (np.zeros(count) for _ in range(4))
 
         def fill(part: slice) -> None:
             rows = frame.unit * vectors.rows(part)
-            moved = rows - frame.centre
-            centred[part] = moved
+            moved = rows - frame.center
+            centerd[part] = moved
             norm[part], full[part] = lengths(moved), lengths(rows)
             if frame.distance == "l2":
                 offset[part] = np.square(norm[part]) / 2
             else:
-                offset[part] = frame.factor * frame.ceiling / 2 - (rows - frame.centre / 2) @ frame.centre
+                offset[part] = frame.factor * frame.ceiling / 2 - (rows - frame.center / 2) @ frame.center
             if precision == "bfloat16":
                 # a float32 less what it is rounded to is a float32
-                rest = centred[part] - torch.from_numpy(centred[part]).bfloat16().float().numpy()
+                rest = centerd[part] - torch.from_numpy(centerd[part]).bfloat16().float().numpy()
                 rounded[part] = lengths(rest.astype(np.float64))
 
         in_threads(fill, parts(count, vectors.dim))
-        full += np.linalg.norm(frame.centre)
+        full += np.linalg.norm(frame.center)
         residual = 2.0**-24 * norm + 2.0**-51 * full + vectors.dim * TINY
         room: dict[Precision, Room] = {
             "float32": Room(norm + residual, residual, np.abs(offset), full),
@@ -152,26 +152,26 @@ class Factor:
         return cls(matrix, offset, room)
 
     @property
-    def centred(self) -> np.ndarray:
+    def centerd(self) -> np.ndarray:
         """x' (U, D)."""
         return self.matrix[: len(self.offset), :-2]
 
     def left(self, which: slice | Indices, precision: Precision) -> torch.Tensor:
         """[−x', β, 1] (B, K) of some vectors, and padding."""
-        return _matrix(-self.centred[which], self.offset[which], precision, flipped=True)
+        return _matrix(-self.centerd[which], self.offset[which], precision, flipped=True)
 
     def right(self, precision: Precision) -> torch.Tensor:
         """[y', 1, β] (U, K) of all vectors, and padding."""
         if precision == "float32":
             return torch.from_numpy(self.matrix)
-        return _matrix(self.centred, self.offset, precision, flipped=False)
+        return _matrix(self.centerd, self.offset, precision, flipped=False)
 
 
-def _matrix(centred: np.ndarray, offset: Floats, precision: Precision, *, flipped: bool) -> torch.Tensor:
+def _matrix(centerd: np.ndarray, offset: Floats, precision: Precision, *, flipped: bool) -> torch.Tensor:
     dtype, columns = (torch.bfloat16, 3) if precision == "bfloat16" else (torch.float32, 1)
-    count, dim = centred.shape
+    count, dim = centerd.shape
     matrix = torch.zeros((count + -count % ROWS, dim + 2 * columns), dtype=dtype)
-    matrix[:count, :dim] = as_tensor(centred)
+    matrix[:count, :dim] = as_tensor(centerd)
     ones, split = matrix[:, dim : dim + columns], matrix[:, dim + columns :]
     if flipped:
         ones, split = split, ones

@@ -14,13 +14,13 @@ def k_means(
 ) -> npt.NDArray[np.int64]:
     """(N,): the cluster of each vector after so many steps of Lloyd's algorithm.
 
-    vectors: (N, D), real numbers, taken as float32; initial: (K,), indices of K different vectors, the first centres.
-    A step moves each centre to the mean of its vectors, and assigns every vector to its nearest centre by Euclidean
+    vectors: (N, D), real numbers, taken as float32; initial: (K,), indices of K different vectors, the first centers.
+    A step moves each center to the mean of its vectors, and assigns every vector to its nearest center by Euclidean
     distance, of equally near ones to the first. A cluster without vectors takes half of another, drawn by size, and
     moves off it by a thousandth of each value.
 
     This is what faiss's `Kmeans` does (Douze et al., "The Faiss library", 2024), to the last bit of the means, but
-    that distances are exact here: of centres that float32 can't tell apart, such as equal ones, faiss may take
+    that distances are exact here: of centers that float32 can't tell apart, such as equal ones, faiss may take
     another. It has no sampling: faiss looks at 256 vectors a cluster at most. The outcome depends on `initial`.
 
     It pays from about 1000 clusters on. Memory: beside the vectors 4 bytes a value, 2 more for products in bfloat16,

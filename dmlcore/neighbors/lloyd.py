@@ -1,8 +1,8 @@
 """Lloyd's algorithm, exactly, for many clusters: only what can have moved is assigned again.
 
-After each step most centres of many stay where they are. A sample whose own centre came nearer, or stayed, can only
-have lost it to a centre that moved; another one is searched for among all, unless a bound on its second nearest centre
-says that it stays. Products of low precision find the few centres that can be nearest, float64 decides.
+After each step most centers of many stay where they are. A sample whose own center came nearer, or stayed, can only
+have lost it to a center that moved; another one is searched for among all, unless a bound on its second nearest center
+says that it stays. Products of low precision find the few centers that can be nearest, float64 decides.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from dmlcore.neighbors.tiles import (
 )
 
 BLOCK = 2048
-"""Samples, and centres, that are compared at once."""
+"""Samples, and centers, that are compared at once."""
 
-CENTRES = 256
-"""Centres of which means are made at once."""
+CENTERS = 256
+"""Centers of which means are made at once."""
 
 SPLIT = np.float32(1 / 1024)
 """How far the halves of a split cluster are moved apart, as a share of each value."""
@@ -42,7 +42,7 @@ SPLIT_SEED = 1234
 def lloyd(
     samples: np.ndarray, initial: Indices, iterations: int, device: str, progress: OnProgress | None = None
 ) -> Indices:
-    """(N,): the clusters of samples (N, D) float32 after so many steps from K of them as centres."""
+    """(N,): the clusters of samples (N, D) float32 after so many steps from K of them as centers."""
     with true_float32():
         state = Clustering.of(samples, initial, device)
         for done in range(1, iterations + 1):
@@ -56,13 +56,13 @@ def lloyd(
 class Clustering:
     """A state of Lloyd's algorithm.
 
-    samples: (N, D) float32; centres: (K, D) float32; assigned: (N,), the nearest centre; distance: (N,), its squared
-    distance; others: (N,), what no squared distance to another centre is below; stale: (K,), whether a centre is not
+    samples: (N, D) float32; centers: (K, D) float32; assigned: (N,), the nearest center; distance: (N,), its squared
+    distance; others: (N,), what no squared distance to another center is below; stale: (K,), whether a center is not
     the mean of its samples.
     """
 
     samples: np.ndarray
-    centres: np.ndarray
+    centers: np.ndarray
     similarity: Similarity
     products: Products
     assigned: Indices
@@ -72,20 +72,20 @@ class Clustering:
 
     @classmethod
     def of(cls, samples: np.ndarray, initial: Indices, device: str) -> Clustering:
-        """Each sample at the nearest of the initial centres, given as samples."""
-        count, centres = len(samples), samples[initial]
-        similarity = Similarity(Vectors(samples, np.arange(count)), Vectors(centres, np.arange(len(centres))), "l2")
+        """Each sample at the nearest of the initial centers, given as samples."""
+        count, centers = len(samples), samples[initial]
+        similarity = Similarity(Vectors(samples, np.arange(count)), Vectors(centers, np.arange(len(centers))), "l2")
         products = Products.of(similarity, "bfloat16" if bfloat16_pays(device) else "float32", device)
-        far, stale = np.full(count, np.inf), np.ones(len(centres), bool)
-        state = cls(samples, centres, similarity, products, np.full(count, -1), far, far.copy(), stale)
-        state._search(np.arange(count), np.arange(len(centres)))
+        far, stale = np.full(count, np.inf), np.ones(len(centers), bool)
+        state = cls(samples, centers, similarity, products, np.full(count, -1), far, far.copy(), stale)
+        state._search(np.arange(count), np.arange(len(centers)))
         return state
 
     def step(self) -> None:
-        """Move the centres to the means of their samples, and assign anew."""
-        before = self.centres.copy()
+        """Move the centers to the means of their samples, and assign anew."""
+        before = self.centers.copy()
         self._move()
-        moved = (self.centres != before).any(axis=1)
+        moved = (self.centers != before).any(axis=1)
         own = np.flatnonzero(moved[self.assigned])
         old = self.distance[own]
         self.distance[own] = -self.similarity.exact(own, self.assigned[own])
@@ -94,13 +94,13 @@ class Clustering:
         anew[own[doubtful]] = True
         self.others[anew] = np.inf
         self._search(np.flatnonzero(~anew), np.flatnonzero(moved))
-        self._search(np.flatnonzero(anew), np.arange(len(self.centres)))
+        self._search(np.flatnonzero(anew), np.arange(len(self.centers)))
 
     def _move(self) -> None:
-        sizes = np.bincount(self.assigned, minlength=len(self.centres))
+        sizes = np.bincount(self.assigned, minlength=len(self.centers))
         members = np.flatnonzero(self.stale[self.assigned])
         members = members[np.argsort(self.assigned[members], kind="stable")]
-        centres, starts, counts = np.unique(self.assigned[members], return_index=True, return_counts=True)
+        centers, starts, counts = np.unique(self.assigned[members], return_index=True, return_counts=True)
 
         def fill(part: slice) -> None:
             total = np.zeros((part.stop - part.start, self.samples.shape[1]), np.float32)
@@ -108,9 +108,9 @@ class Clustering:
                 # one sample of each cluster at once, so that each sum is made in the order of its samples
                 has = np.flatnonzero(counts[part] > turn)
                 total[has] += self.samples[members[starts[part][has] + turn]]
-            self.centres[centres[part]] = total * (1 / counts[part].astype(np.float32))[:, None]
+            self.centers[centers[part]] = total * (1 / counts[part].astype(np.float32))[:, None]
 
-        in_threads(fill, blocks(len(centres), CENTRES))
+        in_threads(fill, blocks(len(centers), CENTERS))
         self.stale[:] = False
         self._split(sizes.astype(np.float32))
 
@@ -125,31 +125,31 @@ class Clustering:
             with np.errstate(divide="ignore", invalid="ignore"):  # with none to spare, any of two or more will do
                 while not _draw(generator) / most < np.float32((np.float64(sizes[large]) - 1) / spare):
                     large = (large + 1) % len(sizes)
-            self.centres[empty] = self.centres[large] * turn
-            self.centres[large] *= up + down - turn
+            self.centers[empty] = self.centers[large] * turn
+            self.centers[large] *= up + down - turn
             sizes[empty] = sizes[large] / 2
             sizes[large] -= sizes[empty]
             self.stale[empty] = self.stale[large] = True
 
-    def _search(self, rows: Indices, centres: Indices) -> None:
-        """Assign samples to those of the centres that are nearer than their own."""
-        if not len(rows) or not len(centres):
+    def _search(self, rows: Indices, centers: Indices) -> None:
+        """Assign samples to those of the centers that are nearer than their own."""
+        if not len(rows) or not len(centers):
             return
-        products = self.products.with_gallery(Vectors(self.centres, centres))
+        products = self.products.with_gallery(Vectors(self.centers, centers))
         rooms: list[torch.Tensor] = []
 
         def search(block: slice) -> None:
             left = products.left(rows[block])
-            room = rooms.pop() if rooms else products.empty_tile(min(BLOCK, len(rows)), min(BLOCK, len(centres)))
-            for columns in blocks(len(centres), BLOCK):
+            room = rooms.pop() if rooms else products.empty_tile(min(BLOCK, len(rows)), min(BLOCK, len(centers)))
+            for columns in blocks(len(centers), BLOCK):
                 far = products.tile(left, columns, out=part_of(room, len(left), products.width(columns)))
-                self._compare(far, rows[block], centres[columns], products.error(rows[block], columns))
+                self._compare(far, rows[block], centers[columns], products.error(rows[block], columns))
             rooms.append(room)
 
         in_threads(search, blocks(len(rows), BLOCK))
 
-    def _compare(self, far: torch.Tensor, rows: Indices, centres: Indices, error: Floats) -> None:
-        """Assign samples (B,) to those of the centres (W,) that are nearer, by a tile of products."""
+    def _compare(self, far: torch.Tensor, rows: Indices, centers: Indices, error: Floats) -> None:
+        """Assign samples (B,) to those of the centers (W,) that are nearer, by a tile of products."""
         frame = self.products.frame
         least = least_of_groups(far)[: len(rows)]
         nearest = floats(least.amin(1).cpu().numpy(), far.dtype)
@@ -157,28 +157,28 @@ class Clustering:
         bound = np.minimum(frame.far(-self.distance[rows]), nearest)
         limit = limits(bound + error, far)
         row, column, _ = near_values(far, limit, *near_groups(least, limit), least.shape[1])
-        candidate = self.assigned[rows[row]] != centres[column]
-        row, centre = rows[row[candidate]], centres[column[candidate]]
+        candidate = self.assigned[rows[row]] != centers[column]
+        row, center = rows[row[candidate]], centers[column[candidate]]
         self._lower(rows, -frame.similarity(bound))
-        self._choose(row, centre, -self.similarity.exact(row, centre))
+        self._choose(row, center, -self.similarity.exact(row, center))
 
-    def _choose(self, rows: Indices, centres: Indices, distance: Floats) -> None:
-        """Assign samples to the nearest of pairs (P,) of sample and centre, if it is nearer than their own."""
-        order = np.lexsort((centres, distance, rows))
-        rows, centres, distance = rows[order], centres[order], distance[order]
+    def _choose(self, rows: Indices, centers: Indices, distance: Floats) -> None:
+        """Assign samples to the nearest of pairs (P,) of sample and center, if it is nearer than their own."""
+        order = np.lexsort((centers, distance, rows))
+        rows, centers, distance = rows[order], centers[order], distance[order]
         first = np.ones(len(rows), bool)
         first[1:] = rows[1:] != rows[:-1]
         second = np.flatnonzero(~first & np.append(False, first[:-1]))
         self._lower(rows[second], distance[second])
-        rows, centres, distance = rows[first], centres[first], distance[first]
+        rows, centers, distance = rows[first], centers[first], distance[first]
         own, assigned = self.distance[rows], self.assigned[rows]
-        nearer = (distance < own) | ((distance == own) & (centres < assigned))
+        nearer = (distance < own) | ((distance == own) & (centers < assigned))
         self._lower(rows, np.where(nearer, own, distance))
-        rows, centres, distance = rows[nearer], centres[nearer], distance[nearer]
+        rows, centers, distance = rows[nearer], centers[nearer], distance[nearer]
         left = assigned[nearer]
         self.stale[left[left >= 0]] = True
-        self.stale[centres] = True
-        self.assigned[rows], self.distance[rows] = centres, distance
+        self.stale[centers] = True
+        self.assigned[rows], self.distance[rows] = centers, distance
 
     def _lower(self, rows: Indices, distance: Floats) -> None:
         self.others[rows] = np.minimum(self.others[rows], distance)

@@ -41,7 +41,7 @@ class Shard:
 
     For the U distinct items among the queries, of which sample q is `inverse[q]`: relevant: (U,), R; swept: (U,), R of
     those for which every process counted a part, in `strictly` and `at_least`, as in `PerQuery.of`, else 0. Of the
-    others this process ranked the `rows`, with ties against them in `against`, else `in_favour`; None where there are
+    others this process ranked the `rows`, with ties against them in `against`, else `in_favor`; None where there are
     none.
     """
 
@@ -54,7 +54,7 @@ class Shard:
     at_least: Counts
     rows: npt.NDArray[np.intp]
     against: PerQuery | None
-    in_favour: PerQuery | None
+    in_favor: PerQuery | None
 
 
 def merge(shards: Sequence[Shard]) -> Ranking:
@@ -72,9 +72,9 @@ def merge(shards: Sequence[Shard]) -> Ranking:
     pessimistic = PerQuery.of(np.sum([shard.at_least for shard in shards], axis=0), one.swept)
     optimistic = PerQuery.of(np.sum([shard.strictly for shard in shards], axis=0), one.swept)
     for shard in shards:
-        if shard.against and shard.in_favour:
+        if shard.against and shard.in_favor:
             pessimistic.put(shard.rows, shard.against)
-            optimistic.put(shard.rows, shard.in_favour)
+            optimistic.put(shard.rows, shard.in_favor)
     return Ranking(one.relevant[one.inverse], one.candidates, pessimistic.at(one.inverse), optimistic.at(one.inverse))
 
 

@@ -120,7 +120,7 @@ class Sweep:
         self._states = {rows.start: Block() for rows in blocks(len(self.pairing.queries), self.block_size)}
 
     def tiles(self) -> list[Tile]:
-        """All of them; those come first that show each query something, and neighbours hardly ever share queries."""
+        """All of them; those come first that show each query something, and neighbors hardly ever share queries."""
         rows = blocks(len(self.pairing.queries), self.block_size)
         columns = blocks(len(self.pairing.gallery), self.block_size)
         if not self.pairing.leave_one_out:

@@ -3,7 +3,7 @@
 For each query the similarities to its own class, sorted, are thresholds. Each item of another class is counted into
 the gap between two thresholds that it falls in. The j-th nearest item of the own class then has the rank j plus
 the items counted above it, which is all that Recall@K, R-precision and MAP@R need: the gallery is never sorted, and
-no neighbour list is kept. Counts of several parts of the gallery add up.
+no neighbor list is kept. Counts of several parts of the gallery add up.
 
 With R items in the own class, a threshold whose rank has passed R can't matter any more and is dropped; only
 the first is followed to the end. So after a few blocks next to nothing lies above the lowest threshold.

@@ -1,4 +1,4 @@
-"""What explains a run's metrics, measured on its test embeddings and stored beside its result."""
+"""The evidence that explains a run's metrics, measured on its test embeddings and stored next to its result."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from attrs import frozen
 from dmlcore.results.store import load_tensors, save_tensors
 
 QUERY = "query/"
-"""Starts the name of an array with one value a query."""
+"""Prefix of the names of arrays with one value per query."""
 
 
 @frozen(eq=False)
 class Evidence:
-    """N test embeddings, of D dimensions, looked at from within.
+    """Evidence from N test embeddings of D dimensions.
 
     labels: (N,) int64, indices into class_names.
-    queries: evaluator/metric → (N,) float64, each query's own value, whose mean is the metric; NaN where left out.
-    spectrum: (min(N, D),), shares of the variance along the principal axes, falling, of sum 1; zeros where all
-    embeddings are one point.
-    similarity_edges: (bins + 1,), cosines; positive_density, negative_density: (bins,), how the cosines of pairs of
-    one class, and of two, are spread, each of integral 1; zeros where there is no such pair.
-    neighbors: (N, K) int32, the nearest others of each image, the nearest first, by cosine; neighbor_similarities:
+    queries: evaluator/metric → (N,) float64, the values per query, with the metric as mean; NaN for excluded queries.
+    spectrum: (min(N, D),), shares of the variance along the principal axes, falling, of sum 1; zeros if all embeddings
+    are equal.
+    similarity_edges: (bins + 1,), cosines; positive_density, negative_density: (bins,), densities of the cosines of
+    pairs of one class, and of two, each of integral 1; zeros if there is no such pair.
+    neighbors: (N, K) int32, the nearest others of each image by cosine, nearest first; neighbor_similarities:
     (N, K) float32, their cosines.
     """
 
@@ -54,14 +54,14 @@ _ARRAYS = (
 
 
 def save_evidence(path: Path, evidence: Evidence) -> None:
-    """Writes the evidence as one safetensors file, atomically."""
+    """Write the evidence as one safetensors file, atomically."""
     arrays: dict[str, npt.NDArray[Any]] = {name: getattr(evidence, name) for name in _ARRAYS}
     arrays |= {f"{QUERY}{metric}": values for metric, values in evidence.queries.items()}
     save_tensors(path, arrays, {"class_names": json.dumps(evidence.class_names, ensure_ascii=False)})
 
 
 def load_evidence(path: Path) -> Evidence:
-    """The stored evidence. Raises DmlcoreError where the file is missing or damaged."""
+    """Return the stored evidence. Raises DmlcoreError if the file is missing or damaged."""
     arrays, metadata = load_tensors(path)
     return Evidence(
         class_names=tuple(json.loads(metadata["class_names"])),

@@ -1,4 +1,4 @@
-"""The folder of runs. A run works in `<run>.partial`, under a lock, and is renamed when it is complete."""
+"""The folder of runs. A run works in `<run>.partial`, under a lock, and is renamed when complete."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ RUN_LOG = "run.log"
 
 
 def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
-    """Has `write` fill a file beside `path`, then puts it in its place: a kill leaves the old file or the new."""
+    """Have `write` fill a temporary file, then move it to `path`: if killed, the old or the new file is complete."""
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         write(scratch)
@@ -43,7 +43,7 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
 
 @frozen
 class RunFolder:
-    """Where one run lies, unfinished or finished."""
+    """The folder of one run, unfinished or finished."""
 
     final: Path
 
@@ -61,41 +61,41 @@ class RunFolder:
         return self.partial.is_dir()
 
     def result(self) -> Result:
-        """The stored result. Raises DmlcoreError where it is damaged."""
+        """Return the stored result. Raises DmlcoreError if it is damaged."""
         path = self.final / RESULT
         return from_json(path.read_text(encoding="utf-8"), str(path))
 
     def failure(self) -> str | None:
-        """Why the last try stopped, where it was the training's own fault."""
+        """Return why the last attempt failed, if training or a plugin failed."""
         path = self.partial / FAILURE
         return path.read_text(encoding="utf-8") if path.is_file() else None
 
     def note_failure(self, reason: str) -> None:
-        """Keeps why the run stopped, for the report."""
+        """Store why the run failed, for the report."""
         write_atomically(self.partial / FAILURE, lambda path: path.write_text(reason, encoding="utf-8"))
 
     def note_traceback(self, text: str) -> Path:
-        """Keeps where a plugin failed, for its author; gives the file."""
+        """Store the traceback of a plugin's failure, for its author; return the file."""
         path = self.partial / TRACEBACK
         write_atomically(path, lambda scratch: scratch.write_text(text, encoding="utf-8"))
         return path
 
     def complete(self, result: Result) -> None:
-        """Stores the result and gives the folder its final name."""
+        """Store the result and rename the folder to its final name."""
         write_atomically(self.partial / RESULT, lambda path: path.write_text(to_json(result), encoding="utf-8"))
         for name in (FAILURE, TRACEBACK):
             (self.partial / name).unlink(missing_ok=True)
         self.partial.rename(self.final)
 
     def copy(self, other: RunFolder) -> None:
-        """Takes over the files of another, finished run; `complete` then makes them this run's."""
+        """Copy the files of another, finished run, except its result; `complete` adds that."""
         shutil.copytree(other.final, self.partial, dirs_exist_ok=True, ignore=shutil.ignore_patterns(RESULT))
 
     @contextmanager
     def locked(self) -> Iterator[bool]:
-        """Gives True while this process alone may work on the run, False where another one does.
+        """Yield True if only this process may work on the run inside the block, False if another process does.
 
-        The lock is the operating system's: it goes with the process, however that ends.
+        The operating system holds the lock: it is released with the process, however that ends.
         """
         lock = FileLock(self.final.with_name(f".{self.final.name}.lock"), timeout=0)
         self.final.parent.mkdir(parents=True, exist_ok=True)
@@ -125,7 +125,7 @@ class Store:
         return RunFolder(self.study(study) / run)
 
     def same_runs(self, fingerprint: str) -> Iterator[RunFolder]:
-        """Finished runs of any study that have this identity; a damaged one is passed over."""
+        """Yield finished runs of any study with this identity; damaged ones are skipped."""
         for path in sorted(self.root.glob(f"*/*{fingerprint[:12]}/{RESULT}")):
             folder = RunFolder(path.parent)
             with suppress(DmlcoreError):
@@ -133,26 +133,26 @@ class Store:
                     yield folder
 
     def forget(self, study: str) -> None:
-        """Removes a study's folder."""
+        """Remove a study's folder."""
         shutil.rmtree(self.study(study), ignore_errors=True)
 
 
 def save_tensors(path: Path, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
-    """Arrays and texts in one safetensors file, written atomically."""
+    """Write arrays and texts to one safetensors file, atomically."""
     import numpy as np
     from safetensors.numpy import save_file
 
-    # safetensors writes an array's memory as it lies, so that of a channels-last filter would come back shuffled
+    # safetensors writes an array's memory unchanged, so a channels-last filter would be read back shuffled
     contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     write_atomically(path, lambda scratch: save_file(contiguous, str(scratch), dict(metadata)))
 
 
 def load_tensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Arrays and texts of a safetensors file. Raises DmlcoreError where it is missing or damaged."""
+    """Return arrays and texts of a safetensors file. Raises DmlcoreError if it is missing or damaged."""
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(str(path), "np") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
-        raise DmlcoreError(f"{path}: can't be read ({error}).") from None
+        raise DmlcoreError(f"{path}: can't read the file ({error}).") from None

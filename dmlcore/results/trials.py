@@ -1,4 +1,4 @@
-"""What a probe found: one short trial a batch size, and the sizes where behaviour changes."""
+"""The outcome of a probe: one short trial per batch size, and the sizes at which training starts to work."""
 
 from __future__ import annotations
 
@@ -12,54 +12,53 @@ from attrs import field, frozen
 from dmlcore.errors import DmlcoreError
 
 SCHEMA = 1
-"""The version of the format of probes that this dmlcore writes; it reads all up to it."""
+"""The version of the probe format that this dmlcore writes; it reads all versions up to this one."""
 
 Regime = Literal["undefined", "degenerate", "weak", "fine"]
-"""What training with a batch size is.
+"""How training with a batch size behaves.
 
-undefined: no step can be made, or the loss is not finite. degenerate: steps are made and teach nothing (zero loss, no
-gradient, collapse). weak: it learns, but less than half of what the best size tried learns in as many steps, or not
-distinguishably from nothing. fine: all else.
+undefined: no step is possible, or the loss is not finite. degenerate: the steps have no effect (zero loss, no gradient,
+collapse). weak: the gain is less than half of the best one in as many steps, or not significant. fine: all else.
 """
 
 
 @frozen
 class Trial:
-    """One batch size, reasoned about and tried."""
+    """The reasoning and the trial of one batch size."""
 
     batch_size: int
     regime: Regime
     reasons: tuple[str, ...]
-    """Sentences, each with its figures: first what follows from the settings, then what was seen."""
+    """Sentences with figures: first what follows from the settings, then what was observed."""
     figures: Mapping[str, float] = field(factory=dict)
-    """The evidence, by name, such as positives_per_anchor, steps, loss_first, loss_last, gradient_norm, gain."""
+    """The evidence by name, such as positives_per_anchor, steps, loss_first, loss_last, gradient_norm, gain."""
     learns: bool = False
-    """Whether the metric on unseen classes rose, beyond the interval of its bootstrap over classes."""
+    """Whether the metric on unseen classes rose significantly, by a bootstrap over classes."""
 
     @property
     def runs(self) -> bool:
-        """Whether steps can be made with it."""
+        """Whether training steps are possible."""
         return self.regime != "undefined"
 
 
 @frozen
 class Probe:
-    """All trials of a study's probe, by rising batch size."""
+    """All trials of a study's probe, by increasing batch size."""
 
     study: str
     path: str
-    """What was varied: training.batch_size."""
+    """The varied option: training.batch_size."""
     metric: str
-    """The metric, as evaluator/metric, by which `learns` is judged."""
+    """The metric, as evaluator/metric, that decides `learns`."""
     steps: int
     """Steps of each trial."""
     trials: tuple[Trial, ...]
     smallest_that_runs: int | None
     smallest_that_learns: int | None
     largest_that_fits: int | None
-    """The largest batch that the device's memory holds; None where the device can't say."""
+    """The largest batch that fits in the device's memory; None if the device can't report it."""
     conclusions: tuple[str, ...]
-    """Sentences that sum it up."""
+    """Sentences that summarize the probe."""
     settings: Mapping[str, Any]
     """The resolved study of the trials."""
     environment: Mapping[str, Any]
@@ -68,12 +67,12 @@ class Probe:
 
 
 def to_json(probe: Probe) -> str:
-    """The probe as JSON."""
+    """Return the probe as JSON."""
     return json.dumps(attrs.asdict(probe), indent=1, ensure_ascii=False)
 
 
 def from_json(text: str, place: str) -> Probe:
-    """A stored probe. Raises DmlcoreError, naming the place, where it can't be read by this version."""
+    """Parse a stored probe. Raises DmlcoreError, with the place, if this version can't read it."""
     try:
         values = json.loads(text)
         if values["schema"] > SCHEMA:
@@ -84,4 +83,4 @@ def from_json(text: str, place: str) -> Probe:
         trials = tuple(Trial(**{**trial, "reasons": tuple(trial["reasons"])}) for trial in values["trials"])
         return Probe(**{**values, "trials": trials, "conclusions": tuple(values["conclusions"])})
     except (ValueError, KeyError, TypeError) as error:
-        raise DmlcoreError(f"{place}: not a probe of dmlcore ({error}). Move it away to probe again.") from None
+        raise DmlcoreError(f"{place}: not a probe of dmlcore ({error}). Move or delete it to probe again.") from None

@@ -29,12 +29,12 @@ def peer(vectors: np.ndarray, initial: np.ndarray, iterations: int) -> np.ndarra
 
 def plain(vectors: np.ndarray, initial: np.ndarray, iterations: int) -> np.ndarray:
     """In float64, for data that leaves no cluster empty."""
-    centres = vectors[initial].astype(np.float64)
+    centers = vectors[initial].astype(np.float64)
     for step in range(iterations + 1):
-        distances = np.square(vectors[:, None].astype(np.float64) - centres).sum(axis=2)
+        distances = np.square(vectors[:, None].astype(np.float64) - centers).sum(axis=2)
         assigned = distances.argmin(axis=1)
         if step < iterations:
-            centres = np.array([vectors[assigned == k].mean(axis=0) for k in range(len(centres))])
+            centers = np.array([vectors[assigned == k].mean(axis=0) for k in range(len(centers))])
     return assigned
 
 
@@ -51,7 +51,7 @@ def test_clusters_are_those_of_faiss(shape: Any, iterations: int) -> None:
 
 
 def test_empty_clusters_are_filled_as_in_faiss() -> None:
-    """Equal first centres leave all but one of them empty, in the first step and in later ones."""
+    """Equal first centers leave all but one of them empty, in the first step and in later ones."""
     vectors = overlapping(2, 2000, 500, 8)
     vectors[:400] = vectors[400:800]
     initial = np.random.default_rng(3).permutation(2000)[:500]
@@ -77,7 +77,7 @@ def test_after_each_step_all_is_as_if_searched_anew(seed: int, spread: float, of
     vectors = (offset + spread * generator.standard_normal((count, 5))).astype(np.float32)
     state = Clustering.of(vectors, generator.permutation(count)[:clusters], "cpu")
     for _ in range(6):
-        distances = np.square(vectors[:, None].astype(np.float64) - state.centres).sum(axis=2)
+        distances = np.square(vectors[:, None].astype(np.float64) - state.centers).sum(axis=2)
         np.testing.assert_array_equal(state.assigned, distances.argmin(axis=1))
         np.testing.assert_array_equal(state.distance, distances.min(axis=1))
         distances[np.arange(count), state.assigned] = np.inf
@@ -85,7 +85,7 @@ def test_after_each_step_all_is_as_if_searched_anew(seed: int, spread: float, of
         state.step()
 
 
-def test_each_vector_a_centre() -> None:
+def test_each_vector_a_center() -> None:
     vectors = overlapping(5, 30, 30, 3)
     assert k_means(vectors, np.arange(30)[::-1]).tolist() == list(range(30))[::-1]
     twice = np.repeat(vectors[:15], 2, axis=0)

@@ -102,8 +102,8 @@ def clustered(
     """Classes of unequal sizes that overlap, on the unit sphere, a tenth of the samples twice."""
     generator = np.random.default_rng(seed)
     labels = np.minimum(generator.geometric(2 / classes, count), classes) - 1
-    centres = generator.standard_normal((classes, dim))
-    vectors = centres[labels] + noise * generator.standard_normal((count, dim))
+    centers = generator.standard_normal((classes, dim))
+    vectors = centers[labels] + noise * generator.standard_normal((count, dim))
     twice = generator.choice(count, (2, count // 10), replace=False)
     vectors[twice[0]] = vectors[twice[1]]
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32), labels
@@ -257,16 +257,16 @@ def test_recall_rises_with_k_and_ties_never_harm_the_optimist(data: tuple[np.nda
     if not rankable(labels):
         return
     ranking = rank(vectors, labels)
-    against, in_favour = (numbers(ranking, ties) for ties in TIES)
+    against, in_favor = (numbers(ranking, ties) for ties in TIES)
     recalls = [ranking.recall_at(k) for k in range(1, ranking.candidates + 1)]
     assert recalls == sorted(recalls)
     for name, value in against.items():
-        assert 0 <= value <= in_favour[name] <= 1
-    for scores in (against, in_favour):
+        assert 0 <= value <= in_favor[name] <= 1
+    for scores in (against, in_favor):
         assert scores["map_at_r"] <= scores["r_precision"] + 1e-15
 
 
-def test_a_copy_of_the_query_is_a_neighbour_like_any_other() -> None:
+def test_a_copy_of_the_query_is_a_neighbor_like_any_other() -> None:
     """Self goes by its index: an image that is there twice, in two classes, finds its copy first."""
     vectors = np.array([[1, 0], [1, 0], [0.9, 0.1], [0, 1], [0.1, 0.9]])
     ranking = rank(vectors, [0, 1, 0, 1, 1])

@@ -1,4 +1,4 @@
-"""How fast this machine trains, embeds and measures with a run's settings, from a few real batches."""
+"""The speed of training, embedding and evaluation with a run's settings, from a few real batches."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dmlcore.engine.embedding import SplitEmbedder
 from dmlcore.engine.evaluation import measure
 from dmlcore.engine.loading import TrainLoader, resolve_transforms, train_transform
 from dmlcore.engine.memory import forget_peak, peak_memory
-from dmlcore.engine.model import EmbeddingModel, build_loss, build_model
+from dmlcore.engine.model import EmbeddingModel
 from dmlcore.engine.probe.trial import as_first_steps
 from dmlcore.engine.seeding import generator
 from dmlcore.engine.splits import Data, Subset
@@ -26,42 +26,42 @@ from dmlcore.errors import TrainingError
 from dmlcore.study.schema import Run, Transforms
 
 STEPS = 3
-"""Training steps that are timed, after one that is not."""
+"""Timed training steps, after one that is not timed."""
 
 EMBEDDED_BATCHES = 3
-"""Batches that are embedded; the first, which starts everything up, is not timed where there are more."""
+"""Embedded batches; if there are several, the first, which includes start-up, is not timed."""
 
 MEASURED_IMAGES = 4000
-"""Embeddings that the evaluators are timed on, where there are so many; the time of more grows with their square."""
+"""Maximum number of embeddings that the evaluators are timed on; the time is extrapolated with the square."""
 
 
 @frozen
 class Pace:
-    """What one step, one image and one measurement take, and what is held in memory."""
+    """The cost of one step, one image and one evaluation, and the memory needed."""
 
     step_seconds: float
-    """A training step with a whole batch, its loading included."""
+    """Of a training step with a whole batch, including loading."""
     image_seconds: float
-    """Embedding one image."""
+    """Of embedding one image."""
     pair_seconds: float
-    """The evaluators on N embeddings take N² of these."""
+    """The evaluators on N embeddings take N² times this."""
     memory: int | None
-    """Most bytes held at once: of the device where it counts them, else of the process; None where nothing tells."""
+    """Peak bytes: of the device if it reports them, else of the process; None if neither does."""
     backbone_bytes: int
-    """The stored network without its head."""
+    """Size of the stored network without its head."""
     feature_dim: int
     test_images: int
     weights: str
-    """Where the backbone's weights come from, with their licence, in its own words; empty where it says nothing."""
+    """The backbone's description of its weights, with source and license; empty if it has none."""
 
     def measurement_seconds(self, images: int) -> float:
-        """Embedding and measuring a split."""
+        """Return the seconds to embed and evaluate a split."""
         return images * self.image_seconds + images**2 * self.pair_seconds
 
 
 @frozen
 class _Clock(Display):
-    """Notes when how much was done."""
+    """Records the times of progress."""
 
     times: list[tuple[float, int]] = field(factory=list)
 
@@ -70,14 +70,14 @@ class _Clock(Display):
 
 
 def measure_pace(run: Run, data: Data) -> Pace:
-    """Times a few steps, a few embedded batches and one measurement.
+    """Time a few steps, a few embedded batches and one evaluation.
 
-    Raises what stops training: PluginError, StudyError, TrainingError where the batch does not fit the device.
+    Raises the errors of training: PluginError, StudyError, and TrainingError if the batch does not fit in memory.
     """
     run = as_first_steps(run, None)
-    model = build_model(run)
+    trainer = Trainer.of(run, len(data.train.class_names))
+    model = trainer.model
     transforms = resolve_transforms(run.study.transforms, model.input_spec)
-    trainer = Trainer(run, model, build_loss(run, model.embedding_dim, len(data.train.class_names)))
     forget_peak(trainer.device)
     step_seconds = _time_steps(run, trainer, data, transforms)
     image_seconds = _time_embedding(run, model, data.test, transforms)
@@ -91,13 +91,8 @@ def measure_pace(run: Run, data: Data) -> Pace:
         backbone_bytes=stored - 4 * head,
         feature_dim=model.feature_dim,
         test_images=len(data.test.labels),
-        weights=_words_of_weights(model),
+        weights="; ".join(filter(None, (getattr(model.backbone, name, "") for name in ("provenance", "caution")))),
     )
-
-
-def _words_of_weights(model: EmbeddingModel) -> str:
-    words = (getattr(model.backbone, name, "") for name in ("provenance", "caution"))
-    return "; ".join(filter(None, words))
 
 
 def _time_steps(run: Run, trainer: Trainer, data: Data, transforms: Transforms) -> float:
@@ -114,13 +109,13 @@ def _time_steps(run: Run, trainer: Trainer, data: Data, transforms: Transforms) 
     try:
         trainer.train_epoch(1, loader.epoch(1, several), on_step)
     except TrainingError:
-        if len(ends) < len(several):  # else it is a collapse, which takes as long as anything
+        if len(ends) < len(several):  # otherwise it is a collapse, which the timing does not depend on
             raise
     return statistics.median(end - start for start, end in pairwise(ends))
 
 
 def _time_embedding(run: Run, model: EmbeddingModel, images: LabelledImages, transforms: Transforms) -> float:
-    """Seconds an image."""
+    """Return seconds per image."""
     rows = np.arange(min(len(images.labels), EMBEDDED_BATCHES * run.study.evaluation.batch_size))
     some = Subset(images, rows, np.asarray(images.labels)[rows], images.class_names)
     embedder, clock = SplitEmbedder(some, run.study, transforms), _Clock()
@@ -131,7 +126,7 @@ def _time_embedding(run: Run, model: EmbeddingModel, images: LabelledImages, tra
 
 
 def _time_evaluators(run: Run, dim: int, labels: np.ndarray) -> float:
-    """Seconds by N², on random embeddings with the labels (N,) of the test images, or as many of them."""
+    """Return seconds per N², on N random embeddings with the labels of test images."""
     count = min(len(labels), MEASURED_IMAGES)
     chosen = labels[np.arange(count) * len(labels) // count]
     names, numbered = np.unique(chosen, return_inverse=True)

@@ -1,4 +1,4 @@
-"""`dmlcore plan`: what of studies is still to be made, and about what it takes on this machine."""
+"""`dmlcore plan`: the remaining work of studies, and estimates of what it takes on this machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dmlcore.results.store import RunFolder, Store
 from dmlcore.study.schema import Run, StudyFile, StudyProbe
 
 EVIDENCE_BYTES = 160
-"""About what a test image takes in a file of evidence: its label, ten neighbours, and its own value of ten metrics."""
+"""Approximate size of a test image in the evidence: its label, ten neighbors, and its values of ten metrics."""
 
 
 @frozen
@@ -28,21 +28,21 @@ class Item:
     runs: int
     finished: int
     steps: int
-    """Training steps still to be made."""
+    """Remaining training steps."""
     images: int
-    """Images still to be trained on, each as often as it comes."""
+    """Remaining images, counted in every epoch."""
     seconds_each: float | None
-    """A whole run, from the start; None where nothing is left to be made, so that nothing was timed."""
+    """Of a whole run; None if nothing remains, so that nothing was timed."""
     seconds_left: float
     memory: int | None
-    """Bytes, while one runs; None where nothing was timed, or the device does not tell."""
+    """Peak bytes of a run; None if nothing was timed or the device does not report it."""
     disk: int
-    """Bytes that the runs which are not finished will fill."""
+    """Bytes that the unfinished runs will store."""
 
 
 @frozen
 class StudyPlan:
-    """What is to be made of one study."""
+    """The plan of one study."""
 
     study: str
     items: tuple[Item, ...]
@@ -50,7 +50,7 @@ class StudyPlan:
 
 @frozen
 class Measurement:
-    """A pace, and the settings that it was measured with."""
+    """A pace and the run that it was measured with."""
 
     pace: Pace
     run: Run
@@ -58,17 +58,17 @@ class Measurement:
 
 @define
 class Planner:
-    """Plans studies; what several runs share is loaded and measured once."""
+    """Plans studies; data and measurements that runs share are loaded and taken once."""
 
     store: Store
     measurements: list[Measurement] = field(factory=list)
-    """Of the settings met so far."""
+    """One for each different setting so far."""
     _paces: dict[Any, Pace] = field(factory=dict)
     _data: dict[Any, Data] = field(factory=dict)
     _steps: dict[Any, tuple[int, int]] = field(factory=dict)
 
     def plan(self, file: StudyFile) -> StudyPlan:
-        """The plan of one study. Raises what its runs would: DataError, StudyError, PluginError, TrainingError."""
+        """Return the plan of one study. Raises the DataError, StudyError, PluginError or TrainingError of its runs."""
         points: dict[str, list[Run]] = {}
         for run in file.runs:
             points.setdefault(run.label, []).append(run)
@@ -76,7 +76,7 @@ class Planner:
         return StudyPlan(file.study.name, (*([self._probe(file.probe)] if file.probe else []), *items))
 
     def _point(self, label: str, runs: list[Run]) -> Item:
-        """The runs of one grid point."""
+        """Return the item of one grid point."""
         run = runs[0]
         done = [epochs_done(self.store.run(run.study.name, run.name), run) for run in runs]
         left = [epochs for epochs in done if epochs is not None]
@@ -98,7 +98,7 @@ class Planner:
         )
 
     def _seconds(self, run: Run, done: int, pace: Pace, steps: int) -> float:
-        """What a run takes after the epoch `done`; -1: from the start."""
+        """Return the seconds of a run after the epoch `done`, or -1 for a run from the start."""
         data, epochs = self._images(run), run.study.training.epochs
         later = range(done + 1, epochs + 1)
         tests = 1 + sum(epoch == 0 or is_measured(run.study, epoch) for epoch in later)
@@ -109,7 +109,7 @@ class Planner:
         return seconds
 
     def _probe(self, probe: StudyProbe) -> Item:
-        """A study's probe. The sizes that a search will try are not known: it is taken to double to the study's own."""
+        """Return the item of a probe; it assumes that a search doubles up to the study's own batch size."""
         finished = stored_probe(probe, self.store)
         if finished is not None:
             return _finished(f"probe of {len(finished.trials)} batch sizes", 1)
@@ -142,7 +142,7 @@ class Planner:
         return self._data[key]
 
     def _epoch(self, run: Run) -> tuple[int, int]:
-        """Steps and images of an epoch."""
+        """Return the steps and images of an epoch."""
         study = run.study
         key = (study.dataset, study.evaluation, study.sampler, study.loss, study.training)
         if key not in self._steps:
@@ -158,7 +158,7 @@ class Planner:
         return self._paces[key]
 
     def _disk(self, run: Run, pace: Pace) -> int:
-        """Bytes of a finished run's folder: the network, and embeddings and evidence of the test images."""
+        """Return the bytes of a finished run: the network, and embeddings and evidence of the test images."""
         dim, images = run.study.embedding.dim, len(self._images(run).test.labels)
         width = pace.feature_dim if dim == "features" else dim
         head = 0 if dim == "features" else 4 * (pace.feature_dim + 1) * dim
@@ -170,7 +170,7 @@ def _finished(label: str, runs: int) -> Item:
 
 
 def what_sets_the_pace(run: Run) -> Any:
-    """All of a run that its speed and memory are taken to depend on; runs that differ elsewhere share a measurement."""
+    """Return everything that speed and memory depend on; runs with equal values share a measurement."""
     study = run.study
     training = evolve(study.training, epochs=1, warmup_epochs=0, max_steps=None)
     kinds = (study.loss.name, study.optimizer.name, study.embedding.pooling)
@@ -178,7 +178,7 @@ def what_sets_the_pace(run: Run) -> Any:
 
 
 def epochs_done(folder: RunFolder, run: Run) -> int | None:
-    """The last epoch that a run has finished, -1 before its first measurement; None where the run is finished."""
+    """Return the last finished epoch, -1 before the first measurement; None if the run is finished."""
     if folder.finished:
         return None
     state = checkpoint.load(folder.partial)

@@ -1,4 +1,4 @@
-"""What is stored of a study file, and what is missing of it."""
+"""The stored results of a study file, and what is missing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from dmlcore.study.schema import Run, StudyFile
 
 
 def study_material(file: StudyFile, store: Store) -> StudyMaterial:
-    """All that is stored of a study as loaded, with its test images where they are at hand."""
+    """Return all stored results of a study, with its test images if available."""
     study = file.study
     material = gather(
         store,
@@ -38,12 +38,12 @@ def study_material(file: StudyFile, store: Store) -> StudyMaterial:
 
 
 def _section(config: SectionConfig, study: StudyResults) -> Section | None:
-    """The section of a plugin. Raises PluginError, which names it, whatever goes wrong there."""
+    """Return the section of a plugin. Any error becomes a PluginError that names the plugin."""
     try:
         with faults_of(config, "build"):
             section: object = config.build(study)
             if section is not None and not isinstance(section, Section):
-                raise TypeError(f"it must give a dmlcore.Section or None, not {section!r}")
+                raise TypeError(f"it must return a dmlcore.Section or None, not {section!r}")
             return section
     except PluginError:
         raise
@@ -52,7 +52,7 @@ def _section(config: SectionConfig, study: StudyResults) -> Section | None:
 
 
 def images_at_hand(file: StudyFile) -> LabelledImages | None:
-    """The study's test images; None where they are not on this machine, or nothing is to be run."""
+    """Return the study's test images; None if they are not on this machine or the study has no runs."""
     try:
         return load_data(file.every_run[0]).test if file.every_run else None
     except (DataError, PluginError):
@@ -60,7 +60,7 @@ def images_at_hand(file: StudyFile) -> LabelledImages | None:
 
 
 def missing(file: StudyFile, material: StudyMaterial) -> Sequence[str]:
-    """What is still to be made of a study: its probe, and its runs, each with its state."""
+    """Return the missing parts of a study, its probe and its runs, each with its state."""
     probe = ["its probe (not finished)"] if file.probe and material.probe is None else []
     failed = [f"{run} (failed: {why})" for run, why in material.failures.items()]
     return [*probe, *failed, *(f"{run} (not finished)" for run in material.unfinished)]

@@ -1,4 +1,4 @@
-"""`[probe]`: which batch sizes run and which learn, found by reasoning about each and then really trying it."""
+"""`[probe]`: which batch sizes run and which learn, by reasoning about each and a short trial."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from filelock import FileLock
 
 from dmlcore.api.progress import note
 from dmlcore.engine.environment import environment
-from dmlcore.engine.probe.reasoning import Reasoning, reason, refusal, smallest_batch
+from dmlcore.engine.probe.reasoning import reason, refusal, smallest_batch
 from dmlcore.engine.probe.trial import Bench, as_first_steps
 from dmlcore.engine.probe.verdict import (
     compared,
@@ -28,37 +28,37 @@ from dmlcore.study.probe import PATH
 from dmlcore.study.schema import StudyProbe
 
 PARTIAL = "probe.partial.json"
-"""The sizes tried so far of a probe that is not finished."""
+"""The trials so far of an unfinished probe."""
 
 
 def probe_study(probe: StudyProbe, store: Store) -> Probe:
-    """The study's probe: read back where it is finished, else gone on with after the last size that was tried.
+    """Return the study's probe: the stored one if it is finished, else resumed after the last size tried.
 
-    A probe that another process makes is waited for.
+    A probe that another process runs is awaited.
     """
     folder = store.study(probe.run.study.name)
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / f".{PROBE}.lock"):
         finished = stored_probe(probe, store)
-        return _made(probe, folder) if finished is None else finished
+        return _run(probe, folder) if finished is None else finished
 
 
 def stored_probe(probe: StudyProbe, store: Store) -> Probe | None:
-    """The finished probe, where it is stored and of the same settings and versions.
+    """Return the finished probe, if one with the same settings and versions is stored.
 
-    Raises DmlcoreError where the file is damaged.
+    Raises DmlcoreError if the file is damaged.
     """
     return _stored(store.study(probe.run.study.name) / PROBE, probe)
 
 
 def tried_sizes(probe: StudyProbe, store: Store) -> tuple[int, ...]:
-    """The sizes that an unfinished probe has tried."""
+    """Return the sizes that an unfinished probe has tried."""
     partial = _stored(store.study(probe.run.study.name) / PARTIAL, probe)
     return tuple(trial.batch_size for trial in partial.trials) if partial else ()
 
 
 def planned_sizes(probe: StudyProbe, labels: np.ndarray) -> list[int]:
-    """The sizes that steps will be made with; of a search a guess, as if only the last one learnt."""
+    """Return the sizes to train with; for a search an estimate, as if only the last one learns."""
     run, own = as_first_steps(probe.run, probe.table.max_images), probe.run.study.training.batch_size
     if probe.table.sizes is not None:
         return [size for size in probe.table.sizes if reason(run, labels, size).batches]
@@ -77,8 +77,8 @@ def _stored(path: Path, probe: StudyProbe) -> Probe | None:
     return stored if stored.fingerprint == probe_fingerprint(probe) else None
 
 
-def _made(probe: StudyProbe, folder: Path) -> Probe:
-    note(f"probe  {probe.run.study.name}  {PATH}  {probe.table.steps} steps a size")
+def _run(probe: StudyProbe, folder: Path) -> Probe:
+    note(f"probe  {probe.run.study.name}  {PATH}  {probe.table.steps} steps per size")
     partial = _stored(folder / PARTIAL, probe)
     trials = _Trials(probe, Bench.of(probe), folder, list(partial.trials) if partial else [])
     if probe.table.sizes is None:
@@ -110,23 +110,18 @@ class _Trials:
     _refused: dict[int, bool] = field(factory=dict)
 
     def at(self, size: int) -> Trial:
-        """The trial of a size, made where it has not been."""
+        """Return the trial of a size, which is run unless it was before."""
         known = next((trial for trial in self.done if trial.batch_size == size), None)
         if known is not None:
             return known
         reasoning = reason(self.bench.run, self.bench.labels, size)
-        trial = self._tried(reasoning)
+        seen = self.bench.try_size(size, reasoning.batches) if reasoning.batches else None
+        trial = trial_of(reasoning, seen, self.study.table.metric)
         self.done.append(trial)
-        # as they are: what they are beside each other is not told before all are made
+        # trials are only compared with each other once all are finished
         _write(self.folder / PARTIAL, evolve(self.probe(None), trials=tuple(self.done), conclusions=()))
         note(f"  {size:>5}  {'learns' if trial.learns else trial.regime}  {in_short(trial)}")
         return trial
-
-    def _tried(self, reasoning: Reasoning) -> Trial:
-        seen = None
-        if reasoning.batches:
-            seen = self.bench.try_size(reasoning.batch_size, reasoning.batches)
-        return trial_of(reasoning, seen, self.study.table.metric)
 
     def works(self, size: int) -> bool:
         """Whether reasoning allows a size."""
@@ -134,16 +129,12 @@ class _Trials:
             self._refused[size] = refusal(self.bench.run, self.bench.labels, size) is not None
         return not self._refused[size]
 
-    def can_be_made(self, size: int) -> bool:
-        """Whether the sampler makes batches of a size, though the loss may not be able to use them."""
-        return bool(reason(self.bench.run, self.bench.labels, size).batches)
-
     def first_that_works(self, first: int, last: int) -> int | None:
-        """The smallest size from `first` to `last` that reasoning allows."""
+        """Return the smallest size from `first` to `last` that reasoning allows."""
         return next((size for size in range(first, last + 1) if self.works(size)), None)
 
     def probe(self, largest: int | None) -> Probe:
-        """All that was tried, judged together."""
+        """Return the probe of all trials so far."""
         trials = compared(self.done)
         run = self.study.run
         return Probe(
@@ -163,17 +154,18 @@ class _Trials:
 
 
 def search(trials: _Trials, own: int) -> None:
-    """Tries the smallest size that works with both its neighbours, then larger ones until one learns, and `own`.
+    """Try the smallest size that works, the sizes next to it, larger ones until one learns, and `own`.
 
-    Below the smallest, the largest that the sampler makes batches of is tried too, to see what the refusal spares.
-    Sizes are doubled until one learns, and the gap below it is halved until no size that works is left in it.
+    Below the smallest, the largest size that the sampler has batches of is also tried, to show what the refusal
+    prevents. Sizes double until one learns; then the gap below it is halved until it contains no size that works.
     """
-    smallest = smallest_batch(trials.bench.run, trials.bench.labels)
+    run, labels = trials.bench.run, trials.bench.labels
+    smallest = smallest_batch(run, labels)
     if smallest.size is None:
         trials.at(own)
         return
-    made = next((below for below in range(smallest.below, 0, -1) if trials.can_be_made(below)), smallest.below)
-    for below in sorted({made, smallest.below} - {0}):
+    sampled = (below for below in range(smallest.below, 0, -1) if reason(run, labels, below).batches)
+    for below in sorted({next(sampled, smallest.below), smallest.below} - {0}):
         trials.at(below)
     size: int | None = smallest.size
     while size is not None and not trials.at(size).runs:
@@ -185,7 +177,7 @@ def search(trials: _Trials, own: int) -> None:
 
 
 def _climb(trials: _Trials, size: int, own: int) -> None:
-    """From the smallest size that runs up to one that learns, with the size below it."""
+    """Go from the smallest size that runs up to one that learns, and try the size below that."""
     fails = None
     while not trials.at(size).learns:
         fails = size
@@ -204,13 +196,13 @@ def _climb(trials: _Trials, size: int, own: int) -> None:
 
 
 def largest_that_fits(bench: Bench) -> int | None:
-    """The largest batch that a CUDA device holds for a whole step; None where a device can't say when it is full."""
+    """Return the largest batch with a training step that fits in CUDA memory; None on other devices."""
     if bench.test.device.type != "cuda":
         return None
 
     def fits(size: int) -> bool:
         fitting = bench.fits(size)
-        note(f"  {size:>5}  {'fits' if fitting else 'does not fit'} the device")
+        note(f"  {size:>5}  {'fits' if fitting else 'does not fit'} in memory")
         return fitting
 
     start = bench.run.study.training.batch_size
@@ -218,9 +210,9 @@ def largest_that_fits(bench: Bench) -> int | None:
 
 
 def largest(fits: Callable[[int], bool], works: Callable[[int], bool], start: int, most: int) -> int | None:
-    """The largest size up to `most` that works and fits, found by doubling from `start` and halving the gap.
+    """Return the largest size up to `most` that works and fits, by doubling from `start` and halving the gap.
 
-    Fitting is taken to end at one size. None where not even the smallest fits.
+    It assumes that all sizes up to some limit fit. None if not even the smallest fits.
     """
     good, bad = 0, most + 1
     size: int | None = start
@@ -236,7 +228,7 @@ def largest(fits: Callable[[int], bool], works: Callable[[int], bool], start: in
 
 
 def _near(works: Callable[[int], bool], target: int, low: int, high: int) -> int | None:
-    """The size that works nearest to a target, strictly between two others: above it first, then below."""
+    """Return a size that works strictly between two others: the next above the target, else the next below."""
     above = (size for size in range(max(target, low + 1), high) if works(size))
     below = (size for size in range(min(target, high - 1), low, -1) if works(size))
     return next(above, None) or next(below, None)

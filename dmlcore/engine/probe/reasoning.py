@@ -1,6 +1,6 @@
-"""What follows from a study's settings for a batch size, before anything is trained and without torch.
+"""What a study's settings imply for a batch size, before training and without torch.
 
-No rule of a sampler or a loss stands here: the sampler is asked for the batches of an epoch, and these are looked at.
+There are no rules about samplers or losses here: the sampler provides the batches of an epoch, and these are examined.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ from dmlcore.study.schema import Run
 from dmlcore.text import counted
 
 SAMPLES_PER_CLASS = "samples_per_class"
-"""The option of a sampler that says how many images of each of its classes a batch holds."""
+"""The option of a sampler for the number of images per class in a batch."""
 
 SEARCHED = 64
-"""Batch sizes up to this one are searched for one that works, even where the study's own is smaller."""
+"""The search for a batch size that works goes at least up to this one."""
 
 
 @frozen(eq=False)
 class Reasoning:
-    """What follows for one batch size."""
+    """The implications of one batch size."""
 
     batch_size: int
     refusal: str | None
-    """Why no epoch can be trained with it; None: one can."""
+    """Why an epoch can't be trained with it; None if it can."""
     batches: Batches = field(factory=list, repr=False)
-    """The first epoch's; empty where the sampler refuses the size."""
+    """Those of the first epoch; empty if the sampler refuses the size."""
     figures: Mapping[str, float] = field(factory=dict)
     """Means over the batches, or over the images in them: classes, positives_per_anchor, negatives_per_anchor and
-    triplets_per_anchor; and steps_per_epoch and coverage. Empty where the sampler refuses the size.
+    triplets_per_anchor; and steps_per_epoch and coverage. Empty if the sampler refuses the size.
     """
     caution: str = ""
-    """What may still fail; only a trial tells."""
+    """What may still fail in training."""
 
     @property
     def works(self) -> bool:
@@ -49,19 +49,21 @@ class Reasoning:
         return f"{steps}, {self.figures['coverage']:.1%} of the training images"
 
     def batch_words(self) -> str:
-        """ "10 images of 2 classes; an image has 4 positives, 5 negatives, 20 triplets"; means over the batches."""
+        """ "10 images of 2 classes; each image has 4 positives, 5 negatives, 20 triplets"; means over the batches."""
         classes, *pairs = (
             _number(self.figures[name])
             for name in ("classes", "positives_per_anchor", "negatives_per_anchor", "triplets_per_anchor")
         )
-        held = ", ".join(f"{n} {what}" for n, what in zip(pairs, ("positives", "negatives", "triplets"), strict=True))
+        per_image = ", ".join(
+            f"{n} {what}" for n, what in zip(pairs, ("positives", "negatives", "triplets"), strict=True)
+        )
         images = _number(sum(map(len, self.batches)) / len(self.batches))
         noun = "image" if images == "1" else "images"
-        return f"{images} {noun} of {classes} {'class' if classes == '1' else 'classes'}; an image has {held}"
+        return f"{images} {noun} of {classes} {'class' if classes == '1' else 'classes'}; each image has {per_image}"
 
 
 def reason(run: Run, labels: np.ndarray, batch_size: int) -> Reasoning:
-    """What follows for a batch size from the run's sampler, its loss and the training labels (N,)."""
+    """Return what the run's sampler, its loss and the training labels (N,) imply for a batch size."""
     run = with_batch_size(run, batch_size)
     batches, refused = _sampled(run, labels)
     if not batches:
@@ -71,26 +73,26 @@ def reason(run: Run, labels: np.ndarray, batch_size: int) -> Reasoning:
 
 
 def refusal(run: Run, labels: np.ndarray, batch_size: int) -> str | None:
-    """Why no epoch can be trained with a batch size; None where one can. Cheaper than all of `reason`."""
+    """Return why an epoch can't be trained with a batch size, or None if it can. Cheaper than `reason`."""
     run = with_batch_size(run, batch_size)
     batches, refused = _sampled(run, labels)
     return refused or _unusable(run, labels, batches)
 
 
 def _sampled(run: Run, labels: np.ndarray) -> tuple[Batches, str | None]:
-    """The batches of the first epoch, or none and why."""
+    """Return the batches of the first epoch, or none and the reason."""
     try:
         return sampled_batches(run, labels, 1), None
     except (StudyError, PluginError) as error:
         if isinstance(error, StudyError) or error.__cause__ is None:
             return [], str(error)
-        # it failed: a sampler may not have thought of a size that only a search asks for
+        # a sampler may not expect a size that only the search uses
         size, why = run.study.training.batch_size, f"{type(error.__cause__).__name__}: {error.__cause__}"
-        return [], f"The sampler {run.study.sampler.name!r} breaks at a batch size of {size} ({why})."
+        return [], f"The sampler {run.study.sampler.name!r} fails at a batch size of {size} ({why})."
 
 
 def with_batch_size(run: Run, batch_size: int) -> Run:
-    """The run with another batch size; its settings as plain values, and its fingerprint, stay the study's own."""
+    """Return the run with another batch size; its plain settings and its fingerprint stay those of the study."""
     return evolve(run, study=evolve(run.study, training=evolve(run.study.training, batch_size=batch_size)))
 
 
@@ -107,13 +109,13 @@ def _caution(run: Run, batches: Batches) -> str:
     if run.study.training.freeze_batchnorm or min(map(len, batches)) > 1:
         return ""
     return (
-        "There are batches of one image, and training.freeze_batchnorm is false: where BatchNorm sees one value a"
-        " channel, it fails."
+        "Some batches have one image and training.freeze_batchnorm is false: BatchNorm fails with one value per"
+        " channel."
     )
 
 
 def batch_figures(labels: np.ndarray, batches: Sequence[Sequence[int]]) -> dict[str, float]:
-    """Means over the batches, and over the anchors in them; see Reasoning.figures."""
+    """Return means over the batches, and over the anchors in them; see Reasoning.figures."""
     classes = anchors = 0
     positives = negatives = triplets = 0.0
     for batch in batches:
@@ -136,35 +138,37 @@ def batch_figures(labels: np.ndarray, batches: Sequence[Sequence[int]]) -> dict[
 
 @frozen
 class SmallestBatch:
-    """The smallest batch size that works, with its neighbours."""
+    """The smallest batch size that works, and the sizes next to it."""
 
     size: int | None
-    """None where none works, as far as was searched."""
+    """None if none of those searched works."""
     below: int
-    """The size just below, or the largest searched where none works; 0 below a size of 1."""
+    """The next smaller size, 0 below a size of 1; or the largest searched if none works."""
     why_not_below: str
     next_size: int | None
-    """The next size that works, as far as was searched."""
+    """The next size that works, of those searched."""
 
     def size_sentence(self) -> str:
-        """Which size it is."""
+        """Name the size."""
         if self.size is None:
             return f"No batch size up to {self.below} works."
         gap = self.next_size is not None and self.next_size > self.size + 1
-        after = f", the next one {self.next_size}" if gap else ""
+        after = f", the next one is {self.next_size}" if gap else ""
         return f"The smallest batch size that works is {self.size}{after}."
 
     def sentence(self) -> str:
-        """Which size it is, and why none below."""
+        """Name the size and why smaller ones fail."""
         if self.size is None:
             return f"{self.size_sentence()} {self.why_not_below}"
-        return f"{self.size_sentence()} Not {self.below}: {self.why_not_below}" if self.below else self.size_sentence()
+        return (
+            f"{self.size_sentence()} {self.below} fails: {self.why_not_below}" if self.below else self.size_sentence()
+        )
 
 
 def smallest_batch(run: Run, labels: np.ndarray) -> SmallestBatch:
-    """The smallest batch size that works, found by trying 1, 2, 3 …
+    """Return the smallest batch size that works, found by trying 1, 2, 3 …
 
-    It is searched up to 64 or the study's own size, whichever is more, and to no more than there are images.
+    The search ends at 64 or the study's own size, whichever is larger, and at the number of images.
     """
     why = ""
     last = min(len(labels), max(SEARCHED, run.study.training.batch_size))
@@ -177,13 +181,13 @@ def smallest_batch(run: Run, labels: np.ndarray) -> SmallestBatch:
 
 
 def next_working(run: Run, labels: np.ndarray, first: int, last: int) -> int | None:
-    """The smallest batch size from `first` to `last` that works."""
+    """Return the smallest batch size from `first` to `last` that works."""
     sizes = range(first, min(last, len(labels)) + 1)
     return next((size for size in sizes if refusal(run, labels, size) is None), None)
 
 
 def with_fewer_a_class(run: Run, labels: np.ndarray) -> SmallestBatch | None:
-    """The smallest batch size with two images of a class, where the sampler says how many and has more."""
+    """Return the smallest batch size with two images per class; None if the sampler has no such option or uses two."""
     sampler = run.study.sampler
     if (samples_per_class(run) or 0) <= 2:
         return None
@@ -192,7 +196,7 @@ def with_fewer_a_class(run: Run, labels: np.ndarray) -> SmallestBatch | None:
 
 
 def samples_per_class(run: Run) -> int | None:
-    """How many images of each of its classes a batch holds, where the sampler has an option of that name."""
+    """Return the number of images per class in a batch, if the sampler has an option of that name."""
     sampler = run.study.sampler
     known = SAMPLES_PER_CLASS in attrs.fields_dict(type(sampler))
     return int(getattr(sampler, SAMPLES_PER_CLASS)) if known else None

@@ -1,4 +1,4 @@
-"""One batch size, really tried: some training steps as the study would make them, and what they taught."""
+"""The trial of one batch size: some training steps as in the study, and what the network learned."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ import torch
 from attrs import define, evolve, field, frozen
 from torch import Tensor
 
-from dmlcore.api.components import EvaluatorConfig
 from dmlcore.api.progress import report_progress, work
 from dmlcore.api.values import Embeddings
 from dmlcore.engine.batching import Batches, sampled_batches
@@ -22,7 +21,7 @@ from dmlcore.engine.embedding import SplitEmbedder
 from dmlcore.engine.evaluation import measure, per_query
 from dmlcore.engine.loading import TrainLoader, resolve_transforms, train_transform
 from dmlcore.engine.memory import forget_peak, peak_memory
-from dmlcore.engine.model import EmbeddingModel, build_loss, build_model
+from dmlcore.engine.model import EmbeddingModel, build_model
 from dmlcore.engine.probe.reasoning import with_batch_size
 from dmlcore.engine.seeding import generator, use_deterministic_algorithms
 from dmlcore.engine.splits import Data, load_data
@@ -38,39 +37,39 @@ class MetricReading:
 
     value: float
     queries: np.ndarray | None
-    """(N,): each query's own value, NaN where left out; None where the metric is no mean over queries."""
+    """(N,): values per query, NaN for excluded queries; None if the metric is not a mean over queries."""
     labels: np.ndarray
     """(N,) int64."""
 
 
 @frozen
 class Observation:
-    """What was seen of one batch size."""
+    """The outcome of the training steps with one batch size."""
 
     steps: int
-    """Steps that were made."""
+    """Completed steps."""
     error: str | None
-    """A sentence on what failed; None: all steps were made, and the embeddings are finite."""
+    """A sentence on the failure; None if all steps completed and the embeddings are finite."""
     figures: Mapping[str, float]
-    """As in Trial.figures; all of them where there was no error."""
+    """As in Trial.figures; complete if there was no error."""
 
 
 @define
-class _Watch:
-    """What the steps of a trial showed, one entry a step.
+class _Steps:
+    """Values of a trial, one entry per step.
 
-    Gradients are taken as the optimiser gets them, unscaled and clipped; it gets none of a step that overflows in fp16.
-    A batch of one image has no cosine.
+    Gradients are those that the optimizer uses, unscaled and clipped; a step that overflows in fp16 has none. A batch
+    of one image has no cosine.
     """
 
-    steps: int = 0
+    done: int = 0
     losses: list[float] = field(factory=list)
     gradients: list[float] = field(factory=list)
     cosines: list[float] = field(factory=list)
 
     @contextmanager
-    def over(self, trainer: Trainer) -> Iterator[None]:
-        """Looks at every step of the trainer while the block lasts."""
+    def recorded(self, trainer: Trainer) -> Iterator[None]:
+        """Record every step of the trainer inside the block."""
         hooks = [
             trainer.loss.register_forward_hook(self._after_loss),
             trainer.optimizer.register_step_pre_hook(self._before_step),
@@ -91,7 +90,7 @@ class _Watch:
         self.gradients.append(math.hypot(*(gradient.norm().item() for gradient in gradients)))
 
     def figures(self) -> dict[str, float]:
-        """The figures of at least one step; first and last are means over a tenth of the steps."""
+        """Return the figures of at least one step; first and last are means over a tenth of the steps."""
         tenth = max(1, len(self.losses) // 10)
         figures = {
             "loss_first": statistics.fmean(self.losses[:tenth]),
@@ -106,22 +105,22 @@ class _Watch:
 
 @frozen(eq=False)
 class Bench:
-    """All that the trials of a probe share."""
+    """What the trials of a probe share."""
 
     probe: StudyProbe
     run: Run
-    """The run as it is tried: with the rates of the study's first epoch throughout, and nothing frozen to warm up."""
+    """The run of a trial: with the learning rates of the first epoch throughout, and without warm-up."""
     data: Data
     transforms: Transforms
     test: SplitEmbedder
     before: MetricReading
-    """The metric before the first step, which is the same for every batch size."""
+    """The metric before the first step, equal for all batch sizes."""
 
     @classmethod
     def of(cls, probe: StudyProbe) -> Self:
-        """Loads the images, and measures the network before any step.
+        """Load the images, and evaluate the network before any step.
 
-        Raises StudyError where the metric is not measured.
+        Raises StudyError if the evaluator does not return the metric.
         """
         run = as_first_steps(probe.run, probe.table.max_images)
         use_deterministic_algorithms(run.study.training.deterministic)
@@ -135,38 +134,37 @@ class Bench:
 
     @property
     def labels(self) -> np.ndarray:
-        """The labels of the training images, (N,)."""
+        """The labels (N,) of the training images."""
         return np.asarray(self.data.train.labels)
 
     def trainer(self) -> Trainer:
-        """A fresh network with its loss and optimiser; each is the same as the one before."""
-        model = build_model(self.run)
-        return Trainer(self.run, model, build_loss(self.run, model.embedding_dim, len(self.data.train.class_names)))
+        """Return a new network with its loss and optimizer; all of them are equal."""
+        return Trainer.of(self.run, len(self.data.train.class_names))
 
     def try_size(self, batch_size: int, first_epoch: Batches) -> Observation:
-        """Trains with batches of a size, those of the first epoch given, and measures what it taught.
+        """Train with batches of a size, given those of the first epoch, and evaluate the network.
 
-        Raises DataError, which has nothing to do with the size.
+        Raises DataError, which does not depend on the size.
         """
         batches = self._batches(batch_size, first_epoch)
         trainer = self.trainer()
         forget_peak(trainer.device)
         start = time.perf_counter()
         with work(f"batch size {batch_size}", sum(map(len, batches)), "image", stage="train"):
-            watch, error = self._train(trainer, batches)
-        figures = watch.figures() if watch.losses else {}
-        # where the steps end in a collapse, the Trainer says so after the last one
-        if watch.steps == len(batches):
+            steps, error = self._train(trainer, batches)
+        figures = steps.figures() if steps.losses else {}
+        # the Trainer reports a collapse after the last step, but the trial evaluates the network all the same
+        if steps.done == len(batches):
             with work(f"batch size {batch_size}, test images", unit="image", stage="embed"):
-                figures, error = figures | self._taught(trainer.model), None
-        figures |= {"steps": float(watch.steps), "seconds": time.perf_counter() - start}
+                figures, error = figures | self._gain(trainer.model), None
+        figures |= {"steps": float(steps.done), "seconds": time.perf_counter() - start}
         if error is None and "gain" not in figures:
-            error = f"After {watch.steps} steps the embeddings are not finite."
+            error = f"After {steps.done} steps the embeddings are not finite."
         peak = peak_memory(trainer.device)
-        return Observation(watch.steps, error, figures if peak is None else figures | {"peak_memory": float(peak)})
+        return Observation(steps.done, error, figures if peak is None else figures | {"peak_memory": float(peak)})
 
     def fits(self, batch_size: int) -> bool:
-        """Whether the device's memory holds one training step with a batch of that size."""
+        """Whether one training step with a batch of that size fits in the device's memory."""
         batches = sampled_batches(with_batch_size(self.run, batch_size), self.labels, 1)[:1]
         try:
             self.trainer().train_epoch(1, self._loader().epoch(1, batches), lambda *_: None)
@@ -177,7 +175,7 @@ class Bench:
         return True
 
     def _batches(self, batch_size: int, first_epoch: Batches) -> Batches:
-        """The batches of so many epochs as the trial's steps fill."""
+        """Return the batches of all steps of a trial, over as many epochs as they need."""
         run = with_batch_size(self.run, batch_size)
         batches, epoch = list(first_epoch), 1
         while len(batches) < self.probe.table.steps:
@@ -189,28 +187,28 @@ class Bench:
         training = self.run.study.training
         return TrainLoader(self.data.train, train_transform(self.transforms), training, self.run.seed)
 
-    def _train(self, trainer: Trainer, batches: Batches) -> tuple[_Watch, str | None]:
-        """Makes the steps; what they showed, and a sentence on the error that ended them."""
+    def _train(self, trainer: Trainer, batches: Batches) -> tuple[_Steps, str | None]:
+        """Run the steps; return their values, and a sentence on the error that ended them."""
         loader = self._loader()
-        watch = _Watch()
+        steps = _Steps()
 
         def on_step(images: int, *_: float) -> None:
-            watch.steps += 1
+            steps.done += 1
             report_progress(images)
 
-        with watch.over(trainer):
+        with steps.recorded(trainer):
             try:
                 trainer.train_epoch(1, loader.epoch(1, batches), on_step)
             except DataError:
                 raise
-            except Exception as error:  # whatever a network or a loss raises for want of images is what is looked for
-                return watch, f"Step {watch.steps + 1} of {len(batches)} failed: {_reason(error)}"
-        return watch, None
+            except Exception as error:  # a network or a loss may raise anything if a batch is too small
+                return steps, f"Step {steps.done + 1} of {len(batches)} failed: {_reason(error)}"
+        return steps, None
 
-    def _taught(self, model: EmbeddingModel) -> dict[str, float]:
-        """The metric before and after, and its gain, with a 95 % interval where there is one.
+    def _gain(self, model: EmbeddingModel) -> dict[str, float]:
+        """Return the metric before and after, its gain, and the 95 % interval of the gain if it has one.
 
-        Empty where the embeddings are not finite.
+        Empty if the embeddings are not finite.
         """
         embeddings = self.test.embeddings(model)
         if not np.isfinite(embeddings.vectors).all():
@@ -226,40 +224,31 @@ class Bench:
 
 
 def as_first_steps(run: Run, max_images: int | None) -> Run:
-    """The run as a trial makes it.
+    """Return the run of a trial, which is the first steps of the study.
 
-    A trial is the first steps of the study. Its rates are those of the study's first epoch however many epochs its
-    steps fill, or a large batch, whose epochs are short, would be tried with other rates than a small one. There is no
-    warm-up: while the backbone stands still, nothing could be learnt that tells batch sizes apart.
+    The learning rates are those of the first epoch, however many epochs the steps fill; otherwise batch sizes would be
+    compared at different rates. There is no warm-up, since batch sizes hardly differ with a frozen backbone.
     """
     study = run.study
     training = evolve(study.training, warmup_epochs=0, max_steps=None)
-    evaluation = evolve(study.evaluation, max_images=_fewer(study.evaluation.max_images, max_images))
+    limits = [limit for limit in (study.evaluation.max_images, max_images) if limit is not None]
+    evaluation = evolve(study.evaluation, max_images=min(limits, default=None))
     return evolve(run, study=evolve(study, training=training, scheduler=Scheduler(), evaluation=evaluation))
 
 
-def _fewer(one: int | None, other: int | None) -> int | None:
-    given = [number for number in (one, other) if number is not None]
-    return min(given) if given else None
-
-
 def measured(run: Run, metric: str, embeddings: Embeddings) -> MetricReading:
-    """The metric, named evaluator/metric, of embeddings. Raises StudyError where its evaluator does not give it."""
-    evaluator = _evaluator(run, metric)
+    """Return the metric, named evaluator/metric. Raises StudyError if its evaluator does not return it."""
+    evaluator = next(e for e in run.study.evaluators if e.name == metric.partition("/")[0])
     metrics, _ = measure([evaluator], embeddings)
     if metric not in metrics:
         raise StudyError(f"probe.metric = {metric!r} was not measured. Measured: {', '.join(metrics)}.")
     return MetricReading(metrics[metric], per_query([evaluator], embeddings).get(metric), embeddings.labels)
 
 
-def _evaluator(run: Run, metric: str) -> EvaluatorConfig:
-    return next(e for e in run.study.evaluators if e.name == metric.partition("/")[0])
-
-
 def gain_interval(gains: np.ndarray, labels: np.ndarray, draws: np.random.Generator) -> tuple[float, float]:
-    """The 95 % percentile interval of the mean of paired gains (N,), NaN left out, of queries with labels (N,).
+    """Return the 95 % percentile interval of the mean of paired gains (N,), NaN excluded, of queries with labels (N,).
 
-    Whole classes are drawn with replacement: queries of one class are alike, and would make the interval too narrow.
+    Classes are resampled, not queries: those of one class are similar, so the interval would be too narrow.
     """
     kept = np.isfinite(gains)
     classes = len(np.unique(labels[kept]))
@@ -270,7 +259,7 @@ def gain_interval(gains: np.ndarray, labels: np.ndarray, draws: np.random.Genera
 
 
 def _reason(error: Exception) -> str:
-    """An error in one line, with its kind where that is no word of ours; of a component's fault, what it raised."""
+    """Return an error in one line, with its type unless it is from dmlcore; for a PluginError, its cause."""
     if isinstance(error, PluginError) and isinstance(error.__cause__, Exception):
         error = error.__cause__
     text = str(error).strip().splitlines()[0] if str(error).strip() else ""

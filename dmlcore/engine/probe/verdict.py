@@ -1,4 +1,4 @@
-"""From what was reasoned and seen of batch sizes to their regimes, and to the sentences that sum a probe up."""
+"""From reasoning and trials of batch sizes to their regimes, and to the sentences that summarize a probe."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from dmlcore.study.schema import Run, StudyProbe
 from dmlcore.text import counted, listing
 
 REFUSED = "Refused before training: "
-"""Starts the reason of a size that reasoning does not allow."""
+"""Prefix of the reason of a size that reasoning refuses."""
 
 MOST = 0.9
-"""Share of the steps with a loss of exactly zero from which on a trial taught nothing."""
+"""Share of steps with a loss of exactly zero from which a trial counts as ineffective."""
 
 WEAK = 0.5
 """Share of the best gain below which a trial that learns is weak."""
 
 
 def trial_of(reasoning: Reasoning, seen: Observation | None, metric: str) -> Trial:
-    """What one batch size gave; `compared` tells a weak signal from a fine one.
+    """Return the trial of one batch size; `compared` later distinguishes weak from fine.
 
-    seen: None where the sampler makes no batch.
+    seen: None if the sampler returns no batch.
     """
     reasons = [*_reasoned(reasoning), *(_seen(reasoning, seen, metric) if seen is not None else [])]
     figures = {**reasoning.figures, **(seen.figures if seen is not None else {})}
     if not reasoning.works or seen is None or seen.error is not None:
         return Trial(reasoning.batch_size, "undefined", tuple(reasons), figures)
     learns = figures.get("gain_low", figures["gain"]) > 0
-    nothing = "" if learns else _taught_nothing(figures)
+    nothing = "" if learns else _ineffective(figures)
     regime: Regime = "degenerate" if nothing else "weak"
     return Trial(reasoning.batch_size, regime, (*reasons, *([nothing] if nothing else [])), figures, learns)
 
@@ -48,7 +48,7 @@ def _reasoned(reasoning: Reasoning) -> Iterator[str]:
 
 
 def _seen(reasoning: Reasoning, seen: Observation, metric: str) -> Iterator[str]:
-    begin = "" if reasoning.works else "Tried all the same: "
+    begin = "" if reasoning.works else "Tried anyway: "
     if seen.error is not None:
         yield begin + seen.error
         return
@@ -56,8 +56,8 @@ def _seen(reasoning: Reasoning, seen: Observation, metric: str) -> Iterator[str]
     cosine = f.get("mean_cosine_last")
     yield (
         f"{begin}{counted(seen.steps, 'step')}, loss {f['loss_first']:.4g} → {f['loss_last']:.4g}, exactly zero in"
-        f" {f['zero_loss_steps']:.0%} of the steps; length of the gradient {f['gradient_norm']:.3g}"
-        + ("." if cosine is None else f"; mean cosine between a batch's embeddings at the end {cosine:.4f}.")
+        f" {f['zero_loss_steps']:.0%} of the steps; gradient norm {f['gradient_norm']:.3g}"
+        + ("." if cosine is None else f"; final mean cosine within a batch {cosine:.4f}.")
     )
     yield f"{metric} on unseen classes {f['metric_before']:.3f} → {f['metric_after']:.3f}: gain {gain_words(f)}."
 
@@ -70,19 +70,19 @@ def gain_words(figures: Mapping[str, float]) -> str:
     return f"{figures['gain']:+.3f}{interval}"
 
 
-def _taught_nothing(figures: Mapping[str, float]) -> str:
-    """Why steps that were made taught nothing; empty where nothing speaks for it."""
+def _ineffective(figures: Mapping[str, float]) -> str:
+    """Return why the steps had no effect; empty if there is no sign of it."""
     if figures["zero_loss_steps"] >= MOST:
-        return f"The loss is exactly zero in {figures['zero_loss_steps']:.0%} of the steps, so they teach nothing."
+        return f"The loss is exactly zero in {figures['zero_loss_steps']:.0%} of the steps, so they have no effect."
     if figures["gradient_norm"] == 0:
-        return "The gradient is exactly zero in every step, so they teach nothing."
+        return "The gradient is exactly zero in every step, so the steps have no effect."
     if figures.get("mean_cosine_last", 0.0) > COLLAPSED:
-        return f"The embeddings collapsed into one point (mean cosine {figures['mean_cosine_last']:.5f})."
+        return f"The embeddings collapsed to a single point (mean cosine {figures['mean_cosine_last']:.5f})."
     return ""
 
 
 def compared(trials: Sequence[Trial]) -> tuple[Trial, ...]:
-    """The trials by rising size, weak ones told from fine ones by the largest gain of all."""
+    """Return the trials by increasing size, classified as weak or fine relative to the largest gain."""
     ordered = sorted(trials, key=lambda trial: trial.batch_size)
     learning = [trial for trial in ordered if trial.learns]
     best = max(learning, key=lambda trial: trial.figures["gain"], default=None)
@@ -91,20 +91,20 @@ def compared(trials: Sequence[Trial]) -> tuple[Trial, ...]:
 
 def _against(trial: Trial, best: Trial | None) -> Trial:
     if best is None or not trial.learns:
-        return evolve(trial, reasons=(*trial.reasons, _nothing_learnt(trial.figures)))
+        return evolve(trial, reasons=(*trial.reasons, _not_learned(trial.figures)))
     if trial is best:
-        return evolve(trial, regime="fine", reasons=(*trial.reasons, "It learns the most of all sizes tried."))
+        return evolve(trial, regime="fine", reasons=(*trial.reasons, "It has the largest gain of all sizes tried."))
     share = trial.figures["gain"] / best.figures["gain"]
-    sentence = f"It learns {share:.0%} of what a batch of {best.batch_size} learns in as many steps."
+    sentence = f"Its gain is {share:.0%} of that of batch size {best.batch_size} in as many steps."
     return evolve(trial, regime="fine" if share >= WEAK else "weak", reasons=(*trial.reasons, sentence))
 
 
-def _nothing_learnt(figures: Mapping[str, float]) -> str:
+def _not_learned(figures: Mapping[str, float]) -> str:
     if "gain_low" not in figures:
-        return "It has learnt nothing: the metric did not rise."
+        return "It did not learn: the metric did not rise."
     if figures["gain_high"] < 0:
-        return "It has learnt nothing: the metric fell, by more than its interval."
-    return "It can't be told whether it has learnt anything: the gain's interval holds 0."
+        return "It did not learn: the metric fell significantly."
+    return "Inconclusive: the interval of the gain contains 0."
 
 
 def smallest_that_runs(trials: Sequence[Trial]) -> int | None:
@@ -118,15 +118,15 @@ def smallest_that_learns(trials: Sequence[Trial]) -> int | None:
 
 
 def conclusions(probe: StudyProbe, classes: int, trials: Sequence[Trial], largest: int | None) -> tuple[str, ...]:
-    """What all trials together say, by rising size; `classes` are those to train on."""
+    """Return sentences about all trials, by increasing size; classes: the number of training classes."""
     return (
         _runs_sentence(trials),
         _rule_sentence(probe, classes, trials),
         *_learns_sentences(probe, trials),
         _regimes_sentence(trials),
-        "The largest batch that memory holds was not looked for: this device does not say when it is full."
+        "The largest batch that fits in memory was not searched: this device does not report when its memory is full."
         if largest is None
-        else f"The largest batch that the device's memory holds is {largest}.",
+        else f"The largest batch that fits in the device's memory is {largest}.",
     )
 
 
@@ -139,29 +139,31 @@ def _runs_sentence(trials: Sequence[Trial]) -> str:
 
 
 def _not(trial: Trial) -> str:
-    return f"Not {trial.batch_size}: {in_short(trial)}"
+    return f"{trial.batch_size} fails: {in_short(trial)}"
 
 
 def in_short(trial: Trial) -> str:
-    """The reason that decides: the refusal, without its advice, or what was seen last."""
+    """Return the decisive reason: the refusal without its advice, or the last observation."""
     refused = [reason for reason in trial.reasons if reason.startswith(REFUSED)]
     text = refused[0].removeprefix(REFUSED).partition(". ")[0] if refused else trial.reasons[-1]
     return f"{text.rstrip('.')}."
 
 
 def _rule_sentence(probe: StudyProbe, classes: int, trials: Sequence[Trial]) -> str:
-    """The rule for balanced batches beside what was found, or what the sampler's batches led to expect."""
+    """Compare the result with the rule for balanced batches, or with what the sampler's batches imply."""
     run = probe.run
     each = samples_per_class(run)
     if each is None:
         worked = [trial.batch_size for trial in trials if not any(r.startswith(REFUSED) for r in trial.reasons)]
-        return f"The sampler balances no classes; looking at its batches {_found(min(worked, default=None), trials)}"
+        return (
+            f"The sampler does not balance classes; examining its batches {_found(min(worked, default=None), trials)}"
+        )
     conditions, expected = rule(run, each, classes)
-    return f"With K = {each} images a class, the rule ({listing(conditions)}) {_found(expected, trials)}"
+    return f"With K = {each} images per class, the rule ({listing(conditions)}) {_found(expected, trials)}"
 
 
 def rule(run: Run, each: int, classes: int) -> tuple[list[str], int | None]:
-    """The conditions on a batch of B images, K = `each` of a class, and the smallest B; None where there is none."""
+    """Return the conditions on a batch of B images, K = `each` per class, and the smallest B, if there is one."""
     loss = run.study.loss
     least = (2 if loss.needs_negatives else 1) * each
     conditions = ["K ≥ 2 for a positive pair"] if loss.needs_positives else []
@@ -174,9 +176,9 @@ def rule(run: Run, each: int, classes: int) -> tuple[list[str], int | None]:
 def _found(expected: int | None, trials: Sequence[Trial]) -> str:
     found = smallest_that_runs(trials)
     if expected is None:
-        return f"allows none{': as found' if found is None else f', but {found} runs'}."
+        return f"allows no size{', which agrees' if found is None else f', but {found} runs'}."
     if expected == found:
-        return f"gives {expected}: as found."
+        return f"gives {expected}, which agrees."
     if expected not in {trial.batch_size for trial in trials}:
         return f"gives {expected}, which was not tried."
     return f"gives {expected}, but {'none tried runs' if found is None else f'the smallest that runs is {found}'}."
@@ -195,14 +197,14 @@ def _learns_sentences(probe: StudyProbe, trials: Sequence[Trial]) -> Iterator[st
     )
     own = by_size.get(probe.run.study.training.batch_size)
     if own is not None and own.runs and own.batch_size != size:
-        yield f"The study's own batch size, {own.batch_size}: {gain_words(own.figures)}."
+        yield f"Batch size {own.batch_size} of the study: {gain_words(own.figures)}."
 
 
 def _below_words(size: int, trials: Sequence[Trial]) -> str:
     below = [trial for trial in trials if trial.batch_size < size and trial.runs]
     if not below:
-        return " It is the smallest that runs, too."
-    return f" {below[-1].batch_size}, the next smaller, does not: {gain_words(below[-1].figures)}."
+        return " It is also the smallest that runs."
+    return f" The next smaller, {below[-1].batch_size}, does not: {gain_words(below[-1].figures)}."
 
 
 def _regimes_sentence(trials: Sequence[Trial]) -> str:
