@@ -1,4 +1,4 @@
-"""Looking over a data set: what it holds, what can't be read, and what is there twice."""
+"""Checking a data set: what it holds, what can't be read, and what is duplicated."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from dmlcore.data.installing import Splits, load_splits
 from dmlcore.text import counted
 
 SHOWN = 5
-"""Images, or groups of them, that the report names of each kind."""
+"""The most images, or groups of images, that the report names of each kind."""
 AT_ONCE = 512
-GREYSCALE = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "F"})
+GRAYSCALE = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "F"})
 
 
 @frozen
 class Report:
-    """What was found, as lines of text. Broken: something there would fail in training, or spoil what it measures."""
+    """The findings as lines of text. broken: something would fail in training, or bias what is measured."""
 
     lines: tuple[str, ...]
     broken: bool
@@ -44,11 +44,11 @@ class _Seen:
 
 
 def check(dataset: DatasetConfig, near_bits: int = NEAR_BITS, name_all: bool = False) -> Report:
-    """Looks at every image of both splits.
+    """Inspect every image of both splits.
 
-    near_bits: two pictures look alike whose difference hashes differ in at most so many of 64 bits. name_all: name
-    every image that was found, not only the first few. Raises DataError where the data set can't be loaded, which is
-    where published ones assert that they are of the true edition.
+    near_bits: two images are similar if their difference hashes differ in at most this many of 64 bits. name_all: name
+    every image found, not only the first few. Raises DataError where the data set can't be loaded; published ones
+    check then that they are the published edition.
     """
     splits = load_splits(dataset)
     folder = _common_folder(splits)
@@ -56,11 +56,11 @@ def check(dataset: DatasetConfig, near_bits: int = NEAR_BITS, name_all: bool = F
     shared = sorted(set(splits["train"].class_names) & set(splits["test"].class_names))
     unreadable = [image for image in seen if image.look.problem]
     most = len(seen) if name_all else SHOWN
-    where = f", below {folder}" if folder else ", made on the fly"
+    where = f" in {folder}" if folder else ", generated"
     lines = [
         f"{dataset.name}: {counted(len(seen), 'image')}{where}",
         *(_line(split, _sizes(splits, split)) for split in splits),
-        _line("classes", f"both train and test have {', '.join(shared)}" if shared else "train and test share none"),
+        _line("classes", f"in both train and test: {', '.join(shared)}" if shared else "train and test share none"),
         *_facts(seen, unreadable, most),
         *_duplicates([image for image in seen if not image.look.problem], near_bits, most),
     ]
@@ -95,7 +95,7 @@ def _line(title: str, text: str) -> str:
 def _sizes(splits: Splits, split: Split) -> str:
     images = splits[split]
     each = sorted(Counter(images.labels.tolist()).values())
-    amount = f"{each[0]} to {each[-1]} a class, median {median(each):g}"
+    amount = f"{each[0]} to {each[-1]} per class, median {median(each):g}"
     return f"{counted(len(images.labels), 'image')} of {counted(len(images.class_names), 'class')}, {amount}"
 
 
@@ -106,9 +106,9 @@ def _facts(seen: Sequence[_Seen], unreadable: Sequence[_Seen], most: int) -> Ite
     yield _line("unreadable", counted(len(unreadable), "image") if unreadable else "none")
     yield from _named([f"{image.name}: {image.look.problem}" for image in unreadable], most)
     kinds: dict[str, Callable[[Look], bool]] = {
-        "greyscale": lambda look: look.mode in GREYSCALE,
+        "grayscale": lambda look: look.mode in GRAYSCALE,
         "CMYK": lambda look: look.mode == "CMYK",
-        "turned by EXIF": lambda look: look.turned,
+        "rotated by EXIF": lambda look: look.turned,
     }
     for title, belongs in kinds.items():
         found = [image.name for image in seen if not image.look.problem and belongs(image.look)]
@@ -118,7 +118,7 @@ def _facts(seen: Sequence[_Seen], unreadable: Sequence[_Seen], most: int) -> Ite
 
 def _duplicates(seen: Sequence[_Seen], near_bits: int, most: int) -> Iterator[str]:
     same = equal_groups(image.look.digest for image in seen)
-    yield from _groups("the same file", same, seen, most)
+    yield from _groups("identical files", same, seen, most)
     members = {group[0]: group for group in same}
     copies = {index for group in same for index in group[1:]}
     single = [index for index, image in enumerate(seen) if index not in copies]
@@ -127,15 +127,15 @@ def _duplicates(seen: Sequence[_Seen], near_bits: int, most: int) -> Iterator[st
         tuple(sorted(copy for place in group for copy in members.get(hashes[place][0], (hashes[place][0],))))
         for group in near_groups([bits for _, bits in hashes], near_bits)
     ]
-    yield from _groups("look alike", alike, seen, most)
+    yield from _groups("similar images", alike, seen, most)
     flat = len(single) - len(hashes)
-    yield _line("", f"(difference hashes with at most {counted(near_bits, 'bit')} of 64 different; a hint, no proof)")
+    yield _line("", f"(difference hashes that differ in at most {counted(near_bits, 'bit')} of 64; a hint, not proof)")
     if flat:
-        yield _line("", f"({counted(flat, 'image')} with nothing to see on {'it' if flat == 1 else 'them'} left out)")
+        yield _line("", f"(without {counted(flat, 'flat image')})")
 
 
 def _groups(title: str, groups: Sequence[Group], seen: Sequence[_Seen], most: int) -> Iterator[str]:
-    """How many groups there are, and the first of them, those across train and test before the others."""
+    """The number of groups, and the first of them; those across train and test come first."""
     if not groups:
         yield _line(title, "none")
         return

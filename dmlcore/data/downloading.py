@@ -1,6 +1,6 @@
-"""One file from one address: resumed where it broke off, checked, and under its own name only when it is whole.
+"""One file from one address: resumed after an interruption, checked, and renamed only when it is complete.
 
-Written on urllib, since what recommends itself for this, pooch, throws a broken download away and starts anew.
+Built on urllib, since the obvious library, pooch, discards an interrupted download and starts again.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ TIMEOUT_S = 30.0
 LONGEST_WAIT_S = 30.0
 CHUNK = 1 << 18
 BUSY = (408, 425, 429, 500, 502, 503, 504)
-"""HTTP states that may pass."""
+"""HTTP status codes that are temporary."""
 
 
 class DownloadError(Exception):
-    """Why an address gave no usable file, in words."""
+    """Why an address gave no usable file."""
 
 
 class _PassingError(DownloadError):
-    """What another try may overcome."""
+    """A failure that may not happen again."""
 
     def __init__(self, reason: str, wait_s: float | None = None) -> None:
         super().__init__(reason)
@@ -49,7 +49,7 @@ class _PassingError(DownloadError):
 
 
 class _PastTheEndError(_PassingError):
-    """The file is shorter than the byte that was asked for, or as long; `total` is its length, where it is said."""
+    """The file ends before the requested byte; `total` is its length, where the server gives it."""
 
     def __init__(self, reason: str, total: int | None) -> None:
         super().__init__(reason)
@@ -58,19 +58,19 @@ class _PastTheEndError(_PassingError):
 
 @frozen
 class _Answer:
-    """What a server sends: the file from byte `start` on."""
+    """A server's response: the file from byte `start` on."""
 
     response: Any
     start: int
     total: int | None
     """Bytes of the whole file."""
     validator: str | None
-    """Tells this version of the file from others at the same address."""
+    """Identifies this version of the file among others at the same address."""
 
 
 @frozen
 class _Part:
-    """The beginning of a file, and where it came from."""
+    """The beginning of a file, and where it comes from."""
 
     final: Path
 
@@ -86,8 +86,8 @@ class _Part:
     def size(self) -> int:
         return self.path.stat().st_size if self.path.is_file() else 0
 
-    def told(self) -> dict[str, Any]:
-        """url, validator and total, as far as they are known."""
+    def origin(self) -> dict[str, Any]:
+        """url, validator and total, where they are known."""
         try:
             facts = json.loads(self.facts.read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -95,7 +95,7 @@ class _Part:
         return facts if isinstance(facts, dict) else {}
 
     def start(self, url: str, answer: _Answer) -> None:
-        """Notes where the bytes come from; drops those before unless the answer goes on from them."""
+        """Record where the bytes come from; drop earlier ones unless the response continues them."""
         if answer.start == 0:
             self.path.write_bytes(b"")
         facts = {"url": url, "validator": answer.validator, "total": answer.total}
@@ -111,7 +111,7 @@ class _Part:
 
 
 def download(archive: Archive, url: str, folder: Path) -> Path:
-    """The file at `url`, in `folder`. What comes before an error stays there as `<file>.part`, to go on from.
+    """Download the file at `url` to `folder`. After an error, `<file>.part` stays there to resume from.
 
     Raises DownloadError, and DataError where the disk is too small.
     """
@@ -130,26 +130,26 @@ def download(archive: Archive, url: str, folder: Path) -> Path:
         else:
             part.finish()
             return part.final
-    raise AssertionError("the last try returned or raised")
+    raise AssertionError("the last try returns or raises")
 
 
-def begun_at(archive: Archive, folder: Path) -> str | None:
-    """The address that a broken download in `folder` came from: the first to ask for the rest."""
-    return _Part(folder / archive.file).told().get("url")
+def resumed_from(archive: Archive, folder: Path) -> str | None:
+    """The address of an interrupted download in `folder`: the first to try again."""
+    return _Part(folder / archive.file).origin().get("url")
 
 
 def checksum_problem(archive: Archive, file: Path) -> str:
-    """What is wrong with a file's checksum, in words; empty where it is right, or none is known."""
+    """Why a file's checksum is wrong; empty where it is right, or none is known."""
     if archive.checksum is None:
         return ""
     algorithm, _, expected = archive.checksum.partition(":")
     with file.open("rb") as opened:
         found = hashlib.file_digest(opened, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
-    return "" if found == expected else f"its {algorithm} is {found}, expected is {expected}"
+    return "" if found == expected else f"expected {algorithm} {expected}, got {found}"
 
 
 def _check(archive: Archive, part: _Part, resumed: bool) -> None:
-    """Drops a file that is not what it should be; one put together from two tries is worth another."""
+    """Drop a wrong file; one put together from two tries is worth another try."""
     problem = checksum_problem(archive, part.path)
     if not problem and archive.checksum is None and archive.is_packed:
         try:
@@ -158,54 +158,54 @@ def _check(archive: Archive, part: _Part, resumed: bool) -> None:
             problem = str(error).replace(part.path.name, archive.file)
     if problem:
         part.drop()
-        raise _PassingError(f"{problem}, after it was resumed") if resumed else DownloadError(problem)
+        raise _PassingError(f"{problem}, after a resumed download") if resumed else DownloadError(problem)
 
 
 def _receive(archive: Archive, url: str, part: _Part) -> bool:
-    """Brings what is missing of the file; True where bytes of an earlier try are part of it."""
+    """Download the rest of the file. Return True where bytes of an earlier try are part of it."""
     offset = _resume_from(archive, url, part)
-    told = part.told()
-    if offset and offset == told.get("total"):
+    origin = part.origin()
+    if offset and offset == origin.get("total"):
         return True
     headers = {"User-Agent": "dmlcore"}
     if offset:
         headers["Range"] = f"bytes={offset}-"
-        if told.get("url") == url and told.get("validator"):
-            headers["If-Range"] = told["validator"]
+        if origin.get("url") == url and origin.get("validator"):
+            headers["If-Range"] = origin["validator"]
     try:
         response = _ask(url, headers)
     except _PastTheEndError as error:
         if error.total == offset:
             return True
         part.drop()
-        raise _PassingError(f"{error}; starting anew") from None
+        raise _PassingError(f"{error}; starting again") from None
     with response:
         answer = _answer(response, archive.size)
-        if answer.start and (answer.start, answer.total) != (offset, told.get("total") or answer.total):
+        if answer.start and (answer.start, answer.total) != (offset, origin.get("total") or answer.total):
             part.drop()
-            raise _PassingError("the server went on with something else than was asked for; starting anew")
+            raise _PassingError("the server did not continue where the download stopped; starting again")
         _keep(archive, url, answer, part)
     return answer.start > 0
 
 
 def _resume_from(archive: Archive, url: str, part: _Part) -> int:
-    """The byte to go on from. Without a checksum only the same version at the same address is gone on with."""
-    told = part.told()
-    same = told.get("url") == url and told.get("validator")
-    return part.size if told and (archive.checksum or same) else 0
+    """The byte to resume from. Without a checksum, only the same version at the same address is resumed."""
+    origin = part.origin()
+    same = origin.get("url") == url and origin.get("validator")
+    return part.size if origin and (archive.checksum or same) else 0
 
 
 def _keep(archive: Archive, url: str, answer: _Answer, part: _Part) -> None:
-    """Writes what the server sends, unless its beginning shows that it is not the file."""
+    """Write what the server sends, unless its beginning shows that it is not the file."""
     chunks = _chunks(answer)
     first = next(chunks, b"")
     if answer.start == 0:
         _refuse_page(answer.response.headers, first)
     if archive.size and answer.total not in (None, archive.size):
-        raise DownloadError(f"the server's file has {answer.total:,} bytes, expected are {archive.size:,}")
+        raise DownloadError(f"expected a file of {archive.size:,} bytes, got {answer.total:,}")
     whole = answer.total or 0
     files = (archive.unpacked or whole) if archive.is_packed else 0
-    require_space(part.path.parent, whole - answer.start + files, f"{archive.file} with its files")
+    require_space(part.path.parent, whole - answer.start + files, f"{archive.file}, with the unpacked files,")
     part.start(url, answer)
     with part.path.open("ab") as file, work(archive.file, whole, "byte", done=answer.start):
         for chunk in chain([first], chunks):
@@ -214,7 +214,7 @@ def _keep(archive: Archive, url: str, answer: _Answer, part: _Part) -> None:
 
 
 def _ask(url: str, headers: dict[str, str]) -> Any:
-    """The server's answer, its body unread."""
+    """The server's response, its body unread."""
     host = urlsplit(url).hostname
     try:
         return urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=TIMEOUT_S)
@@ -224,7 +224,7 @@ def _ask(url: str, headers: dict[str, str]) -> Any:
     except urllib.error.URLError as error:
         raise _connection_problem(error.reason, host) from None
     except (ValueError, http.client.InvalidURL) as error:
-        raise DownloadError(f"no address that can be asked: {error}") from None
+        raise DownloadError(f"not a valid address: {error}") from None
     except (OSError, http.client.HTTPException) as error:
         raise _connection_problem(error, host) from None
 
@@ -242,23 +242,23 @@ def _http_problem(error: urllib.error.HTTPError) -> DownloadError:
 
 def _connection_problem(reason: object, host: str | None) -> DownloadError:
     if isinstance(reason, socket.gaierror):
-        return DownloadError(f"no computer named {host} was found: no network, or it is gone ({reason.strerror})")
+        return DownloadError(f"the host {host} was not found: no network, or it no longer exists ({reason.strerror})")
     if isinstance(reason, TimeoutError):
-        return _PassingError(f"no answer within {TIMEOUT_S:g} s")
+        return _PassingError(f"no response within {TIMEOUT_S:g} s")
     if isinstance(reason, ConnectionRefusedError | ssl.SSLCertVerificationError):
         return DownloadError(str(reason.strerror or reason))
     return _PassingError(f"no connection: {reason}")
 
 
 def _answer(response: Any, size: int | None) -> _Answer:
-    """size: that of the file, as far as it is known; some servers say nothing of it."""
+    """size: that of the file, where it is known; some servers do not send it."""
     headers = response.headers
     length = headers.get("Content-Length", "")
     start, total = 0, int(length) if length.isdecimal() else size
     if response.status == http.client.PARTIAL_CONTENT:
         part = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", headers.get("Content-Range", ""))
         if part is None:
-            raise DownloadError("the server sent a part of the file without saying which")
+            raise DownloadError("the server sent a part of the file without its position")
         start, total = int(part[1]), int(part[2]) if part[2] != "*" else size
     tag = headers.get("ETag", "")
     return _Answer(response, start, total, tag if tag.startswith('"') else headers.get("Last-Modified"))
@@ -281,10 +281,7 @@ def _chunks(answer: _Answer) -> Iterator[bytes]:
 
 
 def _refuse_page(headers: Message, beginning: bytes) -> None:
-    """An error page, a login page or a licence to click on often comes in the place of an archive, as if all were well.
-
-    Raises DownloadError.
-    """
+    """Raises DownloadError for an error page, a login page or a license form in place of the file."""
     if beginning[:512].lstrip().lower().startswith((b"<!doctype html", b"<html")) or (
         headers.get_content_type() == "text/html"
     ):

@@ -1,4 +1,4 @@
-"""Images that are the same, or look the same."""
+"""Identical and similar images."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 NEAR_BITS = 4
-"""Of two pictures that look alike. Among 19 million pairs of photographs, of birds and of groceries, none of different
-classes differed in 6 bits or fewer; the first did in 8."""
+"""The most bits in which similar images differ. Among 19 million pairs of photographs, of birds and of groceries, none
+of different classes differed in 6 bits or fewer; the first did in 8."""
 PAIRS_AT_ONCE = 4_000_000
 
 Group = tuple[int, ...]

@@ -1,4 +1,4 @@
-"""Bringing a data set from the net: its ways in order, the mirrors of each archive in order, until one is whole."""
+"""Downloading a data set: the ways of a source in order, and the mirrors of each archive in order."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ from attrs import define, field
 
 from dmlcore.api.components import DatasetConfig
 from dmlcore.api.sources import Archive, Way
-from dmlcore.data.downloading import DownloadError, begun_at, checksum_problem, download
-from dmlcore.data.installing import Place, lay_out, source_of
+from dmlcore.data.downloading import DownloadError, checksum_problem, download, resumed_from
+from dmlcore.data.installing import Place, archives_of, source_of
 from dmlcore.data.unpacking import ArchiveError
 from dmlcore.errors import DataError
 
 
 def fetch(dataset: DatasetConfig, mirror: str | None = None, keep_archives: bool = False) -> str:
-    """Brings a data set to where it looks for its files, unless it is there. Says what is there, in words.
+    """Download and install a data set, unless it is there. Return a sentence that says what is there.
 
     mirror: an address that has the archives under their own names; it is tried first. keep_archives: leave them in
-    the data set's root. Raises DataError, which names every source that was tried, why each failed, and what a person
-    can do.
+    the data set's root. Raises DataError with every source that was tried, why each failed, and what to do.
     """
     place = Place(dataset, source_of(dataset))
     there = place.present()
@@ -32,8 +31,8 @@ def fetch(dataset: DatasetConfig, mirror: str | None = None, keep_archives: bool
         return _Fetch(place, mirror, keep_archives).run()
 
 
-class _DeadEndError(Exception):
-    """A way did not lead there; `tried` says why."""
+class _WayFailedError(Exception):
+    """A way gave no data set; `tried` says why."""
 
 
 @define
@@ -49,7 +48,7 @@ class _Fetch:
             if all(self._sources(archive) for archive in way.archives):
                 try:
                     return self._follow(way)
-                except _DeadEndError:
+                except _WayFailedError:
                     continue
         if self.place.downloads.is_dir() and not any(self.place.downloads.iterdir()):
             self.place.downloads.rmdir()
@@ -58,15 +57,12 @@ class _Fetch:
     def _follow(self, way: Way) -> str:
         files = [self._get(archive) for archive in way.archives]
         try:
-            with self.place.staged() as stage:
-                for archive, file in zip(way.archives, files, strict=True):
-                    lay_out(archive, file, stage)
-                done = self.place.complete()
+            done = self.place.install(zip(way.archives, files, strict=True))
         except ArchiveError as error:
             self.tried += [(file, str(error)) for file in files]
             for file in self._downloaded(files):
                 file.unlink()
-            raise _DeadEndError from None
+            raise _WayFailedError from None
         if self.keep_archives:
             for file in self._downloaded(files):
                 file.replace(self.place.source.root / file.name)
@@ -74,13 +70,13 @@ class _Fetch:
         return done
 
     def _sources(self, archive: Archive) -> list[str | Path]:
-        """Where an archive may be: with a person's files, with those that arrived before, at the mirrors.
+        """Where an archive may be: in the root, among earlier downloads, at the mirrors.
 
-        Of these the one goes first that a broken download came from, since another may have another file.
+        The mirror of an interrupted download comes first, since another one may have another file.
         """
         files = [folder / archive.file for folder in (self.place.source.root, self.place.downloads)]
         own = [f"{self.mirror.rstrip('/')}/{archive.file}"] if self.mirror else []
-        begun = begun_at(archive, self.place.downloads)
+        begun = resumed_from(archive, self.place.downloads)
         mirrors = sorted([*own, *archive.mirrors], key=lambda mirror: mirror != begun)
         return [*(file for file in files if file.is_file()), *mirrors]
 
@@ -96,25 +92,22 @@ class _Fetch:
                 except DownloadError as error:
                     problem = str(error)
             self.tried.append((source, problem))
-        raise _DeadEndError
+        raise _WayFailedError
 
     def _downloaded(self, files: Iterable[Path]) -> list[Path]:
         return [file for file in files if file.parent == self.place.downloads]
 
     def _failure(self) -> DataError:
         source, name = self.place.source, self.place.dataset.name
-        tried = (
-            "\n".join(f"    {where}\n        {why}" for where, why in self.tried) or "    nothing: no mirror is known"
-        )
+        tried = "\n".join(f"    {where}\n        {why}" for where, why in self.tried)
         kept = (
-            f"\nWhat arrived is kept in {self.place.downloads}: the same command goes on from there."
+            f"\nPartial downloads are kept in {self.place.downloads}; the same command resumes them."
             if any(self.place.downloads.glob("*"))
             else ""
         )
-        archives = "\n".join(f"    {' and '.join(map(str, way.archives))}" for way in source.ways)
         return DataError(
-            f"{source.title} could not be fetched. Tried:\n{tried}{kept}",
-            f"If you can get it in another way, one of these is needed:\n{archives}\n"
-            "Then give the file, the folder of the files, or the unpacked folder:\n"
+            f"{source.title} could not be downloaded. Tried:\n{tried or '    nothing: no mirror is known'}{kept}",
+            f"If you can get the files in another way, you need one of these:\n{archives_of(source)}\n"
+            "Then import the file, the folder of the files, or the unpacked folder:\n"
             f"    dmlcore data import {name} PATH --root {shlex.quote(str(source.root))}",
         )

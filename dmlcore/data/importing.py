@@ -1,4 +1,4 @@
-"""Bringing a data set from files that a person has: an archive, a folder of archives, or unpacked files."""
+"""Installing a data set from local files: an archive, a folder of archives, or unpacked files."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from dmlcore.api.components import DatasetConfig
 from dmlcore.api.progress import note, report_progress, work
 from dmlcore.api.sources import Archive, Source
 from dmlcore.data.downloading import checksum_problem
-from dmlcore.data.installing import Place, amounts, below, lay_out, load_splits, source_of
+from dmlcore.data.installing import Place, amounts, archives_of, below, load_splits, source_of
 from dmlcore.data.space import require_space
 from dmlcore.data.unpacking import ArchiveError, is_packed
 from dmlcore.errors import DataError, StudyError
 
 
 def import_files(dataset: DatasetConfig, path: Path, link: bool = False) -> str:
-    """Copies or unpacks what lies at `path` to where the data set looks for its files. Says what is there, in words.
+    """Copy or unpack `path` to where the data set looks for its files. Return a sentence that says what is there.
 
-    The files at `path` stay as they are. link: make a symbolic link to the unpacked folder in the place of a copy.
-    Raises DataError where nothing that the data set knows lies at `path`, or something is in the way.
+    The files at `path` are not changed. link: create a symbolic link to the unpacked folder instead of a copy.
+    Raises DataError where the data set does not recognize `path`, or its place is taken.
     """
     place = Place(dataset, source_of(dataset))
     there = place.present()
     if there:
         return f"{there} Nothing was imported."
     if not path.exists():
-        raise DataError(f"{path}: there is no such file or folder.")
+        raise DataError(f"{path}: no such file or folder.")
     with place.locked():
         if path.is_dir():
             return _import_folder(place, path.absolute(), link)
         if link:
-            raise StudyError(f"--link is for an unpacked folder: {path} is a file, and has to be unpacked.")
-        return _unpack(place, _with_its_kin(place.source, path))
+            raise StudyError(f"--link needs an unpacked folder, but {path} is a file.")
+        return _unpack(place, _with_its_companions(place.source, path))
 
 
 def _import_folder(place: Place, path: Path, link: bool) -> str:
@@ -45,7 +45,7 @@ def _import_folder(place: Place, path: Path, link: bool) -> str:
         if not archives:
             raise DataError(error.problem, _expected(place.source)) from None
         if link:
-            raise StudyError(f"--link is for an unpacked folder: in {path} lie archives.") from None
+            raise StudyError(f"--link needs an unpacked folder, but {path} holds archives.") from None
         return _unpack(place, archives)
     home = source_of(unpacked).home or path
     if link:
@@ -57,12 +57,13 @@ def _import_folder(place: Place, path: Path, link: bool) -> str:
 def _copy(place: Place, home: Path) -> str:
     files = [Path(folder, name) for folder, _, names in os.walk(home, followlinks=True) for name in names]
     require_space(place.source.root, sum(file.stat().st_size for file in files), f"a copy of {home}")
-    with place.staged() as stage, work(f"copying {home.name}", len(files), "file"):
-        for number, file in enumerate(files, start=1):
-            copy = stage / file.relative_to(home)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, copy)
-            report_progress(number)
+    with place.staged() as stage:
+        with work(f"copying {home.name}", len(files), "file"):
+            for number, file in enumerate(files, start=1):
+                copy = stage / file.relative_to(home)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file, copy)
+                report_progress(number)
         return place.complete()
 
 
@@ -70,19 +71,16 @@ def _unpack(place: Place, archives: list[tuple[Archive, Path]]) -> str:
     for archive, file in archives:
         problem = checksum_problem(archive, file)
         if problem:
-            note(f"{file.name} is not the archive as it was published: {problem}. What it holds decides.")
-    with place.staged() as stage:
-        for archive, file in archives:
-            lay_out(archive, file, stage)
-        try:
-            return place.complete()
-        except ArchiveError as error:
-            names = ", ".join(str(file) for _, file in archives)
-            raise DataError(f"{names}: {error.problem}", _expected(place.source)) from None
+            note(f"{file.name} differs from the published archive: {problem}. Its contents are checked instead.")
+    try:
+        return place.install(archives)
+    except ArchiveError as error:
+        names = ", ".join(str(file) for _, file in archives)
+        raise DataError(f"{names}: {error.problem}", _expected(place.source)) from None
 
 
-def _with_its_kin(source: Source, file: Path) -> list[tuple[Archive, Path]]:
-    """An archive with those that belong to it and lie beside it; one of an unknown name alone."""
+def _with_its_companions(source: Source, file: Path) -> list[tuple[Archive, Path]]:
+    """An archive with the others of its way in the same folder; one of an unknown name alone."""
     for way in source.ways:
         together = [(archive, file.with_name(archive.file)) for archive in way.archives]
         if file.name in [archive.file for archive in way.archives] and all(path.is_file() for _, path in together):
@@ -90,12 +88,12 @@ def _with_its_kin(source: Source, file: Path) -> list[tuple[Archive, Path]]:
     known = (archive for way in source.ways for archive in way.archives if archive.file == file.name)
     archive = next(known, Archive(file.name, unpacked=_most_unpacked(source)))
     if not is_packed(file):
-        raise DataError(f"{file} is no archive, or a damaged one.", _expected(source))
+        raise DataError(f"{file} is not an archive, or is damaged.", _expected(source))
     return [(archive, file)]
 
 
 def _archives_in(source: Source, folder: Path) -> list[tuple[Archive, Path]]:
-    """The archives of the first way that lies complete in a folder; empty without one."""
+    """The archives of the first way that are all in a folder; empty without one."""
     for way in source.ways:
         files = [folder / archive.file for archive in way.archives]
         if all(file.is_file() for file in files):
@@ -104,11 +102,10 @@ def _archives_in(source: Source, folder: Path) -> list[tuple[Archive, Path]]:
 
 
 def _most_unpacked(source: Source) -> int | None:
-    """What the largest of the ways takes unpacked: a bound for an archive under another name."""
+    """The unpacked bytes of the largest way: a bound for an archive under another name."""
     sizes = [sum(archive.unpacked or 0 for archive in way.archives) for way in source.ways]
     return max(sizes, default=0) or None
 
 
 def _expected(source: Source) -> str:
-    ways = "\n".join(f"    {' and '.join(map(str, way.archives))}" for way in source.ways)
-    return f"Expected is the unpacked folder, or\n{ways}"
+    return f"Expected the unpacked folder, or\n{archives_of(source)}"

@@ -1,4 +1,4 @@
-"""One image, looked at as a file and as a picture."""
+"""One image, inspected as a file and as a picture."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ if TYPE_CHECKING:
 
 ORIENTATION = 0x0112
 HASH_SIZE = (9, 8)
-"""Columns and rows that a picture is shrunk to; 8 × 8 differences of neighbours make 64 bits."""
+"""Columns and rows that a picture is shrunk to; 8 × 8 differences of adjacent pixels give 64 bits."""
 FLAT = 8
-"""A picture shows nothing where its lightest and its darkest shrunk pixel differ by fewer of the 256 grey levels."""
+"""An image is flat where its lightest and darkest shrunk pixels differ by fewer than this of 256 gray levels."""
 
 
 @frozen
 class Look:
-    """What was seen of an image."""
+    """What an image looks like."""
 
     problem: str = ""
     """Why it can't be read; then the rest is empty."""
     mode: str = "RGB"
-    """How the file holds its pixels: "L" is greyscale."""
+    """How the file holds its pixels: "L" is grayscale."""
     turned: bool = False
-    """The file asks to be turned or mirrored, by its EXIF tag."""
+    """Its EXIF tag asks to rotate or mirror it."""
     size: tuple[int, int] = (0, 0)
     """Width and height in pixels, as the file has them."""
     digest: bytes = b""
-    """Tells apart all different files (or, of a picture made on the fly, all different pixels)."""
+    """Differs between all different files (or pixels, of a generated image)."""
     difference_hash: int | None = None
-    """Alike for pictures that look alike; None of a flat picture, whose hash would be chance."""
+    """Similar for images that look similar; None of a flat image, whose hash would be random."""
 
 
 def look(images: LabelledImages, index: int) -> Look:
-    """Looks at one image of a data set; safe in threads where its images are files."""
+    """Inspect one image of a data set; safe in threads where its images are files."""
     try:
         if isinstance(images, ImageFiles):
             return _look_at_file(images.paths[index])
@@ -57,7 +57,7 @@ def _look_at_file(path: Path) -> Look:
     content = path.read_bytes()
     with Image.open(BytesIO(content)) as image:
         mode, size = image.mode, image.size
-        image.draft("L", (8 * HASH_SIZE[0], 8 * HASH_SIZE[1]))  # a JPEG is decoded whole, but small
+        image.draft("L", (8 * HASH_SIZE[0], 8 * HASH_SIZE[1]))  # decodes the whole JPEG, but small
         image.load()
         turned = image.getexif().get(ORIENTATION, 1) in range(2, 9)
         upright = ImageOps.exif_transpose(image) if turned else image
@@ -65,17 +65,17 @@ def _look_at_file(path: Path) -> Look:
 
 
 def difference_hash(image: Image) -> int | None:
-    """64 bits, row by row: whether a pixel of the 9 × 8 greyscale is lighter than its left neighbour.
+    """64 bits, row by row: whether a pixel of the 9 × 8 grayscale image is lighter than the pixel to its left.
 
     None where all are about the same.
     """
     import numpy as np
     from PIL.Image import Resampling
 
-    grey = np.asarray(image.convert("L").resize(HASH_SIZE, Resampling.LANCZOS)).astype(int)
-    if np.ptp(grey) < FLAT:
+    gray = np.asarray(image.convert("L").resize(HASH_SIZE, Resampling.LANCZOS)).astype(int)
+    if np.ptp(gray) < FLAT:
         return None
-    return int.from_bytes(np.packbits(grey[:, 1:] > grey[:, :-1]).tobytes(), "big")
+    return int.from_bytes(np.packbits(gray[:, 1:] > gray[:, :-1]).tobytes(), "big")
 
 
 def _digest(content: bytes) -> bytes:

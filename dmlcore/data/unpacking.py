@@ -1,7 +1,7 @@
-"""Unpacking archives that nobody vouches for.
+"""Unpacking untrusted archives.
 
-Nothing is written outside the target and nothing that leads out of it: a member with an absolute path, with `..`, a
-symbolic link, a device, or a hard link to anything but a file unpacked before is refused with its whole archive.
+Nothing is written outside the target, nor anything that leads out of it: a member with an absolute path, with `..`, a
+symbolic link, a device, or a hard link to anything but a file unpacked before makes the whole archive be refused.
 (`tarfile`'s own filter lets symbolic links within the target pass, and was fooled by chains of them before Python
 3.11.13; no data set needs them.)
 """
@@ -26,14 +26,14 @@ from dmlcore.errors import DataError
 from dmlcore.text import byte_size
 
 LARGEST_GROWTH = 10
-"""Unpacked bytes for each byte of an archive that does not say how many they are; photographs hardly grow."""
+"""The most unpacked bytes for each byte of an archive whose unpacked size is not known; photographs hardly grow."""
 
 
 CHUNK = 1 << 20
 
 
 class ArchiveError(DataError):
-    """A file can't be used as the archive that it should be: damaged, dangerous, or something else altogether."""
+    """A file can't be used as the expected archive: it is damaged, dangerous, or something else."""
 
 
 @frozen
@@ -41,30 +41,30 @@ class _Member:
     name: str
     size: int
     danger: str
-    """What it is that is never unpacked, such as "a device"; empty for files and folders."""
+    """Why it is never unpacked, such as "a device"; empty for files and folders."""
     write: Callable[[Path], object]
-    """Unpacks it below a folder."""
+    """Unpack it below a folder."""
     read: Callable[[], object]
-    """Reads all of it, which checks it."""
+    """Read all of it, which checks it."""
 
 
 def is_packed(file: Path) -> bool:
-    """Whether a file is an archive, by what it holds."""
+    """Whether a file is an archive, by its contents."""
     return _is_tar(file) or zipfile.is_zipfile(file)
 
 
 def _is_tar(file: Path) -> bool:
-    """Asked first: a plain tar whose last member is a zip ends like a zip."""
+    """Checked first: a plain tar whose last member is a zip ends like a zip."""
     try:
         return tarfile.is_tarfile(file)
     except EOFError:
-        return True  # it begins like one, and is cut short
+        return True  # it begins like one, and is truncated
 
 
 def unpack(file: Path, target: Path, unpacked: int | None) -> None:
-    """All files of an archive, below the folder `target`.
+    """Unpack all files of an archive below the folder `target`.
 
-    `unpacked` is the most bytes that they may take. Raises ArchiveError.
+    unpacked: the most bytes that they may take. Raises ArchiveError.
     """
     with _members(file) as members, work(f"unpacking {file.name}", unit="file"):
         for number, member in enumerate(_bounded(file, members, unpacked), start=1):
@@ -73,7 +73,7 @@ def unpack(file: Path, target: Path, unpacked: int | None) -> None:
 
 
 def read_through(file: Path, unpacked: int | None) -> None:
-    """Looks at every member without unpacking any. Raises ArchiveError."""
+    """Read every member without unpacking any. Raises ArchiveError."""
     with _members(file) as members, work(f"reading {file.name}", unit="file"):
         for number, member in enumerate(_bounded(file, members, unpacked), start=1):
             member.read()
@@ -81,19 +81,17 @@ def read_through(file: Path, unpacked: int | None) -> None:
 
 
 def _bounded(file: Path, members: Iterator[_Member], unpacked: int | None) -> Iterator[_Member]:
-    """The members, each refused before it is written where it is dangerous or one too much."""
+    """The members. Raises ArchiveError before a dangerous one, and where they take too many bytes."""
     limit = unpacked or LARGEST_GROWTH * file.stat().st_size
     total = 0
     for member in members:
         path = PureWindowsPath(member.name)  # knows / and \\, and drives
         danger = "a path that leads out of the folder" if path.root or path.drive or ".." in path.parts else ""
         if danger or member.danger:
-            raise ArchiveError(f"{file.name} is refused: it holds {danger or member.danger}: {member.name!r}")
+            raise ArchiveError(f"{file.name} is refused: it contains {danger or member.danger}: {member.name!r}")
         total += member.size
         if total > limit:
-            raise ArchiveError(
-                f"{file.name} is refused: unpacked it takes more than {byte_size(limit)}, which is more than it should"
-            )
+            raise ArchiveError(f"{file.name} is refused: unpacked, it takes more than the expected {byte_size(limit)}")
         yield member
 
 
@@ -107,12 +105,12 @@ def _members(file: Path) -> Iterator[Iterator[_Member]]:
             with zipfile.ZipFile(file) as zipped:
                 yield _zip_members(zipped)
         else:
-            raise ArchiveError(f"{file.name} is no archive, or a damaged one")
+            raise ArchiveError(f"{file.name} is not an archive, or is damaged")
 
 
 @contextmanager
 def _readable(file: Path) -> Iterator[None]:
-    """Turns what the libraries raise on damaged archives into ArchiveError."""
+    """Convert what the libraries raise for damaged archives to ArchiveError."""
     try:
         yield
     except (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError) as error:
@@ -120,7 +118,7 @@ def _readable(file: Path) -> Iterator[None]:
     except (NotImplementedError, RuntimeError) as error:  # zipfile: another compression; a password
         raise ArchiveError(f"{file.name} can't be unpacked: {error}") from None
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
-        raise ArchiveError(f"{file.name} is damaged: {error.filename} is both a file and a folder in it") from None
+        raise ArchiveError(f"{file.name} is damaged: {error.filename} is both a file and a folder") from None
     except OSError as error:
         if error.errno is None:  # gzip and bz2, on damaged data
             raise ArchiveError(f"{file.name} is damaged: {error}") from None
@@ -156,7 +154,7 @@ def _tar_members(archive: tarfile.TarFile) -> Iterator[_Member]:
     for info in archive:
         danger = ""
         if info.islnk() and info.linkname not in files:
-            danger = "a hard link to something else than its own files"
+            danger = "a hard link to a file outside the archive"
         elif not (info.isreg() or info.isdir() or info.islnk()):
             danger = "a symbolic link or a device"
         files.add(info.name)

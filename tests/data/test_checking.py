@@ -57,18 +57,18 @@ def test_a_good_data_set(tmp_path: Path) -> None:
     lay_photos(tmp_path / "photos")
     lines, broken = report()
     assert lines == [
-        "photos: 12 images, below photos",
-        "  train             6 images of 2 classes, 3 to 3 a class, median 3",
-        "  test              6 images of 2 classes, 3 to 3 a class, median 3",
+        "photos: 12 images in photos",
+        "  train             6 images of 2 classes, 3 to 3 per class, median 3",
+        "  test              6 images of 2 classes, 3 to 3 per class, median 3",
         "  classes           train and test share none",
         "  shorter side      90 to 90 pixels, median 90",
         "  unreadable        none",
-        "  greyscale         none",
+        "  grayscale         none",
         "  CMYK              none",
-        "  turned by EXIF    none",
-        "  the same file     none",
-        "  look alike        none",
-        "                    (difference hashes with at most 4 bits of 64 different; a hint, no proof)",
+        "  rotated by EXIF   none",
+        "  identical files   none",
+        "  similar images    none",
+        "                    (difference hashes that differ in at most 4 bits of 64; a hint, not proof)",
     ]
     assert not broken
 
@@ -93,25 +93,25 @@ def test_everything_that_can_be_noted() -> None:
     )
     assert "                    test/d_text.jpg: cannot identify image file" in facts
     assert (
-        "  greyscale         1 image\n"
+        "  grayscale         1 image\n"
         "                    train/a_grey.png\n"
         "  CMYK              1 image\n"
         "                    train/b_press.jpg\n"
-        "  turned by EXIF    1 image\n"
+        "  rotated by EXIF   1 image\n"
         "                    train/b_turned.jpg\n"
-        "  the same file     2 groups of 4 images; across train and test: 1; of different classes: 1\n"
+        "  identical files   2 groups of 4 images; across train and test: 1; of different classes: 1\n"
         "                    train/a_1.jpg = test/d_copy.jpg\n"
         "                    test/c_0.jpg = test/c_copy.jpg\n"
-        "  look alike        2 groups of 4 images; across train and test: 1; of different classes: 1\n"
+        "  similar images    2 groups of 4 images; across train and test: 1; of different classes: 1\n"
         "                    train/b_turned.jpg = test/c_upright.jpg\n"
         "                    train/a_0.jpg = train/a_grey.png\n"
-        "                    (difference hashes with at most 4 bits of 64 different; a hint, no proof)\n"
-        "                    (1 image with nothing to see on it left out)"
+        "                    (difference hashes that differ in at most 4 bits of 64; a hint, not proof)\n"
+        "                    (without 1 flat image)"
     ) in facts
     assert broken
 
 
-def test_a_look_alike_of_copies_brings_them_along() -> None:
+def test_a_similar_image_includes_its_copies() -> None:
     root = lay_photos()
     shutil.copy(root / "train/a_0.jpg", root / "test/c_copy.jpg")
     photo(0).save(root / "train/a_again.jpg", quality=50)
@@ -123,7 +123,7 @@ def test_five_are_named_and_all_where_that_is_asked_for() -> None:
     for i in range(7):
         photo(1000 + i).convert("L").save(root / f"train/a_grey{i}.png")
     lines, _ = report()
-    assert lines[6:12] == ["  greyscale         7 images"] + [f"{'':20}train/a_grey{i}.png" for i in range(5)]
+    assert lines[6:12] == ["  grayscale         7 images"] + [f"{'':20}train/a_grey{i}.png" for i in range(5)]
     assert lines[12] == f"{'':20}… and 2 more; --all names them"
     assert f"{'':20}train/a_grey6.png" in report(name_all=True)[0]
 
@@ -132,11 +132,11 @@ def test_classes_in_both_splits_are_broken() -> None:
     root = lay_photos()
     photo(1).save(root / "test/a_0.jpg")
     lines, broken = report()
-    assert "  classes           both train and test have a" in lines
+    assert "  classes           in both train and test: a" in lines
     assert broken
 
 
-def test_another_edition_is_told_by_the_reader() -> None:
+def test_the_reader_refuses_another_edition() -> None:
     lay_out(Path("data/inner"), content(3))
     with pytest.raises(DataError, match=r"Flags: 3 of 4 images in data/inner/train\."):
         check(Flags())
@@ -146,7 +146,7 @@ def test_generated_images(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dmlcore.api.progress_bar.SECONDS_A_LINE", 0)
     done = invoke("data", "check", "glyphs", "--set", "classes=8", "--set", "images_per_class=3")
     assert done.stdout.startswith(
-        "glyphs: 24 images, made on the fly\n  train             12 images of 4 classes, 3 to 3 a class, median 3\n"
+        "glyphs: 24 images, generated\n  train             12 images of 4 classes, 3 to 3 per class, median 3\n"
     )
     assert "  train images: 12 images in " in done.stderr
 
@@ -158,7 +158,7 @@ def test_the_command_ends_with_1_where_something_is_broken(tmp_path: Path) -> No
             photo(i).save(tmp_path / "mine" / name / f"{i}.jpg")
     command = ["data", "check", "image_folder", "--set", "root=mine"]
     done = invoke(*command)
-    assert "the same file     2 groups of 4 images; across train and test: 2" in done.stdout
+    assert "identical files   2 groups of 4 images; across train and test: 2" in done.stdout
     (tmp_path / "mine/one/0.jpg").write_bytes(b"")
     broken = invoke(*command, code=1)
     assert "  unreadable        1 image\n" in broken.stdout

@@ -120,14 +120,15 @@ def test_a_length_announced_too_short_is_seen_by_the_checksum(site: Site, tmp_pa
     found = hashlib.md5(CONTENT[:1000]).hexdigest()
     expected = hashlib.md5(CONTENT).hexdigest()
     why = refused(archive(), site.url("file.bin"), tmp_path)
-    assert why == f"its md5 is {found}, expected is {expected}"
+    assert why == f"expected md5 {expected}, got {found}"
     assert list(tmp_path.glob("file.bin*")) == []
 
 
 def test_another_length_than_is_known_is_refused_before_it_is_loaded(site: Site, tmp_path: Path) -> None:
     site.files["file.bin"] = CONTENT
     why = refused(archive(size=5), site.url("file.bin"), tmp_path)
-    assert why == "the server's file has 1,280,000 bytes, expected are 5"
+    assert "5 bytes" in why
+    assert "1,280,000" in why
     assert list(tmp_path.glob("file.bin*")) == []
 
 
@@ -137,8 +138,8 @@ def test_a_server_that_says_no_length(site: Site, tmp_path: Path, waits: list[fl
     site.faults["file.bin"] = [Fault(claim=-1)]
     assert download(archive(size=size), site.url("file.bin"), tmp_path / "whole").read_bytes() == CONTENT
     site.faults["file.bin"] = [Fault(claim=-1, send=400_000), Fault(claim=-1)]
-    if size is None:  # the end of the connection is the end of the file, as far as anybody can see
-        assert refused(archive(), site.url("file.bin"), tmp_path).startswith("its md5 is ")
+    if size is None:  # the end of the connection is the end of the file, as far as the client can see
+        assert refused(archive(), site.url("file.bin"), tmp_path).startswith("expected md5 ")
     else:
         assert download(archive(size=size), site.url("file.bin"), tmp_path).read_bytes() == CONTENT
 
@@ -147,7 +148,7 @@ def test_a_wrong_file_is_told_by_both_checksums(site: Site, tmp_path: Path) -> N
     site.files["file.bin"] = OTHER
     found, expected = hashlib.md5(OTHER).hexdigest(), hashlib.md5(CONTENT).hexdigest()
     why = refused(archive(), site.url("file.bin"), tmp_path)
-    assert why == f"its md5 is {found}, expected is {expected}"
+    assert why == f"expected md5 {expected}, got {found}"
 
 
 def test_sha256_is_as_good(site: Site, tmp_path: Path) -> None:
@@ -193,16 +194,15 @@ def test_no_server_no_name_no_address(tmp_path: Path, monkeypatch: pytest.Monkey
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     assert refused(archive(), f"http://127.0.0.1:{port}/x", tmp_path) == "Connection refused"
-    assert refused(archive(), "nonsense", tmp_path).startswith("no address that can be asked: unknown url type")
+    assert refused(archive(), "nonsense", tmp_path).startswith("not a valid address: unknown url type")
 
     def nowhere(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", nowhere)
     why = refused(archive(), "http://data.example.org/x", tmp_path)
-    assert why == (
-        "no computer named data.example.org was found: no network, or it is gone (Name or service not known)"
-    )
+    assert "data.example.org" in why
+    assert "Name or service not known" in why
     assert waits == []
 
 
@@ -210,7 +210,7 @@ def test_a_silent_server_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("dmlcore.data.downloading.TIMEOUT_S", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/x"
-        assert refused(archive(), url, tmp_path) == "no answer within 0.05 s (4 tries)"
+        assert refused(archive(), url, tmp_path) == "no response within 0.05 s (4 tries)"
 
 
 def test_a_zip_without_a_checksum_is_read_through(site: Site, tmp_path: Path) -> None:
@@ -220,7 +220,7 @@ def test_a_zip_without_a_checksum_is_read_through(site: Site, tmp_path: Path) ->
     wanted = Archive("file.zip")
     why = refused(wanted, site.url("spoilt"), tmp_path)
     assert why == "file.zip is damaged: Bad CRC-32 for file 'a'"
-    assert refused(wanted, site.url("cut"), tmp_path) == "file.zip is no archive, or a damaged one"
+    assert refused(wanted, site.url("cut"), tmp_path).startswith("file.zip is not an archive")
     assert download(wanted, site.url("good"), tmp_path).read_bytes() == good
 
 
@@ -232,8 +232,8 @@ def test_a_full_disk_is_told_before_anything_is_written(
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(0, 0, 2_000_000))
     with pytest.raises(DataError) as caught:
         download(Archive("file.zip", unpacked=3_000_000), site.url("file.zip"), tmp_path / "new")
-    assert str(caught.value) == (
-        f"{tmp_path / 'new'}: file.zip with its files needs 4.28 MB, but 2 MB are free on that disk."
-        " Free some, or choose another place with --root."
-    )
+    said = str(caught.value)
+    assert said.startswith(f"{tmp_path / 'new'}: file.zip")
+    assert "4.28 MB" in said
+    assert "2 MB are free" in said
     assert list((tmp_path / "new").iterdir()) == []

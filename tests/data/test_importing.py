@@ -23,7 +23,7 @@ WAYS = (
 FLAGS = Flags(ways=WAYS)
 DONE = "Flags is in {}: train 4 images of 2 classes, test 4 images of 2 classes."
 EXPECTED = (
-    "Expected is the unpacked folder, or\n"
+    "Expected the unpacked folder, or\n"
     f"    flags.tgz (md5 {md5(TGZ)[4:]})\n"
     f"    images.zip and list.txt (md5 {md5(b'a list' + bytes([10]))[4:]})"
 )
@@ -49,7 +49,7 @@ def refused(path: Path, *, link: bool = False, error: type[Exception] = DataErro
 
 
 @pytest.mark.parametrize("given", ["", "inner"])
-def test_an_unpacked_folder_is_copied_without_its_neighbours(tmp_path: Path, given: str) -> None:
+def test_an_unpacked_folder_is_copied_without_the_files_next_to_it(tmp_path: Path, given: str) -> None:
     lay_out(MINE / "inner", FILES)
     lay_out(MINE, {"holiday/beach.jpg": b"private"})
     assert done(MINE / given) == DONE.format(tmp_path / "data/flags")
@@ -94,7 +94,7 @@ def test_what_is_there_is_not_replaced() -> None:
     lay_out(ROOT / "inner", FILES)
     lay_out(MINE, {"flags.tgz": TGZ})
     assert done(MINE / "flags.tgz") == (
-        f"Flags is there already, in {FLAGS.source().home}: train 4 images of 2 classes, test 4 images of 2 classes."
+        f"Flags is already in {FLAGS.source().home}: train 4 images of 2 classes, test 4 images of 2 classes."
         " Nothing was imported."
     )
     assert set(tree(ROOT)) == {f"inner/{name}" for name in FILES}
@@ -111,27 +111,27 @@ def test_another_edition_is_refused() -> None:
 def test_something_else_is_refused(tmp_path: Path) -> None:
     lay_out(MINE, {"notes.txt": b"hello", "bad.zip": zipped({"../out": b"x"}), "images.zip": zipped(FILES)[:-9]})
     lay_out(MINE / "empty", {"x": b""})
-    assert refused(MINE / "notes.txt") == f"mine/notes.txt is no archive, or a damaged one.\n{EXPECTED}"
-    assert refused(MINE / "images.zip") == f"mine/images.zip is no archive, or a damaged one.\n{EXPECTED}"
-    assert refused(MINE / "bad.zip") == ("bad.zip is refused: it holds a path that leads out of the folder: '../out'")
+    assert refused(MINE / "notes.txt") == f"mine/notes.txt is not an archive, or is damaged.\n{EXPECTED}"
+    assert refused(MINE / "images.zip") == f"mine/images.zip is not an archive, or is damaged.\n{EXPECTED}"
+    assert "a path that leads out of the folder: '../out'" in refused(MINE / "bad.zip")
     assert refused(MINE / "empty") == f"Flags: nothing in {tmp_path}/mine/empty.\n{EXPECTED}"
-    assert refused(MINE / "none") == "mine/none: there is no such file or folder."
+    assert refused(MINE / "none").startswith("mine/none: ")
 
 
 def test_a_link_to_an_archive_is_refused() -> None:
     lay_out(MINE, {"flags.tgz": TGZ})
-    assert refused(MINE / "flags.tgz", link=True, error=StudyError) == (
-        "--link is for an unpacked folder: mine/flags.tgz is a file, and has to be unpacked."
-    )
-    assert refused(MINE, link=True, error=StudyError).endswith("/mine lie archives.")
+    for path in (MINE / "flags.tgz", MINE):
+        said = refused(path, link=True, error=StudyError)
+        assert said.startswith("--link needs an unpacked folder")
+        assert str(path) in said
 
 
 @pytest.mark.parametrize("given", ["inner", "flags.tgz"])
-def test_a_full_disk_is_told_first(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+def test_a_full_disk_is_reported_first(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
     lay_out(MINE / "inner", FILES)
     lay_out(MINE, {"flags.tgz": TGZ})
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(0, 0, 100))
-    assert "but 100 bytes are free on that disk. Free some, or choose another place with --root." in refused(
-        MINE / given
-    )
+    said = refused(MINE / given)
+    assert "100 bytes are free" in said
+    assert "--root" in said

