@@ -1,4 +1,4 @@
-"""The command line. The one place that turns a DmlcoreError into a message and an exit code."""
+"""The command line. The one place that turns an error into a message and an exit code."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from dmlcore.api.progress import shown_on
 from dmlcore.api.progress_bar import ProgressBar
 from dmlcore.commands.check import check
 from dmlcore.commands.data import data
+from dmlcore.commands.describe import describe
+from dmlcore.commands.list_plugins import list_plugins
 from dmlcore.commands.metrics import metrics
 from dmlcore.commands.new_plugin import new_plugin
 from dmlcore.commands.notebook import notebook
+from dmlcore.commands.output import quiet, with_verbosity
 from dmlcore.commands.plan import plan
-from dmlcore.commands.plugins import describe, list_plugins
 from dmlcore.commands.report import report
+from dmlcore.commands.results import results
 from dmlcore.commands.run import run
 from dmlcore.commands.schema import schema
 from dmlcore.commands.submit import submit
@@ -26,12 +29,29 @@ from dmlcore.commands.test_plugin import test_plugin
 from dmlcore.errors import DmlcoreError, PluginError
 from dmlcore.text import listing
 
+INTERRUPTED = 130
+
+EXIT_CODES = """\b
+Exit codes:
+  0    success
+  1    a run, a check or a plugin failed, or a file could not be written
+  2    a mistake in a study or on the command line
+  3    data or stored results are missing or damaged
+  130  interrupted by Ctrl-C
+"""
+
+RESUMING = {
+    "run": " The same command resumes after the last finished epoch.",
+    "data": " No unfinished files are used; the same command resumes a download.",
+}
+"""Command → what happens after Ctrl-C."""
+
 _OFFERED = "dmlcore.offered"
-"""Key of the plugin's command that is given, in the context."""
+"""Key of the plugin's command in the context."""
 
 
 class _Commands(click.Group):
-    """Shows a DmlcoreError as its message alone. Has its own commands, and those of plugins where there is no such."""
+    """dmlcore's commands, then those of plugins. Shows an error as its message only."""
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         command = super().get_command(ctx, name)
@@ -40,12 +60,12 @@ class _Commands(click.Group):
         from dmlcore.commands.offered import offered_commands
         from dmlcore.host.distributions import disabling
 
-        with disabling(ctx.params.get("disabled") or ()):  # the command is looked for before `main` is called
+        with disabling(ctx.params.get("disabled") or ()):  # click looks up the command before it calls `main`
             offered = offered_commands()
         found = offered.find(name)
         if found is None and offered.failed:
             keys = listing(plugin.source.key for plugin in offered.failed)
-            ctx.fail(f"No such command {name!r}. Not usable: {keys} (see `dmlcore --help`).")
+            ctx.fail(f"No such command {name!r}. Plugins that failed: {keys} (see `dmlcore list-plugins`).")
         ctx.meta[_OFFERED] = found
         return found.command if found else None
 
@@ -59,7 +79,7 @@ class _Commands(click.Group):
                 formatter.write_dl(lines)
 
     def _invoke(self, ctx: click.Context) -> object:
-        """Blames whatever a plugin's command raises on the plugin."""
+        """Turns any error of a plugin's command into a PluginError."""
         try:
             return super().invoke(ctx)
         except (DmlcoreError, BrokenPipeError, click.ClickException, click.exceptions.Exit, click.Abort):
@@ -79,38 +99,42 @@ class _Commands(click.Group):
 
                 click.echo(traceback_of(error), err=True)
             click.echo(f"Error: {error}", err=True)
-            ctx.exit(1)
-        except BrokenPipeError:  # who reads what is printed has seen enough, as `head` does
+            ctx.exit(error.exit_code)
+        except BrokenPipeError:  # the reader of the output has closed it, as `head` does
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            ctx.exit(1)
+            ctx.exit(DmlcoreError.exit_code)
         except OSError as error:
             click.echo(f"Error: {error.filename or 'a file'}: {error.strerror or error}.", err=True)
-            ctx.exit(1)
+            ctx.exit(DmlcoreError.exit_code)
         except KeyboardInterrupt:
-            goes_on = " The same command goes on after the last finished epoch."
-            click.echo(f"Stopped.{goes_on if ctx.invoked_subcommand == 'run' else ''}", err=True)
-            ctx.exit(130)
+            click.echo(f"Interrupted.{RESUMING.get(ctx.invoked_subcommand or '', '')}", err=True)
+            ctx.exit(INTERRUPTED)
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=EXIT_CODES,
+)
 @click.option(
     "--disable-plugin",
     "disabled",
     multiple=True,
     metavar="KEY",
-    help="Do not load a plugin, named by its distribution or as distribution:entry_point. Repeatable.",
+    help="Do not load a plugin, given as its distribution or as distribution:entry_point. Repeatable.",
 )
-@click.option("--traceback", is_flag=True, help="Show where a plugin failed, for its author.")
+@click.option("--traceback", is_flag=True, help="Show the traceback if a plugin fails.")
 @click.version_option(__version__, prog_name="dmlcore")
 def main(disabled: Sequence[str], traceback: bool) -> None:
-    """Studies of deep metric learning, every component a plugin."""
-    click.get_current_context().with_resource(shown_on(ProgressBar()))
+    """Deep-metric-learning studies; every component is a plugin."""
+    if not quiet():
+        click.get_current_context().with_resource(shown_on(ProgressBar()))
     if disabled:
         from dmlcore.host.distributions import disabling
 
         click.get_current_context().with_resource(disabling(disabled))
-    # Waiting threads that spin slow training down several times once anything else holds a core, be it a process that
-    # loads images. OpenMP reads this when torch is loaded.
+    # Waiting threads that spin slow training down several times when other processes need the cores, such as those
+    # that load images. OpenMP reads this when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
@@ -119,6 +143,7 @@ for command in (
     check,
     plan,
     report,
+    results,
     notebook,
     submit,
     metrics,
@@ -130,3 +155,4 @@ for command in (
     test_plugin,
 ):
     main.add_command(command)
+with_verbosity(main)

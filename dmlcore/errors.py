@@ -1,12 +1,18 @@
-"""What a user can do wrong, or what can be wrong around them: one class for each place to look."""
+"""The errors that a user can fix, one class for each place to look, each with the exit code of the command line."""
 
 
 class DmlcoreError(Exception):
-    """Something that the user can put right. Its text is the whole message; no traceback is shown."""
+    """An error that the user can fix. Its text is the whole message; no traceback is shown."""
+
+    exit_code = 1
+    """Exit code of `dmlcore`: 1 a run or another step failed, 2 a mistake in a study or in usage, 3 data missing or
+    damaged."""
 
 
 class StudyError(DmlcoreError):
-    """A study file, or a value given on the command line, is not right."""
+    """A mistake in a study file, or in a value given on the command line."""
+
+    exit_code = 2
 
 
 class UnknownComponentError(StudyError):
@@ -19,11 +25,19 @@ class PluginError(DmlcoreError):
     traceback = ""
 
 
+class ResultsError(DmlcoreError):
+    """Stored results are missing, damaged or of a newer format."""
+
+    exit_code = 3
+
+
 class DataError(DmlcoreError):
     """The images of a data set are missing, damaged, or of another edition.
 
     What is wrong may stand apart from what to do about it: the message is both, `problem` and `remedy` each.
     """
+
+    exit_code = 3
 
     def __init__(self, problem: str, remedy: str = "") -> None:
         super().__init__(f"{problem}\n{remedy}" if remedy else problem)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from click.testing import Result
 import running
 from dmlcore import cli
 from dmlcore.host.registry import Registry
+from handin.conftest import BASE as LETTERS
 from running import python
 from toys import STUDY
 
@@ -59,32 +61,34 @@ def test_report_writes_several_studies_into_one_file(invoke: Any) -> None:
 
 
 def test_report_into_an_unknown_format_says_the_known_ones(invoke: Any) -> None:
-    error = invoke("report", "toy.toml", "-o", "all.htm", code=1).stderr
-    assert error == (
-        "Error: all.htm: a report can't be written as '.htm'. Did you mean '.html' or '.md'?"
-        " The suffix says the format, one of .html, .md, .csv, .tex, .pdf.\n"
-    )
+    error = invoke("report", "toy.toml", "-o", "all.htm", code=2).stderr
+    assert error.startswith("Error: all.htm: ")
+    assert "Did you mean '.html'" in error
+    assert ".html, .md, .csv, .tex, .pdf" in error
 
 
 def test_a_missing_observer_is_an_error(invoke: Any) -> None:
-    error = invoke("run", "toy.toml", "--observer", "consol", code=1).stderr
-    assert error == "Error: no installed plugin offers an observer named 'consol'. Known: recording.\n"
+    error = invoke("run", "toy.toml", "--observer", "consol", code=2).stderr
+    assert "observer" in error
+    assert "'consol'" in error
+    assert "recording" in error
 
 
 def test_a_mistake_is_a_message_and_no_traceback(invoke: Any) -> None:
-    result = invoke("run", "toy.toml", "--set", "loss.margn=1", code=1)
+    result = invoke("run", "toy.toml", "--set", "loss.margn=1", code=2)
     assert result.stderr.startswith("Error: toy.toml has 1 problem.\n\n--set loss.margn\n")
     assert "Traceback" not in result.output
-    assert not Path("runs").exists(), "nothing is made before every study is right"
+    assert not Path("runs").exists(), "no run starts before all studies are right"
 
 
-def test_ctrl_c_says_how_to_go_on(invoke: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_says_how_to_resume(invoke: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: Any) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("dmlcore.engine.runner.run_study", interrupted)
-    result = invoke("run", "toy.toml", "--observer", "recording", code=130)
-    assert result.stderr == "Stopped. The same command goes on after the last finished epoch.\n"
+    error = invoke("run", "toy.toml", "--observer", "recording", code=130).stderr
+    assert error.startswith("Interrupted.")
+    assert "resumes" in error
 
 
 def test_a_failed_run_is_reported_and_ends_with_an_error_code(invoke: Any) -> None:
@@ -127,11 +131,11 @@ def test_check_counts_images_steps_and_runs(invoke: Any) -> None:
         " only, so the loss 'pair' has no negative pair. Use a batch size of at least twice the sampler's"
         " samples_per_class.",
     ]
-    assert [line.split()[:3] for line in lines[5:]] == [["run", "to", "do"], ["run", "to", "do"]]
+    assert [line.split()[:3] for line in lines[5:]] == [["run", "not", "started"], ["run", "not", "started"]]
 
 
 def test_check_finds_what_the_run_would_meet(invoke: Any) -> None:
-    error = invoke("check", "toy.toml", "--set", "training.batch_size=3", code=1).stderr
+    error = invoke("check", "toy.toml", "--set", "training.batch_size=3", code=2).stderr
     assert error.startswith("Error: A batch of 3 images of 1 class holds one class only")
     assert error.endswith("samples_per_class. The smallest batch size that works is 6.\n")
 
@@ -150,8 +154,9 @@ def test_the_shell_completes_paths_of_studies(invoke: Any) -> None:
 def test_describe_a_component_a_table_and_nothing(invoke: Any) -> None:
     assert invoke("describe", "pair").stdout.startswith("loss pair  [toys 1.0]\n\nA plain pair loss.\n\nmargin = 0.5\n")
     assert invoke("describe", "training").stdout.startswith("[training]\n\nThe train loop.\n\nepochs = 40\n")
-    error = invoke("describe", "pear", code=1).stderr
-    assert error == "Error: nothing is named 'pear'. Did you mean 'pair' or 'spread'? See `dmlcore list-plugins`.\n"
+    error = invoke("describe", "pear", code=2).stderr
+    assert "'pear'" in error
+    assert "Did you mean 'pair'" in error
 
 
 def test_version(invoke: Any) -> None:
@@ -170,6 +175,7 @@ GLYPHS = str(Path(__file__).parents[1] / "studies" / "quickstart.toml")
         ["schema"],
         ["check", GLYPHS],
         ["report", GLYPHS],
+        ["results", GLYPHS],
         ["data", "check", "glyphs", "--set", "classes=4"],
         ["--help"],
     ],
@@ -183,33 +189,31 @@ def test_torch_is_not_loaded_by(arguments: list[str], tmp_path: Path) -> None:
     python("-c", code, *arguments, cwd=tmp_path)
 
 
-def test_killed_at_any_moment_a_run_ends_with_the_same_metrics(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "delays", [[0.0], pytest.param([0.0, 0.05, 0.1, 0.15, 0.2, 0.3], marks=pytest.mark.slow)], ids=["once", "often"]
+)
+def test_killed_at_any_moment_a_run_ends_with_the_same_metrics(tmp_path: Path, delays: list[float]) -> None:
     study = tmp_path / "study.toml"
-    study.write_text(
-        f'extends = "{GLYPHS}"\n[dataset]\nclasses = 40\nimages_per_class = 20\n[embedding]\ndim = 16\n'
-        "[training]\nepochs = 4\n"
-    )
-    command = [sys.executable, "-m", "dmlcore", "run", str(study), "--set", "grid={}"]
+    study.write_text(LETTERS + "[evaluation]\nevery = 1\n")
+    words = ["run", str(study), "--set", "training.epochs=4", "--runs"]
 
-    def run(name: str) -> subprocess.Popen[bytes]:
-        return subprocess.Popen([*command, "--runs", str(tmp_path / name)], stdout=subprocess.DEVNULL)
+    def checkpoints() -> list[tuple[int, int]]:
+        return [(path.stat().st_ino, path.stat().st_size) for path in tmp_path.rglob("checkpoint.pt")]
 
     def result(name: str) -> Any:
+        running.invoke(*words, tmp_path / name)
         (path,) = (tmp_path / name).rglob("result.json")
         stored = json.loads(path.read_text())
         curve = [(epoch["loss"], epoch["test"], epoch["diagnostics"]) for epoch in stored["curve"]]
         return stored["metrics"], stored["baseline"], curve
 
-    def checkpoints(name: str) -> list[tuple[int, int]]:
-        return [(path.stat().st_ino, path.stat().st_size) for path in (tmp_path / name).rglob("checkpoint.pt")]
-
-    assert run("whole").wait(120) == 0
-    for _ in range(2):
-        process, before = run("killed"), checkpoints("killed")
-        while checkpoints("killed") == before and process.poll() is None:
+    for number, delay in enumerate(delays):
+        command = [sys.executable, "-m", "dmlcore", *words, str(tmp_path / "killed")]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=running.environment())
+        before = checkpoints()
+        while checkpoints() == before and process.poll() is None:
             time.sleep(0.005)
-        time.sleep(0.1)
+        time.sleep(delay)
         process.kill()
-        process.wait()
-    assert run("killed").wait(120) == 0
+        assert process.wait() == -signal.SIGKILL or number, "it was killed while it trained"
     assert result("killed") == result("whole")

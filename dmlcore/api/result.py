@@ -11,7 +11,7 @@ import attrs
 from attrs import field, frozen
 
 from dmlcore.api.values import EpochSummary, MarginAxis, MarginKind
-from dmlcore.errors import DmlcoreError
+from dmlcore.errors import ResultsError
 
 SCHEMA = 2
 """The version of the result format that this dmlcore writes; it reads all versions up to this one."""
@@ -91,11 +91,11 @@ def to_json(result: Result) -> str:
 
 
 def from_json(text: str, place: str) -> Result:
-    """Parse a stored result. Raises DmlcoreError, with the place, if this version can't read it."""
+    """Parse a stored result. Raises ResultsError, with the place, if this version can't read it."""
     try:
         values = json.loads(text)
         if values["schema"] > SCHEMA:
-            raise DmlcoreError(
+            raise ResultsError(
                 f"{place}: the result has format {values['schema']}, and this dmlcore reads up to {SCHEMA}."
                 " Update dmlcore."
             )
@@ -105,4 +105,4 @@ def from_json(text: str, place: str) -> Result:
         values["warnings"] = tuple(values["warnings"])
         return Result(**values)
     except (ValueError, KeyError, TypeError) as error:
-        raise DmlcoreError(f"{place}: not a result of dmlcore ({error}). Move or delete it to run again.") from None
+        raise ResultsError(f"{place}: not a result of dmlcore ({error}). Move or delete it to run again.") from None

@@ -1,11 +1,11 @@
-"""Commands of plugins, looked for only where dmlcore has none of the name, and for its help."""
+"""Commands of plugins, loaded only if dmlcore has no command of the name, and for its help."""
 
 from __future__ import annotations
 
 import click
 from attrs import frozen
 
-from dmlcore.errors import PluginError
+from dmlcore.errors import PluginError, UnknownComponentError
 from dmlcore.host.discovery import FailedPlugin, disabler, load_commands
 from dmlcore.host.distributions import InstalledPlugin, disabled_by_environment, installed_plugins
 from dmlcore.host.faults import own_line, plugin_error
@@ -14,58 +14,58 @@ from dmlcore.text import listing
 
 @frozen
 class OfferedCommand:
-    """A command, and the plugin that offers it."""
+    """A command and its plugin."""
 
     command: click.Command
     plugin: InstalledPlugin
 
     @property
     def name(self) -> str:
-        assert self.command.name, "looked over when it was loaded"
+        assert self.command.name, "checked when it was loaded"
         return self.command.name
 
     @property
     def full_name(self) -> str:
-        """Name that is never ambiguous: distribution/name."""
+        """The unambiguous name: distribution/name."""
         return f"{self.plugin.source.distribution}/{self.name}"
 
     def fault(self, error: Exception) -> PluginError:
-        """What the command raised, as a message for the user and a traceback for its author."""
+        """What the command raised, as a message for users and a traceback for its author."""
         source = self.plugin.source
         line = own_line(error.__traceback__, self.plugin.entry_point.module.partition(".")[0])
         what = f"The command {self.name!r} of {source.distribution} {source.version} failed"
-        return plugin_error(what, error, line, "Tell its author.")
+        return plugin_error(what, error, line, "Please report this to its author.")
 
 
 @frozen
 class OfferedCommands:
-    """All commands of plugins, and the plugins that can't be used."""
+    """All commands of plugins, and the plugins that failed."""
 
     commands: tuple[OfferedCommand, ...]
     failed: tuple[FailedPlugin, ...]
 
     def find(self, name: str) -> OfferedCommand | None:
-        """The command of a name, or of a `distribution/name`. Raises PluginError where several plugins offer it."""
+        """The command of a name or `distribution/name`. Raises UnknownComponentError if several plugins have it."""
         found = [offered for offered in self.commands if name in (offered.name, offered.full_name)]
         if len(found) > 1:
             names = listing(offered.full_name for offered in found)
-            raise PluginError(f"the command {name!r} is offered by {len(found)} plugins. Write one of {names}.")
+            raise UnknownComponentError(f"{len(found)} plugins have a command {name!r}. Use one of {names}.")
         return found[0] if found else None
 
     def help(self, own: set[str]) -> list[tuple[str, str]]:
-        """A line a command, by the name that leads to it beside dmlcore's `own`, and one a plugin that failed."""
+        """Name and description of each command, given the names of dmlcore's `own`, and of each plugin that failed."""
         lines = []
         for offered in self.commands:
             alone = offered.name not in own and sum(other.name == offered.name for other in self.commands) == 1
-            whose = "dmlcore's" if offered.name in own else "ambiguous"
+            conflict = "is dmlcore's own" if offered.name in own else "is ambiguous"
             about, source = offered.command.get_short_help_str(), offered.plugin.source
-            owner = "" if alone else f" ({offered.name!r} alone is {whose})"
+            owner = "" if alone else f" ({offered.name!r} {conflict})"
             lines.append((offered.name if alone else offered.full_name, f"{about}  [{source.distribution}]{owner}"))
-        return [*lines, *((plugin.source.key, f"not usable: {plugin.reason}") for plugin in self.failed)]
+        return [*lines, *((plugin.source.key, f"failed: {plugin.reason}") for plugin in self.failed)]
 
 
 def offered_commands() -> OfferedCommands:
-    """Loads every plugin, the built-in ones too."""
+    """Loads every plugin, including the built-in ones."""
     commands: list[OfferedCommand] = []
     failed: list[FailedPlugin] = []
     for plugin in installed_plugins():

@@ -1,4 +1,4 @@
-"""What several commands share: the arguments that name studies, and the registry of what is installed."""
+"""Arguments and options that several commands share, and how they load studies."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import click
 
 if TYPE_CHECKING:
     from dmlcore.host.registry import Registry
+    from dmlcore.results.store import Store
+    from dmlcore.study.schema import StudyFile
 
 PATH = click.Path(path_type=Path)
 STUDIES = click.argument("studies", nargs=-1, required=True, type=PATH)
-RUNS = click.option("--runs", "root", type=PATH, default=Path("runs"), show_default=True, help="Folder of the results.")
+RUNS = click.option("--runs", "root", type=PATH, default=Path("runs"), show_default=True, help="Results folder.")
 SET = click.option(
     "--set",
     "overrides",
@@ -24,9 +26,25 @@ SET = click.option(
 
 
 def installed(studies: Sequence[Path] = (), overrides: Sequence[str] = ()) -> Registry:
-    """Every component that is installed; a plugin that all the studies disable is not even loaded."""
+    """Every installed component; plugins that all the studies disable are not loaded."""
     from dmlcore.host.discovery import discover
     from dmlcore.host.registry import Registry
     from dmlcore.study.plugins import disabled_by_all
 
     return Registry.of(discover(disabled_by_all(studies, overrides)))
+
+
+def load_resolved(path: Path, registry: Registry, overrides: Sequence[str], store: Store) -> tuple[StudyFile, bool]:
+    """The study, and whether its `[best]` is resolved: if its results are missing, arbitrary grid values are used."""
+    from dmlcore.errors import StudyError
+    from dmlcore.study.load import load_study
+
+    try:
+        return load_study(path, registry, overrides, store), True
+    except StudyError:
+        return load_study(path, registry, overrides), False  # raises again what is not about missing results
+
+
+def unresolved_note(path: Path) -> str:
+    """What to say of a study whose `[best]` is not resolved."""
+    return f"{path}: [best] is not resolved yet; an arbitrary grid value is used here"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,19 +9,16 @@ from typing import TYPE_CHECKING
 import click
 
 from dmlcore.api.progress import report_progress, work
-from dmlcore.commands.options import RUNS, SET, STUDIES, installed
-from dmlcore.errors import StudyError
+from dmlcore.commands.options import RUNS, SET, STUDIES, installed, load_resolved, unresolved_note
+from dmlcore.commands.output import console
 from dmlcore.text import byte_size, counted, duration, point_label
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from dmlcore.engine.plan.planning import Item, Measurement, StudyPlan
-    from dmlcore.host.registry import Registry
-    from dmlcore.results.store import Store
-    from dmlcore.study.schema import StudyFile
 
-COLUMNS = ("runs", "finished", "steps left", "images left", "time a run", "time left", "memory", "disk")
+COLUMNS = ("runs", "finished", "steps left", "images left", "time per run", "time left", "memory", "disk")
 
 
 @click.command()
@@ -30,42 +26,31 @@ COLUMNS = ("runs", "finished", "steps left", "images left", "time a run", "time 
 @SET
 @RUNS
 def plan(studies: Sequence[Path], overrides: Sequence[str], root: Path) -> None:
-    """Tell what is still to be made, and about how long it takes here.
+    """Estimate remaining runs, time, memory and disk.
 
-    A few real steps of each distinct setting are timed on this machine; nothing is stored.
+    Times a few real steps of each distinct setting on this machine; nothing is stored.
     """
-    from rich.console import Console
-
     from dmlcore.engine.plan.planning import Planner
     from dmlcore.results.store import Store
 
     registry, store = installed(studies, overrides), Store(root)
-    files = [_loaded(path, registry, overrides, store) for path in studies]
+    files = []
+    for path in studies:
+        file, resolved = load_resolved(path, registry, overrides, store)
+        if not resolved:
+            click.echo(unresolved_note(path))
+        files.append(file)
     planner = Planner(store)
-    console = Console(width=None if sys.stdout.isatty() else 160)
     plans = []
-    with work("timing a few training steps", len(files), "study file"):
+    with work("timing training steps", len(files), "study file"):
         for file in files:
             plans.append(planner.plan(file))
             report_progress(len(plans))
-    console.print(_table(plans))
+    screen = console(pipe_width=160, requested=True)
+    screen.print(_table(plans))
     for measurement in planner.measurements:
-        console.print(_measured(measurement), markup=False, highlight=False, soft_wrap=True)
-    console.print(
-        "Time, memory and disk are estimates; while it trains, a run keeps about three networks more on disk."
-    )
-
-
-def _loaded(path: Path, registry: Registry, overrides: Sequence[str], store: Store) -> StudyFile:
-    """The study with the best values that are known; while they are not, any value stands for them."""
-    from dmlcore.study.load import load_study
-
-    try:
-        return load_study(path, registry, overrides, store)
-    except StudyError:
-        file = load_study(path, registry, overrides)  # raises again what has to do with no result
-    click.echo(f"{path}: any value of the grids of [best] stands for the best one here")
-    return file
+        screen.print(_timing(measurement), markup=False, highlight=False, soft_wrap=True)
+    screen.print("Time, memory and disk are estimates. While training, a run needs disk space for three more networks.")
 
 
 def _table(plans: Iterable[StudyPlan]) -> Table:
@@ -101,7 +86,7 @@ def _cells(item: Item) -> list[str]:
 
 
 def _total(items: Sequence[Item]) -> list[str]:
-    """Sums; of memory the most, because one run is made after another."""
+    """Sums; for memory the maximum, because runs follow each other."""
     return [
         f"{sum(item.runs for item in items):,}",
         f"{sum(item.finished for item in items):,}",
@@ -118,14 +103,14 @@ def _bytes(number: int | None) -> str:
     return "–" if number is None else byte_size(number)
 
 
-def _measured(measurement: Measurement) -> str:
-    """What was timed, with which settings."""
+def _timing(measurement: Measurement) -> str:
+    """The measured times, with their settings."""
     study, pace = measurement.run.study, measurement.pace
     size = study.training.batch_size
     weights = f" Weights: {pace.weights}." if pace.weights else ""
     return (
-        f"Measured: {point_label({'backbone': measurement.run.settings['backbone'], 'loss': study.loss.name})},"
-        f" {pace.step_seconds:.3g} s a step of {counted(size, 'image')}, {1000 * pace.image_seconds:.3g} ms an image"
-        f" embedded, {duration(pace.measurement_seconds(pace.test_images))} to embed and measure"
+        f"Timed: {point_label({'backbone': measurement.run.settings['backbone'], 'loss': study.loss.name})},"
+        f" {pace.step_seconds:.3g} s per step of {counted(size, 'image')}, {1000 * pace.image_seconds:.3g} ms to embed"
+        f" an image, {duration(pace.measurement_seconds(pace.test_images))} to embed and measure"
         f" {pace.test_images:,} test images.{weights}"
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,16 +9,15 @@ from typing import TYPE_CHECKING
 import click
 
 from dmlcore.commands.options import PATH, RUNS, SET, STUDIES, installed
+from dmlcore.commands.output import console, say
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from dmlcore.report.content.material import StudyMaterial
     from dmlcore.results.store import Store
     from dmlcore.study.schema import StudyFile
 
 OWN_FILES = ("report.html", "report.md", "results.csv", "tables.tex")
-"""What is written into a study's own folder."""
+"""Files written into a study's folder."""
 
 
 @click.command()
@@ -31,13 +29,13 @@ OWN_FILES = ("report.html", "report.md", "results.csv", "tables.tex")
     multiple=True,
     type=PATH,
     metavar="FILE",
-    help="Write all studies into this file: .html, .pdf, .md, .csv or .tex. Repeatable."
-    " Left out: each study's report is written into the folder of its runs.",
+    help="Write one report on all studies: .html, .pdf, .md, .csv or .tex. Repeatable."
+    "  [default: one report per study, in the folder of its runs]",
 )
 @SET
 @RUNS
 def report(studies: Sequence[Path], outputs: Sequence[Path], overrides: Sequence[str], root: Path) -> None:
-    """Show the tables of studies and write their reports, from stored results alone."""
+    """Show tables and write reports of stored results."""
     from dmlcore.engine.plan.stored import study_material
     from dmlcore.report.render.writing import check_format, write_report
     from dmlcore.results.store import Store
@@ -56,11 +54,11 @@ def report(studies: Sequence[Path], outputs: Sequence[Path], overrides: Sequence
         _show(material)
     write_report(materials, outputs)
     for path in outputs:
-        _say(f"Report: {path}")
+        say(f"Report: {path}")
 
 
 def show_report(file: StudyFile, store: Store, names: Sequence[str] = ("report.html", "report.md")) -> None:
-    """Shows the study's table and writes its report into the folder of its runs, from what is stored."""
+    """Shows the study's table and writes its report into the folder of its runs, from stored results."""
     from dmlcore.engine.plan.stored import study_material
     from dmlcore.report.render.writing import write_report
 
@@ -68,31 +66,21 @@ def show_report(file: StudyFile, store: Store, names: Sequence[str] = ("report.h
     paths = [store.study(file.study.name) / name for name in names]
     _show(material)
     write_report([material], paths)
-    _say(f"Report: {paths[0]}")
+    say(f"Report: {paths[0]}")
 
 
 def _show(material: StudyMaterial) -> None:
-    """The table, failures and warnings, on the terminal."""
+    """Prints the table, the failures and the warnings."""
     from rich.text import Text
 
     from dmlcore.report.content.table import study_table
     from dmlcore.report.render.terminal import rich_table
 
-    console = _console()
+    screen = console()
     if material.results:
-        console.print(rich_table(study_table(material), material.question or material.name))
+        screen.print(rich_table(study_table(material), material.question or material.name))
     for label, reason in material.failures.items():
-        console.print(Text.assemble(("failed", "red"), f" {label}: {reason}"))
-    told = [text for result in material.results for text in result.warnings]
-    for text in dict.fromkeys([*told, *material.added.failures]):
-        console.print(Text.assemble(("note", "yellow"), f" {text}"))
-
-
-def _say(text: str) -> None:
-    _console().print(text, highlight=False, soft_wrap=True)
-
-
-def _console() -> Console:
-    from rich.console import Console
-
-    return Console(width=None if sys.stdout.isatty() else 120)
+        screen.print(Text.assemble(("failed", "red"), f" {label}: {reason}"))
+    warnings = [text for result in material.results for text in result.warnings]
+    for text in dict.fromkeys([*warnings, *material.added.failures]):
+        screen.print(Text.assemble(("note", "yellow"), f" {text}"))

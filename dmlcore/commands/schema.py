@@ -8,12 +8,16 @@ from pathlib import Path
 import click
 
 from dmlcore.commands.options import PATH, installed
+from dmlcore.commands.output import say
 
 
 @click.command()
-@click.option("-o", "--output", type=PATH, metavar="FILE", help="Write it into this file; left out: show it.")
+@click.option("-o", "--output", type=PATH, metavar="FILE", help="File to write.  [default: print it]")
 def schema(output: Path | None) -> None:
-    """Write a JSON Schema of the study file, with all that is installed, for editors."""
+    """Write a JSON Schema of study files, for editors.
+
+    It includes all installed components.
+    """
     from dmlcore.results.store import write_atomically
     from dmlcore.study.json_schema import study_schema
 
@@ -22,4 +26,4 @@ def schema(output: Path | None) -> None:
         click.echo(text)
         return
     write_atomically(output, lambda scratch: scratch.write_text(f"{text}\n", encoding="utf-8"))
-    click.echo(f"Schema: {output}")
+    say(f"Schema: {output}")

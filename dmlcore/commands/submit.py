@@ -8,19 +8,23 @@ from pathlib import Path
 import click
 
 from dmlcore.commands.options import PATH, RUNS, SET, STUDIES, installed
+from dmlcore.commands.output import say
 
 
 @click.command()
 @STUDIES
 @SET
 @RUNS
-@click.option("-o", "output", type=PATH, default=Path("handin.zip"), show_default=True, help="The zip to write.")
-@click.option("--partial", is_flag=True, help="Hand in what is there, and say what is missing.")
+@click.option("-o", "output", type=PATH, default=Path("handin.zip"), show_default=True, help="Zip file to write.")
+@click.option("--partial", is_flag=True, help="Pack unfinished studies too; the README lists the missing runs.")
 def submit(studies: Sequence[Path], overrides: Sequence[str], root: Path, output: Path, partial: bool) -> None:
-    """Pack finished studies into one zip: report, notebooks, tables, figures, settings, environment."""
+    """Pack finished studies into one zip file.
+
+    It has the report, notebooks, tables, figures, settings and the environment.
+    """
     from dmlcore.handin.libraries import need
-    from dmlcore.handin.submission import look_over
+    from dmlcore.handin.submission import submission_of
     from dmlcore.results.store import Store
 
     need()
-    click.echo(look_over(studies, installed(studies, overrides), overrides, Store(root), partial).write(output))
+    say(submission_of(studies, installed(studies, overrides), overrides, Store(root), partial).write(output))

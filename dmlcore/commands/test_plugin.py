@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     "overrides",
     multiple=True,
     metavar="OPTION=VALUE",
-    help="Set an option, such as alpha=30; of several components, angular.alpha=30. Repeatable.",
+    help="Set an option, such as alpha=30; with several components, angular.alpha=30. Repeatable.",
 )
 @click.pass_context
 def test_plugin(context: click.Context, name: str, overrides: Sequence[str]) -> None:
-    """Check what an installed component, or each of a distribution, must do.
+    """Check that components keep their contract.
 
-    NAME is a component, distribution/component, or a distribution. Exit code 1 where a check fails.
+    NAME is a component, distribution/component, or a distribution, which stands for all its components. Exit code 1 if
+    a check fails.
     """
     from dmlcore.testing.installed import check_installed
     from dmlcore.text import counted
@@ -49,16 +50,16 @@ def _show(checked: Checked) -> None:
     if checked.not_checked:
         click.echo(f"  not checked: {checked.not_checked}")
     for outcome in checked.outcomes:
-        colour = {"passed": "green", "failed": "red"}.get(outcome.status)
+        color = {"passed": "green", "failed": "red"}.get(outcome.status)
         reason = f": {outcome.reason}" if outcome.reason else ""
-        click.secho(f"  {outcome.status:<14}", fg=colour, nl=False)
+        click.secho(f"  {outcome.status:<14}", fg=color, nl=False)
         click.echo(f"  {outcome.check.name}{reason}")
         if outcome.error:
-            click.echo(_words(checked, outcome))
+            click.echo(_explanation(checked, outcome))
 
 
-def _words(checked: Checked, outcome: Outcome) -> str:
+def _explanation(checked: Checked, outcome: Outcome) -> str:
     offer = checked.offer
-    whose = f"{offer.component.kind} {offer.full_name} {offer.source.version}"
-    lines = [f"{whose}: {outcome.check.demand}", *str(outcome.error).splitlines()]
+    name = f"{offer.component.kind} {offer.full_name} {offer.source.version}"
+    lines = [f"{name}: {outcome.check.demand}", *str(outcome.error).splitlines()]
     return "\n".join(f"    {line}" for line in lines)

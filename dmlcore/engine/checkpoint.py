@@ -12,7 +12,7 @@ import torch
 from attrs import define, field
 
 from dmlcore.api.values import EpochSummary
-from dmlcore.errors import DmlcoreError
+from dmlcore.errors import ResultsError
 from dmlcore.results.store import write_atomically
 
 CHECKPOINT = "checkpoint.pt"
@@ -58,7 +58,7 @@ def save(state: TrainingState, folder: Path) -> None:
 
 
 def load(folder: Path) -> TrainingState | None:
-    """Return the saved state, or None if there is none. Raises DmlcoreError if the file is damaged."""
+    """Return the saved state, or None if there is none. Raises ResultsError if the file is damaged."""
     path = folder / CHECKPOINT
     if not path.is_file():
         return None
@@ -68,7 +68,7 @@ def load(folder: Path) -> TrainingState | None:
         plain["curve"] = [EpochSummary(**epoch) for epoch in plain["curve"]]
         return TrainingState(**plain, trainer=payload["trainer"], **{name: payload.get(name) for name in _TENSORS})
     except Exception as error:
-        raise DmlcoreError(f"{path}: can't read the checkpoint ({error}). Remove it to restart this run.") from None
+        raise ResultsError(f"{path}: can't read the checkpoint ({error}). Remove it to restart this run.") from None
 
 
 def remove(folder: Path) -> None:

@@ -38,7 +38,7 @@ def preflight(file: StudyFile, store: Store) -> Iterator[str]:
             yield from lines if lines != shown else ()
             shown = lines
         if run in file.runs:
-            yield f"  run      {_state(run, store):<11}  {run.name}"
+            yield f"  run      {store.run(run.study.name, run.name).state:<11}  {run.name}"
 
 
 def _setting_lines(run: Run, data: Data) -> Iterator[str]:
@@ -77,12 +77,3 @@ def _smallest_lines(run: Run, labels: np.ndarray) -> Iterator[str]:
     fewer = with_fewer_a_class(run, labels)
     if fewer is not None and fewer.size and smallest.size and fewer.size < smallest.size:
         yield f"           With sampler.{SAMPLES_PER_CLASS} = 2, it is {fewer.size}."
-
-
-def _state(run: Run, store: Store) -> str:
-    folder = store.run(run.study.name, run.name)
-    if folder.finished:
-        return "finished"
-    if folder.failure():
-        return "failed"
-    return "interrupted" if folder.started else "pending"

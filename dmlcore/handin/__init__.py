@@ -1,1 +1,1 @@
-"""From stored results to what is handed in: notebooks, their PDFs, and one zip of all."""
+"""Stored results as notebooks, their PDFs, and one zip to hand in."""

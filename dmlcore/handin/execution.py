@@ -1,4 +1,4 @@
-"""Executing a notebook here, cell by cell."""
+"""Execute a notebook on this machine."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 LAST_LINES = 15
-"""So many lines of a failed cell's output are told."""
+"""Lines of a failed cell's output in the error message."""
 
 
 def execute(notebook: NotebookNode, folder: Path, environment: Mapping[str, str]) -> None:
-    """Runs every cell in `folder` and keeps the outputs in the notebook; there is no limit of time.
+    """Execute every cell in `folder` and keep the outputs in the notebook, without a time limit.
 
-    Raises DmlcoreError, with the cell and the last lines, where one fails.
+    Raises DmlcoreError with the cell and its last lines if one fails.
     """
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, DeadKernelError
@@ -49,16 +49,16 @@ def execute(notebook: NotebookNode, folder: Path, environment: Mapping[str, str]
     except CellExecutionError as error:
         raise _failure(code, f"{error.ename}: {error.evalue}") from None
     except DeadKernelError:
-        raise _failure(code, "its process ended, perhaps because memory ran out") from None
+        raise _failure(code, "its process ended; it may have run out of memory") from None
     except RuntimeError as error:
-        raise DmlcoreError(f"The notebook's Python could not be started: {error}.") from None
+        raise DmlcoreError(f"The notebook's kernel could not be started: {error}.") from None
     notebook.metadata = metadata
 
 
 def _kernel_manager(private: Path) -> Any:
-    """A kernel of this very Python: one that is registered as "python3" may be another environment's.
+    """A kernel of this Python; the one registered as "python3" may belong to another environment.
 
-    It is spoken to by sockets in the folder `private`, where the system has such, so that no other user can listen.
+    Except on Windows, it communicates through sockets in the folder `private`, so that no other user can listen.
     """
     from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
     from jupyter_client.manager import AsyncKernelManager

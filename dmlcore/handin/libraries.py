@@ -1,4 +1,4 @@
-"""The packages of `dmlcore[handin]`, and what else a notebook has to install."""
+"""The packages of `dmlcore[handin]`, and those that a notebook has to install."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ from dmlcore.text import listing
 
 DMLCORE = "dmlcore"
 NOTEBOOK_LIBRARIES = ("nbformat", "nbclient", "ipykernel", "pypandoc")
-"""Modules that writing, executing and printing notebooks needs."""
+"""Modules needed to write, execute and print notebooks."""
 
 
 def need(modules: Iterable[str] = NOTEBOOK_LIBRARIES) -> None:
-    """Raises DmlcoreError, with what to install, where one of the modules is missing."""
+    """Raises DmlcoreError with the command to install if one of the modules is missing."""
     missing = [name for name in modules if find_spec(name) is None]
     if missing:
         raise DmlcoreError(
-            f"Notebooks need what is not installed here: {listing(missing)}.\n    pip install 'dmlcore[handin]'"
+            f"Notebooks need packages that are not installed: {listing(missing)}. Install them:\n"
+            "    pip install 'dmlcore[handin]'"
         )
 
 
 def requirements(versions: Mapping[str, str]) -> list[str]:
-    """What pip has to install for runs with these distributions: dmlcore with its extras, and others' plugins."""
+    """Requirements, for pip, of runs with these distributions: dmlcore with its extras, and other plugins."""
     wanted = {canonicalize_name(name) for name in versions} - {DMLCORE}
     plain: set[str] = set()
     extras: set[str] = set()
@@ -40,23 +41,23 @@ def requirements(versions: Mapping[str, str]) -> list[str]:
         elif name in wanted and extra != "dev":
             extras.add(extra)
             plain.add(name)
-    wished = f"[{','.join(sorted(extras))}]" if extras else ""
-    return [f"{DMLCORE}{wished}=={__version__}", *sorted(wanted - plain)]
+    suffix = f"[{','.join(sorted(extras))}]" if extras else ""
+    return [f"{DMLCORE}{suffix}=={__version__}", *sorted(wanted - plain)]
 
 
 def distributions(roots: Iterable[str]) -> dict[str, str]:
-    """Distribution → version, of the roots and all that they require and is installed."""
+    """Distribution → version, of the roots and all of their installed requirements."""
     found: dict[str, str] = {}
-    ahead = list(roots)
-    while ahead:
-        name = canonicalize_name(ahead.pop())
+    pending = list(roots)
+    while pending:
+        name = canonicalize_name(pending.pop())
         if name in found:
             continue
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-        ahead += [r.name for r in _requirements(name) if r.marker is None or r.marker.evaluate({"extra": ""})]
+        pending += [r.name for r in _requirements(name) if r.marker is None or r.marker.evaluate({"extra": ""})]
     return dict(sorted(found.items()))
 
 
@@ -65,7 +66,7 @@ def _requirements(distribution: str) -> list[Requirement]:
 
 
 def _extra(requirement: Requirement) -> str | None:
-    """The extra that asks for it; None where it is always required."""
+    """The extra that requires it; None if it is always required."""
     if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
         return None
     names = importlib.metadata.metadata(DMLCORE).get_all("Provides-Extra") or ()

@@ -1,4 +1,4 @@
-"""The studies whose results a study's `[best]` needs."""
+"""The studies that others need for their `[best]`, and commands that run them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dmlcore.study.schema import StudyFile
 
 
 def with_needed(files: Iterable[StudyFile], registry: Registry, overrides: Sequence[str]) -> list[Path]:
-    """The study files, each once and after all that it needs; those below the working folder relative to it."""
+    """The study files and all they need, in the order to run them; relative paths below the working folder."""
     found: dict[Path, None] = {}
 
     def add(file: StudyFile) -> None:
@@ -23,6 +23,11 @@ def with_needed(files: Iterable[StudyFile], registry: Registry, overrides: Seque
     for file in files:
         add(file)
     return list(found)
+
+
+def set_options(overrides: Iterable[str]) -> list[str]:
+    """The words that give these overrides on the command line."""
+    return [word for value in overrides for word in ("--set", value)]
 
 
 def _short(path: Path) -> Path:

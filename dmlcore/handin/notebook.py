@@ -1,15 +1,19 @@
-"""A study as a notebook that runs anywhere: Colab, Jupyter, or here."""
+"""A study as a notebook for Jupyter or Colab."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
+from dmlcore.handin.execution import execute
 from dmlcore.handin.libraries import requirements
-from dmlcore.handin.sources import Sources
+from dmlcore.handin.sources import Sources, read_sources
+from dmlcore.handin.workbench import environment, workbench
+from dmlcore.results.store import write_atomically
 from dmlcore.study.schema import StudyFile
 from dmlcore.text import counted, listing
 
@@ -22,36 +26,52 @@ METADATA = {
     "colab": {"provenance": []},
     "accelerator": "GPU",
 }
-"""What Jupyter and Colab want to know; Colab gives the notebook a GPU."""
+"""The metadata for Jupyter and Colab; Colab provides a GPU."""
 
 
 @frozen
 class Cell:
-    """Words, and the code below them."""
+    """Text, and the code below it."""
 
     key: str
     text: str
     code: str = ""
 
 
+def write_notebook(
+    file: StudyFile, overrides: Sequence[str], path: Path, runs: Path | None, train: bool = True
+) -> None:
+    """Write the study's notebook to `path`, executed if `runs`, the results folder, is given.
+
+    Raises DmlcoreError if a cell fails; nothing is written then.
+    """
+    import nbformat
+
+    sources = read_sources([file.path])
+    notebook = build_notebook(file, sources, overrides, train)
+    if runs is not None:
+        with workbench(file, sources, runs) as folder:
+            execute(notebook, folder, environment())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
+    write_atomically(path, lambda scratch: scratch.write_text(text + "\n", encoding="utf-8"))
+
+
 def build_notebook(file: StudyFile, sources: Sources, overrides: Sequence[str], train: bool = True) -> NotebookNode:
     """The notebook of a study. The same study gives the same notebook, to the last byte.
 
-    `train` is what its parameter TRAIN is set to: without it, only finished runs are shown.
+    `train` is the value of its parameter TRAIN; if it is false, the notebook only shows finished runs.
     """
-    from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+    from nbformat import v4
 
+    new: Any = v4  # its functions have no types
     cells = []
     for cell in _cells(file, sources, overrides, train):
-        cells.append(_new(new_markdown_cell, f"{cell.key}-text", cell.text))
+        cells.append(new.new_markdown_cell(id=f"{cell.key}-text", source=cell.text))
         if cell.code:
-            cells.append(_new(new_code_cell, cell.key, cell.code))
-    notebook: NotebookNode = new_notebook(cells=cells, metadata=METADATA)  # type: ignore[no-untyped-call]
+            cells.append(new.new_code_cell(id=cell.key, source=cell.code))
+    notebook: NotebookNode = new.new_notebook(cells=cells, metadata=METADATA)
     return notebook
-
-
-def _new(make: Any, key: str, source: str) -> Any:
-    return make(id=key, source=source)
 
 
 def _cells(file: StudyFile, sources: Sources, overrides: Sequence[str], train: bool) -> Iterator[Cell]:
@@ -73,8 +93,8 @@ def _cells(file: StudyFile, sources: Sources, overrides: Sequence[str], train: b
 def _title(file: StudyFile) -> str:
     study = file.study
     facts = [
-        f"- Data set `{study.dataset.name}`, network `{study.backbone.name}`, loss `{study.loss.name}`,"
-        f" batches by `{study.sampler.name}`",
+        f"- Data set `{study.dataset.name}`, backbone `{study.backbone.name}`, loss `{study.loss.name}`,"
+        f" sampler `{study.sampler.name}`",
         *(["- A probe of the batch size"] if file.probe else []),
         *([_runs_text(file)] if file.runs else []),
     ]
@@ -93,7 +113,7 @@ def _words(value: object) -> str:
 _INSTALL_TEXT = """\
 ## Install
 
-Where the packages are missing, as on a new Colab machine, they are installed. On Colab choose a GPU first:
+This cell installs missing packages, for example on a new Colab machine. On Colab, choose a GPU first:
 *Runtime → Change runtime type*."""
 
 
@@ -112,9 +132,9 @@ except PackageNotFoundError:
 
 
 _MACHINE_TEXT = """\
-## The machine
+## Machine
 
-Small networks train on a processor; ResNet-50 needs a GPU."""
+Small networks can be trained on a CPU; ResNet-50 needs a GPU."""
 
 _MACHINE = """\
 import os
@@ -123,23 +143,23 @@ import platform
 import torch
 
 print("Python", platform.python_version(), "with torch", torch.__version__)
-print(torch.cuda.get_device_name() if torch.cuda.is_available() else f"no GPU, {os.cpu_count()} processors")"""
+print(torch.cuda.get_device_name() if torch.cuda.is_available() else f"no GPU, {os.cpu_count()} CPUs")"""
 
 
 def _study_cells(file: StudyFile, sources: Sources, overrides: Sequence[str]) -> Iterator[Cell]:
-    """A cell a file: those that are extended or needed, then the study itself."""
+    """One cell per file: the files that the study extends or needs, then the study itself."""
     placed = sources.placed()
     main = sources.place(file.path.absolute())
     folders = sorted({place.parent.as_posix() for place in placed} - {"."})
     text = (
-        "## The study\n\n"
-        "The study file says all that makes the runs. It is written here, with every file that it builds on, so that"
-        " this notebook needs nothing else. What a file sets goes before what it `extends`."
+        "## Study\n\n"
+        "The study file describes the runs completely. These cells write it and every file that it depends on, so this"
+        " notebook needs no other files. Values in a file replace those of the file that it `extends`."
     )
     code = "\n".join(["from pathlib import Path", "", *(_mkdir(folder) for folder in folders)])
     yield Cell("folders", text, code if folders else "")
     for number, place in enumerate([*(place for place in placed if place != main), main], start=1):
-        role = "the study itself" if place == main else "which it builds on"
+        role = "the study" if place == main else "a file that the study depends on"
         yield Cell(f"file-{number}", f"`{place}`, {role}:", f"%%writefile {_quoted(place)}\n{placed[place].rstrip()}")
 
 
@@ -152,11 +172,11 @@ def _quoted(place: object) -> str:
 
 
 _SETTINGS_TEXT = """\
-## Settings of this notebook
+## Settings
 
-Finished runs in the folder `RUNS` are not made again, and stopped ones go on after their last epoch. On Colab the
-folder goes with the machine: mount Google Drive and set `RUNS = "/content/drive/MyDrive/runs"` to keep it.
-`OVERRIDES` are values set in the study, as with `--set`. With `TRAIN = False` only what is finished is shown."""
+`RUNS` is the results folder: finished runs in it are skipped, interrupted ones resume after their last epoch. Colab
+deletes the folder with the machine; to keep it, mount Google Drive and set `RUNS = "/content/drive/MyDrive/runs"`.
+`OVERRIDES` are values set in the study, as with `--set`. With `TRAIN = False`, only finished runs are shown."""
 
 
 def _settings(study: str, overrides: Sequence[str], train: bool) -> str:
@@ -172,39 +192,39 @@ study"""
 
 
 def _list(texts: Sequence[str]) -> str:
-    """A list of strings as Python code, one a line where there are several."""
+    """A list of strings as Python code, one per line if there are several."""
     quoted = [json.dumps(text, ensure_ascii=False) for text in texts]
     return f"[{', '.join(quoted)}]" if len(quoted) < 2 else "[\n    " + ",\n    ".join(quoted) + ",\n]"
 
 
 _DATA_TEXT = """\
-## The images
+## Images
 
-`{name}` is downloaded and checked, unless its images are here or every run is finished. What to do where no source
-answers, the message says."""
+Downloads `{name}` and checks it, unless its images are here or all runs are finished. If no source can be reached,
+the message says what to do."""
 
 _CHECK_TEXT = """\
-## Look before training
+## Check
 
-The counts of images and classes, the steps of an epoch, and the state of every run."""
+The numbers of images and classes, the steps per epoch, and the state of every run."""
 
 _RUN_TEXT = """\
-## Train and measure
+## Train and evaluate
 
-Every run trains on some classes and is measured on classes that it never saw."""
+Every run is trained on some classes and evaluated on other classes."""
 
 _TABLE_TEXT = """\
 ## Results
 
-Row 0 is the network before training. Values are means over the seeds, ± the sample deviation where there are
-several."""
+Row 0 is the network before training. Values are means over seeds, ± the sample standard deviation if there are
+several seeds."""
 
 _EXPLANATION_TEXT = """\
-## Why
+## Explanation
 
-What the recorded figures of these very runs explain."""
+How the quantities recorded in these runs explain the results."""
 
 _DETAILS_TEXT = """\
-## Looked at closer
+## Details
 
-Learning curves, and what the numbers were measured under."""
+Learning curves, and the conditions of the measurements."""

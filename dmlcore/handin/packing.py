@@ -1,4 +1,4 @@
-"""A folder as a zip that is the same whenever the same files are packed."""
+"""Reproducible zip files: the same files give the same bytes."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 from dmlcore.results.store import write_atomically
 
 _DATE = (1980, 1, 1, 0, 0, 0)
-"""The earliest that a zip can tell."""
+"""The earliest date of the zip format."""
 
 
 def pack(folder: Path, path: Path) -> list[str]:
-    """Writes all files below `folder` as one zip, sorted by name; gives their names. Written atomically."""
+    """Write all files below `folder` as one zip, sorted by name, atomically; return their names."""
     files = sorted((file.relative_to(folder).as_posix(), file) for file in folder.rglob("*") if file.is_file())
 
     def write(scratch: Path) -> None:

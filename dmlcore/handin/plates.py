@@ -1,4 +1,4 @@
-"""Several SVG panels and their legend as one picture, for those who show or keep a figure by itself."""
+"""A figure's panels and legend as one SVG, to use on its own."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from dmlcore.api.blocks import Figure, Key
 from dmlcore.report.figures.drawing import DASHES
 
 COLUMNS = 2
-"""Panels in a row."""
+"""Panels per row."""
 
 LINE = 16.0
-"""Height of a legend's line, in points."""
+"""Height of a line of the legend, in points."""
 
 LETTER = 5.4
 """Mean width of the legend's letters, in points."""
@@ -22,7 +22,7 @@ _SIZE = re.compile(r'width="([\d.]+)pt" height="([\d.]+)pt"')
 
 
 def plate(figure: Figure) -> str:
-    """The figure's panels in rows on a white ground, the legend below: one SVG."""
+    """One SVG with the figure's panels in rows on a white background, and the legend below."""
     panels = [panel.svg for panel in figure.panels]
     sizes = [_size(panel) for panel in panels]
     wide = max(width for width, _ in sizes)
@@ -41,18 +41,18 @@ def plate(figure: Figure) -> str:
 
 def _size(panel: str) -> tuple[float, float]:
     found = _SIZE.search(panel)
-    assert found is not None, "matplotlib tells the size in points"
+    assert found is not None, "matplotlib writes the size in points"
     return float(found[1]), float(found[2])
 
 
 def _placed(panel: str, left: float, top: float) -> str:
-    """The panel's element at a place; its lengths are in the plate's units, which are points."""
+    """The panel's element at a position; its lengths are in points, as those of the plate."""
     element = panel[panel.index("<svg") :]
     return _SIZE.sub(rf'x="{left:g}" y="{top:g}" width="\1" height="\2"', element, count=1)
 
 
 def _legend(keys: Sequence[Key], width: float, top: float) -> tuple[list[str], float]:
-    """The lines of the legend from `top` on, in as many columns as fit, and where they end."""
+    """The legend's lines from `top` on, in as many columns as fit, and the position of their end."""
     if not keys:
         return [], top
     column = 40 + LETTER * max(len(key.label) for key in keys)

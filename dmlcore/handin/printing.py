@@ -1,4 +1,4 @@
-"""Notebooks as PDF: pandoc makes typst of them, typst the pages. No network, no TeX."""
+"""Notebooks as PDF: pandoc converts them to typst, typst sets the pages. No network, no TeX."""
 
 from __future__ import annotations
 
@@ -11,45 +11,41 @@ from dmlcore.errors import DmlcoreError
 from dmlcore.results.store import write_atomically
 
 FILTER = "notebook.lua"
-"""Marks code and outputs for the layout, and picks what is shown of an output."""
+"""Marks code and outputs for the layout, and selects the format of each output."""
 
 LAYOUT = "notebook.typ"
-"""What the pages look like."""
+"""The layout of the pages."""
 
 
 def print_notebook(notebook: Path, pdf: Path) -> None:
-    """Writes the notebook as PDF. Raises DmlcoreError where something in it can't be set."""
-    _print(notebook.read_text(encoding="utf-8"), "ipynb", pdf, str(notebook))
-
-
-def _print(text: str, form: str, pdf: Path, name: str) -> None:
-    """Writes text of one of pandoc's formats as PDF; `name` stands in errors."""
+    """Write the notebook as PDF. Raises DmlcoreError if it can't be converted."""
     with TemporaryDirectory(prefix="dmlcore-pdf-") as scratch, as_file(files("dmlcore.handin")) as own:
         folder = Path(scratch)
         options = ["--ipynb-output=all", f"--lua-filter={own / FILTER}", "--extract-media=media", "--columns=10000"]
-        body = _convert(text, "typst", form, options, name, folder)
+        body = _typst(notebook, options, folder)
         page = folder / "page.typ"
         page.write_text(f"{(own / LAYOUT).read_text(encoding='utf-8')}\n{body}", encoding="utf-8")
-        _compile(page, pdf, name)
+        _compile(page, pdf, notebook)
 
 
-def _convert(text: str, to: str, form: str, options: Sequence[str], name: str, folder: Path) -> str:
-    """Text of one of pandoc's formats in another; files of it go to `folder`."""
+def _typst(notebook: Path, options: Sequence[str], folder: Path) -> str:
+    """The notebook as typst; its pictures go to `folder`."""
     import pypandoc
 
+    text = notebook.read_text(encoding="utf-8")
     try:
-        return str(pypandoc.convert_text(text, to, form, extra_args=options, cworkdir=str(folder)))
+        return str(pypandoc.convert_text(text, "typst", "ipynb", extra_args=options, cworkdir=str(folder)))
     except RuntimeError as error:
-        raise DmlcoreError(f"{name}: can't be made of {form}: {error}.") from None
+        raise DmlcoreError(f"{notebook}: pandoc can't convert it: {error}.") from None
 
 
-def _compile(page: Path, pdf: Path, name: str) -> None:
+def _compile(page: Path, pdf: Path, notebook: Path) -> None:
     import matplotlib
     import typst
 
     fonts = Path(matplotlib.get_data_path(), "fonts", "ttf")
     try:
-        made = typst.compile(page, root=page.parent, font_paths=[fonts], ignore_system_fonts=True, timestamp=0)
+        content = typst.compile(page, root=page.parent, font_paths=[fonts], ignore_system_fonts=True, timestamp=0)
     except typst.TypstError as error:
-        raise DmlcoreError(f"{name}: can't be made a PDF: {error.diagnostic}") from None
-    write_atomically(pdf, lambda scratch: scratch.write_bytes(made))
+        raise DmlcoreError(f"{notebook}: typst can't set it: {error.diagnostic}") from None
+    write_atomically(pdf, lambda scratch: scratch.write_bytes(content))

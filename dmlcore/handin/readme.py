@@ -1,4 +1,4 @@
-"""README.txt of a hand-in: what each file is, the commands that made it, and what is missing."""
+"""README.txt of a hand-in: its files, the commands that create it, and the missing runs."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from pathlib import Path
 from dmlcore import __version__
 
 PURPOSES = {
-    "report.pdf": "the report over all studies",
-    "report.html": "the same as one web page; it needs no network",
-    "notebooks/*.ipynb": "the study as an executed notebook, which runs anywhere",
-    "notebooks/*.pdf": "that notebook on paper",
-    "tables/*.csv": "the results, for a spreadsheet",
-    "tables/*.tex": "the results, for LaTeX",
-    "tables/*.md": "the results and learning curves, to read as text",
+    "report.pdf": "report on all studies",
+    "report.html": "the same as a self-contained web page",
+    "notebooks/*.ipynb": "a study as an executed notebook, for Jupyter or Colab",
+    "notebooks/*.pdf": "the notebook as PDF",
+    "tables/*.csv": "results, for spreadsheets",
+    "tables/*.tex": "results, for LaTeX",
+    "tables/*.md": "results and learning curves, as text",
     "figures/*": "a figure of the report",
-    "studies/resolved/*": "every run of a study with all its settings, defaults written out",
-    "studies/*": "a study file, or one that studies build on",
-    "environment.txt": "the distributions installed, as pip reads them",
-    "environment.json": "Python, platform, distributions, and what every run was made with",
+    "studies/resolved/*": "all runs of a study with all settings, including defaults",
+    "studies/*": "a study file, or a file that studies extend",
+    "environment.txt": "installed packages, in the format of pip",
+    "environment.json": "Python, platform, packages, and the versions used by each run",
 }
-"""Pattern of names → what such a file is; the first that fits counts."""
+"""Pattern of names → purpose of such a file; the first match counts."""
 
 
 def readme(missing: Mapping[str, Sequence[str]], folder: Path, commands: Sequence[str]) -> str:
-    """The text; `missing` are the runs not made, by study, and `folder` holds all other files."""
+    """The text; `missing` are the unfinished runs by study, and `folder` has all other files."""
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     width = max(map(len, names))
     return "\n\n".join(
         [
-            f"Hand-in made by dmlcore {__version__}.",
+            f"Hand-in created by dmlcore {__version__}.",
             *_missing_lines(missing),
             "Files\n" + "\n".join(f"  {name:<{width}}  {_purpose(name)}" for name in names),
-            "Commands that made it, given in a folder with these studies\n"
+            "Commands to create it, in a folder with these studies\n"
             + "\n".join(f"  {line}" for line in commands)
             + "\n",
         ]
@@ -43,7 +43,7 @@ def readme(missing: Mapping[str, Sequence[str]], folder: Path, commands: Sequenc
 
 def _missing_lines(missing: Mapping[str, Sequence[str]]) -> list[str]:
     lines = [f"  {study}: {run}" for study, runs in missing.items() for run in runs]
-    return ["THIS HAND-IN IS NOT COMPLETE. Missing are\n" + "\n".join(lines)] if lines else []
+    return ["THIS HAND-IN IS INCOMPLETE. Missing:\n" + "\n".join(lines)] if lines else []
 
 
 def _purpose(name: str) -> str:

@@ -1,4 +1,4 @@
-"""A study's report in the pieces that notebooks and the hand-in show."""
+"""The sections of a study's report, for notebooks and the hand-in."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dmlcore.report.sections import study_sections
 
 @frozen
 class Piece:
-    """One section of the report: Markdown, and figures by name as SVG."""
+    """One section of the report: Markdown, and figures as SVG by name."""
 
     key: str
     title: str
@@ -26,7 +26,7 @@ class Piece:
 
 
 def pieces(material: StudyMaterial) -> list[Piece]:
-    """The sections of a study's report, in order; those with nothing stored are left out."""
+    """The sections of a study's report, in order, without empty ones."""
     sections = {section.key: section for section in study_sections(material)}
     figures = study_figures(material)
     return [

@@ -1,4 +1,4 @@
-"""The files that a study is made of, and where they lie in a notebook or a hand-in."""
+"""The files of a study, and their paths in a notebook or a hand-in."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from dmlcore.study.best import BEST
 from dmlcore.study.document import EXTENDS
 
 STUDIES = "studies"
-"""The folder for studies that lie elsewhere than below the working folder."""
+"""The folder for studies outside the working folder."""
 
 
 @frozen
 class Sources:
-    """Study files with what they extend and what their `[best]` needs, laid out so that they find each other."""
+    """Study files, with those they extend and those their `[best]` needs, at paths where they find each other."""
 
     root: Path
     """The folder that the places are relative to."""
     prefix: PurePosixPath
-    """What stands before them."""
+    """Prefix of the places."""
     texts: Mapping[Path, str]
-    """Absolute path → what is written there."""
+    """Absolute path → content of the file."""
 
     def place(self, path: Path) -> PurePosixPath:
-        """Where a study file, or a file that it names, belongs."""
+        """The place of a study file, or of a file that it names."""
         return self.prefix / Path(os.path.relpath(path, self.root)).as_posix()
 
     def placed(self) -> dict[PurePosixPath, str]:
@@ -41,16 +41,16 @@ class Sources:
 def read_sources(studies: Iterable[Path]) -> Sources:
     """The sources of studies that load.
 
-    Places are as seen from the working folder where all files lie below it: commands then read as they were given.
-    Raises StudyError where a file names another by an absolute path, which no other machine has.
+    Places are relative to the working folder if all files are below it, so that commands stay the same.
+    Raises StudyError if a file names another by an absolute path, which other machines don't have.
     """
     texts: dict[Path, str] = {}
-    ahead = [_absolute(path) for path in studies]
-    while ahead:
-        path = ahead.pop()
+    pending = [_absolute(path) for path in studies]
+    while pending:
+        path = pending.pop()
         if path not in texts:
             texts[path] = path.read_text(encoding="utf-8")
-            ahead += [_absolute(path.parent / name) for name in _named(path, tomli.loads(texts[path]))]
+            pending += [_absolute(path.parent / name) for name in _named(path, tomli.loads(texts[path]))]
     here = Path.cwd()
     if all(path.is_relative_to(here) for path in texts):
         return Sources(here, PurePosixPath(), texts)
@@ -58,7 +58,7 @@ def read_sources(studies: Iterable[Path]) -> Sources:
 
 
 def _absolute(path: Path) -> Path:
-    """Without "..", but with symbolic links as they are: what a file names is relative to where it is found."""
+    """Without "..", but with symbolic links kept: paths in a file are relative to where it was found."""
     return Path(os.path.normpath(path.absolute()))
 
 
@@ -67,5 +67,7 @@ def _named(path: Path, table: Mapping[str, Any]) -> Iterator[str]:
     names = [table[EXTENDS]] if EXTENDS in table else []
     for name in [*names, *table.get(BEST, {}).get("from", [])]:
         if Path(name).expanduser().is_absolute():
-            raise StudyError(f"{path}: {name!r} is on no other machine. Write it relative to the study file.")
+            raise StudyError(
+                f"{path}: the absolute path {name!r} works on this machine only. Make it relative to the study file."
+            )
         yield name

@@ -1,4 +1,4 @@
-"""One zip with all that is handed in: report, notebooks, tables, figures, studies, environment."""
+"""One zip to hand in: report, notebooks, tables, figures, studies, environment."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from attrs import evolve, field, frozen
 
 from dmlcore.api.progress import note
 from dmlcore.engine.plan.stored import missing, study_material
-from dmlcore.errors import DmlcoreError, StudyError
-from dmlcore.handin.making import make_notebook
-from dmlcore.handin.needs import with_needed
+from dmlcore.errors import ResultsError, StudyError
+from dmlcore.handin.environment import write_environment
+from dmlcore.handin.needs import set_options, with_needed
+from dmlcore.handin.notebook import write_notebook
 from dmlcore.handin.packing import pack
 from dmlcore.handin.printing import print_notebook
 from dmlcore.handin.readme import readme
 from dmlcore.handin.showing import pieces
 from dmlcore.handin.sources import STUDIES, read_sources
-from dmlcore.handin.surroundings import write_environment
 from dmlcore.host.registry import Registry
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.render.writing import write_report
@@ -33,7 +33,7 @@ from dmlcore.text import byte_size, counted, listing
 
 @frozen
 class Entry:
-    """One study of the hand-in: the file, and what is stored of it."""
+    """One study of the hand-in: its file and its stored results."""
 
     file: StudyFile
     material: StudyMaterial = field(repr=False)
@@ -46,16 +46,16 @@ class Entry:
 
 @frozen
 class Submission:
-    """The studies to hand in, looked over."""
+    """The studies to hand in."""
 
     entries: Sequence[Entry]
     studies: Sequence[Path]
-    """Their files, and those whose results they need, in the order to run them."""
+    """Their files and those of the studies they need, in the order to run them."""
     store: Store
     overrides: tuple[str, ...]
 
     def write(self, path: Path) -> str:
-        """Write every part, and the zip at `path`. Return a line that says what was written."""
+        """Write the zip to `path` and return a line that says so."""
         with TemporaryDirectory(prefix="dmlcore-submit-") as scratch:
             folder = Path(scratch)
             self._write_report(folder)
@@ -71,11 +71,11 @@ class Submission:
         return f"Hand-in: {path} ({counted(len(names), 'file')}, {byte_size(path.stat().st_size)})"
 
     def commands(self, path: Path) -> list[str]:
-        """The commands that make the hand-in, from its study files."""
+        """The commands that create the hand-in from its study files."""
         sources = read_sources(entry.file.path for entry in self.entries)
         all_files = [str(sources.place(study.absolute())) for study in self.studies]
         files = [str(sources.place(entry.file.path.absolute())) for entry in self.entries]
-        settings = [word for value in self.overrides for word in ("--set", value)]
+        settings = set_options(self.overrides)
         partial = ["--partial"] if any(entry.missing for entry in self.entries) else []
         return [
             shlex.join(["dmlcore", "run", *all_files, *settings]),
@@ -90,7 +90,7 @@ class Submission:
         for name in ("notebooks", "tables", "figures"):
             (folder / name).mkdir(exist_ok=True)
         notebook = folder / "notebooks" / f"{entry.name}.ipynb"
-        make_notebook(entry.file, self.overrides, notebook, self.store.root, train=not entry.missing)
+        write_notebook(entry.file, self.overrides, notebook, self.store.root, train=not entry.missing)
         note("  PDF")
         print_notebook(notebook, notebook.with_suffix(".pdf"))
         write_report([entry.material], [folder / "tables" / f"{entry.name}{suffix}" for suffix in TABLES])
@@ -112,13 +112,13 @@ class Submission:
 TABLES = (".csv", ".tex", ".md")
 
 
-def look_over(
+def submission_of(
     paths: Sequence[Path], registry: Registry, overrides: Sequence[str], store: Store, partial: bool
 ) -> Submission:
     """The hand-in of these studies.
 
-    Raises DmlcoreError, which names every missing run, where a study isn't finished and `partial` is not set; and
-    where two studies have one name.
+    Raises ResultsError with every missing run if a study isn't finished and `partial` is not set, and StudyError if
+    two studies have the same name.
     """
     files = [load_study(path, registry, overrides) for path in paths]
     _refuse_twins(files)
@@ -126,12 +126,12 @@ def look_over(
     unfinished = [entry for entry in entries if entry.missing]
     if unfinished and not partial:
         needed = with_needed([entry.file for entry in unfinished], registry, overrides)
-        raise DmlcoreError(_missing_text(unfinished, len(entries), needed, overrides, store))
+        raise ResultsError(_missing_text(unfinished, len(entries), needed, overrides, store))
     return Submission(entries, with_needed(files, registry, overrides), store, tuple(overrides))
 
 
 def _entry(file: StudyFile, registry: Registry, overrides: Sequence[str], store: Store) -> Entry:
-    """The study with what is stored of it; one whose `[best]` waits for other studies has no runs yet."""
+    """The study with its stored results; without runs if its `[best]` needs results that are missing."""
     try:
         file = load_study(file.path, registry, overrides, store)
     except StudyError as error:
@@ -146,23 +146,23 @@ def _refuse_twins(files: Sequence[StudyFile]) -> None:
     for name, times in names.items():
         if times > 1:
             twins = listing(str(file.path) for file in files if file.study.name == name)
-            raise StudyError(f"{twins}: both are named {name!r}. Leave one out, or give it another name: name = …")
+            raise StudyError(f"{twins}: both are named {name!r}. Remove one, or rename it: name = …")
 
 
 def _missing_text(
     unfinished: Sequence[Entry], of: int, studies: Sequence[Path], overrides: Sequence[str], store: Store
 ) -> str:
-    """Every missing run, and the command that makes them."""
-    lines = [f"Not finished: {len(unfinished)} of {of} studies."]
+    """Every missing run, and the command that runs them."""
+    lines = [f"{len(unfinished)} of {of} studies are not finished."]
     for entry in unfinished:
         lines += [f"  {entry.file.path}", *(f"    {run}" for run in entry.missing)]
-    settings = [word for value in overrides for word in ("--set", value)]
-    command = shlex.join(["dmlcore", "run", *map(str, studies), *settings, "--runs", str(store.root)])
-    return "\n".join([*lines, "Make what is missing:", f"    {command}", "or hand in what is there, with --partial."])
+    words = ["dmlcore", "run", *map(str, studies), *set_options(overrides), "--runs", str(store.root)]
+    ways = ["Run the missing runs:", f"    {shlex.join(words)}", "or pack the finished ones with --partial."]
+    return "\n".join([*lines, *ways])
 
 
 def _resolved(file: StudyFile) -> list[Mapping[str, object]]:
-    """Every run with its settings, defaults written out."""
+    """Every run with all its settings, including defaults."""
     return [
         {
             "run": run.name,

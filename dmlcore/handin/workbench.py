@@ -1,4 +1,4 @@
-"""A passing folder in which a notebook finds what lies here: the stored runs and the images."""
+"""A temporary folder in which a notebook finds the stored runs and the images of this machine."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from dmlcore.handin.sources import Sources
 from dmlcore.study.schema import StudyFile
 
 RUNS = "runs"
-"""Where a notebook looks for its runs."""
+"""The folder of a notebook's runs."""
 
 
 @contextmanager
 def workbench(file: StudyFile, sources: Sources, runs: Path) -> Iterator[Path]:
     """The folder to execute the study's notebook in.
 
-    The notebook writes its own copy of the study files there; `runs`, and the files that the study names, are linked,
-    so that nothing has this machine's paths in it.
+    The notebook writes its own copy of the study files there. `runs` and the files that the study names are linked,
+    so that the notebook has no path of this machine.
     """
     links = {RUNS: runs.absolute(), **_links(file, sources)}
     depth = max(place.count("..") for place in links)
@@ -38,14 +38,14 @@ def workbench(file: StudyFile, sources: Sources, runs: Path) -> Iterator[Path]:
 
 
 def environment() -> Mapping[str, str]:
-    """The environment variables of a notebook: data sets that lie in ./data are found from another folder."""
+    """The environment variables of a notebook, such that it finds the data sets in ./data from another folder."""
     return os.environ | {"DMLCORE_DATA": str(Path(os.environ.get("DMLCORE_DATA") or "data").absolute())}
 
 
 def _links(file: StudyFile, sources: Sources) -> dict[str, Path]:
-    """Place in the workbench → file or folder, of all that the study names by a relative path.
+    """Place in the workbench → file or folder, for every relative path in the study.
 
-    A path is relative to the study file, or to the working folder where the command line gave it.
+    A path is relative to the study file, or to the working folder if it was given on the command line.
     """
     links: dict[str, Path] = {}
     for _, path in parts(tuple(run.study for run in file.every_run)):

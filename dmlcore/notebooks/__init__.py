@@ -1,4 +1,4 @@
-"""A study in a notebook: `open_study`, then one line for each thing to do or to see."""
+"""A study in a notebook: `open_study`, then one line for each step."""
 
 from dmlcore.notebooks.study import NotebookStudy, Page, Picture, Shown, open_study
 

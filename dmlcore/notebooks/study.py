@@ -1,4 +1,4 @@
-"""One study, opened in a notebook."""
+"""One study in a notebook."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EXPLANATION = "explanation"
 
 @frozen
 class Page:
-    """Markdown, for a notebook to show."""
+    """Markdown that a notebook can show."""
 
     markdown: str
 
@@ -38,7 +38,7 @@ class Page:
 
 @frozen
 class Picture:
-    """An SVG figure, for a notebook to show."""
+    """An SVG figure that a notebook can show."""
 
     name: str
     svg: str = field(repr=False)
@@ -49,7 +49,7 @@ class Picture:
 
 @frozen
 class Shown:
-    """Several things that a notebook shows below each other."""
+    """Pages and pictures that a notebook shows below each other."""
 
     items: Sequence[Page | Picture]
 
@@ -64,10 +64,10 @@ class Shown:
 
 
 def open_study(path: str | Path, runs: str | Path = "runs", overrides: Sequence[str] = ()) -> NotebookStudy:
-    """The study file at `path`, whose results lie in the folder `runs`.
+    """Open the study file at `path`, with its results in the folder `runs`.
 
-    `overrides` are values set in it, as with `--set`: "training.epochs=10".
-    Raises StudyError, which names every problem of the file.
+    `overrides` set values of the study, as `--set` does: "training.epochs=10".
+    Raises StudyError with every problem of the file.
     """
     study = NotebookStudy(Path(path), Path(runs), tuple(overrides))
     study.load()
@@ -76,7 +76,7 @@ def open_study(path: str | Path, runs: str | Path = "runs", overrides: Sequence[
 
 @frozen
 class NotebookStudy:
-    """One study: its runs are made, and its results shown, by calls."""
+    """One study, with methods that run it and show its results."""
 
     path: Path
     runs: Path
@@ -86,7 +86,7 @@ class NotebookStudy:
         return f"{self.path}: {self.state()}"
 
     def state(self) -> str:
-        """How many runs are finished, in words."""
+        """Return how many runs are finished, in words."""
         from dmlcore.text import counted
 
         try:
@@ -98,7 +98,7 @@ class NotebookStudy:
 
     @property
     def finished(self) -> bool:
-        """Whether every run has its result, those of the studies that `[best]` needs too."""
+        """Whether all runs are finished, including those of the studies that `[best]` needs."""
         from dmlcore.engine.plan.stored import missing
 
         try:
@@ -107,29 +107,29 @@ class NotebookStudy:
             return False
 
     def fetch(self) -> None:
-        """Downloads the data set, unless its images are here or every run is finished."""
+        """Download the data set, unless its images are here or all runs are finished."""
         from dmlcore.engine.plan.stored import images_at_hand
 
         dataset = self.load().study.dataset
         if images_at_hand(self.load()) is not None:
             print(f"The images of {dataset.name} are here.")
         elif self.finished:
-            print("Every run is finished: no image is needed.")
+            print("All runs are finished; no images are needed.")
         else:
             root = getattr(dataset, "root", None)
             self._dmlcore("data", "fetch", dataset.name, *(["--root", str(root)] if root else []))
 
     def check(self) -> None:
-        """Looks the study and its data over, as `dmlcore check` does."""
+        """Check the study and its data, as `dmlcore check` does."""
         from dmlcore.engine.plan.stored import images_at_hand
 
         if self.finished and images_at_hand(self.load()) is None:
-            print("Every run is finished, and the images are not here: there is nothing to look over.")
+            print("All runs are finished, and the images are not here; there is nothing to check.")
         else:
             self._dmlcore("check", str(self.path), *self._settings())
 
     def run(self) -> None:
-        """Makes the runs that are not finished, and before them those that `[best]` needs."""
+        """Run what is not finished, after the studies that `[best]` needs."""
         from dmlcore.handin.needs import with_needed
 
         if not self.finished:
@@ -138,25 +138,25 @@ class NotebookStudy:
         print(self.state())
 
     def table(self) -> Shown:
-        """The results: a row a point of the grid, row 0 the untrained network; of a probe, a row a size."""
+        """Return the results: a row per grid point, after row 0, the untrained network; for a probe, a row per size."""
         return self._shown(lambda key: key in RESULTS)
 
     def explanation(self) -> Shown:
-        """What changed, by how much, and which recorded figures explain it."""
+        """Return the explanation: what changed, by how much, and which recorded quantities explain it."""
         return self._shown(lambda key: key == EXPLANATION)
 
     def details(self) -> Shown:
-        """All else that the report of the study has, each under its heading."""
+        """Return all other sections of the report, each under its heading."""
         return self._shown(lambda key: key not in (*RESULTS, EXPLANATION, "question"), headings=True)
 
     def load(self) -> StudyFile:
-        """The study without its results: any value stands for those that `[best]` takes."""
+        """Load the study without results; arbitrary grid values are used for those of `[best]`."""
         from dmlcore.study.load import load_study
 
         return load_study(self.path, _registry(), self.overrides)
 
     def _stored(self) -> tuple[StudyFile, StudyMaterial]:
-        """The study with the best values that others found, and what is stored of it."""
+        """The study with its `[best]` values, and its stored results."""
         from dmlcore.engine.plan.stored import study_material
         from dmlcore.results.store import Store
         from dmlcore.study.load import load_study
@@ -166,12 +166,12 @@ class NotebookStudy:
         return file, study_material(file, store)
 
     def _shown(self, wanted: Callable[[str], bool], headings: bool = False) -> Shown:
-        """The pieces of the report with the wanted keys."""
+        """The sections of the report with the wanted keys."""
         from dmlcore.handin.showing import pieces
 
         try:
             chosen = [piece for piece in pieces(self._stored()[1]) if wanted(piece.key)]
-        except StudyError as error:  # [best] waits for other studies
+        except StudyError as error:  # the results for [best] are missing
             return Shown([Page(str(error))])
         items: list[Page | Picture] = []
         for piece in chosen:
@@ -179,13 +179,15 @@ class NotebookStudy:
             if heading or piece.markdown:
                 items.append(Page(heading + piece.markdown))
             items += [Picture(name, svg) for name, svg in piece.figures.items()]
-        return Shown(items or [Page("Nothing is stored for this yet.")])
+        return Shown(items or [Page("There are no results yet.")])
 
     def _settings(self) -> list[str]:
-        return ["--runs", str(self.runs), *(word for value in self.overrides for word in ("--set", value))]
+        from dmlcore.handin.needs import set_options
+
+        return ["--runs", str(self.runs), *set_options(self.overrides)]
 
     def _dmlcore(self, *arguments: str) -> None:
-        """Gives a command and shows its lines as they come. Raises DmlcoreError where it fails."""
+        """Run a command and show its output as it comes. Raises DmlcoreError if it fails."""
         print("$", shlex.join(["dmlcore", *arguments]), flush=True)
         command = [sys.executable, "-m", "dmlcore", *arguments]
         with subprocess.Popen(
@@ -195,7 +197,7 @@ class NotebookStudy:
             for line in process.stdout:
                 print(line.rstrip(), flush=True)
         if process.returncode:
-            raise DmlcoreError(f"dmlcore {arguments[0]} ended with exit code {process.returncode}; see above.")
+            raise DmlcoreError(f"dmlcore {arguments[0]} failed with exit code {process.returncode}; see above.")
 
 
 def _registry() -> Registry:

@@ -7,13 +7,13 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from attrs import frozen
 from filelock import FileLock, Timeout
 
 from dmlcore.api.result import Result, from_json, to_json
-from dmlcore.errors import DmlcoreError
+from dmlcore.errors import DmlcoreError, ResultsError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,8 +60,16 @@ class RunFolder:
     def started(self) -> bool:
         return self.partial.is_dir()
 
+    @property
+    def state(self) -> Literal["finished", "failed", "interrupted", "pending"]:
+        if self.finished:
+            return "finished"
+        if self.failure() is not None:
+            return "failed"
+        return "interrupted" if self.started else "pending"
+
     def result(self) -> Result:
-        """Return the stored result. Raises DmlcoreError if it is damaged."""
+        """Return the stored result. Raises ResultsError if it is damaged."""
         path = self.final / RESULT
         return from_json(path.read_text(encoding="utf-8"), str(path))
 
@@ -148,11 +156,11 @@ def save_tensors(path: Path, arrays: Mapping[str, np.ndarray], metadata: Mapping
 
 
 def load_tensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Return arrays and texts of a safetensors file. Raises DmlcoreError if it is missing or damaged."""
+    """Return arrays and texts of a safetensors file. Raises ResultsError if it is missing or damaged."""
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(str(path), "np") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
-        raise DmlcoreError(f"{path}: can't read the file ({error}).") from None
+        raise ResultsError(f"{path}: can't read the file ({error}).") from None

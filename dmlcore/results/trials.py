@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 import attrs
 from attrs import field, frozen
 
-from dmlcore.errors import DmlcoreError
+from dmlcore.errors import ResultsError
 
 SCHEMA = 1
 """The version of the probe format that this dmlcore writes; it reads all versions up to this one."""
@@ -72,15 +73,21 @@ def to_json(probe: Probe) -> str:
 
 
 def from_json(text: str, place: str) -> Probe:
-    """Parse a stored probe. Raises DmlcoreError, with the place, if this version can't read it."""
+    """Parse a stored probe. Raises ResultsError, with the place, if this version can't read it."""
     try:
         values = json.loads(text)
         if values["schema"] > SCHEMA:
-            raise DmlcoreError(
+            raise ResultsError(
                 f"{place}: the probe has format {values['schema']}, and this dmlcore reads up to {SCHEMA}."
                 " Update dmlcore."
             )
         trials = tuple(Trial(**{**trial, "reasons": tuple(trial["reasons"])}) for trial in values["trials"])
         return Probe(**{**values, "trials": trials, "conclusions": tuple(values["conclusions"])})
     except (ValueError, KeyError, TypeError) as error:
-        raise DmlcoreError(f"{place}: not a probe of dmlcore ({error}). Move or delete it to probe again.") from None
+        raise ResultsError(f"{place}: not a probe of dmlcore ({error}). Move or delete it to probe again.") from None
+
+
+def read_probe(path: Path, fingerprint: str) -> Probe | None:
+    """Return the stored probe, or None if there is none with this fingerprint. Raises ResultsError if it is damaged."""
+    probe = from_json(path.read_text(encoding="utf-8"), str(path)) if path.is_file() else None
+    return probe if probe and probe.fingerprint == fingerprint else None

@@ -16,12 +16,24 @@ from dmlcore.study.tables import TABLES
 from dmlcore.text import did_you_mean, listing, with_article
 
 
-def explain(path: str, registry: Registry) -> str:
-    """What a path means: "loss" a kind, "triplet" a component, "training" a table, "triplet.miner" an option.
+def explain(path: str, registry: Registry, kind: str | None = None) -> str:
+    """The help on a path: "loss" is a kind, "triplet" a component, "training" a table, "triplet.miner" an option.
 
-    Raises UnknownComponentError, with the nearest names, where it means nothing.
+    With a kind, only its components are searched. Raises UnknownComponentError, with similar names, if nothing has
+    the name.
     """
-    return "\n\n".join(_shown(place, registry) for place in _find(path, registry))
+    if kind is not None and kind not in KINDS:
+        raise UnknownComponentError(f"There is no kind {kind!r}.{did_you_mean(kind, KINDS)} Known: {listing(KINDS)}.")
+    return "\n\n".join([*_ambiguity(path, registry, kind), *(_shown(p, registry) for p in _find(path, registry, kind))])
+
+
+def _ambiguity(path: str, registry: Registry, kind: str | None) -> Iterator[str]:
+    """Which kinds have components of the name, if several do and none was given."""
+    name = _keys(path)[0]
+    kinds = [place.component.kind for place in _first(name, registry, kind) if isinstance(place, Offer)]
+    if len(set(kinds)) > 1:
+        words = listing(with_article(each) for each in dict.fromkeys(kinds))
+        yield f"{name} is the name of {words}. To see one: dmlcore describe {kinds[0]} {path}"
 
 
 @frozen
@@ -46,13 +58,19 @@ class _Option:
 _Place = _Kind | _Table | Offer | _Option
 
 
-def _find(path: str, registry: Registry) -> list[_Place]:
+def _first(name: str, registry: Registry, kind: str | None) -> list[_Place]:
+    """The places of a name at the beginning of a path."""
+    return [place for known, place in _beginnings(registry, kind) if known == name]
+
+
+def _find(path: str, registry: Registry, kind: str | None) -> list[_Place]:
     keys = _keys(path)
-    found = [place for name, place in _beginnings(registry) if name == keys[0]]
+    found = _first(keys[0], registry, kind)
     if not found:
-        known = sorted({name for name, _ in _beginnings(registry)})
+        known = sorted({name for name, _ in _beginnings(registry, kind)})
+        nothing = f"No {kind}" if kind else "Nothing"
         raise UnknownComponentError(
-            f"nothing is named {keys[0]!r}.{did_you_mean(keys[0], known)} See `dmlcore list-plugins`."
+            f"{nothing} is named {keys[0]!r}.{did_you_mean(keys[0], known)} See `dmlcore list-plugins`."
         )
     for owner, key in pairwise(keys):
         inner = list(dict.fromkeys(option for place in found for option in _options(place, registry)))
@@ -71,16 +89,17 @@ def _keys(path: str) -> list[str]:
     return [distribution + slash + first, *(key for key in others if not key.isdecimal())]
 
 
-def _beginnings(registry: Registry) -> Iterator[tuple[str, _Place]]:
+def _beginnings(registry: Registry, kind: str | None) -> Iterator[tuple[str, _Place]]:
     """What a path may begin with."""
-    for name, cls in TABLES.items():
-        yield name, _Table(name, cls)
-    for name in KINDS:
-        yield name, _Kind(name)
-    for option in options(Study):
-        if option.name not in (*TABLES, *KINDS):
-            yield option.name, _Kind(option.kinds[0]) if option.kinds else _Option("study", option)
-    for offer in registry.offers:
+    if kind is None:
+        for name, cls in TABLES.items():
+            yield name, _Table(name, cls)
+        for name in KINDS:
+            yield name, _Kind(name)
+        for option in options(Study):
+            if option.name not in (*TABLES, *KINDS):
+                yield option.name, _Kind(option.kinds[0]) if option.kinds else _Option("study", option)
+    for offer in registry.offers if kind is None else registry.of_kind(kind):
         yield offer.component.name, offer
         yield offer.full_name, offer
 

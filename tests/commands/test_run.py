@@ -1,4 +1,4 @@
-"""Several processes make the runs of a study."""
+"""Runs of a study in several processes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from handin.conftest import BASE, STUDY
-from running import run_dmlcore
+from running import invoke, run_dmlcore
 
 
 def test_processes_share_out_the_runs(tmp_path: Path) -> None:
@@ -14,14 +14,16 @@ def test_processes_share_out_the_runs(tmp_path: Path) -> None:
     (tmp_path / "base" / "letters.toml").write_text(BASE)
     (tmp_path / "tiny.toml").write_text(STUDY)
 
-    def metrics(*arguments: str) -> dict[str, dict[str, float]]:
-        told = run_dmlcore("run", "tiny.toml", "--set", "training.epochs=2", *arguments, cwd=tmp_path)
-        assert "embedding.dim=8" in told.stdout
-        assert told.stderr == ""
-        folder = tmp_path / arguments[-1] / "tiny"
-        return {path.parent.name: json.loads(path.read_text())["metrics"] for path in folder.glob("*/result.json")}
+    def metrics(folder: str) -> dict[str, dict[str, float]]:
+        paths = (tmp_path / folder / "tiny").glob("*/result.json")
+        return {path.parent.name: json.loads(path.read_text())["metrics"] for path in paths}
 
-    together, alone = metrics("--processes", "2", "--runs", "together"), metrics("--runs", "alone")
+    words = ("run", "tiny.toml", "--set", "training.epochs=1", "--runs")
+    done = run_dmlcore(*words, "together", "--processes", "2", cwd=tmp_path)
+    assert "embedding.dim=8" in done.stdout
+    assert done.stderr == ""
+    invoke(*words, "alone", cwd=tmp_path)
+    together, alone = metrics("together"), metrics("alone")
     assert len(together) == 2
     assert together == alone
     assert not list((tmp_path / "together").rglob("*.partial"))

@@ -12,7 +12,7 @@ from attrs import frozen
 
 from dmlcore.api.progress import Display, shown_on
 from dmlcore.engine.runner import run_study
-from dmlcore.handin.submission import look_over
+from dmlcore.handin.submission import submission_of
 from dmlcore.host.discovery import discover
 from dmlcore.host.registry import Registry
 from dmlcore.results.store import Store
@@ -82,7 +82,7 @@ def handed_in(tmp_path_factory: pytest.TempPathFactory, real_registry: Registry)
         display = Display()
         display.note = said.append  # type: ignore[method-assign]
         with shown_on(display):
-            said.append(look_over([PATH], real_registry, OVERRIDES, store, partial=False).write(Path("handin.zip")))
+            said.append(submission_of([PATH], real_registry, OVERRIDES, store, partial=False).write(Path("handin.zip")))
         unpacked = tmp_path_factory.mktemp("unpacked")
         with zipfile.ZipFile("handin.zip") as archive:
             archive.extractall(unpacked)

@@ -15,7 +15,7 @@ import pytest
 from dmlcore.engine.plan.stored import study_material
 from dmlcore.errors import DmlcoreError, StudyError
 from dmlcore.handin.printing import print_notebook
-from dmlcore.handin.submission import look_over
+from dmlcore.handin.submission import submission_of
 from dmlcore.host.registry import Registry
 from dmlcore.report.content.table import study_table, table_grid
 from dmlcore.report.render.markdown import grid_markdown
@@ -127,7 +127,7 @@ def test_the_pdf_has_the_words_the_numbers_and_pages(at_home: HandIn, real_regis
 
 def test_unfinished_runs_are_named_with_the_command_that_makes_them(at_home: HandIn, real_registry: Registry) -> None:
     with pytest.raises(DmlcoreError) as error:
-        look_over([PATH], real_registry, [*OVERRIDES, "seeds=[0,1]"], Store(Path("runs")), partial=False)
+        submission_of([PATH], real_registry, [*OVERRIDES, "seeds=[0,1]"], Store(Path("runs")), partial=False)
     assert str(error.value) == (
         "Not finished: 1 of 1 studies.\n"
         "  studies/tiny.toml\n"
@@ -146,12 +146,12 @@ def test_a_failed_run_is_missing(at_home: HandIn, real_registry: Registry) -> No
     folder.partial.mkdir()
     folder.note_failure("The loss became nan.")
     with pytest.raises(DmlcoreError, match=r"\n    embedding.dim=16 seed=0 \(failed: The loss became nan.\)\n"):
-        look_over([PATH], real_registry, overrides, Store(Path("runs")), partial=False)
+        submission_of([PATH], real_registry, overrides, Store(Path("runs")), partial=False)
 
 
 def test_partial_goes_on_and_knows_what_is_missing(at_home: HandIn, real_registry: Registry) -> None:
     overrides = [*OVERRIDES, "seeds=[0,1]"]
-    submission = look_over([PATH], real_registry, overrides, Store(Path("runs")), partial=True)
+    submission = submission_of([PATH], real_registry, overrides, Store(Path("runs")), partial=True)
     (entry,) = submission.entries
     assert len(entry.material.results) == 2
     assert entry.missing == ["embedding.dim=4 seed=1 (not finished)", "embedding.dim=8 seed=1 (not finished)"]
@@ -165,7 +165,7 @@ def test_a_study_that_waits_for_best_values_is_missing_whole(
     Path("studies/best.toml").write_text(text)
     try:
         with pytest.raises(DmlcoreError) as error:
-            look_over([Path("studies/best.toml")], real_registry, OVERRIDES, Store(tmp_path), partial=False)
+            submission_of([Path("studies/best.toml")], real_registry, OVERRIDES, Store(tmp_path), partial=False)
     finally:
         Path("studies/best.toml").unlink()
     assert "    best.from: 0 of 2 runs of studies/tiny.toml are finished." in str(error.value)
@@ -179,7 +179,7 @@ def test_two_studies_of_one_name_are_refused(at_home: HandIn, real_registry: Reg
     twin.write_text('extends = "letters.toml"\n')
     try:
         with pytest.raises(StudyError) as error:
-            look_over([PATH, twin], real_registry, OVERRIDES, Store(Path("runs")), partial=False)
+            submission_of([PATH, twin], real_registry, OVERRIDES, Store(Path("runs")), partial=False)
     finally:
         twin.unlink()
     assert str(error.value) == (

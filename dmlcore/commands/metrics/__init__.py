@@ -12,19 +12,21 @@ import click
 from dmlcore.commands.options import PATH, installed
 
 if TYPE_CHECKING:
-    from dmlcore.commands.metrics.measuring import Measured
+    from dmlcore.commands.metrics.measuring import EmbeddingMetrics
 
 
 @click.command()
 @click.argument("embeddings", type=PATH, required=False)
-@click.option("--vectors", metavar="NAME", help="Array or column of the vectors.  [default: by usual names]")
+@click.option("--vectors", metavar="NAME", help="Array or column with the vectors.  [default: found by common names]")
 @click.option(
     "--labels",
     metavar="NAME|FILE",
-    help="Array or column of the labels, or their file: .npy, .txt, .csv.  [default: by usual names]",
+    help="Array or column with the labels, or a file of them: .npy, .txt, .csv.  [default: found by common names]",
 )
-@click.option("--gallery", "gallery_path", type=PATH, help="Rank this file for each embedding, not the others.")
-@click.option("--gallery-labels", metavar="NAME|FILE", help="The gallery's labels.")
+@click.option(
+    "--gallery", "gallery_path", type=PATH, help="File to rank for each embedding, in place of the other embeddings."
+)
+@click.option("--gallery-labels", metavar="NAME|FILE", help="Labels of the gallery.")
 @click.option(
     "--evaluator",
     "evaluators",
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     default=("retrieval", "clustering"),
     show_default=True,
     metavar="NAME",
-    help="What is measured. Repeatable.",
+    help="Evaluator to use. Repeatable.",
 )
 @click.option(
     "--set",
@@ -41,8 +43,8 @@ if TYPE_CHECKING:
     metavar="PATH=VALUE",
     help="Set an option of an evaluator, such as retrieval.recall_at=[1,10]. Repeatable.",
 )
-@click.option("--conformance", is_flag=True, help="Compare with the definitions of other codebases.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, with every digit.")
+@click.option("--conformance", is_flag=True, help="Compare with the definitions of other libraries.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON with all digits.")
 def metrics(
     embeddings: Path | None,
     vectors: str | None,
@@ -54,35 +56,40 @@ def metrics(
     conformance: bool,
     as_json: bool,
 ) -> None:
-    """Measure saved embeddings of any tool: .npz, .npy, .safetensors or .parquet.
+    """Compute metrics of saved embeddings.
 
-    With --conformance and no file, embeddings made up to show the differences are measured.
+    EMBEDDINGS is a .npz, .npy, .safetensors or .parquet file of any tool. With --conformance and no file, artificial
+    embeddings that show the differences are used.
     """
     from dmlcore.commands.metrics.embedding_files import read_embeddings
     from dmlcore.commands.metrics.example_embeddings import example_embeddings
-    from dmlcore.commands.metrics.measuring import chosen_evaluators, measured
+    from dmlcore.commands.metrics.measuring import chosen_evaluators, measure_embeddings
 
     if embeddings is None and (not conformance or vectors or labels or gallery_path):
-        raise click.UsageError("Give a file of embeddings, or --conformance alone.")
+        raise click.UsageError("Give a file of embeddings, or only --conformance.")
     if gallery_labels and not gallery_path:
-        raise click.UsageError("--gallery-labels are the labels of a --gallery: give both.")
+        raise click.UsageError("--gallery-labels needs --gallery.")
     if conformance and gallery_path:
-        raise click.UsageError("--conformance ranks each embedding among all others: leave out --gallery.")
+        raise click.UsageError(
+            "--conformance and --gallery can't be combined: it ranks each embedding among all others."
+        )
     if embeddings and gallery_path and embeddings.resolve() == gallery_path.resolve():
-        raise click.UsageError("The gallery is the same file, so each would find itself: leave out --gallery.")
+        raise click.UsageError(
+            "--gallery is the same file as EMBEDDINGS, so each embedding would find itself. Omit --gallery."
+        )
     names = (*evaluators, "conformance") if conformance else evaluators
     chosen = chosen_evaluators(names, overrides, installed())
     queries = read_embeddings(embeddings, vectors, labels) if embeddings else example_embeddings()
     gallery = read_embeddings(gallery_path, vectors, gallery_labels) if gallery_path else None
-    source = str(embeddings or "made-up embeddings")
-    result = measured(source, queries, gallery, chosen)
+    source = str(embeddings or "artificial embeddings")
+    result = measure_embeddings(source, queries, gallery, chosen)
     if as_json:
         click.echo(result.as_json())
     else:
         _show(result, conformance)
 
 
-def _show(result: Measured, conformance: bool) -> None:
+def _show(result: EmbeddingMetrics, conformance: bool) -> None:
     from rich.console import Console
     from rich.markup import escape
 

@@ -1,7 +1,7 @@
-"""Embeddings that any tool has saved: .npz, .npy, .safetensors, .parquet, with labels in the file or beside it.
+"""Saved embeddings of any tool: .npz, .npy, .safetensors, .parquet, with labels in the same file or another one.
 
-Arrays are found by the names that such files usually give them, or by the name that is asked for; nothing is
-guessed from shapes. Every mistake is one DataError that says what the file has.
+Arrays are found by common names, or by a given name; nothing is guessed from shapes. Every problem is a DataError that
+lists the contents of the file.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from dmlcore.errors import DataError
 from dmlcore.text import counted, did_you_mean, listing
 
 VECTORS = ("vectors", "embeddings", "embedding", "features", "feature", "feats", "emb", "x")
-"""Names of the array of vectors, in any case of letters."""
+"""Names of the array of vectors, in any letter case."""
 
 LABELS = ("labels", "label", "targets", "target", "classes", "class", "class_id", "y")
-"""Names of the array or column of labels, in any case of letters."""
+"""Names of the array or column of labels, in any letter case."""
 
 SHOWN_ROWS = 5
-"""How many rows a message names."""
+"""Number of rows that a message lists."""
 
-ELSEWHERE = "Name another with --labels (of a gallery: --gallery-labels), or a file: .npy, .txt, .csv."
+ELSEWHERE = "Give the name, or a .npy, .txt or .csv file, with --labels (--gallery-labels for a gallery)."
 
 
 def read_embeddings(path: Path, vectors: str | None = None, labels: str | None = None) -> Embeddings:
     """The embeddings in a file.
 
-    vectors: name of their array or column, (N, D) real numbers; left out: one of VECTORS. They become float32,
-    or stay float64. labels: name of an array or column of the same file, or a file of its own; left out: one
-    of LABELS. A .npy file is one array, a .txt file has a label a line, a .csv file a first line that
-    names its columns, one of LABELS or `file.csv:column`. Integer labels are taken as they are, strings become
-    classes; a text file whose every label is an integer gives integers.
+    vectors: name of their array or column, (N, D) real numbers; by default one of VECTORS. They become float32,
+    or stay float64. labels: name of an array or column of the same file, or another file; by default one of LABELS.
+    A .npy file is one array, a .txt file has one label per line, a .csv file has a header with one of LABELS or the
+    column of `file.csv:column`. Integer labels are used as they are, strings become classes; labels in a text file are
+    integers if all of them are.
 
-    Raises DataError where a file is missing or damaged, has not what was asked for, or holds what can't be measured:
-    labels that are numbers with a fraction, NaN, vectors and labels that differ in number.
+    Raises DataError if a file is missing, damaged or lacks an array, or if its values can't be measured: labels with a
+    fraction, NaN, different numbers of vectors and labels.
     """
     with _opened(path) as contents:
         name = _pick(contents, vectors, VECTORS, "vectors", "Name the array with --vectors.")
@@ -51,14 +51,14 @@ def read_embeddings(path: Path, vectors: str | None = None, labels: str | None =
         if len(numbers) != len(matrix):
             raise DataError(
                 f"{place}: {counted(len(numbers), 'label')} for {counted(len(matrix), 'vector')} of {path}. "
-                "Expected one label a vector, in the same order."
+                "Expected one label per vector, in the same order."
             )
         return Embeddings(matrix, numbers, class_names or _stored_names(contents, numbers))
 
 
 @frozen
 class _Contents:
-    """What a file holds, read when it is asked for."""
+    """The contents of a file, read on demand."""
 
     path: Path
     noun: str
@@ -68,9 +68,13 @@ class _Contents:
     class_names: tuple[str, ...] = ()
 
     def inventory(self) -> str:
-        """Everything in the file, in words."""
+        """A sentence that lists everything in the file."""
         parts = [f"{name} ({self.describe(name)})" for name in self.names]
-        return f"It has the {self.noun}{'s' if len(parts) > 1 else ''} {listing(parts)}." if parts else "It is empty."
+        return (
+            f"The file has the {self.noun}{'s' if len(parts) > 1 else ''} {listing(parts)}."
+            if parts
+            else "The file is empty."
+        )
 
 
 @contextmanager
@@ -78,25 +82,25 @@ def _opened(path: Path) -> Iterator[_Contents]:
     reader = READERS.get(path.suffix.lower())
     if path.is_dir():
         inside = path / "embeddings.safetensors"
-        raise DataError(f"{path}: is a folder.{f' Give {inside}.' if inside.is_file() else ''}")
+        raise DataError(f"{path} is a folder.{f' Use {inside}.' if inside.is_file() else ''}")
     if not path.exists():
-        raise DataError(f"{path}: there is no such file.")
+        raise DataError(f"{path}: no such file.")
     if reader is None:
-        raise DataError(f"{path}: embeddings are read from {listing(READERS)} files. Save them as one of these.")
+        raise DataError(f"{path}: unknown format. Save embeddings as one of {listing(READERS)}.")
     with _readable(path), reader(path) as contents:
         yield contents
 
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
-    """Makes a DataError of what goes wrong in a reader's library."""
+    """Turns any error of a reader's library into a DataError."""
     try:
         yield
     except DataError:
         raise
     except Exception as error:  # on damaged bytes their parsers raise nearly anything
         if "allow_pickle" in str(error):
-            raise DataError(f"{path}: holds Python objects, which could run any code. Save plain arrays.") from None
+            raise DataError(f"{path} contains Python objects, which could run any code. Save plain arrays.") from None
         reason = str(error) or type(error).__name__
         raise DataError(f"{path}: can't be read as {path.suffix.lower()}: {reason}") from None
 
@@ -136,7 +140,7 @@ def _safetensors(path: Path) -> Iterator[_Contents]:
 
 
 def _bfloat16(path: Path, name: str) -> np.ndarray:
-    """The upper half of a float32, which numpy has no type for."""
+    """bfloat16, the upper half of a float32; numpy has no such type."""
     from safetensors import deserialize
 
     stored = dict(deserialize(path.read_bytes()))[name]  # type: ignore[no-untyped-call]
@@ -149,7 +153,7 @@ def _parquet(path: Path) -> Iterator[_Contents]:
     try:
         from pyarrow import parquet
     except ImportError:
-        raise DataError(f"{path}: reading .parquet needs pyarrow: pip install 'dmlcore[parquet]'") from None
+        raise DataError(f"{path}: reading .parquet needs pyarrow. Install it: pip install 'dmlcore[parquet]'") from None
 
     with parquet.ParquetFile(path) as file:
         types = {field.name: str(field.type) for field in file.schema_arrow}
@@ -163,7 +167,7 @@ def _parquet(path: Path) -> Iterator[_Contents]:
 
 
 def _column(column: object, place: str) -> np.ndarray:
-    """A column of numbers or strings as (N,), a column of lists of one length as (N, D)."""
+    """A column of numbers or strings as (N,), a column of lists of equal length as (N, D)."""
     import pyarrow as pa
 
     assert isinstance(column, pa.ChunkedArray)
@@ -177,7 +181,9 @@ def _column(column: object, place: str) -> np.ndarray:
         return values.astype(str) if all(isinstance(value, str) for value in values) else values
     lengths = np.unique(array.value_lengths().to_numpy(zero_copy_only=False))
     if len(lengths) > 1:
-        raise DataError(f"{place}: lists of {lengths[0]} to {lengths[-1]} values. Expected D numbers in every row.")
+        raise DataError(
+            f"{place}: lists of {lengths[0]} to {lengths[-1]} values. Expected the same number in every row."
+        )
     return np.asarray(array.flatten().to_numpy(zero_copy_only=False)).reshape(len(array), -1)
 
 
@@ -194,19 +200,19 @@ def _array_text(array: np.ndarray) -> str:
 
 
 def _pick(contents: _Contents, wanted: str | None, known: Sequence[str], what: str, advice: str) -> str:
-    """The name that is wanted, or the one known name that the file has."""
+    """The wanted name, or the only known name in the file."""
     if wanted is not None:
         if wanted in contents.names:
             return wanted
         near = did_you_mean(wanted, contents.names)
-        raise DataError(f"{contents.path}: there is no {contents.noun} {wanted!r}.{near} {contents.inventory()}")
+        raise DataError(f"{contents.path} has no {contents.noun} {wanted!r}.{near} {contents.inventory()}")
     found = [name for name in contents.names if name.lower() in known]
     if len(found) == 1:
         return found[0]
     if found:
-        raise DataError(f"{contents.path}: {' and '.join(found)} could all be the {what}. {advice}")
+        raise DataError(f"{contents.path}: {' and '.join(found)} are all possible names of the {what}. {advice}")
     raise DataError(
-        f"{contents.path}: no {what}: no {contents.noun} is named {' or '.join(known[:3])}. "
+        f"{contents.path} has no {what}: no {contents.noun} is named {' or '.join(known[:3])}. "
         f"{contents.inventory()} {advice}"
     )
 
@@ -215,25 +221,25 @@ def _checked_vectors(array: np.ndarray, place: str) -> np.ndarray:
     if array.dtype.kind not in "fiub":
         raise DataError(f"{place}: {_array_text(array)}. Expected real numbers.")
     if array.ndim != 2 or 0 in array.shape:
-        raise DataError(f"{place}: {_array_text(array)}. Expected the shape (N, D), one row a sample.")
+        raise DataError(f"{place}: {_array_text(array)}. Expected the shape (N, D), one row per sample.")
     bad = np.flatnonzero(~np.isfinite(array).all(axis=1))
     if len(bad):
         rows = listing(str(row) for row in bad[:SHOWN_ROWS]) + (", …" if len(bad) > SHOWN_ROWS else "")
         raise DataError(
             f"{place}: NaN or infinite values in {len(bad):,} of {len(array):,} rows: {rows}. "
-            "Such embeddings have no metrics; look for the cause in the network."
+            "Such embeddings have no metrics; the cause is in the network."
         )
     return np.require(array, np.result_type(array.dtype, np.float32), ["C", "W"])
 
 
 def _raw_labels(contents: _Contents, wanted: str | None) -> tuple[str, np.ndarray]:
-    """The labels as they are stored, and where that is."""
+    """The stored labels, and their place for messages."""
     if wanted is not None and wanted not in contents.names:
         file, column = _file_and_column(wanted)
         if file.suffix.lower() in (".npy", ".txt", ".csv"):
             return wanted, _labels_of_file(file, column)
         if file.exists():
-            raise DataError(f"{wanted}: labels are read from .npy, .txt and .csv files. Save them as one of these.")
+            raise DataError(f"{wanted}: unknown format. Save labels as .npy, .txt or .csv.")
     name = _pick(contents, wanted, LABELS, "labels", ELSEWHERE)
     return f"{contents.path}: {contents.noun} {name!r}", contents.read(name)
 
@@ -245,7 +251,7 @@ def _file_and_column(text: str) -> tuple[Path, str | None]:
 
 def _labels_of_file(path: Path, column: str | None) -> np.ndarray:
     if not path.is_file():
-        raise DataError(f"{path}: there is no such file of labels.")
+        raise DataError(f"{path}: no such file.")
     with _readable(path):
         if path.suffix.lower() == ".npy":
             return np.asarray(np.load(path, allow_pickle=False))
@@ -260,15 +266,15 @@ def _of_lines(lines: Sequence[str], path: Path) -> np.ndarray:
 def _of_csv(lines: Sequence[str], path: Path, column: str | None) -> np.ndarray:
     rows = csv.DictReader(lines)
     contents = _Contents(path, "column", rows.fieldnames or (), lambda _: "text", lambda _: np.empty(0))
-    advice = f"The first line must name the columns; choose one by {path}:COLUMN."
+    advice = f"The first line must name the columns; choose one with {path}:COLUMN."
     name = _pick(contents, column, LABELS, "labels", advice)
     return _of_texts([(row[name] or "").strip() for row in rows], path, first_line=2)
 
 
 def _of_texts(texts: list[str], path: Path, first_line: int) -> np.ndarray:
-    """Integers where every text is one as Python writes it ("7", not "007"), else the texts themselves."""
+    """Integers if every text is one as Python writes it ("7", not "007"), else the texts."""
     if "" in texts:
-        raise DataError(f"{path}:{first_line + texts.index('')}: the label is missing. Expected one in every line.")
+        raise DataError(f"{path}:{first_line + texts.index('')}: no label. Expected one on every line.")
     if all(re.fullmatch(r"0|-?[1-9]\d{0,17}", text) for text in texts):
         return np.array(texts, dtype=np.int64)
     if all(re.fullmatch(r"-?\d+\.\d*(e[+-]?\d+)?", text) for text in texts):
@@ -277,9 +283,9 @@ def _of_texts(texts: list[str], path: Path, first_line: int) -> np.ndarray:
 
 
 def _classes(labels: np.ndarray, place: str) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Labels (N,) int64, and the names of the classes where they were strings."""
+    """Labels (N,) int64, and the names of the classes if they were strings."""
     if labels.ndim != 1:
-        raise DataError(f"{place}: {_array_text(labels)}. Expected the shape (N,), one label a vector.")
+        raise DataError(f"{place}: {_array_text(labels)}. Expected the shape (N,), one label per vector.")
     if labels.dtype.kind == "S":
         labels = np.char.decode(labels, "utf-8")
     if labels.dtype.kind == "U":
@@ -294,11 +300,11 @@ def _classes(labels: np.ndarray, place: str) -> tuple[np.ndarray, tuple[str, ...
 
 
 def _stored_names(contents: _Contents, labels: np.ndarray) -> tuple[str, ...]:
-    """The names of the classes that the file tells, one for each label 0 … C − 1."""
+    """The class names stored in the file, one for each label 0 … C − 1."""
     names = contents.class_names
     if names and not 0 <= labels.min() <= labels.max() < len(names):
         raise DataError(
-            f"{contents.path}: {counted(len(names), 'class')} named in the metadata, but labels "
+            f"{contents.path}: the metadata name {counted(len(names), 'class')}, but the labels are "
             f"{labels.min()} … {labels.max()}. Expected 0 … {len(names) - 1}."
         )
     return names

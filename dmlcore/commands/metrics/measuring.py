@@ -1,4 +1,4 @@
-"""What `dmlcore metrics` does: evaluators over saved embeddings, without a study."""
+"""Metrics of saved embeddings, without a study."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from dmlcore.text import counted
 
 
 @frozen
-class Measured:
-    """Metrics of embeddings, named evaluator/metric, and what was measured how."""
+class EmbeddingMetrics:
+    """Metrics of embeddings, named evaluator/metric, with their source and evaluators."""
 
     source: str
     queries: Embeddings
@@ -33,12 +33,12 @@ class Measured:
 
     @property
     def title(self) -> str:
-        """One line: which file, how many embeddings, of how many classes and dimensions."""
+        """One line: the file, and the numbers of embeddings, classes and dimensions."""
         against = f", ranked against {_words(self.gallery)}" if self.gallery else ""
         return f"{self.source}: {_words(self.queries)}{against}, D = {self.queries.vectors.shape[1]:,}"
 
     def as_json(self) -> str:
-        """Everything but the embeddings, for machines; floats keep every digit."""
+        """Everything but the embeddings, as JSON; floats keep every digit."""
         return json.dumps(
             {
                 "source": self.source,
@@ -54,30 +54,30 @@ class Measured:
         )
 
 
-def measured(
+def measure_embeddings(
     source: str,
     queries: Embeddings,
     gallery: Embeddings | None,
     evaluators: Sequence[EvaluatorConfig],
-) -> Measured:
-    """The metrics of embeddings; `source` is where they come from, in words.
+) -> EmbeddingMetrics:
+    """The metrics of embeddings; `source` names them in messages.
 
-    Raises StudyError where queries and gallery can't be compared, DataError where they can't be measured.
+    Raises StudyError if queries and gallery can't be compared, DataError if they can't be measured.
     """
     if gallery is not None:
         _check_alike(queries, gallery)
     try:
         metrics, notes = measure(evaluators, queries, gallery)
     except MeasurementError as error:
-        cure = "Leave these rows out, or mend what made them." if error.of_values else "Check the labels."
-        raise DataError(f"{source}: {error}", cure) from None
-    return Measured(source, queries, gallery, tuple(evaluators), metrics, tuple(notes))
+        remedy = "Remove these rows, or fix their source." if error.of_values else "Check the labels."
+        raise DataError(f"{source}: {error}", remedy) from None
+    return EmbeddingMetrics(source, queries, gallery, tuple(evaluators), metrics, tuple(notes))
 
 
 def chosen_evaluators(names: Sequence[str], settings: Sequence[str], registry: Registry) -> tuple[EvaluatorConfig, ...]:
     """The evaluators of these names, with options given as "retrieval.recall_at=[1, 10]".
 
-    Raises UnknownComponentError for a name that no plugin offers, StudyError for wrong options.
+    Raises UnknownComponentError for an unknown name, StudyError for wrong options.
     """
     offers = {offer.component.name: offer for offer in (registry.find("evaluator", name) for name in names)}
     options = options_by_component(settings, offers)
@@ -96,12 +96,12 @@ def _check_alike(queries: Embeddings, gallery: Embeddings) -> None:
     if queries.vectors.shape[1] != gallery.vectors.shape[1]:
         raise StudyError(
             f"The queries have {queries.vectors.shape[1]:,} dimensions, the gallery {gallery.vectors.shape[1]:,}. "
-            "Both must come from one network."
+            "Both must come from the same network."
         )
     if bool(queries.class_names) != bool(gallery.class_names):
         raise StudyError(
-            "The classes have names in one of the two files and numbers in the other, so they can't be matched. "
-            "Give names in both, or numbers in both."
+            "The labels are names in one file and numbers in the other, so they can't be matched. "
+            "Use names in both, or numbers in both."
         )
 
 

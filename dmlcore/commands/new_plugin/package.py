@@ -1,4 +1,4 @@
-"""A package around a new component, written from the templates of its kind: `dmlcore new-plugin`."""
+"""The package of a new component, from the templates of its kind."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ from attrs import evolve, frozen
 from packaging.version import Version
 
 from dmlcore import __version__
-from dmlcore.errors import DmlcoreError
+from dmlcore.errors import StudyError
 from dmlcore.host.registry import Registry
 from dmlcore.text import with_article
 
 TEMPLATES = Path(__file__).with_name("templates")
-"""A folder for each kind, and one for what every package has. Names of files are templates, too."""
+"""A folder for each kind, and one for what every package has. File names are templates, too."""
 
 EVERY = "every"
 ABOUT = "about.md.template"
-"""What the README says of the component: a summary as heading, a paragraph, and its use."""
+"""The README's text on the component: a summary as heading, a paragraph, and its usage."""
 
 SUFFIX = ".template"
-"""Ends the names of files that are filled; others are copied."""
+"""Suffix of files that are templates; others are copied."""
 
 LONGEST_NAME = 40
 
 
 @frozen
 class NewPlugin:
-    """What the templates are filled with."""
+    """The values for the templates."""
 
     kind: str
     name: str
-    """What a study writes after `use`, in lower_snake."""
+    """Its name in studies, in lower_snake."""
     author: str
 
     @property
@@ -59,7 +59,7 @@ class NewPlugin:
         return "".join(word.capitalize() for word in self.name.split("_"))
 
     def values(self) -> Mapping[str, str]:
-        """Placeholder → what stands in its place."""
+        """Placeholder → text."""
         values = {
             "kind": self.kind,
             "name": self.name,
@@ -81,50 +81,50 @@ class NewPlugin:
 
 
 def new_plugin(name: str, kind: str, author: str | None, registry: Registry) -> NewPlugin:
-    """The plugin to write. Raises DmlcoreError where its name, or its author's, can't be used.
+    """The plugin to write. Raises StudyError if its name, or its author's, can't be used.
 
-    The author left out is who git commits as, or else "the authors of" the package.
+    The default author is git's user.name, or else "the authors of" the package.
     """
     plugin = NewPlugin(kind, checked_name(name, kind), "")
     _check_free(plugin, registry)
     author = author or _git_author() or f"the authors of {plugin.distribution}"
     if not author.isprintable() or not author.strip():
-        raise DmlcoreError(f"The author {author!r} can't be written on one line. Give a name by --author.")
+        raise StudyError(f"The author {author!r} is not a single line of text. Give a name with --author.")
     return evolve(plugin, author=author.strip())
 
 
 def compatible(version: str) -> str:
-    """The versions that what works with this one should work with: ">=0.3.1,<0.4", ">=2.0,<3"."""
+    """The versions compatible with this one: ">=0.3.1,<0.4", ">=2.0,<3"."""
     number = Version(version)
     return f">={version},<{number.major + 1 if number.major else f'0.{number.minor + 1}'}"
 
 
 def write_plugin(plugin: NewPlugin, into: Path) -> Path:
-    """Writes the package into `into` and gives its folder, which is there as a whole or not at all.
+    """Write the package into `into`, as a whole or not at all, and return its folder.
 
-    Raises DmlcoreError where something of its name is there already.
+    Raises StudyError if something of its name exists already.
     """
     folder = into / plugin.distribution
     if folder.exists() or folder.is_symlink():
-        raise DmlcoreError(f"{folder} is there already, and is left as it is. Choose another name, or another --into.")
+        raise StudyError(f"{folder} exists already. Choose another name, or another --into.")
     into.mkdir(parents=True, exist_ok=True)
     values = plugin.values()
     with TemporaryDirectory(dir=into, prefix=f".{plugin.distribution}-") as scratch:
-        made = Path(scratch) / plugin.distribution
+        package = Path(scratch) / plugin.distribution
         for source, place in _files(plugin.kind):
-            target = made / Template(place).substitute(values)
+            target = package / Template(place).substitute(values)
             target.parent.mkdir(parents=True, exist_ok=True)
             if source.suffix == SUFFIX:
                 text = Template(source.read_text(encoding="utf-8")).substitute(values)
                 target.with_suffix("").write_text(text, encoding="utf-8", newline="\n")
             else:
                 shutil.copyfile(source, target)
-        made.rename(folder)
+        package.rename(folder)
     return folder
 
 
 def _files(kind: str) -> Iterator[tuple[Path, str]]:
-    """Each file of the templates, and its place in the package."""
+    """Each template file and its path in the package."""
     for part in (TEMPLATES / EVERY, TEMPLATES / kind):
         for path in sorted(part.rglob("*")):
             if path.is_file() and path != part / ABOUT:
@@ -134,40 +134,39 @@ def _files(kind: str) -> Iterator[tuple[Path, str]]:
 def checked_name(given: str, kind: str) -> str:
     """The name in lower_snake."""
     if re.match(r"dmlcore[-_]", given):
-        raise DmlcoreError(f"{given!r}: leave out {given[:8]!r}, which the package's name gets by itself.")
+        raise StudyError(f"{given!r}: omit {given[:8]!r}; the package's name gets it automatically.")
     if not re.fullmatch(r"[a-z][a-z0-9]*([_-][a-z0-9]+)*", given) or len(given) > LONGEST_NAME:
-        raise DmlcoreError(
-            f"{given!r} can't name a component. Write lower_snake, or lower-kebab, of at most {LONGEST_NAME} letters"
-            " a to z and digits, with a letter first, such as soft_wedge."
+        raise StudyError(
+            f"{given!r} is not a valid name of a component. Use lower_snake or lower-kebab with at most {LONGEST_NAME}"
+            " letters a to z and digits, starting with a letter, such as soft_wedge."
         )
     name = given.replace("-", "_")
     if keyword.iskeyword(name):
-        raise DmlcoreError(f"{given!r} is a keyword of Python. Choose another name, such as {name}_{kind}.")
+        raise StudyError(f"{given!r} is a Python keyword. Choose another name, such as {name}_{kind}.")
     return name
 
 
 def _check_free(plugin: NewPlugin, registry: Registry) -> None:
-    """Raises DmlcoreError where something that is installed has one of the plugin's names."""
+    """Raises StudyError if something installed has one of the plugin's names."""
     for offer in registry.of_kind(plugin.kind):
         if offer.component.name == plugin.name:
-            raise DmlcoreError(
-                f"{with_article(plugin.kind).capitalize()} named {plugin.name!r} is installed already, by"
-                f" {offer.source.distribution} {offer.source.version}. Choose another name: with two of one name,"
-                " every study would have to write distribution/name."
+            raise StudyError(
+                f"{offer.source.distribution} {offer.source.version} already has {with_article(plugin.kind)} named"
+                f" {plugin.name!r}. Choose another name; otherwise studies would have to write distribution/name."
             )
     if _is_installed(plugin.distribution) or importlib.util.find_spec(plugin.module):
-        raise DmlcoreError(
-            f"{plugin.distribution}, or a module {plugin.module}, is installed already. Choose another name."
+        raise StudyError(
+            f"{plugin.distribution}, or a module {plugin.module}, is already installed. Choose another name."
         )
     if plugin.class_name in _words(plugin.kind):
-        raise DmlcoreError(
-            f"{plugin.name!r} would be the class {plugin.class_name}, and its module uses something of that name."
+        raise StudyError(
+            f"The class of {plugin.name!r} would be {plugin.class_name}, a name that its module uses already."
             f" Choose another name, such as {plugin.name}_{plugin.kind}."
         )
 
 
 def _words(kind: str) -> set[str]:
-    """The names that the code of a kind's templates uses, beside that of the component's class."""
+    """The names in the code of a kind's templates, except that of the component's class."""
     sources = [path for path, _ in _files(kind) if path.name.endswith(f".py{SUFFIX}")]
     lines = "".join(path.read_text(encoding="utf-8").replace("$", "_") for path in sources).splitlines(keepends=True)
     return {token.string for token in tokenize.generate_tokens(iter(lines).__next__) if token.type == tokenize.NAME}
@@ -182,8 +181,8 @@ def _is_installed(distribution: str) -> bool:
 
 
 def _git_author() -> str | None:
-    """Who git commits as here; None without git, or where it was not told."""
+    """git's user.name; None without git or without a name."""
     if not shutil.which("git"):
         return None
-    told = subprocess.run(["git", "config", "user.name"], capture_output=True, text=True, check=False)
-    return told.stdout.strip() or None
+    found = subprocess.run(["git", "config", "user.name"], capture_output=True, text=True, check=False)
+    return found.stdout.strip() or None

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 
 from attrs import evolve
 
 from dmlcore.api.blocks import Section
 from dmlcore.api.components import SectionConfig
-from dmlcore.api.result import StudyResults
+from dmlcore.api.result import Result, StudyResults
 from dmlcore.api.values import LabelledImages
-from dmlcore.engine.splits import load_data
+from dmlcore.engine.splits import load_data, what_sets_the_images
 from dmlcore.errors import DataError, DmlcoreError, PluginError
 from dmlcore.host.faults import faults_of, named
 from dmlcore.report.content.material import StudyMaterial, gather
-from dmlcore.results.store import Store
+from dmlcore.report.content.measurements import UNTRAINED
+from dmlcore.results.store import PROBE, Store
+from dmlcore.results.trials import read_probe
 from dmlcore.study.fingerprint import probe_fingerprint
 from dmlcore.study.schema import Run, StudyFile
+from dmlcore.text import listing
 
 
 def study_material(file: StudyFile, store: Store) -> StudyMaterial:
@@ -59,6 +63,27 @@ def images_at_hand(file: StudyFile) -> LabelledImages | None:
         return None
 
 
+def require_images(files: Iterable[StudyFile], store: Store) -> None:
+    """Raises DataError, for all studies at once, if images of unfinished runs are missing or damaged."""
+    studies: dict[str, dict[str, None]] = {}
+    for file in files:
+        for run in {what_sets_the_images(run): run for run in _unfinished(file, store)}.values():
+            with suppress(PluginError):  # a failure of that run: the others can still run
+                try:
+                    load_data(run)
+                except DataError as error:
+                    studies.setdefault(str(error), {})[str(file.path)] = None
+    if studies:
+        raise DataError("\n\n".join(f"{listing(paths)}: {message}" for message, paths in studies.items()))
+
+
+def _unfinished(file: StudyFile, store: Store) -> Iterator[Run]:
+    """The runs that still need images, including that of the probe."""
+    yield from (run for run in file.runs if not store.run(run.study.name, run.name).finished)
+    if file.probe and not read_probe(store.study(file.study.name) / PROBE, probe_fingerprint(file.probe)):
+        yield file.probe.run
+
+
 def missing(file: StudyFile, material: StudyMaterial) -> Sequence[str]:
     """Return the missing parts of a study, its probe and its runs, each with its state."""
     probe = ["its probe (not finished)"] if file.probe and material.probe is None else []
@@ -68,3 +93,34 @@ def missing(file: StudyFile, material: StudyMaterial) -> Sequence[str]:
 
 def _label(run: Run) -> str:
     return " ".join(part for part in (run.label, f"seed={run.seed}") if part)
+
+
+def result_rows(file: StudyFile, store: Store) -> tuple[list[dict[str, object]], list[str]]:
+    """A row for each untrained network and each run, and the metrics that a short table shows.
+
+    A row has study, run, state, seed, the grid values, and the metrics and seconds of a finished run or the reason of
+    a failed one.
+    """
+    rows: list[dict[str, object]] = []
+    headline: dict[str, None] = {}
+    baselines: dict[tuple[int, str], list[Result]] = {}
+    for run in file.runs:
+        folder = store.run(run.study.name, run.name)
+        row = {"study": run.study.name, "run": run.name, "state": folder.state, "seed": run.seed, **run.point}
+        if folder.finished:
+            result = folder.result()
+            row |= {**result.metrics, "seconds": result.seconds}
+            headline |= dict.fromkeys(result.headline)
+            baselines.setdefault((run.seed, repr(sorted(result.baseline.items()))), []).append(result)
+        elif reason := folder.failure():
+            row["reason"] = reason
+        rows.append(row)
+    return [*(_untrained_row(results) for results in baselines.values()), *rows], list(headline)
+
+
+def _untrained_row(results: Sequence[Result]) -> dict[str, object]:
+    """The row of runs that start from the same network, with the grid values that they share."""
+    first, *others = results
+    shared = {path: value for path, value in first.point.items() if all(r.point[path] == value for r in others)}
+    facts = {"study": first.study, "run": UNTRAINED, "state": UNTRAINED, "seed": first.seed}
+    return {**facts, **(shared if others else {}), **first.baseline}

@@ -22,7 +22,7 @@ from dmlcore.engine.probe.verdict import (
     trial_of,
 )
 from dmlcore.results.store import PROBE, Store, write_atomically
-from dmlcore.results.trials import Probe, Trial, from_json, to_json
+from dmlcore.results.trials import Probe, Trial, read_probe, to_json
 from dmlcore.study.fingerprint import probe_fingerprint
 from dmlcore.study.probe import PATH
 from dmlcore.study.schema import StudyProbe
@@ -71,10 +71,7 @@ def planned_sizes(probe: StudyProbe, labels: np.ndarray) -> list[int]:
 
 
 def _stored(path: Path, probe: StudyProbe) -> Probe | None:
-    if not path.is_file():
-        return None
-    stored = from_json(path.read_text(encoding="utf-8"), str(path))
-    return stored if stored.fingerprint == probe_fingerprint(probe) else None
+    return read_probe(path, probe_fingerprint(probe))
 
 
 def _run(probe: StudyProbe, folder: Path) -> Probe:

@@ -1,22 +1,25 @@
-"""The finished runs as CSV: one row a run, with every figure that was stored."""
+"""The finished runs as CSV: one row per run, with every stored number."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from dmlcore.api.result import Result
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.text import value_text
 
 
-def render(material: StudyMaterial) -> str:
-    """Header and rows; a cell is empty where a run lacks the figure. Floats keep every digit."""
-    rows = [_row(result) for result in material.results]
-    columns = list(dict.fromkeys(name for row in rows for name in row))
+def render(materials: Iterable[StudyMaterial]) -> str:
+    """Header and rows of all studies."""
+    return csv_text([_row(result) for material in materials for result in material.results])
+
+
+def csv_text(rows: list[dict[str, object]]) -> str:
+    """Rows as CSV with a column per name; a cell is empty if its row lacks the value. Floats keep every digit."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()

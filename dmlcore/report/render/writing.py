@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv as csv_format
-import io
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from dmlcore.errors import DmlcoreError
+from dmlcore.errors import StudyError
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.page import StudyPage, study_page
 from dmlcore.report.render import csv, latex, markdown
@@ -22,7 +20,7 @@ Materials = Sequence[StudyMaterial]
 def write_report(materials: Sequence[StudyMaterial], paths: Sequence[Path]) -> None:
     """Writes the studies into each of the files, all of them into every one.
 
-    Raises DmlcoreError, before anything is written, where a suffix is of no format.
+    Raises StudyError, before anything is written, where a suffix is of no format.
     """
     for path in paths:
         check_format(path)
@@ -37,9 +35,9 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def check_format(path: Path) -> None:
-    """Raises DmlcoreError where the file's suffix is of no format."""
+    """Raises StudyError where the file's suffix is of no format."""
     if path.suffix not in FORMATS:
-        raise DmlcoreError(
+        raise StudyError(
             f"{path}: a report can't be written as {path.suffix or 'a file without a suffix'!r}."
             f"{did_you_mean(path.suffix, FORMATS)} The suffix says the format, one of {listing(FORMATS)}."
         )
@@ -66,13 +64,7 @@ def _latex(materials: Materials, pages: Pages) -> bytes:
 
 
 def _csv(materials: Materials, pages: Pages) -> bytes:
-    """One table of all studies; a cell is empty where a study has no such column."""
-    rows = [row for m in materials for row in csv_format.DictReader(io.StringIO(csv.render(m)))]
-    text = io.StringIO()
-    writer = csv_format.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode()
+    return csv.render(materials).encode()
 
 
 FORMATS: Mapping[str, Callable[[Materials, Pages], bytes]] = {

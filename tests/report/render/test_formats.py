@@ -104,7 +104,7 @@ def test_latex_has_no_letter_that_plain_latex_lacks(tmp_path: Path) -> None:
 
 def test_csv_has_a_row_a_run_with_every_figure(tmp_path: Path) -> None:
     made = material(tmp_path)
-    rows = list(reader.DictReader(io.StringIO(csv.render(made))))
+    rows = list(reader.DictReader(io.StringIO(csv.render([made]))))
     assert [(row["loss.margin"], row["seed"]) for row in rows] == [
         (margin, seed) for margin in ("0.1", "0.5") for seed in ("0", "1", "2")
     ]
@@ -119,5 +119,5 @@ def test_csv_has_a_row_a_run_with_every_figure(tmp_path: Path) -> None:
 def test_a_figure_that_a_run_lacks_is_an_empty_cell(tmp_path: Path) -> None:
     made = material(tmp_path)
     old = evolve(made.results[0], geometry={}, peak_memory=None)
-    rows = list(reader.DictReader(io.StringIO(csv.render(evolve(made, results=(old, made.results[1]))))))
+    rows = list(reader.DictReader(io.StringIO(csv.render([evolve(made, results=(old, made.results[1]))]))))
     assert (rows[0]["geometry/effective_rank"], rows[0]["peak_memory"]) == ("", "")

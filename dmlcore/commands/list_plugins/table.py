@@ -1,4 +1,4 @@
-"""What is installed, at a glance: every component under its kind, then every distribution with its state."""
+"""The list of what is installed: components by kind, then distributions with their state."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ AMBIGUOUS = "ambiguous"
 
 
 def show(plugins: PluginSet, verbose: bool) -> None:
-    """Prints the list; lines end where a terminal does, and are whole in a pipe. `verbose` adds tracebacks."""
+    """Prints the list, with lines cut to the width of a terminal. `verbose` adds tracebacks."""
     registry = Registry.of(plugins)
     width = shutil.get_terminal_size((100, 24)).columns if is_terminal() else None
     rows = {kind: [_component(offer, registry) for offer in registry.of_kind(kind)] for kind in KINDS}
@@ -32,22 +32,22 @@ def show(plugins: PluginSet, verbose: bool) -> None:
     _show_columns(
         {"plugins": [(f"{n} {version}", origin, _states(plugins, n)) for n, version, origin in distributions]}, width
     )
-    for key, state, text in _remarkable(plugins, registry):
+    for key, state, text in _not_ok(plugins, registry):
         click.secho(f"  {state}: {key}", fg="red" if state == "failed" else "yellow")
         click.echo(f"      {text}")
         if verbose and state == "failed":
             click.echo(_traceback(plugins, key))
     if any(plugin.traceback for plugin in plugins.failed) and not verbose:
-        click.echo("  `dmlcore list-plugins --verbose` shows where they failed.")
+        click.echo("  To see the tracebacks: dmlcore list-plugins --verbose")
 
 
 def is_terminal() -> bool:
-    """Whether a person looks at the list."""
+    """Whether stdout is a terminal."""
     return sys.stdout.isatty()
 
 
 def as_json(plugins: PluginSet) -> str:
-    """The same for tools: one entry a plugin, with its components."""
+    """The list as JSON: one entry per plugin, with its components."""
     registry = Registry.of(plugins)
     states = [(plugin.source, "failed", plugin.reason, ()) for plugin in plugins.failed]
     states += [(plugin.source, "disabled", f"by {plugin.by}", ()) for plugin in plugins.disabled]
@@ -85,13 +85,13 @@ def _entry(source: PluginSource, status: str, reason: str, remarks: Sequence[str
 
 
 def _component(offer: Offer, registry: Registry) -> tuple[str, str, str]:
-    """Name as a study writes it, distribution with version, and what it is."""
+    """Its name in a study, its distribution with version, and its summary."""
     name = offer.full_name if registry.is_ambiguous(offer) else offer.component.name
     return name, f"{offer.source.distribution} {offer.source.version}", summary(offer.component)
 
 
 def _states(plugins: PluginSet, distribution: str) -> str:
-    """ "ok", or how many of a distribution's plugins are in which state."""
+    """ "ok", or the number of a distribution's plugins in each state."""
     states = [_state(plugin) for plugin in _all(plugins) if plugin.source.distribution == distribution]
     if set(states) == {"ok"}:
         return "ok" if len(states) == 1 else f"ok, {counted(len(states), 'plugin')}"
@@ -100,8 +100,8 @@ def _states(plugins: PluginSet, distribution: str) -> str:
     return ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
 
 
-def _remarkable(plugins: PluginSet, registry: Registry) -> Iterator[tuple[str, str, str]]:
-    """Key, state and explanation of all that is not simply ok."""
+def _not_ok(plugins: PluginSet, registry: Registry) -> Iterator[tuple[str, str, str]]:
+    """Key, state and explanation of everything that is not simply ok."""
     for failed in plugins.failed:
         yield failed.source.key, "failed", failed.reason
     for disabled in plugins.disabled:
@@ -113,7 +113,7 @@ def _remarkable(plugins: PluginSet, registry: Registry) -> Iterator[tuple[str, s
     for offer in registry.offers:
         if registry.is_ambiguous(offer):
             what = f"{offer.component.kind} {offer.component.name}"
-            yield offer.full_name, AMBIGUOUS, f"several distributions offer the {what}: a study writes the whole name"
+            yield offer.full_name, AMBIGUOUS, f"several distributions have the {what}; use the full name in studies"
 
 
 def _all(plugins: PluginSet) -> Sequence[Any]:
@@ -131,7 +131,7 @@ def _traceback(plugins: PluginSet, key: str) -> str:
 
 
 def _show_columns(rows: Mapping[str, Sequence[tuple[str, str, str]]], width: int | None) -> None:
-    """Rows under headings, all in the same columns; what goes beyond the width is cut."""
+    """Rows under headings, all in the same columns; longer lines are cut."""
     all_rows = [row for heading in rows for row in rows[heading]]
     first, second = (max((len(row[column]) for row in all_rows), default=0) for column in (0, 1))
     for heading in rows:

@@ -1,4 +1,4 @@
-"""What the results were made with: Python, platform, and the distributions that matter."""
+"""The environment of the results: Python, platform and packages."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from dmlcore.report.content.material import StudyMaterial
 
 
 def write_environment(materials: Sequence[StudyMaterial], folder: Path) -> None:
-    """Writes environment.json, and as a list that pip reads, environment.txt."""
-    made_with = {material.name: _made_with(material) for material in materials}
-    named = {name for runs in made_with.values() for run in runs for name in run["versions"]}
+    """Write environment.json, and environment.txt in the format of pip."""
+    runs = {material.name: _versions(material) for material in materials}
+    named = {name for group in runs.values() for run in group for name in run["versions"]}
     installed = distributions([DMLCORE, *named])
     facts = {
         "python": platform.python_version(),
         "platform": platform.platform(),
         "distributions": installed,
-        "runs": made_with,
+        "runs": runs,
     }
     (folder / "environment.json").write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     lines = [
@@ -32,8 +32,8 @@ def write_environment(materials: Sequence[StudyMaterial], folder: Path) -> None:
     (folder / "environment.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _made_with(material: StudyMaterial) -> list[dict[str, Any]]:
-    """The distinct versions and machines that a study's runs were made with, each with its number of runs."""
+def _versions(material: StudyMaterial) -> list[dict[str, Any]]:
+    """The distinct versions and machines of a study's runs, each with its number of runs."""
     distinct: dict[str, dict[str, Any]] = {}
     for result in material.results:
         facts = {"versions": dict(result.versions), "environment": dict(result.environment)}

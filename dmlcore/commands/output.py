@@ -1,0 +1,85 @@
+"""How much the commands print, and where: `-v`, `-q`, and the console."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from dmlcore.api.progress import Display, shown_on
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+LEVELS = {-1: logging.ERROR, 0: logging.WARNING, 1: logging.INFO, 2: logging.DEBUG}
+"""Verbosity → the lowest level of log records on stderr."""
+
+PIPE_WIDTH = 120
+"""Columns of tables that go to a file or a pipe."""
+
+_VERBOSITY = "dmlcore.verbosity"
+
+
+def with_verbosity(command: click.Command) -> click.Command:
+    """Adds `-v` and `-q` to a command and its subcommands, except where an option has that name already."""
+    taken = {name for parameter in command.params for name in parameter.opts}
+    for names, explanation in (
+        (("-v", "--verbose"), "Log more to stderr; -vv also logs details."),
+        (("-q", "--quiet"), "Show errors and requested output only: no progress, tables or notes."),
+    ):
+        if taken.isdisjoint(names):
+            option = click.Option(names, count=True, expose_value=False, callback=_adjust, help=explanation)
+            command.params.append(option)
+    if isinstance(command, click.Group):
+        for subcommand in command.commands.values():
+            with_verbosity(subcommand)
+    return command
+
+
+def quiet() -> bool:
+    """Whether `-q` was given."""
+    context = click.get_current_context(silent=True)
+    return context is not None and context.meta.get(_VERBOSITY, 0) < 0
+
+
+def say(text: str) -> None:
+    """Prints a line about what was done, unless `-q` was given."""
+    if not quiet():
+        click.echo(text)
+
+
+def console(*, stderr: bool = False, pipe_width: int | None = PIPE_WIDTH, requested: bool = False) -> Console:
+    """A console; `-q` silences it, except for what the user requested."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr, quiet=quiet() and not requested, width=None if stream.isatty() else pipe_width)
+
+
+def _adjust(context: click.Context, parameter: click.Parameter, count: int) -> None:
+    if _VERBOSITY not in context.meta:
+        context.meta[_VERBOSITY] = 0
+        context.find_root().with_resource(_logging_to_stderr(context))
+    verbosity = context.meta[_VERBOSITY] + (count if parameter.name == "verbose" else -count)
+    context.meta[_VERBOSITY] = max(-1, min(2, verbosity))
+    if quiet():
+        context.find_root().with_resource(shown_on(Display()))
+    logging.getLogger("dmlcore").setLevel(min(logging.INFO, LEVELS[context.meta[_VERBOSITY]]))
+
+
+@contextmanager
+def _logging_to_stderr(context: click.Context) -> Iterator[None]:
+    """Shows dmlcore's log records on stderr; INFO is let through to other handlers whatever the verbosity."""
+    logger, handler = logging.getLogger("dmlcore"), logging.StreamHandler()
+    handler.addFilter(lambda record: record.levelno >= LEVELS[context.meta[_VERBOSITY]])
+    level = logger.level
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)

@@ -1,0 +1,64 @@
+"""`dmlcore results`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import click
+
+from dmlcore.commands.options import RUNS, SET, STUDIES, installed, load_resolved
+from dmlcore.commands.output import console
+
+
+@click.command()
+@STUDIES
+@SET
+@RUNS
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list with an object per row.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV with a header.")
+def results(studies: Sequence[Path], overrides: Sequence[str], root: Path, as_json: bool, as_csv: bool) -> None:
+    """Print stored results, one row per run.
+
+    A row has the state of the run, its grid values and its metrics. Rows in the state "untrained" are the network
+    before training. JSON and CSV have every metric with all its digits; the table has the main ones.
+    """
+    from dmlcore.engine.plan.stored import result_rows
+    from dmlcore.report.render.csv import csv_text
+    from dmlcore.results.store import Store
+
+    if as_json and as_csv:
+        raise click.UsageError("Give --json or --csv, not both.")
+    registry, store = installed(studies, overrides), Store(root)
+    files = [load_resolved(path, registry, overrides, store)[0] for path in studies]
+    studies_rows = [result_rows(file, store) for file in files]
+    rows = [row for rows, _ in studies_rows for row in rows]
+    if as_json:
+        click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+    elif as_csv:
+        click.echo(csv_text(rows), nl=False)
+    else:
+        _show(rows, dict.fromkeys(name for _, headline in studies_rows for name in headline))
+
+
+def _show(rows: Sequence[Mapping[str, object]], metrics: Iterable[str]) -> None:
+    """The rows as a table, with the runs' values in place of their names."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    from dmlcore.report.content.table import short_name
+    from dmlcore.text import value_text
+
+    hidden = ("run", "seconds", "reason")
+    words = list(dict.fromkeys(name for row in rows for name in row if name not in hidden and "/" not in name))
+    table = Table(box=SIMPLE_HEAD)
+    for name in words:
+        table.add_column(name, overflow="fold")
+    for name in metrics:
+        table.add_column(short_name(name), justify="right")
+    for row in rows:
+        cells = [value_text(row[name]) if name in row else "" for name in words]
+        numbers = [f"{row[name]:.4f}" if name in row else "" for name in metrics]
+        table.add_row(*cells, *numbers, style="dim" if row["state"] != "finished" else None)
+    console(requested=True).print(table)
