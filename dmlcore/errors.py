@@ -1,20 +1,20 @@
-"""What a user can do wrong, or what can be wrong around them: one class for each place to look."""
+"""Errors that a user can fix: one class for each place to look."""
 
 
 class DmlcoreError(Exception):
-    """Something that the user can put right. Its text is the whole message; no traceback is shown."""
+    """An error that the user can fix. Its text is the whole message; no traceback is shown."""
 
 
 class StudyError(DmlcoreError):
-    """A study file, or a value given on the command line, is not right."""
+    """A study file, or a value given on the command line, is invalid."""
 
 
 class UnknownComponentError(StudyError):
-    """A name that no loaded plugin offers, or that several offer."""
+    """No loaded plugin offers a name, or several do."""
 
 
 class PluginError(DmlcoreError):
-    """An installed plugin breaks its contract; `traceback` is where, for its author, if its code raised something."""
+    """An installed plugin breaks its contract; `traceback` is for its author, if its code raised an error."""
 
     traceback = ""
 
@@ -22,7 +22,7 @@ class PluginError(DmlcoreError):
 class DataError(DmlcoreError):
     """The images of a data set are missing, damaged, or of another edition.
 
-    What is wrong may stand apart from what to do about it: the message is both, `problem` and `remedy` each.
+    The message consists of `problem` and, on the next line, `remedy`.
     """
 
     def __init__(self, problem: str, remedy: str = "") -> None:
@@ -32,11 +32,11 @@ class DataError(DmlcoreError):
 
 
 class DamagedDataError(DataError):
-    """Images are there, but damaged or of another edition: a good copy beside them would not be found."""
+    """The images exist but are damaged or of another edition; another copy would not be found."""
 
 
 class MeasurementError(DmlcoreError):
-    """Embeddings that an evaluator can't measure: for their values, or for the samples that they are of."""
+    """An evaluator can't measure embeddings: because of their values (`of_values`), or of their samples and labels."""
 
     def __init__(self, problem: str, *, of_values: bool) -> None:
         super().__init__(problem)
@@ -44,4 +44,4 @@ class MeasurementError(DmlcoreError):
 
 
 class TrainingError(DmlcoreError):
-    """Training can't go on: non-finite loss, collapse, or a batch that the loss can't use."""
+    """Training can't continue: non-finite loss, collapse, or a batch that the loss can't use."""
