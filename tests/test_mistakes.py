@@ -327,19 +327,19 @@ RUN = {
     "a loss an image": (
         loss("return embeddings.sum(1)"),
         LOSS,
-        "The loss 'bad' of dmlcore-bad 1.0 gives a tensor of shape (9,) where one number, of shape (), is expected:"
-        " take the mean of its terms.",
+        "The loss 'bad' of dmlcore-bad 1.0 returns a tensor of shape (9,); expected shape (): take the mean of its"
+        " terms.",
     ),
     "a loss that is no tensor": (
         loss("return embeddings.sum().item() * 0"),
         LOSS,
-        "The loss 'bad' of dmlcore-bad 1.0 gives 0.0 where a tensor of shape () is expected.",
+        "The loss 'bad' of dmlcore-bad 1.0 returns 0.0; expected a tensor of shape ().",
     ),
     "a loss without gradient": (
         loss("return embeddings.detach().sum()"),
         LOSS,
-        "The loss 'bad' of dmlcore-bad 1.0 gives a number without gradient, so nothing can be learnt from it: compute"
-        " it from the embeddings, undetached. Where a batch has no term, give embeddings.sum() * 0.",
+        "The loss 'bad' of dmlcore-bad 1.0 returns a value without a gradient. Compute it from the embeddings without"
+        " detaching them; for a batch without terms, return embeddings.sum() * 0.",
     ),
     "a loss that is not finite": (
         loss("return embeddings.sum() * float('nan')"),
@@ -350,8 +350,8 @@ RUN = {
     "a loss on another device": (
         loss("return torch.zeros((), device='meta', requires_grad=True)"),
         LOSS,
-        "The loss 'bad' of dmlcore-bad 1.0 gives a number on the device meta, and the embeddings are on cpu: make its"
-        " tensors there.",
+        "The loss 'bad' of dmlcore-bad 1.0 returns a value on device meta; expected device cpu, as the embeddings:"
+        " create its tensors there.",
     ),
     "a gradient that raises": (
         component(
@@ -371,8 +371,7 @@ RUN = {
         loss("return embeddings.sum()\n    def activity(self, embeddings, labels):\n        return embeddings[99]"),
         LOSS,
         "The loss 'bad' of dmlcore-bad 1.0 fails in `activity` (IndexError: index 99 is out of bounds for dimension 0"
-        " with size 9). The method tells what the loss acts on, for the report: mend it, or take it out of the plugin,"
-        " and the run goes on without.",
+        " with size 9). Fix or remove `activity`; training does not need it.",
     ),
     "a miner that raises": (
         component("miner", "def build(self, context):\n    return lambda embeddings, labels: labels[99]"),
@@ -395,12 +394,12 @@ RUN = {
     "a sampler of what is not there": (
         component("sampler", "def build(self, context):\n    return [[0, 1, 6, 7], [0, 1, 99]]"),
         SAMPLER,
-        "The sampler 'bad' of dmlcore-bad 1.0 gives a batch (number 2) that is empty or has an index outside 0 … 35.",
+        "The sampler 'bad' of dmlcore-bad 1.0 returns a batch (number 2) that is empty or has an index outside 0 … 35.",
     ),
     "a sampler of empty batches": (
         component("sampler", "def build(self, context):\n    return [[]]"),
         SAMPLER,
-        "The sampler 'bad' of dmlcore-bad 1.0 gives a batch (number 1) that is empty or has an index outside 0 … 35.",
+        "The sampler 'bad' of dmlcore-bad 1.0 returns a batch (number 1) that is empty or has an index outside 0 … 35.",
     ),
     "a sampler of fractions": (
         component("sampler", "def build(self, context):\n    return [[0.5, 1, 7]]"),
@@ -417,12 +416,12 @@ RUN = {
     "an evaluator of words": (
         component("evaluator", "def evaluate(self, queries, gallery=None):\n    return {'recall': 'high'}"),
         EVALUATOR,
-        "The evaluator 'bad' of dmlcore-bad 1.0 gives 'high' for 'recall'; a metric must be a finite number.",
+        "The evaluator 'bad' of dmlcore-bad 1.0 returns 'high' for 'recall'; expected a finite number.",
     ),
     "an evaluator of one number": (
         component("evaluator", "def evaluate(self, queries, gallery=None):\n    return 0.5"),
         EVALUATOR,
-        "The evaluator 'bad' of dmlcore-bad 1.0 must give metric names with values in evaluate, not 0.5.",
+        "The evaluator 'bad' of dmlcore-bad 1.0 must return a mapping of metric names to values in evaluate, not 0.5.",
     ),
     "a backbone without feature_dim": (
         component("backbone", "def build(self, context):\n    return torch.nn.Identity()"),
@@ -436,7 +435,7 @@ RUN = {
             "def build(self, context):\n    net = toy_networks.TinyNet(False)\n    net.feature_dim = 9\n    return net",
         ),
         BACKBONE,
-        "The backbone 'bad' of dmlcore-bad 1.0 gives (1, 8) where features (1, 9) is expected.",
+        "The backbone 'bad' of dmlcore-bad 1.0 returns (1, 8); expected features (1, 9).",
     ),
     "a backbone that fails in training": (
         component(
@@ -479,7 +478,7 @@ def test_a_run_ends_with_one_message(
     result = give("run", "toy.toml", *settings, "--observer", "jsonl", code=1)
     (stored,) = Path("runs").rglob("failure.txt")
     reason = stored.read_text()
-    told, trace = re.fullmatch(r"(.*?)(?: The traceback, for its author: (.*))?", reason).groups()
+    told, trace = re.fullmatch(r"(.*?)(?: Traceback for its author: (.*))?", reason).groups()
     assert re.sub(r"\(/.*, line \d+\)|\(dmlcore_plugins/.*, line \d+\)", "(…)", told) == message
     assert squeezed(result.stdout).count(squeezed(f"failed seed=0: {reason}")) == 1
     assert result.stderr == ""
@@ -567,8 +566,8 @@ CHECKED = {
             "    images.labels = images.labels + 1\n    return images",
         ),
         DATASET,
-        "Error: The train labels of the dataset 'bad' of dmlcore-bad 1.0 must be indices into class_names, each class"
-        " with an image: there are 6 names, and 6 labels from 1 to 6.\n",
+        "Error: The train labels of the dataset 'bad' of dmlcore-bad 1.0 must be indices into class_names, and each"
+        " class must have an image. Got 6 names and 6 labels from 1 to 6.\n",
     ),
     "a split that is None": (
         component("dataset", "def load(self, split):\n    return None"),
@@ -598,7 +597,7 @@ def test_an_image_that_raises_in_a_worker_process(
     Path("toy.toml").write_text(STUDY.replace("seeds = [0, 1]", "seeds = [0]"))
     give("run", "toy.toml", "--set", DATASET, "--set", "training.workers=1", "--observer", "jsonl", code=1)
     (stored,) = Path("runs").rglob("failure.txt")
-    assert stored.read_text().startswith(f"{message} The traceback")
+    assert stored.read_text().startswith(f"{message} Traceback")
     (trace,) = Path("runs").rglob("traceback.txt")
     assert "return [][index]" in trace.read_text()
 
