@@ -16,11 +16,11 @@ class StudyError(DmlcoreError):
 
 
 class UnknownComponentError(StudyError):
-    """A name that no loaded plugin offers, or that several offer."""
+    """No loaded plugin offers a name, or several do."""
 
 
 class PluginError(DmlcoreError):
-    """An installed plugin breaks its contract; `traceback` is where, for its author, if its code raised something."""
+    """An installed plugin breaks its contract; `traceback` is for its author, if its code raised an error."""
 
     traceback = ""
 
@@ -34,7 +34,7 @@ class ResultsError(DmlcoreError):
 class DataError(DmlcoreError):
     """The images of a data set are missing, damaged, or of another edition.
 
-    What is wrong may stand apart from what to do about it: the message is both, `problem` and `remedy` each.
+    The message consists of `problem` and, on the next line, `remedy`.
     """
 
     exit_code = 3
@@ -46,11 +46,11 @@ class DataError(DmlcoreError):
 
 
 class DamagedDataError(DataError):
-    """Images are there, but damaged or of another edition: a good copy beside them would not be found."""
+    """The images exist but are damaged or of another edition; another copy would not be found."""
 
 
 class MeasurementError(DmlcoreError):
-    """Embeddings that an evaluator can't measure: for their values, or for the samples that they are of."""
+    """An evaluator can't measure embeddings: because of their values (`of_values`), or of their samples and labels."""
 
     def __init__(self, problem: str, *, of_values: bool) -> None:
         super().__init__(problem)
@@ -58,4 +58,4 @@ class MeasurementError(DmlcoreError):
 
 
 class TrainingError(DmlcoreError):
-    """Training can't go on: non-finite loss, collapse, or a batch that the loss can't use."""
+    """Training can't continue: non-finite loss, collapse, or a batch that the loss can't use."""

@@ -1,4 +1,4 @@
-"""How messages are worded: lists, nearest names, counts."""
+"""Parts of messages: lists, nearest names, counts, durations."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
 
 MANY = 12
-"""More names than this are not told in a message."""
+"""A message lists at most this many names."""
 
 
 def listing(words: Iterable[str]) -> str:
-    """Words joined by commas."""
+    """Join words by commas."""
     return ", ".join(words)
 
 
 def did_you_mean(word: str, known: Collection[str]) -> str:
-    """ " Did you mean …?" with the nearest known words, or nothing."""
+    """ " Did you mean …?" with the nearest known words; empty if there are none."""
     near = get_close_matches(word, known, n=3, cutoff=0.55)
     return f" Did you mean {' or '.join(repr(name) for name in near)}?" if near else ""
 
 
 def known_names(kind: str, names: Collection[str]) -> str:
-    """The components of a kind that there are, or how to see them where they are many."""
+    """The names of a kind, or the command that lists them if there are many."""
     if len(names) > MANY:
         return f"`dmlcore describe {kind}` lists all {len(names)}."
     return f"Known: {listing(names) or 'none'}."
@@ -58,12 +58,12 @@ def byte_size(number: int) -> str:
 
 
 def point_label(point: Mapping[str, object]) -> str:
-    """A grid point in words: "embedding.dim=64 loss.margin=0.1"; empty without a grid."""
+    """A grid point as text: "embedding.dim=64 loss.margin=0.1"; empty without a grid."""
     return " ".join(f"{path}={value_text(value)}" for path, value in point.items())
 
 
 def value_text(value: object) -> str:
-    """A grid value in few words: a table by the component that it names."""
+    """A grid value as short text: a component by name and options."""
     if isinstance(value, Mapping):
         rest = ",".join(f"{key}={value_text(item)}" for key, item in value.items() if key != "use")
         return f"{value.get('use', '')}{f'({rest})' if rest else ''}"

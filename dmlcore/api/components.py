@@ -1,7 +1,7 @@
-"""The kinds of component, and `option()`: what a plugin author writes is a frozen attrs class of one kind.
+"""The kinds of component, and `option()`. A component is a frozen attrs class of one kind.
 
-A component class is its own documentation: the docstring's first line says what it is, `name` is what a study
-writes after `use`, and each option carries its default, help, unit and bounds. Nothing else describes it.
+The class is its only description: the docstring's first line is the summary, `name` is what a study writes after `use`,
+and each option has its default, help, unit and bounds.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ if TYPE_CHECKING:
     from dmlcore.api.result import StudyResults
 
 SCALARS: tuple[type, ...] = (bool, int, float, str, Path)
-"""The plain types that an option may have."""
+"""The scalar types of options."""
 
 USE = "use"
-"""The one reserved key of a component's table: it names the component."""
+"""The reserved key of a component's table, which names the component."""
 
 OPTION = "dmlcore.option"
-"""Key of an option's facts in the metadata of its attrs field."""
+"""Key of the OptionFacts in the metadata of an attrs field."""
 
 
 @frozen
 class OptionFacts:
-    """What `option()` knows beyond the attrs field."""
+    """The facts of an option that its attrs field does not have."""
 
     help: str
     unit: str | None = None
@@ -56,13 +56,13 @@ class OptionFacts:
     identity: bool = True
 
     def bounds(self) -> str:
-        """The bounds in words, such as "> 0 and ≤ 1"; empty without bounds."""
+        """The bounds as text, such as "> 0 and ≤ 1"; empty without bounds."""
         signs = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}
         parts = [f"{sign} {limit:g}" for key, sign in signs.items() if (limit := getattr(self, key)) is not None]
         return " and ".join(parts)
 
     def allows(self, value: float) -> bool:
-        """Whether one number lies within the bounds; NaN never does."""
+        """Whether a number is within the bounds; NaN never is."""
         return (
             value == value
             and (self.gt is None or value > self.gt)
@@ -83,14 +83,13 @@ def option(
     le: float | None = None,
     identity: bool = True,
 ) -> Any:
-    """An option of a component: an attrs field that a study may set.
+    """An option of a component: an attrs field that a study can set.
 
-    Its type is the field's annotation: bool, int, float, str, pathlib.Path, a Literal, a kind of component
-    (then the study gives a table with `use`), an attrs class of options (a table), a tuple of these, or any of them
-    with `| None`.
-    Bounds hold for the number, or for each number of a tuple. `identity=False` marks what can't change a
-    run's numbers, such as where files lie: it is left out of the run's fingerprint. A name that Python keeps for
-    itself gets an underscore, which a study does not write: `lambda_` is `lambda` there.
+    The type is the field's annotation: bool, int, float, str, pathlib.Path, a Literal, a kind of component
+    (a table with `use` in the study), an attrs class of options (a table), a tuple of these, or any of them with
+    `| None`. Bounds apply to the number, or to each number of a tuple. `identity=False` marks an option that can't
+    change a run's numbers, such as a path: the run's fingerprint ignores it. If the name is a Python keyword, append an
+    underscore: `lambda_` is `lambda` in a study.
     """
     if not help.strip():
         raise ValueError("an option needs a help text")
@@ -101,14 +100,14 @@ def option(
 
 
 def option_key(attribute: attrs.Attribute[Any]) -> str:
-    """An option's key in a study: its name, without the underscore that keeps `from_` from being a keyword."""
+    """The key of an option in a study: its name without the underscore of `from_`."""
     return attribute.name.removesuffix("_")
 
 
 def parts(value: Any, at: str = "", *, identity_only: bool = False) -> Iterator[tuple[str, Any]]:
-    """Yield the value and all that its options hold, at any depth, each with its dotted path; outer values first.
+    """Yield a value and everything inside it, each with its dotted path: depth first, outer values first.
 
-    Components, tables and tuples are searched. `identity_only` skips options that can't change a run's numbers.
+    Components, tables and tuples have parts. `identity_only` skips options that can't change a run's numbers.
     """
     yield at, value
     inner: Iterable[tuple[object, Any]] = ()
@@ -137,32 +136,33 @@ def _within_bounds(facts: OptionFacts) -> Callable[[Any, Any, Any], None]:
 
 @frozen
 class Component:
-    """What every kind has in common. A subclass sets `name` and adds options."""
+    """Base of all kinds. A subclass sets `name` and adds options."""
 
     kind: ClassVar[str]
     name: ClassVar[str]
     libraries: ClassVar[tuple[str, ...]] = ()
-    """Distributions, beside the component's own, whose version can change its numbers."""
+    """Distributions other than the component's own that can change its numbers; results record their versions."""
 
 
 @frozen
 class DatasetConfig(Component):
-    """Labelled images whose training classes and test classes are disjoint."""
+    """Labeled images, with disjoint training and test classes."""
 
     kind: ClassVar[str] = "dataset"
 
     def load(self, split: Split) -> LabelledImages:
-        """The images of a split. Raises DataError, which says how to get the files, where they are missing.
+        """Return the images of a split.
 
-        DamagedDataError, where files are there but not as they should be.
+        Raises DataError, which says how to get the files, if they are missing, and DamagedDataError if they are not as
+        expected.
         """
         raise NotImplementedError
 
     def source(self) -> Source | None:
-        """Where its files come from, for `dmlcore data fetch` and `import`; None where there is nothing to get.
+        """Return where the files come from, for `dmlcore data fetch` and `import`; None if they can't be fetched.
 
-        A data set that gives a source has an option `root`: the folder that its files lie in, at any depth. Files are
-        put into `root/<name>`, laid out as the archives have them, once both splits could be loaded from them.
+        A data set with a source needs an option `root`, the folder that contains its files at any depth. Fetched files
+        are stored in `root/<name>`, in the layout of the archives, after both splits have loaded from them.
         """
         return None
 
@@ -174,19 +174,18 @@ class BackboneConfig(Component):
     kind: ClassVar[str] = "backbone"
 
     def build(self, context: BackboneContext) -> torch.nn.Module:
-        """A module (B, 3, H, W) → (B, F), or → (B, F, h, w) where `context.feature_map` is set.
+        """Return a module (B, 3, H, W) → (B, F), or → (B, F, h, w) if `context.feature_map` is set.
 
-        It has the attributes `feature_dim` (F) and `input_spec` (an InputSpec), and may have `provenance`: in a few
-        words, where its weights come from; `caution`: what a user must know of them, which stays with the result, such
-        as a licence that forbids commercial use; and `layer_groups()`: for `optimizer.layer_decay`, the parameters of
-        each layer, from the input to the output, every parameter once. Random weights are drawn from torch's
-        global generator, which the engine has seeded. Options of the network that the study can't
-        have (no feature map, no such input size) raise StudyError.
+        Required attributes are `feature_dim` (F) and `input_spec` (an InputSpec). Optional ones are `provenance`, the
+        origin of the weights in a few words; `caution`, a note for users that every result shows, such as a license
+        that forbids commercial use; and `layer_groups()`, for `optimizer.layer_decay`: the parameters of each layer,
+        from input to output, every parameter once. Draw random weights from torch's global generator, which the engine
+        seeds. Raise StudyError for options that the network does not support (no feature map, no such input size).
         """
         raise NotImplementedError
 
     def for_smoke(self) -> Self:
-        """This backbone with nothing to download, for `dmlcore run --smoke`."""
+        """Return this backbone without anything to download, for `dmlcore run --smoke`."""
         return self
 
 
@@ -196,164 +195,163 @@ class LossConfig(Component):
 
     kind: ClassVar[str] = "loss"
     needs_positives: ClassVar[bool] = True
-    """A batch must hold at least two images of one class."""
+    """Whether a batch must contain at least two images of a class."""
     needs_negatives: ClassVar[bool] = True
-    """A batch must hold at least two classes."""
+    """Whether a batch must contain at least two classes."""
 
     @property
     def formula(self) -> str:
-        """Its formula for reports, numbers that a study may set as symbols.
+        """The formula for reports, with symbols for the numbers that a study can set.
 
-        LaTeX without dollar signs, in the part of it that matplotlib's mathtext draws.
+        LaTeX without dollar signs, limited to what matplotlib's mathtext supports.
         """
         return ""
 
     @property
     def margin_axis(self) -> MarginAxis | None:
-        """What its option `margin` is measured on; None without a margin."""
+        """The axis of the option `margin`; None without a margin."""
         return None
 
     @property
     def margin_kind(self) -> MarginKind | None:
-        """Whether `margin` is a place on that axis, or a difference between a positive and a negative."""
+        """Whether `margin` is a threshold on that axis, or a difference between a positive and a negative."""
         return None
 
     def build(self, context: LossContext) -> torch.nn.Module:
-        """A module: embeddings (B, D), float32, L2-normalised unless the study says not; labels (B,) int64 → loss ().
+        """Return a module: embeddings (B, D) float32, L2-normalized by default; labels (B,) int64 → loss ().
 
-        Its parameters, such as proxies, are trained at `optimizer.loss_learning_rate` and saved with the run. Where the
-        module has `rate_factors`, name of a child to number, that child's parameters have so many times that rate.
+        Its parameters, such as proxies, are trained at `optimizer.loss_learning_rate` and saved with the run. An
+        attribute `rate_factors` maps names of child modules to factors of that rate.
 
-        The module may have a method `activity(embeddings, labels)` → name to share, from 0 to 1 or NaN where it is
+        An optional method `activity(embeddings, labels)` returns a mapping of names to shares, from 0 to 1 or NaN if
         undefined: how much of the batch the loss acts on. It is called on some steps after `forward`, with the same
-        batch, without gradient, and must change nothing. Usual names are active_positive_pairs, active_negative_pairs
-        and active_triplets: those with a term above zero, as a share of all such pairs or triplets of the batch. One
-        that raises stops the run with a PluginError.
+        batch, without gradient, and must not change any state. Common names are active_positive_pairs,
+        active_negative_pairs and active_triplets: the share of these pairs or triplets of the batch with a term above
+        zero. An error in it stops the run with a PluginError.
         """
         raise NotImplementedError
 
 
 @frozen
 class MinerConfig(Component):
-    """Picks the pairs or triplets of a batch that a loss then uses."""
+    """Selects the pairs or triplets of a batch that a loss uses."""
 
     kind: ClassVar[str] = "miner"
 
     def build(self, context: LossContext) -> torch.nn.Module:
-        """A module: embeddings (B, D), labels (B,) → index tensors, three for triplets (anchor, positive,
-        negative), four for pairs (anchor, positive, anchor, negative).
+        """Return a module: embeddings (B, D), labels (B,) → tuple of index tensors.
+
+        Three for triplets (anchor, positive, negative), four for pairs (anchor, positive, anchor, negative).
         """
         raise NotImplementedError
 
 
 @frozen
 class DistanceConfig(Component):
-    """How far apart two embeddings are, for a loss or a miner that takes an option of this kind."""
+    """A distance or similarity of embeddings, for losses and miners that have an option of this kind."""
 
     kind: ClassVar[str] = "distance"
 
     def build(self, context: LossContext) -> torch.nn.Module:
-        """A module: embeddings (B, D) and, if given, others (B', D) → (B, B').
+        """Return a module: embeddings (B, D) and optionally others (B', D) → (B, B').
 
-        The losses of pytorch-metric-learning take a `BaseDistance` of it, which says by `is_inverted` whether larger
-        is nearer.
+        The losses of pytorch-metric-learning need its `BaseDistance`; `is_inverted` says whether larger is nearer.
         """
         raise NotImplementedError
 
 
 @frozen
 class ReducerConfig(Component):
-    """How the terms of a loss become one number, for a loss that takes an option of this kind."""
+    """A reduction of the terms of a loss to one number, for losses that have an option of this kind."""
 
     kind: ClassVar[str] = "reducer"
 
     def build(self, context: LossContext) -> torch.nn.Module:
-        """A module as its loss calls it: the losses of pytorch-metric-learning take a `BaseReducer` of it."""
+        """Return a module as the loss calls it: the losses of pytorch-metric-learning need its `BaseReducer`."""
         raise NotImplementedError
 
 
 @frozen
 class RegularizerConfig(Component):
-    """What is added to a loss for the embeddings or for its own weights, where it takes an option of this kind."""
+    """A penalty on the embeddings or on the loss's weights, for losses that have an option of this kind."""
 
     kind: ClassVar[str] = "regularizer"
 
     def build(self, context: LossContext) -> torch.nn.Module:
-        """A module: embeddings (B, D), or weights (C, D) of a loss → a loss ()."""
+        """Return a module: embeddings (B, D), or weights (C, D) of a loss → loss ()."""
         raise NotImplementedError
 
 
 @frozen
 class SamplerConfig(Component):
-    """Says which images make a batch."""
+    """Groups the training images into batches."""
 
     kind: ClassVar[str] = "sampler"
     needs_embeddings: ClassVar[bool] = False
-    """Whether `context.last_embeddings` is filled; it costs memory, and space in the checkpoint."""
+    """Whether to fill `context.last_embeddings`, which takes memory, and space in the checkpoint."""
 
     def build(self, context: SamplerContext) -> Iterable[Sequence[int]]:
-        """The batches of one epoch, each a sequence of indices into `context.labels`.
+        """Return the batches of an epoch, each a sequence of indices into `context.labels`.
 
-        Chance comes from `context.generator` alone. Raises StudyError where the batch size or the labels
-        can't be served.
+        Draw only from `context.generator`. Raise StudyError for batch sizes or labels that can't be supported.
         """
         raise NotImplementedError
 
 
 @frozen
 class EvaluatorConfig(Component):
-    """Measures embeddings."""
+    """Computes metrics of embeddings."""
 
     kind: ClassVar[str] = "evaluator"
     headline: ClassVar[tuple[str, ...]] = ()
-    """The metrics that a short table shows, of those that are given; empty: all."""
+    """The metrics that a short table shows; empty for all."""
 
     def evaluate(self, queries: Embeddings, gallery: Embeddings | None = None) -> Mapping[str, float]:
-        """Metric name → value. Without a gallery each query is ranked against all other queries.
+        """Return metric name → value. Without a gallery, each query is ranked against all other queries.
 
-        What a reader must know beside the numbers is said by `warnings.warn(text, MetricWarning)`; the engine
-        keeps it in the result. A long evaluation calls `report_progress`. Raises ValueError where the
-        embeddings can't be measured; the engine tells the user what to do.
+        Report caveats by `warnings.warn(text, MetricWarning)`; the engine stores them in the result. Report the
+        progress of a long evaluation by `report_progress`. Raise ValueError for embeddings that can't be measured; the
+        engine adds what the user can do.
         """
         raise NotImplementedError
 
     def per_query(self, queries: Embeddings, gallery: Embeddings | None = None) -> Mapping[str, np.ndarray]:
-        """Metric name → (N,): each query's own value, NaN where it is left out; the metric is their mean.
+        """Return metric name → (N,) values per query, NaN for excluded queries; the metric is their mean.
 
-        The names are those of `evaluate`. Confidence intervals and paired tests are made from them. Metrics that are
-        no means over queries are not there.
+        Names are as in `evaluate`. Confidence intervals and paired tests use these values. Omit metrics that are not
+        means over queries.
         """
         return {}
 
 
 @frozen
 class ObserverConfig(Component):
-    """Watches runs: a console, a log, a tracking service."""
+    """Observes runs: a console, a log, a tracking service."""
 
     kind: ClassVar[str] = "observer"
 
     def build(self, run: RunInfo) -> object:
-        """An object with any of the run hooks of `dmlcore.api.hookspecs.RunSpecs`, marked by `hookimpl`."""
+        """Return an object with any of the run hooks of `dmlcore.api.hookspecs.RunSpecs`, marked by `hookimpl`."""
         raise NotImplementedError
 
 
 @frozen
 class SectionConfig(Component):
-    """A section added to a study's report."""
+    """An additional section of a study's report."""
 
     kind: ClassVar[str] = "section"
 
     def build(self, study: StudyResults) -> Section | None:
-        """The section, made from what is stored, or None where there is nothing to show.
+        """Return the section, built from the stored results, or None if there is nothing to show.
 
-        It is made each time that the report is, trains nothing and loads no torch. One that raises is left out of the
-        report and named in it.
+        It is built for every report, without training and without torch. If it raises an error, the report omits the
+        section and says so.
         """
         raise NotImplementedError
 
 
 class MetricWarning(UserWarning):
-    """Something that a reader of a metric must know: ties, queries left out, a K without a number."""
+    """A caveat about a metric: ties, excluded queries, a K without a value."""
 
 
 KINDS: Mapping[str, type[Component]] = {

@@ -1,9 +1,10 @@
-"""Every hook of dmlcore: what a plugin may offer, and what an observer may watch.
+"""All hooks of dmlcore: registration hooks of plugins, and run hooks of observers.
 
-A plugin is a module (or object) named under the entry-point group `dmlcore`; it implements any of
-RegistrationSpecs. These hooks return classes, and commands, only: they open no file and import no torch.
-An observer, built by an ObserverConfig for one run, implements any of RunSpecs. It gets frozen values,
-what it returns is ignored, and one that raises is dropped from the run and named in the result.
+A plugin is a module (or object) of the entry-point group `dmlcore` that implements any of RegistrationSpecs. These
+hooks return only classes and commands; they must not open files or import torch.
+
+An observer, built by an ObserverConfig for one run, implements any of RunSpecs. It receives frozen values, and its
+return values are ignored. One that raises an error is dropped from the run, and the result says so.
 """
 
 from __future__ import annotations
@@ -41,95 +42,95 @@ hookimpl = pluggy.HookimplMarker(GROUP)
 
 
 class RegistrationSpecs:
-    """Offer component classes, and commands. Each hook is called once a process."""
+    """Hooks that register component classes and commands. Each is called once per process."""
 
     @hookspec
     def dmlcore_register_datasets(self) -> Sequence[type[DatasetConfig]]:
-        """Data sets that a study may name under `[dataset]`."""
+        """Register data sets, for `[dataset]` of a study."""
         raise NotImplementedError
 
     @hookspec
     def dmlcore_register_backbones(self) -> Sequence[type[BackboneConfig]]:
-        """Backbones that a study may name under `[backbone]`."""
+        """Register backbones, for `[backbone]` of a study."""
         raise NotImplementedError
 
     @hookspec
     def dmlcore_register_losses(self) -> Sequence[type[LossConfig]]:
-        """Losses that a study may name under `[loss]`."""
+        """Register losses, for `[loss]` of a study."""
         raise NotImplementedError
 
     @hookspec
     def dmlcore_register_miners(self) -> Sequence[type[MinerConfig]]:
-        """Miners that a study may name under `[loss.miner]`."""
+        """Register miners, for `[loss.miner]` of a study."""
         raise NotImplementedError
 
     @hookspec
     def dmlcore_register_distances(self) -> Sequence[type[DistanceConfig]]:
-        """Distances that a study may name under `[loss.distance]`, where the loss takes one."""
+        """Register distances, for `[loss.distance]` of a loss with this option."""
         raise NotImplementedError
 
     @hookspec
     def dmlcore_register_reducers(self) -> Sequence[type[ReducerConfig]]:
-        """Reducers that a study may name under `[loss.reducer]`, where the loss takes one."""
+        """Register reducers, for `[loss.reducer]` of a loss with this option."""
         raise NotImplementedError
 
     @hookspec
     def dmlcore_register_regularizers(self) -> Sequence[type[RegularizerConfig]]:
-        """Regularizers that a study may name in a table of a loss that takes one."""
+        """Register regularizers, for losses with an option of this kind."""
         raise NotImplementedError
 
     @hookspec
     def dmlcore_register_samplers(self) -> Sequence[type[SamplerConfig]]:
-        """Samplers that a study may name under `[sampler]`."""
+        """Register samplers, for `[sampler]` of a study."""
         raise NotImplementedError
 
     @hookspec
     def dmlcore_register_evaluators(self) -> Sequence[type[EvaluatorConfig]]:
-        """Evaluators that a study may name under `[[evaluators]]`."""
+        """Register evaluators, for `[[evaluators]]` of a study."""
         raise NotImplementedError
 
     @hookspec
     def dmlcore_register_observers(self) -> Sequence[type[ObserverConfig]]:
-        """Observers that a study may name under `[[observers]]`."""
+        """Register observers, for `[[observers]]` of a study."""
         raise NotImplementedError
 
     @hookspec
     def dmlcore_register_sections(self) -> Sequence[type[SectionConfig]]:
-        """Sections of the report that a study may name under `[[sections]]`."""
+        """Register report sections, for `[[sections]]` of a study."""
         raise NotImplementedError
 
     @hookspec
     def dmlcore_register_commands(self) -> Sequence[click.Command]:
-        """Commands under `dmlcore`. Called only when dmlcore has no command of the name given, and by its help."""
+        """Register commands of `dmlcore`. Called only for its help, and for a command that dmlcore does not have."""
         raise NotImplementedError
 
 
 class RunSpecs:
-    """Watch one run. Every hook is optional, and may take any subset of its arguments."""
+    """Hooks of a run. Every hook is optional, and can take any subset of its arguments."""
 
     @hookspec
     def dmlcore_on_run_start(self, run: RunInfo) -> None:
-        """Before anything is loaded or trained; also when a stopped run goes on."""
+        """Called before anything is loaded or trained, also when an interrupted run resumes."""
 
     @hookspec
     def dmlcore_on_progress(self, run: RunInfo, progress: Progress) -> None:
-        """Many times an epoch, from every long stage."""
+        """Called many times per epoch, in every long stage."""
 
     @hookspec
     def dmlcore_on_epoch_end(self, run: RunInfo, epoch: EpochSummary) -> None:
-        """After an epoch was trained, measured and saved; first with epoch 0, the untrained network."""
+        """Called after an epoch is trained, measured and saved; first with epoch 0, the untrained network."""
 
     @hookspec
     def dmlcore_on_evaluation(self, run: RunInfo, evaluation: Evaluation) -> None:
-        """After the metrics of a split were measured."""
+        """Called after the metrics of a split are measured."""
 
     @hookspec
     def dmlcore_on_run_end(self, run: RunInfo, result: Result) -> None:
-        """After the last epoch, just before the run's folder is completed."""
+        """Called after the last epoch, just before the run's folder is complete."""
 
     @hookspec
     def dmlcore_on_run_error(self, run: RunInfo, error: BaseException) -> None:
-        """When the run stops with an error, or by Ctrl-C."""
+        """Called when the run stops with an error or by Ctrl-C."""
 
 
 REGISTRATION_HOOKS = {
@@ -145,6 +146,6 @@ REGISTRATION_HOOKS = {
     "observer": "dmlcore_register_observers",
     "section": "dmlcore_register_sections",
 }
-"""Kind of component → the hook that offers it."""
+"""Kind of component → the hook that registers it."""
 
 COMMANDS_HOOK = "dmlcore_register_commands"

@@ -1,4 +1,4 @@
-"""Images in files, read as every data set must read them: upright, and in RGB."""
+"""Image files, read upright and in RGB, as every data set must read them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def read_rgb(path: Path) -> Image:
-    """The image in a file, turned upright by its EXIF tag; greyscale, palette, CMYK and alpha become RGB.
+    """Read an image file, rotated upright by its EXIF tag and converted to RGB from any mode.
 
-    Transparent parts are laid on white. Raises DataError, which names the file, where it can't be read.
+    The background of transparent parts is white. Raises DataError, which names the file, if it can't be read.
     """
     from PIL import Image, ImageOps
 
@@ -34,14 +34,14 @@ def read_rgb(path: Path) -> Image:
                 return Image.alpha_composite(ground, upright).convert("RGB")
             return upright.convert("RGB")
     except FileNotFoundError:
-        raise DataError(f"{path}: the image is gone since the data set was listed.") from None
+        raise DataError(f"{path}: the image was removed after the data set was listed.") from None
     except (OSError, SyntaxError, ValueError) as error:
-        raise DataError(f"{path}: not a readable image ({error}). Replace the file or remove it.") from None
+        raise DataError(f"{path}: can't read the image ({error}). Replace or remove the file.") from None
 
 
 @frozen(eq=False)
 class ImageFiles:
-    """One split of a data set whose images are files: a ready-made LabelledImages.
+    """A split of a data set of image files; implements LabelledImages.
 
     labels: (N,) int64, indices into class_names.
     """

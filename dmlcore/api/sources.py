@@ -1,6 +1,6 @@
-"""Where a data set comes from: its archives, and the ways to get it whole.
+"""Sources of data sets: archives, and the ways to get a complete copy.
 
-`dmlcore data fetch` and `import` work through these values, and messages tell from them what a person can do by hand.
+`dmlcore data fetch` and `import` use these values, and messages show the commands to do it by hand.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ UNPACK = {
     ".zip": "unzip -q {}",
 }
 DIGITS = {"md5": 32, "sha1": 40, "sha256": 64}
-"""Hexadecimal digits of the checksums that an archive may have."""
+"""Number of hexadecimal digits of the supported checksums."""
 
 
 @frozen
 class Archive:
-    """A file to get: an archive to unpack, or a plain file that lies beside the unpacked ones.
+    """A file to download: an archive to unpack, or a plain file that is stored next to the unpacked ones.
 
-    Without a mirror it is only known by name: somebody may have a copy.
+    Without mirrors, users must provide the file.
     """
 
     file: str
     """Its name, without a folder."""
     mirrors: Sequence[str] = ()
-    """HTTP addresses of the file itself, tried in this order."""
+    """URLs of the file, in the order to try."""
     checksum: str | None = None
-    """ "md5:…", "sha1:…" or "sha256:…"; without one, a copy is known by what it holds."""
+    """ "md5:…", "sha1:…" or "sha256:…"; without a checksum, a copy is recognized by its contents."""
     size: int | None = None
-    """Bytes of the file."""
+    """Size of the file in bytes."""
     unpacked: int | None = None
-    """The most bytes that its files may take: what the disk must have, and where unpacking stops."""
+    """Maximum size of its files in bytes: the space needed on the disk, and where unpacking stops."""
 
     def __attrs_post_init__(self) -> None:
         if PurePath(self.file).name != self.file or self.file in ("", ".."):
-            raise ValueError(f"an archive's file is a name without a folder, not {self.file!r}")
+            raise ValueError(f"an archive's file must be a name without a folder, not {self.file!r}")
         if self.checksum is not None:
             algorithm, _, digest = self.checksum.partition(":")
             if not re.fullmatch(f"[0-9a-f]{{{DIGITS.get(algorithm, 0)}}}", digest) or not digest:
@@ -60,11 +60,11 @@ class Archive:
         return next((command for suffix, command in UNPACK.items() if self.file.lower().endswith(suffix)), None)
 
     def unpack_instructions(self, folder: Path) -> str:
-        """Commands that check and unpack it where it lies."""
+        """Commands that check and unpack the file in its folder."""
         return _commands(folder, self._unpack_lines())
 
     def shell_lines(self) -> list[str]:
-        """Shell commands that bring it into the current folder, check and unpack it there."""
+        """Shell commands that download the file to the current folder, check and unpack it."""
         get = [f"curl -L -o {self.file} {self.mirrors[0]}"] if self.mirrors else []
         return [*get, *self._unpack_lines()]
 
@@ -76,33 +76,33 @@ class Archive:
 
 @frozen
 class Way:
-    """One way to get a data set whole: all of these archives."""
+    """A way to get a complete data set: all of these archives."""
 
     title: str
-    """What a person reads: "Get it from Kaggle, a folder per class"."""
+    """Title for users: "Get it from Kaggle, a folder per class"."""
     archives: Sequence[Archive]
 
     def instructions(self, folder: Path) -> str:
-        """The way as a title and commands to run."""
+        """The title, and the commands to run."""
         lines = [line for archive in self.archives for line in archive.shell_lines()]
         return f"{self.title}:\n{_commands(folder, lines)}"
 
 
 @frozen
 class Source:
-    """Where a data set's files come from, where they belong, and whether they lie there."""
+    """The source of a data set's files, and where they are stored."""
 
     title: str
-    """The name that the data set was published under."""
+    """The published name of the data set."""
     root: Path
-    """The folder in which the data set looks for its files. It has the option `root` for it."""
+    """The folder in which the data set looks for its files: its option `root`."""
     home: Path | None
-    """The innermost folder with all files of the data set that lies below `root`; None without one."""
+    """The innermost folder below `root` that contains all files of the data set, or None."""
     ways: Sequence[Way]
-    """Tried in this order."""
+    """Ways to get the files, in the order to try."""
 
 
 def _commands(folder: Path, lines: Iterable[str]) -> str:
-    """Shell commands to be run in a folder, indented."""
+    """Indented shell commands to run in a folder."""
     enter = f"mkdir -p {shlex.quote(str(folder))} && cd {shlex.quote(str(folder))}"
     return "\n".join(f"    {line}" for line in (enter, *lines))

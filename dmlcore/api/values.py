@@ -1,4 +1,4 @@
-"""The frozen values that pass between the core and the plugins.
+"""The frozen values that the core and the plugins exchange.
 
 Shape letters, here and in every docstring: N samples, B batch size, D embedding dimension, F backbone
 features, C training classes, (h, w) the size of a feature map.
@@ -21,30 +21,30 @@ Split = Literal["train", "test"]
 Stage = Literal["train", "embed", "evaluate", "other"]
 
 MarginAxis = Literal["cosine", "euclidean", "squared_euclidean", "degrees"]
-"""What a margin is measured on: cosine, distance, squared distance or angle of L2-normalised embeddings."""
+"""The axis of a margin: cosine, distance, squared distance or angle of L2-normalized embeddings."""
 
 MarginKind = Literal["threshold", "difference"]
-"""What a margin bounds: where a pair may lie, or how much farther a negative must be than a positive."""
+"""The meaning of a margin: a bound for a pair, or for the difference between a negative and a positive."""
 
 
 class LabelledImages(Protocol):
-    """One split of a data set. It is sent to worker processes, so it must be picklable."""
+    """A split of a data set. It must be picklable for worker processes."""
 
     @property
     def labels(self) -> np.ndarray:
-        """(N,) int64: the class of each image, as an index into `class_names`."""
+        """(N,) int64: the class of each image, an index into `class_names`."""
 
     @property
     def class_names(self) -> Sequence[str]:
-        """One name a class; every name has at least one image."""
+        """The name of each class; every class has at least one image."""
 
     def image(self, index: int) -> Image:
-        """The image at `index`, in RGB."""
+        """Return the image at `index`, in RGB."""
 
 
 @frozen(eq=False)
 class Embeddings:
-    """Embedded images: row i of `vectors` is image i of the split.
+    """Embeddings of images: row i of `vectors` is image i of the split.
 
     vectors: (N, D) float32; labels: (N,) int64, indices into class_names.
     """
@@ -59,39 +59,39 @@ class Embeddings:
 
 @frozen
 class InputSpec:
-    """How a backbone wants its images: side in pixels, and mean and deviation of channels in [0, 1]."""
+    """The input of a backbone: side in pixels, mean and standard deviation of the channels for values in [0, 1]."""
 
     size: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
     crop_pct: float = 0.875
-    """Side of the test crop as a share of the side that the image was resized to."""
+    """Side of the test crop as a fraction of the resized image's shorter side."""
 
 
 @frozen
 class BackboneContext:
-    """What a backbone is built for."""
+    """What a backbone must provide."""
 
     feature_map: bool = False
-    """False: give pooled features (B, F). True: give the map (B, F, h, w); the embedding head pools it."""
+    """False: pooled features (B, F). True: the feature map (B, F, h, w), which the embedding head pools."""
 
 
 @frozen
 class LossContext:
-    """What a loss, or a miner, is built for."""
+    """The setting of a loss or miner."""
 
     embedding_dim: int
     num_classes: int
     seed: int = 0
-    """For draws of the component's own; parameters are initialised under the engine's seed already."""
+    """Seed for random draws of the component; its parameters are initialized under the engine's seed."""
 
 
 @frozen(eq=False)
 class SamplerContext:
-    """What a sampler is asked for: the batches of one epoch.
+    """The setting of a sampler for one epoch.
 
-    labels: (N,) int64; generator: the only source of chance, seeded from the run's seed and the epoch.
+    labels: (N,) int64; generator: the only source of randomness, seeded from the run's seed and the epoch.
     """
 
     labels: np.ndarray
@@ -99,9 +99,9 @@ class SamplerContext:
     epoch: int
     generator: np.random.Generator
     last_embeddings: Embeddings | None = None
-    """Each training image's embedding (N, D) as the last batch that held it gave it, augmented and in training mode;
-    a row of NaN where none has. For samplers with `needs_embeddings` alone; None before the first epoch, and where
-    batches are looked at and not trained on, as `dmlcore check`, `dmlcore plan` and a probe do.
+    """The last embedding (N, D) of each training image, augmented and in training mode; a row of NaN for images that
+    no batch contained yet. Only for samplers with `needs_embeddings`; None before the first epoch, and if batches are
+    only inspected, as by `dmlcore check`, `dmlcore plan` and a probe.
     """
 
     @property
@@ -113,44 +113,44 @@ class SamplerContext:
 
 @frozen
 class RunInfo:
-    """One run of a study, as observers see it."""
+    """A run of a study, for observers."""
 
     study: str
     name: str
     index: int
     count: int
-    """This is run `index` (from 1) of `count`."""
+    """Number of runs; `index` counts from 1."""
     seed: int
     point: Mapping[str, object]
     """The grid's values of this run, by dotted path."""
     epochs: int
     folder: Path
-    """Where an observer may write; it becomes part of the finished run's folder."""
+    """Where an observer can write files; they become part of the run's folder."""
     settings: Mapping[str, object]
-    """The whole resolved study of this run, as plain values."""
+    """The resolved study of this run, as plain values."""
 
 
 @frozen
 class Progress:
-    """Progress of a long stage; sent many times an epoch."""
+    """Progress of a long stage; sent many times per epoch."""
 
     stage: Stage
-    """In a run never "other"."""
+    """Never "other" in a run."""
     label: str
-    """The work, for a person to read: "epoch 3", "test images"."""
+    """What is being processed, as text: "epoch 3", "test images"."""
     done: int
     total: int
-    """0 where it is not known; never in a run."""
+    """0 if it is unknown; never in a run."""
     loss: float | None = None
-    """Mean training loss of this epoch so far."""
+    """Mean training loss of the epoch so far."""
     images_per_second: float | None = None
     unit: str = "step"
-    """What is counted, in the singular: "image"."""
+    """The singular of what is counted: "image"."""
 
 
 @frozen
 class EpochSummary:
-    """One epoch of training; epoch 0 is the network before training."""
+    """An epoch of training; epoch 0 is the untrained network."""
 
     epoch: int
     loss: float | None
@@ -158,15 +158,15 @@ class EpochSummary:
     seconds: float
     images_per_second: float | None
     test: Mapping[str, float] | None = None
-    """Metrics on the test classes, where this epoch was measured."""
+    """Metrics on the test classes, if this epoch was measured."""
     validation: Mapping[str, float] | None = None
     diagnostics: Mapping[str, float] = field(factory=dict)
-    """What explains the epoch, such as the mean cosine of a batch or the gradient's norm."""
+    """Diagnostic quantities, such as the mean cosine of a batch or the gradient's norm."""
 
 
 @frozen
 class Evaluation:
-    """Metrics of one split, as just measured."""
+    """Metrics of a split."""
 
     split: Literal["baseline", "test", "validation"]
     epoch: int

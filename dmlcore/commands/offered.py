@@ -34,7 +34,7 @@ class OfferedCommand:
         source = self.plugin.source
         line = own_line(error.__traceback__, self.plugin.entry_point.module.partition(".")[0])
         what = f"The command {self.name!r} of {source.distribution} {source.version} failed"
-        return plugin_error(what, error, line, "Please report this to its author.")
+        return plugin_error(what, error, line, "Report this to the plugin's author.")
 
 
 @frozen

@@ -1,4 +1,4 @@
-"""What a component class says of itself: the one source of help texts, messages and reference pages."""
+"""Descriptions of component classes, from the classes: for help texts, messages and reference pages."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from attrs import frozen
 from dmlcore.api.components import KINDS, OPTION, Component, option_key
 
 _Class = type
-"""Where an attribute has the name of `type`."""
+"""`type`, in a class with an attribute of this name."""
 
 
 @frozen
 class OptionDescription:
-    """One option in words."""
+    """One option, in words."""
 
     name: str
     type: str
@@ -30,9 +30,9 @@ class OptionDescription:
     unit: str
     bounds: str
     kinds: tuple[str, ...]
-    """The kinds of component that it takes."""
+    """The kinds of component that it accepts."""
     tables: tuple[_Class, ...]
-    """The classes of options that it takes."""
+    """The tables that it accepts."""
     is_list: bool
 
     @property
@@ -71,7 +71,7 @@ def options(cls: type) -> list[OptionDescription]:
 
 
 def _classes(annotation: Any) -> Iterator[type]:
-    """The kinds and the classes of options in a type."""
+    """The component kinds and tables in a type."""
     if inspect.isclass(annotation) and attrs.has(annotation):
         yield annotation
     for member in typing.get_args(annotation):
@@ -79,15 +79,15 @@ def _classes(annotation: Any) -> Iterator[type]:
 
 
 def default_text(default: Any) -> str:
-    """A default as it would be written in TOML."""
+    """A default in TOML notation, or in words."""
     if default is attrs.NOTHING:
         return "required"
     if default is None:
-        return "left out"
+        return "not set"
     if isinstance(default, Component):
         return f'use = "{default.name}"'
     if attrs.has(type(default)):
-        return "its own defaults"
+        return "table defaults"
     if isinstance(default, tuple):
         return f"[{', '.join(default_text(item) for item in default)}]"
     if isinstance(default, float):
@@ -100,9 +100,9 @@ Offered = Mapping[str, Sequence[str]]
 
 
 def text(cls: type, offered: Offered = MappingProxyType({}), *, inner: bool = True) -> str:
-    """A component's or a table's help for the terminal: docstring, then one paragraph an option.
+    """The help of a component or table for the terminal: the docstring, then a paragraph per option.
 
-    `inner` shows the options of options that are tables.
+    `inner` includes the options of nested tables.
     """
     lines = [inspect.getdoc(cls) or "", ""]
     for option in options(cls):
@@ -111,7 +111,7 @@ def text(cls: type, offered: Offered = MappingProxyType({}), *, inner: bool = Tr
 
 
 def option_lines(option: OptionDescription, offered: Offered, *, inner: bool = True) -> Iterator[str]:
-    """One option: its default, help and type, what is offered for it, and its own options where it is a table."""
+    """The default, help and type of an option, the components offered for it, and the options of a table."""
     yield f"{option.name} = {option.default}"
     yield f"    {option.help}"
     yield f"    {option.type_and_limits}"
@@ -124,8 +124,8 @@ def option_lines(option: OptionDescription, offered: Offered, *, inner: bool = T
 
 
 def markdown(cls: type, *, inner: bool = True) -> str:
-    """The options as a Markdown table; those of options that are tables stand below these, where `inner`."""
-    rows = ["| option | type | default | what it does |", "| --- | --- | --- | --- |"]
+    """The options as a Markdown table; `inner` includes the options of nested tables."""
+    rows = ["| option | type | default | description |", "| --- | --- | --- | --- |"]
     rows += ["| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |" for cells in _cells(cls, inner)]
     return "\n".join(rows)
 
@@ -138,7 +138,7 @@ def _cells(cls: type, inner: bool, above: str = "") -> Iterator[tuple[str, ...]]
 
 
 def shown(value: Any) -> str:
-    """A value as it stands in TOML, with its type where that is what is wrong."""
+    """A value in TOML notation, with its type."""
     if isinstance(value, bool):
         return f"{str(value).lower()} (a boolean)"
     if isinstance(value, str):
@@ -162,7 +162,7 @@ _TYPE_WORDS = {
 
 
 def type_text(annotation: Any) -> str:
-    """An option's type in words."""
+    """The type of an option, in words."""
     if annotation in _TYPE_WORDS:
         return _TYPE_WORDS[annotation]
     members = typing.get_args(annotation)

@@ -1,4 +1,4 @@
-"""Finds the installed plugins. One that is broken is listed with the reason; the others work all the same."""
+"""Finding and loading the installed plugins. A broken one is listed with the reason; the others still work."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ METHODS = {"dataset": "load(self, split)", "evaluator": "evaluate(self, queries,
     ("backbone", "loss", "miner", "distance", "reducer", "regularizer", "sampler"), "build(self, context)"
 )
 METHODS |= {"observer": "build(self, run)", "section": "build(self, study)"}
-"""Kind of component → the method that it can't do without."""
+"""Kind of component → the method that it must define."""
 
 
 @frozen
@@ -44,7 +44,7 @@ class LoadedPlugin:
     source: PluginSource
     components: tuple[type[Component], ...]
     remarks: tuple[str, ...] = ()
-    """What its author should know: deprecated hooks, what it prints, or torch loaded when it is imported."""
+    """Notes for its author: deprecated hooks, output or warnings on import, torch imported."""
 
 
 @frozen
@@ -54,12 +54,12 @@ class FailedPlugin:
     source: PluginSource
     reason: str
     traceback: str
-    """Empty where nothing was raised: the plugin was not even loaded."""
+    """Empty if nothing was raised."""
 
 
 @frozen
 class DisabledPlugin:
-    """A plugin that was not loaded, because somebody does not want it."""
+    """A plugin that is disabled, and therefore not loaded; `by` says what disables it."""
 
     source: PluginSource
     by: str
@@ -67,7 +67,7 @@ class DisabledPlugin:
 
 @frozen
 class PluginSet:
-    """All installed plugins, in the order of their keys."""
+    """All installed plugins, sorted by key."""
 
     loaded: tuple[LoadedPlugin, ...]
     failed: tuple[FailedPlugin, ...]
@@ -75,10 +75,10 @@ class PluginSet:
 
 
 def discover(disabled: Mapping[str, str] = MappingProxyType({})) -> PluginSet:
-    """Loads every plugin under the entry-point group, each on its own, but those that are disabled.
+    """Load every plugin of the entry-point group that is not disabled, one by one.
 
-    `disabled` holds keys, "distribution" or "distribution:entry_point", and by what each is disabled; those of the
-    environment are added. Raises StudyError where one of these names no installed plugin.
+    `disabled` maps keys, "distribution" or "distribution:entry_point", to what disables them; those of the environment
+    are added. Raises StudyError if a key of the environment names no installed plugin.
     """
     loaded: list[LoadedPlugin] = []
     failed: list[FailedPlugin] = []
@@ -97,7 +97,7 @@ def discover(disabled: Mapping[str, str] = MappingProxyType({})) -> PluginSet:
 
 
 def disabler(source: PluginSource, disabled: Mapping[str, str]) -> str | None:
-    """What disables a plugin; None where nothing does."""
+    """What disables a plugin, or None."""
     return next((by for key, by in disabled.items() if source.is_meant_by(key)), None)
 
 
@@ -107,8 +107,8 @@ def _check_keys(disabled: Mapping[str, str], sources: Sequence[PluginSource]) ->
             distributions = sorted({source.distribution for source in sources})
             near = did_you_mean(key, [source.key for source in sources] if ":" in key else distributions)
             raise StudyError(
-                f"{by}: no plugin {key!r} is installed.{near} Plugins are named by their distribution, or as"
-                f" distribution:entry_point. Distributions: {listing(distributions)}."
+                f"{by}: no plugin {key!r} is installed.{near} Name a plugin as DISTRIBUTION or"
+                f" DISTRIBUTION:ENTRY_POINT. Installed distributions: {listing(distributions)}."
             )
 
 
@@ -126,7 +126,7 @@ def _load(plugin: InstalledPlugin, others: Sequence[LoadedPlugin]) -> LoadedPlug
 
 @contextlib.contextmanager
 def _noticing() -> Iterator[list[str]]:
-    """Collects what loading a plugin does beside offering components; none of it reaches the user's terminal."""
+    """Collect what else loading a plugin does, and keep its output from the user's terminal."""
     remarks: list[str] = []
     printed = io.StringIO()
     without_torch = "torch" not in sys.modules
@@ -137,17 +137,17 @@ def _noticing() -> Iterator[list[str]]:
     ):
         warnings.simplefilter("always")
         for category in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
-            warnings.simplefilter("ignore", category)  # as Python itself does: they are for authors of libraries
+            warnings.simplefilter("ignore", category)  # as Python does: they are for authors of libraries
         yield remarks
-    remarks += [f"it warns when it is loaded: {warning.message}" for warning in caught]
+    remarks += [f"warns on import: {warning.message}" for warning in caught]
     if printed.getvalue().strip():
-        remarks.append(f"it prints when it is loaded: {printed.getvalue().strip().splitlines()[0]}")
+        remarks.append(f"prints on import: {printed.getvalue().strip().splitlines()[0]}")
     if without_torch and "torch" in sys.modules:
-        remarks.append("it imports torch when it is loaded, which makes every command slow: import it inside methods")
+        remarks.append("imports torch on import, which slows every command down: import torch inside methods")
 
 
 def _reason(error: BaseException, plugin: InstalledPlugin) -> str:
-    """Why a plugin fails, in one line, with the line of its own code where there is one."""
+    """Why a plugin fails, in one line, with the line of its code if there is one."""
     text = " ".join(str(error).split())
     if isinstance(error, PluginError):
         return text
@@ -155,11 +155,11 @@ def _reason(error: BaseException, plugin: InstalledPlugin) -> str:
     line = own_line(error.__traceback__, plugin.entry_point.module.partition(".")[0])
     if line or isinstance(error, SyntaxError):
         return f"{reason} ({line})" if line else reason
-    return f"{reason} (its entry point is {plugin.entry_point.name} = {plugin.entry_point.value})"
+    return f"{reason} (entry point: {plugin.entry_point.name} = {plugin.entry_point.value})"
 
 
 def load_commands(plugin: InstalledPlugin) -> list[click.Command] | FailedPlugin:
-    """The commands that a plugin offers, often none."""
+    """The commands that a plugin offers, or why it failed."""
     import click
 
     if plugin.unfit:
@@ -179,9 +179,9 @@ def load_commands(plugin: InstalledPlugin) -> list[click.Command] | FailedPlugin
 
 
 def _hooks(plugin: object, remarks: list[str]) -> pluggy.PluginManager:
-    """A manager of the plugin's own, which lets every fault be blamed on it.
+    """A plugin manager for this plugin alone, so that every error is known to be its error.
 
-    What is deprecated of its hooks is added to `remarks`.
+    Deprecated hooks are added to `remarks`.
     """
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(RegistrationSpecs)
@@ -206,12 +206,12 @@ def _components(plugin: object, remarks: list[str]) -> tuple[type[Component], ..
             components += _offered(name, kind, hook())
     if not components and not getattr(manager.hook, COMMANDS_HOOK).get_hookimpls():
         hooks = listing([*REGISTRATION_HOOKS.values(), COMMANDS_HOOK])
-        raise PluginError(f"it offers nothing: none of its functions is a @hookimpl of {hooks}")
+        raise PluginError(f"it offers nothing: mark at least one function by @hookimpl, of {hooks}")
     return tuple(components)
 
 
 def _offered(hook: str, kind: str, returned: Sequence[object]) -> list[type[Component]]:
-    """What the one function under a hook returned, looked over; pluggy leaves None out."""
+    """Check what the plugin's hook returned; pluggy drops None."""
     offered = returned[0] if returned else None
     if not isinstance(offered, list | tuple):
         raise PluginError(f"{hook} must return a list of subclasses of {KINDS[kind].__name__}, not {offered!r}")
@@ -221,7 +221,7 @@ def _offered(hook: str, kind: str, returned: Sequence[object]) -> list[type[Comp
 
 
 def _check_names(components: Sequence[type[Component]], source: PluginSource, others: Sequence[LoadedPlugin]) -> None:
-    """Raises PluginError where the distribution offers a name of a kind twice: no study could tell them apart."""
+    """Raise PluginError if the distribution offers a name of a kind twice."""
     taken = {
         (component.kind, component.name): f"by {plugin.source.key}"
         for plugin in others
@@ -231,15 +231,16 @@ def _check_names(components: Sequence[type[Component]], source: PluginSource, ot
     for component in components:
         if (component.kind, component.name) in taken:
             raise PluginError(
-                f"{with_article(component.kind)} named {component.name!r} is offered"
-                f" {taken[component.kind, component.name]} already: a distribution may offer a name once for each kind"
+                f"{with_article(component.kind)} named {component.name!r} is already offered"
+                f" {taken[component.kind, component.name]}: a distribution can offer a name only once per kind"
             )
         taken[component.kind, component.name] = f"as {component.__module__}.{component.__qualname__}"
 
 
 def _without_arguments(message: str) -> str:
     hook = re.search(r"hook '(\w+)'", message)
-    return f"{hook[1] if hook else 'a hook'} takes no argument: def {hook[1] if hook else 'it'}()"
+    name = hook[1] if hook else "the hook"
+    return f"{name} takes no arguments: write def {name}()"
 
 
 def _check_hooks(manager: pluggy.PluginManager) -> None:
@@ -255,7 +256,7 @@ def _check_hooks(manager: pluggy.PluginManager) -> None:
 
 
 def check_component(component: object, kind: str) -> None:
-    """Raises PluginError where an offered class is no well-made component of the kind."""
+    """Raise PluginError if an offered class is not a valid component of the kind."""
     base, hook = KINDS[kind], REGISTRATION_HOOKS[kind]
     if not inspect.isclass(component) or not issubclass(component, base):
         raise PluginError(f"{hook} must return subclasses of {base.__name__}, not {component!r}")
@@ -266,13 +267,13 @@ def check_component(component: object, kind: str) -> None:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise PluginError(f'{title} needs a class attribute `name = "lower_snake"`, not {name!r}')
     if not (vars(component).get("__doc__") or "").strip():
-        raise PluginError(f"{title} needs a docstring: its first line is what `dmlcore list-plugins` shows")
+        raise PluginError(f"{title} needs a docstring: `dmlcore list-plugins` shows its first line")
     method = METHODS[kind].partition("(")[0]
     if getattr(component, method) is getattr(base, method):
-        raise PluginError(f"{title} needs a method `{METHODS[kind]}`: it is what {with_article(kind)} is there for")
+        raise PluginError(f"{title} must define `{METHODS[kind]}`")
     libraries = component.libraries
     if not isinstance(libraries, tuple) or not all(isinstance(library, str) for library in libraries):
-        raise PluginError(f"{title}.libraries must be a tuple of the names of distributions, not {libraries!r}")
+        raise PluginError(f"{title}.libraries must be a tuple of distribution names, not {libraries!r}")
     try:
         hints = typing.get_type_hints(component)
     except Exception as error:
@@ -280,15 +281,15 @@ def check_component(component: object, kind: str) -> None:
     reserved = {USE, *(name for name in dir(base) if not name.startswith("_"))}
     for attribute in attrs.fields(component):
         if attribute.name in reserved:
-            raise PluginError(f"{title}.{attribute.name}: an option can't have this name, which dmlcore itself uses")
+            raise PluginError(f"{title}.{attribute.name}: this name is reserved by dmlcore; rename the option")
         if OPTION not in attribute.metadata:
-            raise PluginError(f"{title}.{attribute.name} must be made by dmlcore.option(), with a help text")
+            raise PluginError(f"{title}.{attribute.name} must be defined by dmlcore.option(), with a help text")
         if not is_option_type(hints[attribute.name]):
-            raise PluginError(f"{title}.{attribute.name}: {hints[attribute.name]} is no type that a study can write")
+            raise PluginError(f"{title}.{attribute.name}: {hints[attribute.name]} is not a supported option type")
 
 
 def is_option_type(annotation: object) -> bool:
-    """Whether a study file can give a value of this type; see `dmlcore.option`."""
+    """Whether an option can have this type; see `dmlcore.option`."""
     if annotation in SCALARS or annotation is NoneType or typing.get_origin(annotation) is typing.Literal:
         return True
     if inspect.isclass(annotation) and attrs.has(annotation):
@@ -299,7 +300,7 @@ def is_option_type(annotation: object) -> bool:
 
 
 def _is_table(cls: type[attrs.AttrsInstance]) -> bool:
-    """Whether a class is made of options alone, so that a study can write it as a table."""
+    """Whether a class has options only, so that a study can write it as a table."""
     hints = typing.get_type_hints(cls)
     return not issubclass(cls, Component) and all(
         OPTION in attribute.metadata and is_option_type(hints[attribute.name]) for attribute in attrs.fields(cls)

@@ -1,4 +1,4 @@
-"""Faults of plugin code, told as one message that names component, distribution and line."""
+"""Errors in plugin code, reported in one message that names component, distribution and line."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from dmlcore.text import listing
 
 
 def named(component: Component) -> str:
-    """A component as messages name it: "loss 'wedge' of dmlcore-wedge 1.0"."""
+    """A component's name in messages: "loss 'wedge' of dmlcore-wedge 1.0"."""
     source = plugin_of(type(component))  # type: ignore[arg-type]  # mypy takes a class's __hash__ for its instances'
     return f"{component.kind} {component.name!r}" + (f" of {source.distribution} {source.version}" if source else "")
 
 
 @contextmanager
 def faults_of(component: Component, where: str, passing: tuple[type[Exception], ...] = ()) -> Iterator[None]:
-    """Makes whatever the component's code raises a PluginError that names it; `where` is what it was called for.
+    """Turn what the component's code raises inside the block into a PluginError that names it.
 
-    What dmlcore itself raises goes through, and what is in `passing`. A fault in a component that is an option of this
-    one is blamed on that one.
+    `where` is what the component was called for. Errors of dmlcore and those in `passing` are not changed. The message
+    names an option of the component instead where the error is in that option's own code.
     """
     try:
         yield
@@ -37,7 +37,7 @@ def faults_of(component: Component, where: str, passing: tuple[type[Exception], 
 
 
 def fault(component: Component, where: str, error: Exception) -> PluginError:
-    """What a component's code raised, as a message for the user and a traceback for its author."""
+    """The PluginError for what a component's code raised, with the traceback for its author."""
     trace, package = error.__traceback__, _package(component)
     culprit, line = component, own_line(trace, package)
     inner = [part for _, part in parts(component) if isinstance(part, Component)][1:]
@@ -46,26 +46,27 @@ def fault(component: Component, where: str, error: Exception) -> PluginError:
             culprit, line = nested, own
     others = listing(named(nested) for nested in inner) if culprit is component else ""
     place = f"{where}{f', with the {others}' if others else ''}"
-    return plugin_error(f"The {named(culprit)} failed in {place}", error, line, "Tell its author, or take another one.")
+    hint = f"Report this to the plugin's author, or use another {culprit.kind}."
+    return plugin_error(f"The {named(culprit)} failed in {place}", error, line, hint)
 
 
-def plugin_error(what: str, error: Exception, line: str, cure: str) -> PluginError:
-    """That something failed with this error, at a line of the plugin's code, on one line for the user."""
+def plugin_error(what: str, error: Exception, line: str, hint: str) -> PluginError:
+    """The PluginError that says in one line what failed, with which error, and at which line of the plugin's code."""
     text = " ".join(str(error).split())
     fault = f"{type(error).__name__}{f': {text}' if text else ''}{f' ({line})' if line else ''}"
-    failure = PluginError(f"{what}: {fault}. {cure}")
+    failure = PluginError(f"{what}: {fault}. {hint}")
     failure.traceback = "".join(traceback.format_exception(error))
     return failure
 
 
 def traceback_of(error: PluginError) -> str:
-    """Where a component's code failed, for its author; empty where it raised nothing."""
+    """The traceback of a component's code, for its author; empty where it raised nothing."""
     cause = error.__cause__
     return error.traceback or ("".join(traceback.format_exception(cause)) if cause else "")
 
 
 def own_line(trace: TracebackType | None, package: str) -> str:
-    """ "dmlcore_wedge.py, line 17": the innermost frame in a top-level package or module; empty where there is none."""
+    """ "dmlcore_wedge.py, line 17": the innermost frame in a top-level package or module; empty if there is none."""
     spec = None
     with suppress(ValueError, ImportError):
         spec = find_spec(package)

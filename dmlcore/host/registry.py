@@ -28,7 +28,7 @@ class Offer:
 
 @frozen
 class Registry:
-    """What a study can name."""
+    """The components that a study can name."""
 
     offers: tuple[Offer, ...] = ()
     failed: tuple[FailedPlugin, ...] = ()
@@ -36,7 +36,7 @@ class Registry:
 
     @classmethod
     def of(cls, plugins: PluginSet) -> Registry:
-        """The registry of all loaded plugins."""
+        """The components of all loaded plugins."""
         offers = tuple(Offer(component, plugin.source) for plugin in plugins.loaded for component in plugin.components)
         return cls(offers, plugins.failed, plugins.disabled)
 
@@ -48,7 +48,7 @@ class Registry:
         return list(dict.fromkeys([*offered, *failed, *(plugin.source for plugin in self.disabled)]))
 
     def without(self, disabled: Mapping[str, str]) -> Registry:
-        """The registry of a study that disables plugins, given as keys, each with what disables it."""
+        """The registry without the plugins that a study disables; `disabled` maps keys to what disables them."""
         unwanted = [(source, by) for source in self.sources if (by := disabler(source, disabled)) is not None]
         gone = {source for source, _ in unwanted}
         return Registry(
@@ -61,7 +61,7 @@ class Registry:
         )
 
     def of_kind(self, kind: str) -> Iterator[Offer]:
-        """All offers of a kind, by name."""
+        """All offers of a kind, sorted by name."""
         return iter(
             sorted(
                 (o for o in self.offers if o.component.kind == kind),
@@ -70,9 +70,9 @@ class Registry:
         )
 
     def find(self, kind: str, name: str) -> Offer:
-        """The offer of a name, or of a `distribution/name`.
+        """The offer with a name, or with a `distribution/name`.
 
-        Raises UnknownComponentError, with the nearest names, where no plugin or several offer it.
+        Raises UnknownComponentError with the nearest names if no plugin offers it, or if several do.
         """
         found = [o for o in self.of_kind(kind) if name in (o.component.name, o.full_name)]
         if len(found) == 1:
@@ -85,7 +85,7 @@ class Registry:
         for plugin in self.disabled:
             if name.startswith(f"{plugin.source.distribution}/"):
                 raise UnknownComponentError(
-                    f"{kind} {name!r} is of the plugin {plugin.source.key}, which is disabled by {plugin.by}."
+                    f"{kind} {name!r} belongs to the plugin {plugin.source.key}, which is disabled by {plugin.by}."
                 )
         known = [o.component.name for o in self.of_kind(kind)]
         raise UnknownComponentError(
@@ -94,16 +94,16 @@ class Registry:
         )
 
     def is_ambiguous(self, offer: Offer) -> bool:
-        """Whether a study must write the offer's full name, because several distributions offer its name."""
+        """Whether several distributions offer the name, so that a study must write the full name."""
         same = ((o.component.kind, o.component.name) for o in self.offers)
         return sum(names == (offer.component.kind, offer.component.name) for names in same) > 1
 
     def offer_of(self, component: Component) -> Offer:
-        """The offer that a component of a study came from."""
+        """The offer that a component comes from."""
         return next(offer for offer in self.offers if offer.component is type(component))
 
     def _unusable(self) -> str:
-        """The plugins that might have offered what is not there."""
+        """The unusable plugins, any of which may offer a missing component."""
         words = [f" Disabled by {plugin.by}: {plugin.source.key}." for plugin in self.disabled]
         if self.failed:
             keys = listing(plugin.source.key for plugin in self.failed)

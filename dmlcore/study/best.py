@@ -1,4 +1,4 @@
-"""`[best]`: values that finished studies found to be the best, taken into a later study."""
+"""`[best]`: the best values of finished studies, used in a later study."""
 
 from __future__ import annotations
 
@@ -23,29 +23,30 @@ BEST = "best"
 
 @frozen
 class Best:
-    """Values to take from the grids of other studies: those of the grid point with the highest mean metric."""
+    """Values from the grids of other studies: those of the grid point with the highest mean metric."""
 
-    from_: tuple[Path, ...] = option(help="the study files whose results are compared, each by its own grid")
-    take: tuple[str, ...] = option(help="the paths whose values are taken; each is in the grid of one of the studies")
-    metric: str = option("retrieval/map_at_r", help="what is compared, as evaluator/metric; the highest mean is best")
-
+    from_: tuple[Path, ...] = option(help="study files; each path in `take` is in the grid of one of them")
+    take: tuple[str, ...] = option(help='paths of the values to take, such as "loss.margin"')
+    metric: str = option(
+        "retrieval/map_at_r", help="metric that compares grid points, as evaluator/metric; the highest mean is best"
+    )
     split: Literal["test", "validation"] = option(
-        "test", help='classes that the metric is of; "validation" needs studies with select = "validation"'
+        "test", help='classes that the metric is measured on; "validation" needs studies with select = "validation"'
     )
 
     def __attrs_post_init__(self) -> None:
         if not self.from_ or not self.take:
-            raise ValueError("from and take need at least one entry each")
+            raise ValueError("`from` and `take` each need at least one entry")
 
 
 LoadSource = Callable[[Path], StudyFile]
 
 
 def with_best_values(document: Document, best: Best, load: LoadSource, store: Store | None) -> Document:
-    """The document with the best values set, as far as the stored results tell them.
+    """The document with the best values set, as found in the stored results.
 
-    Without a store, the first value of each grid stands for the best one: enough to look a study over.
-    Raises StudyError where no study varies a path, or its runs are not finished.
+    Without a store, use the first value of each grid, which is enough to check a study. Raises StudyError if no study
+    varies a path, or if its runs are not finished.
     """
     sources = [load(path) for path in best.from_]
     for path in best.take:
@@ -61,15 +62,16 @@ def _varying(path: str, sources: Iterable[StudyFile]) -> StudyFile:
         return found[0]
     if found:
         names = listing(str(source.path) for source in found)
-        raise StudyError(f"best.take: {path!r} is in the grids of {names}; take it from one of them.")
+        raise StudyError(f"best.take: {path!r} is in the grids of {names}. Keep only one of them in best.from.")
     known = [path for source in sources for path in source.grid]
     raise StudyError(
-        f"best.take: {path!r} is in no grid of best.from.{did_you_mean(path, known)} Known: {listing(known) or 'none'}."
+        f"best.take: no study in best.from varies {path!r}.{did_you_mean(path, known)}"
+        f" Known: {listing(known) or 'none'}."
     )
 
 
 def _best_point(source: StudyFile, best: Best, store: Store) -> Any:
-    """The grid point of the highest mean over its finished runs; of equals, the first."""
+    """The grid point with the highest mean over its finished runs; the first of equal ones."""
     values: dict[str, list[float]] = {}
     points: dict[str, Any] = {}
     for run in source.runs:
@@ -78,12 +80,12 @@ def _best_point(source: StudyFile, best: Best, store: Store) -> Any:
             values.setdefault(run.label, []).append(value)
             points[run.label] = run.point
     if not values:
-        raise StudyError(f"best.from: every run of {source.path} failed, so it has no best value.")
+        raise StudyError(f"best.from: every run of {source.path} failed, so there is no best value.")
     return points[max(values, key=lambda label: math.fsum(values[label]) / len(values[label]))]
 
 
 def _measured(run: Run, source: StudyFile, best: Best, store: Store) -> float | None:
-    """The metric of a run; None where its training failed."""
+    """The metric of a run, or None if the run failed."""
     folder = store.run(run.study.name, run.name)
     if folder.finished:
         return _metric(folder.result(), source, best)
@@ -92,7 +94,7 @@ def _measured(run: Run, source: StudyFile, best: Best, store: Store) -> float | 
     finished = sum(store.run(run.study.name, run.name).finished for run in source.runs)
     raise StudyError(
         f"best.from: {finished} of {counted(len(source.runs), 'run')} of {source.path} are finished."
-        f" Make them first: dmlcore run {source.path}"
+        f" Run the others first: dmlcore run {source.path}"
     )
 
 
@@ -101,14 +103,14 @@ def _metric(result: Result, source: StudyFile, best: Best) -> float:
     metrics = result.metrics if best.split == "test" else selected.validation or {}
     if best.metric not in metrics:
         raise StudyError(
-            f"best.metric: {best.metric!r} was not measured on the {best.split} classes by {source.path}."
+            f"best.metric: {source.path} did not measure {best.metric!r} on the {best.split} classes."
             f" Measured: {listing(metrics) or 'nothing'}."
         )
     return metrics[best.metric]
 
 
 def in_order_of_need(files: Iterable[StudyFile]) -> list[StudyFile]:
-    """The studies so that each comes after those that its `[best]` needs, else as they were given."""
+    """Sort the studies so that each follows those that its `[best]` needs."""
     by_path = {file.path.resolve(): file for file in files}
     needs = {path: [need for need in file.needs if need in by_path] for path, file in by_path.items()}
     return [by_path[path] for path in TopologicalSorter(needs).static_order()]

@@ -1,4 +1,4 @@
-"""Study files as read: TOML tables merged along `extends`, each value remembering where it was written."""
+"""Study files as read: TOML tables merged along `extends`, with the origin of every value."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ EXTENDS = "extends"
 
 @frozen
 class Origin:
-    """Where a value was written: in a file, or (without one) on the command line."""
+    """Where a value was written: in a file, or on the command line if `file` is None."""
 
     file: Path | None
     path: ValuePath
 
     @property
     def folder(self) -> Path:
-        """What a relative path written here is relative to."""
+        """The folder that a relative path written here is relative to."""
         return self.file.parent if self.file else Path()
 
 
 @frozen
 class Document:
-    """Merged tables, and the origin of every value in them."""
+    """Merged tables, with the origin of every value."""
 
     values: dict[str, Any] = field(factory=dict)
     origins: dict[ValuePath, Origin] = field(factory=dict)
 
     def origin(self, path: ValuePath) -> Origin:
-        """Where the value at `path`, or the nearest table around it, was written."""
+        """Where the value at `path`, or the nearest enclosing table, was written."""
         for length in range(len(path), 0, -1):
             if path[:length] in self.origins:
                 known = self.origins[path[:length]]
@@ -46,9 +46,9 @@ class Document:
         return Origin(next(reversed(self.origins.values())).file if self.origins else None, path)
 
     def with_value(self, path: ValuePath, value: Any, origin: Origin) -> Document:
-        """A copy with one value set; tables on the way are made where they are missing.
+        """A copy with one value set, and with the missing tables on its path.
 
-        Raises StudyError where something that is no table is in the way.
+        Raises StudyError if a plain value is on the path.
         """
         values = dict(self.values)
         table = values
@@ -61,7 +61,7 @@ class Document:
         return Document(values, kept | {path: origin})
 
     def merged(self, values: Mapping[str, Any], file: Path) -> Document:
-        """A copy in which the tables of `file` were laid over this document; lists are replaced whole."""
+        """A copy updated by the tables of `file`: tables merge, lists are replaced."""
         return _merged(self, values, file, ())
 
 
@@ -71,13 +71,13 @@ def _step(table: Any, key: str | int, path: ValuePath, depth: int) -> Any:
     else:
         inner = table.get(key, {})
     if not isinstance(inner, dict | list):
-        raise StudyError(f"{dotted(path)}: {dotted(path[:depth])} is no table, so nothing can be set in it.")
+        raise StudyError(f"{dotted(path)}: {dotted(path[:depth])} is not a table, so no value can be set in it.")
     return inner.copy()
 
 
 def _put(table: Any, key: str | int, value: Any, path: ValuePath) -> None:
     if isinstance(table, list) and not (isinstance(key, int) and key < len(table)):
-        raise StudyError(f"{dotted(path)}: the list has {len(table)} entries, counted from 0.")
+        raise StudyError(f"{dotted(path)}: the list has {len(table)} entries; the index starts at 0.")
     table[key] = value
 
 
@@ -92,7 +92,7 @@ def _merged(document: Document, values: Mapping[str, Any], file: Path, above: Va
 
 
 def _refines(table: Any, old: Any) -> bool:
-    """Whether both are tables, and the new one does not name another component, whose options are its own."""
+    """Whether both are tables, and the new one does not name another component."""
     if not isinstance(table, Mapping) or not isinstance(old, Mapping):
         return False
     return USE not in table or table[USE] == old.get(USE)
@@ -107,9 +107,10 @@ def _get(values: Any, path: ValuePath) -> Any:
 
 
 def read_document(path: Path, overrides: Sequence[str] = ()) -> Document:
-    """The study file at `path` laid over the files that it extends, the farthest first; `path=value` texts over all.
+    """Read the study file at `path`, with the files that it extends and `path=value` overrides.
 
-    Raises StudyError where a file is missing, is no TOML, or extends itself, or a text is no such value.
+    The file overrides what it extends; the overrides come last. Raises StudyError if a file is missing, is not valid
+    TOML or extends itself, or if an override is malformed.
     """
     document = Document()
     for file, values in _chain(path):
@@ -126,14 +127,14 @@ def _chain(path: Path) -> list[tuple[Path, dict[str, Any]]]:
     while True:
         if any(file.resolve() == seen.resolve() for seen, _ in files):
             names = listing(str(seen) for seen, _ in files)
-            raise StudyError(f"{extended_by}: `extends` goes round in a circle: {names}, and again {file}.")
+            raise StudyError(f"{extended_by}: `extends` is circular: {names}, and again {file}.")
         values = _read(file, extended_by)
         base = values.pop(EXTENDS, None)
         files.append((file, values))
         if base is None:
             return files[::-1]
         if not isinstance(base, str):
-            raise StudyError(f"{file}: `extends` must be the path of one study file, as a string.")
+            raise StudyError(f"{file}: `extends` must be a string, the path of one study file.")
         file, extended_by = file.parent / base, file
 
 
@@ -141,18 +142,18 @@ def _read(file: Path, extended_by: Path | None) -> dict[str, Any]:
     try:
         return tomli.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        because = f", which {extended_by} extends" if extended_by else ""
-        raise StudyError(f"{file}: there is no such study file{because}.") from None
+        because = f"; {extended_by} extends it" if extended_by else ""
+        raise StudyError(f"{file}: study file not found{because}.") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise StudyError(f"{file}: can't be read: {error}.") from None
+        raise StudyError(f"{file}: can't read the study file: {error}.") from None
     except tomli.TOMLDecodeError as error:
         raise StudyError(f"{file}:{error.lineno}:{error.colno}: not valid TOML: {error.msg}.") from None
 
 
 def parse_override(text: str) -> tuple[ValuePath, Any]:
-    """`path=value` from the command line; the value is TOML, or else a plain string.
+    """Parse `path=value` from the command line; a value that is not TOML is a string.
 
-    Raises StudyError where there is no `=`.
+    Raises StudyError if there is no `=`.
     """
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
@@ -170,7 +171,7 @@ def parse_path(text: str) -> ValuePath:
 
 
 def dotted(path: Sequence[str | int]) -> str:
-    """("evaluators", 0, "recall_at") → "evaluators[0].recall_at"; a key with dots stands in quotes."""
+    """("evaluators", 0, "recall_at") → "evaluators[0].recall_at"; a key with dots is quoted."""
     text = ""
     for part in path:
         name = f"[{part}]" if isinstance(part, int) else f'"{part}"' if "." in part else part

@@ -1,4 +1,4 @@
-"""What makes two runs the same run."""
+"""The identity of a run."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from dmlcore.study.schema import Study, StudyProbe
 
 
 def fingerprint(settings: Mapping[str, Any], seed: int, versions: Mapping[str, str]) -> str:
-    """sha256 of the settings that can change a run's numbers, its seed and the versions."""
+    """The sha256 of the settings that can change a run's numbers, its seed and the versions."""
     identity = {"settings": settings, "seed": seed, "versions": dict(versions)}
     canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def probe_fingerprint(probe: StudyProbe) -> str:
-    """What makes two probes the same: the run's identity, and what is tried."""
+    """The sha256 of a probe's run and table."""
     settings = {"run": probe.run.fingerprint, "probe": attrs.asdict(probe.table)}
     return fingerprint(settings, probe.run.seed, probe.run.versions)
 
 
 def versions_of(study: Study, registry: Registry) -> dict[str, str]:
-    """Distribution → version, of torch, torchvision, and all that the study's components come from or name.
+    """Distribution → version, of torch, torchvision, and the distributions and `libraries` of the study's components.
 
-    Components in options that can't change numbers, such as observers, do not count.
+    Components in options that can't change numbers, such as observers, are ignored.
     """
     versions = {name: importlib.metadata.version(name) for name in ("torch", "torchvision")}
     for _, part in parts(study, identity_only=True):
@@ -43,7 +43,7 @@ def versions_of(study: Study, registry: Registry) -> dict[str, str]:
 
 
 def components_of(study: Study, registry: Registry) -> dict[str, str]:
-    """Dotted path → "distribution/name version", of every component of a study, nested ones too."""
+    """Dotted path → "distribution/name version", of every component of a study, including nested ones."""
     offers = ((at, registry.offer_of(part)) for at, part in parts(study) if isinstance(part, Component))
     return {at: f"{offer.full_name} {offer.source.version}" for at, offer in offers}
 

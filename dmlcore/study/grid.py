@@ -1,4 +1,4 @@
-"""A study's grid: the product of the values given for dotted paths."""
+"""The grid of a study: the product of the values for dotted paths."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from dmlcore.study.structure import Problem
 GRID = "grid"
 
 NOT_VARIED = ("seeds", "name", "schema", "question", "observers", "sections")
-"""Keys of the study's top that change no run."""
+"""Top-level keys of a study that don't change its runs."""
 
 
 def read_grid(document: Document) -> tuple[dict[str, tuple[Any, ...]], list[Problem]]:
-    """The grid as dotted path → values, and what is wrong with it."""
+    """The grid as dotted path → values, and its problems."""
     table = document.values.get(GRID, {})
     if not isinstance(table, Mapping):
         return {}, [Problem((GRID,), 'a table, such as "loss.margin" = [0.1, 0.2]', shown(table))]
@@ -30,20 +30,20 @@ def read_grid(document: Document) -> tuple[dict[str, tuple[Any, ...]], list[Prob
         elif not isinstance(values, list) or not values:
             problems.append(Problem((GRID, path), "a list with at least one value", shown(values)))
         elif path.partition(".")[0] in NOT_VARIED:
-            problems.append(Problem((GRID, path), "a path whose value changes a run", f'"{path}"'))
+            problems.append(Problem((GRID, path), "the path of an option that changes a run", f'"{path}"'))
         else:
             grid[path] = tuple(values)
     return grid, problems
 
 
 def points(grid: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, int]]:
-    """Every point of the grid, as path → index of its value; one empty point without a grid."""
+    """Every point of the grid, as path → index of its value; a single empty point without a grid."""
     for indices in product(*(range(len(values)) for values in grid.values())):
         yield dict(zip(grid, indices, strict=True))
 
 
 def at_point(document: Document, point: Mapping[str, int]) -> Document:
-    """The document with a point's values set. Raises StudyError where a path leads through no table."""
+    """The document with the values of a point set. Raises StudyError if a path leads through a plain value."""
     for path, index in point.items():
         place = Origin(document.origin((GRID, path)).file, (GRID, path, index))
         document = document.with_value(parse_path(path), document.values[GRID][path][index], place)

@@ -1,9 +1,8 @@
-"""A JSON Schema of the study file, with all that is installed: editors complete, explain and check by it.
+"""A JSON Schema of the study file with all installed components, for completion, help and checks in editors.
 
-It never refuses what `load_study` takes. What depends on other files or on other values of this one stays with the
-loader: options that exclude each other, required ones where `extends`, `[grid]` or `[best]` may give them. It says
-`enum` where `const` would do, and gives each kind all its options beside the conditions, for editors that know no more
-than draft 4.
+It accepts every file that `load_study` accepts. It does not check what depends on other files or other values:
+conflicting options, and required options that `extends`, `[grid]` or `[best]` may provide. For editors that support
+only draft 4, it uses `enum` instead of `const` and lists the options of all components of a kind unconditionally too.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ _TYPES: Mapping[object, str] = {bool: "boolean", int: "integer", float: "number"
 
 
 def study_schema(registry: Registry) -> Schema:
-    """The schema of a study file whose components are those of the registry."""
+    """The schema of a study file with the components of the registry."""
     definitions = _Definitions(registry)
     tables = {BEST: Best, PROBE: ProbeTable}
     return {
@@ -47,7 +46,7 @@ def study_schema(registry: Registry) -> Schema:
         "description": inspect.getdoc(Study),
         "type": "object",
         "properties": {
-            EXTENDS: {"type": "string", "description": "the study file, relative to this one, that this is laid over"},
+            EXTENDS: {"type": "string", "description": "study file to inherit from, relative to this one"},
             **definitions.properties(Study),
             GRID: _grid(definitions),
             **{name: definitions.table(cls) for name, cls in (tables | {PLUGINS: PluginsTable}).items()},
@@ -67,12 +66,12 @@ def study_schema(registry: Registry) -> Schema:
 
 
 def _unless(keys: Iterable[str], schema: Schema) -> Schema:
-    """The schema holds where none of the keys is given."""
+    """Apply the schema only if none of the keys is given."""
     return {"if": {"not": {"anyOf": [{"required": [key]} for key in keys]}}, "then": schema}
 
 
 def _grid(definitions: _Definitions) -> Schema:
-    """Lists of values by dotted path; what a path leads to is told for those of at most two steps."""
+    """Lists of values by dotted path; paths of at most two steps have the schema of their option."""
     values: Schema = {}
     for key, schema in definitions.properties(Study).items():
         if key not in NOT_VARIED:
@@ -82,7 +81,7 @@ def _grid(definitions: _Definitions) -> Schema:
     first = "|".join(map(re.escape, sorted({path.partition(".")[0] for path in values} | set(NO_PART_OF_A_RUN))))
     return {
         "type": "object",
-        "description": "The runs are the product of these values, times the seeds.",
+        "description": "There is a run for each combination of these values and each seed.",
         "properties": {path: {"type": "array", "minItems": 1, "items": value} for path, value in values.items()},
         "additionalProperties": {"type": "array", "minItems": 1},
         "propertyNames": {"pattern": rf"^({first})(\.|$)"},
@@ -99,9 +98,9 @@ def _name(reference: Schema) -> str:
 
 @frozen
 class _Definitions:
-    """The schemas that others refer to, each made once.
+    """The shared definitions, each built once.
 
-    There are two of every kind and table: one for the values that are given, and `whole…`, which says what must be.
+    Every kind and table has two: one for the given values, and `whole…` for the required ones.
     """
 
     registry: Registry
@@ -109,7 +108,7 @@ class _Definitions:
 
     def _defined(self, name: str, make: Callable[[], Schema]) -> Schema:
         if name not in self.made:
-            self.made[name] = {}  # a kind may hold itself, as a sum of losses does
+            self.made[name] = {}  # a kind may contain itself, as a sum of losses does
             self.made[name] = make()
         return _reference(name)
 
@@ -125,7 +124,7 @@ class _Definitions:
         )
 
     def properties(self, cls: type) -> Schema:
-        """Key of each option → what its value may be, in words too."""
+        """Key of each option → schema of its value, with description."""
         hints = typing.get_type_hints(cls)
         described = zip(attrs.fields(cls), options(cls), strict=True)
         return {
@@ -152,7 +151,7 @@ class _Definitions:
         return self._defined(kind, lambda: self._component_of(kind))
 
     def _component_of(self, kind: str) -> Schema:
-        """A table that names a component of the kind; without `use` it refines the table of an extended file."""
+        """A table for a component of the kind; without `use`, it changes a table of an extended file."""
         named = _named(self.registry, kind)
         merged: dict[str, list[Schema]] = {}
         for offer in self.registry.of_kind(kind):
@@ -162,7 +161,7 @@ class _Definitions:
             "type": "object",
             "properties": {
                 USE: {
-                    "description": f"name of the {kind}; distribution/name where several distributions offer it",
+                    "description": f"name of the {kind}; distribution/name if several distributions offer it",
                     "enum": [name for names in named.values() for name in names],
                 },
                 **{key: _any_of(schemas) for key, schemas in merged.items()},
@@ -199,7 +198,7 @@ class _Definitions:
         }
 
     def _whole(self, annotation: Any) -> Schema:
-        """What must be in a value; empty where that is nothing."""
+        """The schema of the required parts of a value; empty if there are none."""
         if _is_component(annotation):
             return self._defined(f"whole.{annotation.kind}", lambda: self._whole_kind(annotation.kind))
         if inspect.isclass(annotation) and attrs.has(annotation):
@@ -228,7 +227,7 @@ def _table_name(cls: type) -> str:
 
 
 def _named(registry: Registry, kind: str) -> dict[tuple[Offer, ...], list[str]]:
-    """Offers of a kind → the names that may lead to them: several share one, of which a study may disable some."""
+    """Offers of a kind → the names that can refer to them; a study may disable some of several offers of a name."""
     offers = list(registry.of_kind(kind))
     groups: dict[tuple[Offer, ...], list[str]] = {}
     for name in dict.fromkeys(name for offer in offers for name in (offer.component.name, offer.full_name)):
@@ -267,7 +266,7 @@ def _bounds(facts: OptionFacts) -> Schema:
 
 
 def _explained(attribute: attrs.Attribute[Any], words: OptionDescription) -> Schema:
-    """The option's description, and its default where JSON has it."""
+    """The description of the option, and its default if JSON can express it."""
     text = f"{words.help}\n\n{words.type_and_limits}; default: {words.default}"
     if isinstance(attribute.default, bool | int | float | str):
         return {"description": text, "default": attribute.default}

@@ -1,4 +1,4 @@
-"""TOML file → StudyFile: strict, with every problem told at once."""
+"""Loading a study: TOML file → StudyFile, strictly, with all problems reported at once."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from dmlcore.text import counted, listing
 _Table = TypeVar("_Table", Best, ProbeTable, PluginsTable)
 
 NO_PART_OF_A_RUN = (GRID, BEST, PROBE, PLUGINS, REQUIRES)
-"""Tables beside those of a run."""
+"""Tables that are not part of a run."""
 
 
 def load_study(
@@ -44,14 +44,14 @@ def load_study(
     store: Store | None = None,
     needed_by: tuple[Path, ...] = (),
 ) -> StudyFile:
-    """The study at `path`, with `path=value` overrides laid over it.
+    """Load the study at `path`, with `path=value` overrides.
 
-    Its `[best]` values come from the results in `store`; without one, any value of the other study's grid stands for
-    the best. `needed_by` are the studies whose `[best]` leads here.
-    Raises StudyError, which names every problem with its file, line and path.
+    `[best]` values come from the results in `store`; without a store, an arbitrary value of the grid is used.
+    `needed_by` are the studies that need this one for their `[best]`. Raises StudyError with every problem, each with
+    file, line and path.
     """
     if path.resolve() in needed_by:
-        raise StudyError(f"{path}: [best] goes round in a circle: {listing(map(str, needed_by))}.")
+        raise StudyError(f"{path}: [best] is circular: {listing(map(str, needed_by))}.")
     document = read_document(path, overrides)
     everything, registry = registry, registry.without(disabled_by(document))
     best, problems = _read_table(document, BEST, Best, registry)
@@ -78,8 +78,8 @@ def load_study(
         located += found
     if located:
         raise StudyError(_report(path, located))
-    made = studies if grid or table is None else []
-    runs = tuple(_run(study, point, seed, path.parent, registry) for point, study in made for seed in study.seeds)
+    chosen = studies if grid or table is None else []
+    runs = tuple(_run(study, point, seed, path.parent, registry) for point, study in chosen for seed in study.seeds)
     needs = tuple(source.resolve() for source in best.from_) if best else ()
     return StudyFile(path, studies[0][1], grid, runs, needs, probed)
 
@@ -87,7 +87,7 @@ def load_study(
 def _read_table(
     document: Document, name: str, cls: type[_Table], registry: Registry
 ) -> tuple[_Table | None, list[Problem]]:
-    """A table that is no part of a run, where there is one, and what is wrong with it."""
+    """A table that is not part of a run, or None, and its problems."""
     if name not in document.values:
         return None, []
     structurer = Structurer(registry, lambda at: document.origin(at).folder)
@@ -98,21 +98,21 @@ def _read_table(
 def _probed(
     document: Document, grid: Mapping[str, Any], table: ProbeTable, path: Path, registry: Registry
 ) -> tuple[StudyProbe | None, list[_Located]]:
-    """The run whose batch size is probed: the grid's first values, but for the batch size, which is the file's own."""
+    """The run to probe: the grid's first values, except for the batch size, which is the study's."""
     first = {at: 0 for at in grid if at != PATH}
     study, problems = _at_point(document, first, path, registry)
     if study is None:
         return None, problems
     evaluators = [evaluator.name for evaluator in study.evaluators]
     if table.metric.partition("/")[0] not in evaluators:
-        expected = f"a metric of an evaluator of the study: {listing(f'{name}/…' for name in evaluators)}"
+        expected = f"a metric of one of the study's evaluators: {listing(f'{name}/…' for name in evaluators)}"
         return None, [_locate(Problem((PROBE, "metric"), expected, repr(table.metric)), document)]
     point = {at: grid[at][0] for at in first}
     return StudyProbe(table, _run(study, point, study.seeds[0], path.parent, registry)), []
 
 
 def smoke_study(file: StudyFile, registry: Registry) -> StudyFile:
-    """The first run of a study, and its probe, cut down to their shortest: every stage once, nothing downloaded."""
+    """The first run and the probe of a study, as short as possible: every stage once, no downloads."""
     runs = tuple(_smoke_run(run, file.path.parent, registry) for run in file.runs[:1])
     probe = None
     if file.probe is not None:
@@ -163,7 +163,7 @@ def _run(study: Study, point: dict[str, Any] | Any, seed: int, folder: Path, reg
 
 @frozen
 class _Located:
-    """A problem with the place where its value was written."""
+    """A problem, and where its value was written."""
 
     origin: Origin
     line: int | None
@@ -187,6 +187,6 @@ def _locate(problem: Problem, document: Document) -> _Located:
 
 
 def _report(path: Path, located: Iterable[_Located]) -> str:
-    """Every problem once, in the order of the file's lines."""
+    """All problems without duplicates, sorted by line."""
     texts = dict.fromkeys(place.text() for place in sorted(located, key=lambda place: place.order(path)))
     return "\n\n".join([f"{path} has {counted(len(texts), 'problem')}.", *texts])

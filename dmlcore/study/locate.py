@@ -1,4 +1,4 @@
-"""Where in a TOML file a value stands. Used only when there is a mistake to show."""
+"""Line numbers of values in a TOML file, for error messages only."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def line_of(text: str, path: ValuePath) -> int | None:
-    """The line, from 1, of the value at `path`, or of the nearest table around it; None where there is none."""
+    """The line, from 1, of the value at `path`, or of the nearest enclosing table; None if there is none."""
     lines = _lines(text)
     for length in range(len(path), 0, -1):
         if path[:length] in lines:
@@ -41,7 +41,7 @@ def _lines(text: str) -> dict[ValuePath, int]:
 
 
 def _resolve(key: ValuePath, array_sizes: dict[ValuePath, int], *, opens_item: bool) -> ValuePath:
-    """A header's key with the index of each array of tables on its way put in."""
+    """A header's key, with the index in each array of tables."""
     path: ValuePath = ()
     for depth, part in enumerate(key, start=1):
         path = (*path, part)

@@ -1,4 +1,4 @@
-"""A path through all that a study can say, explained: what `dmlcore describe` shows."""
+"""Help for a path into a study, such as "triplet.margin": what `dmlcore describe` shows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dmlcore.text import did_you_mean, listing, with_article
 
 
 def explain(path: str, registry: Registry, kind: str | None = None) -> str:
-    """The help on a path: "loss" is a kind, "triplet" a component, "training" a table, "triplet.miner" an option.
+    """The help for a kind ("loss"), a component ("triplet"), a table ("training") or an option ("triplet.miner").
 
     With a kind, only its components are searched. Raises UnknownComponentError, with similar names, if nothing has
     the name.
@@ -77,7 +77,7 @@ def _find(path: str, registry: Registry, kind: str | None) -> list[_Place]:
         found = [option for option in inner if option.option.name == key]
         if not found:
             known = sorted({option.option.name for option in inner})
-            hint = did_you_mean(key, known) or f" Known: {listing(known) or 'no option at all'}."
+            hint = did_you_mean(key, known) or f" Known: {listing(known) or 'no options'}."
             raise UnknownComponentError(f"{owner} has no option {key!r}.{hint}")
     return found
 
@@ -90,7 +90,7 @@ def _keys(path: str) -> list[str]:
 
 
 def _beginnings(registry: Registry, kind: str | None) -> Iterator[tuple[str, _Place]]:
-    """What a path may begin with."""
+    """The names that a path can start with."""
     if kind is None:
         for name, cls in TABLES.items():
             yield name, _Table(name, cls)
@@ -105,7 +105,7 @@ def _beginnings(registry: Registry, kind: str | None) -> Iterator[tuple[str, _Pl
 
 
 def _options(place: _Place, registry: Registry) -> Iterator[_Option]:
-    """The options that a path may go on with."""
+    """The options that a path can continue with."""
     owners: list[tuple[str, type]]
     match place:
         case _Kind():
@@ -142,14 +142,14 @@ def _shown(place: _Place, registry: Registry) -> str:
 
 
 def _offers(kind: str, registry: Registry) -> str:
-    """The installed components of a kind, each with what it is."""
+    """The installed components of a kind, with their summaries."""
     rows = [(offer.component.name, summary(offer.component)) for offer in registry.of_kind(kind)]
     width = max((len(name) for name, _ in rows), default=0)
     return "\n".join(f"  {name:<{width}}  {about}" for name, about in rows) or f"  no {kind} is installed"
 
 
 def _written(kind: str, registry: Registry) -> Iterator[str]:
-    """How a study writes a component of a kind, and which components take one."""
+    """How a study names a component of a kind, and which components have an option of this kind."""
     name = next((offer.component.name for offer in registry.of_kind(kind)), "…")
     takers = [
         (offer.component, option)
@@ -161,10 +161,10 @@ def _written(kind: str, registry: Registry) -> Iterator[str]:
     if kind in top:
         key = top[kind].name
         header = f"[[{key}]]" if top[kind].is_list else f"[{key}]"
-        yield f'A study writes:\n\n  {header}\n  {USE} = "{name}"'
+        yield f'In a study:\n\n  {header}\n  {USE} = "{name}"'
     elif takers:
         owner, option = takers[0]
         table = f'{option.name} = {{ {USE} = "{name}" }}'
-        yield f"A study writes, in the table of {with_article(owner.kind)} that takes one:\n\n  {table}"
+        yield f"In a study, in the table of {with_article(owner.kind)}:\n\n  {table}"
     if takers:
-        yield f"Taken by {listing(f'{owner.name}.{option.name}' for owner, option in takers)}."
+        yield f"Used by {listing(f'{owner.name}.{option.name}' for owner, option in takers)}."

@@ -1,4 +1,4 @@
-"""`[plugins]` and `[requires]`: what a study says of what is installed, before any of it makes a run."""
+"""`[plugins]` and `[requires]`: the plugins that a study disables, and the distributions that it needs."""
 
 from __future__ import annotations
 
@@ -26,37 +26,35 @@ _DISABLE = (PLUGINS, "disable")
 
 @frozen
 class PluginsTable:
-    """Installed plugins that this study is made without."""
+    """Installed plugins that this study does not use."""
 
-    disable: tuple[str, ...] = option(
-        (), help='plugins that are not loaded, as "distribution" or "distribution:entry_point"'
-    )
+    disable: tuple[str, ...] = option((), help='plugins to disable, as "distribution" or "distribution:entry_point"')
 
 
 @frozen
 class RequiresTable:
-    """Distributions that must be installed, each with its versions: "dmlcore-angular" = ">=1.0,<2".
+    """Distributions that must be installed, with their versions: "dmlcore-angular" = ">=1.0,<2".
 
-    Versions are written as in a pyproject.toml; an empty string allows any. Nothing of it is part of a run's identity:
-    which versions were there is recorded with every result.
+    Versions are written as in a pyproject.toml; an empty string allows any version. They are not part of a run's
+    identity: every result records the installed versions.
     """
 
 
 def disabled_by(document: Document) -> dict[str, str]:
-    """The keys under `plugins.disable` → by what they are disabled. What is not well written is left out."""
+    """Map the keys under `plugins.disable` to a description of what disables them; ignore malformed keys."""
     origin = document.origin(_DISABLE)
     by = f"[plugins] of {origin.file}" if origin.file else "--set plugins.disable"
     return {key: by for key in _keys(document) if isinstance(key, str)}
 
 
 def disabled_by_all(studies: Sequence[Path], overrides: Sequence[str]) -> dict[str, str]:
-    """The keys that every one of these studies disables → by what."""
+    """Map the keys that every one of these studies disables to what disables them."""
     each = [disabled_by(read_document(path, overrides)) for path in studies]
     return {key: by for key, by in (each[0] if each else {}).items() if all(key in other for other in each)}
 
 
 def unknown_keys(document: Document, sources: Sequence[PluginSource]) -> Iterator[Problem]:
-    """Keys that look like misspellings of installed plugins; one that is like none has nothing to disable here."""
+    """Problems of keys that look like misspelt installed plugins; other unknown keys disable nothing here."""
     for index, key in enumerate(_keys(document)):
         if isinstance(key, str) and not any(source.is_meant_by(key) for source in sources):
             hint = _misspelling(key, sources)
@@ -65,7 +63,7 @@ def unknown_keys(document: Document, sources: Sequence[PluginSource]) -> Iterato
 
 
 def unmet_requirements(document: Document, sources: Sequence[PluginSource]) -> Iterator[Problem]:
-    """What `[requires]` asks for and is not installed, each with the command that installs it."""
+    """Problems of requirements that are not met, with the command to install each."""
     table = document.values.get(REQUIRES, {})
     if not isinstance(table, Mapping):
         yield Problem((REQUIRES,), 'a table, such as dmlcore = ">=0.1"', shown(table))
@@ -79,24 +77,24 @@ def unmet_requirements(document: Document, sources: Sequence[PluginSource]) -> I
 def _unmet(name: str, versions: Any, sources: Sequence[PluginSource]) -> Problem | None:
     path = (REQUIRES, name)
     if not isinstance(versions, str):
-        hint = "Write a name with a dot in quotes." if isinstance(versions, Mapping) else ""
+        hint = "Quote a name that contains a dot." if isinstance(versions, Mapping) else ""
         return Problem(path, 'versions, such as ">=1.0,<2"', shown(versions), hint)
     try:
         canonical, wanted = canonicalize_name(name, validate=True), SpecifierSet(versions)
     except (InvalidName, InvalidSpecifier):
         return Problem(path, 'a distribution with versions, such as ">=1.0,<2"', f'"{name}" = "{versions}"')
-    cure = f'pip install "{name}{versions}"'
+    command = f'pip install "{name}{versions}"'
     installed = _version(canonical)
     if installed is None:
-        hint = " ".join(part for part in (f"Install it: {cure}.", _misspelling(name, sources)) if part)
-        return Problem(path, f"{name} {versions}".strip(), "no distribution of this name", hint)
+        hint = " ".join(part for part in (f"Install it: {command}.", _misspelling(name, sources)) if part)
+        return Problem(path, f"{name} {versions}".strip(), "nothing installed by this name", hint)
     if not wanted.contains(installed, prereleases=True):
-        return Problem(path, f"{name} {versions}", f"{name} {installed}", f"Install what is needed: {cure}")
+        return Problem(path, f"{name} {versions}", f"{name} {installed}", f"Install this version: {command}")
     return None
 
 
 def _misspelling(key: str, sources: Sequence[PluginSource]) -> str:
-    """ "Did you mean …?" with a key that differs in a letter or two; plugins for dmlcore are all called much alike."""
+    """ "Did you mean …?" with a key that differs in a letter or two; names of plugins tend to be similar."""
     known = [source.key if ":" in key else source.distribution for source in sources]
     near = get_close_matches(key, known, n=1, cutoff=0.9)
     return f"Did you mean {near[0]!r}?" if near else ""

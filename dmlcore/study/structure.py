@@ -1,8 +1,8 @@
-"""Plain TOML values → the frozen classes of a study, strictly; and back.
+"""Strict conversion of plain TOML values to the frozen classes of a study, and back.
 
-Nothing is coerced, dropped or renamed. Every problem is collected with its path; a class is built only where
-all its values are right. (cattrs, with strict hooks for every type, would be left with nothing but the
-dispatch, and attrs validators would stop at the first wrong value of a table: hence this page.)
+Nothing is coerced, dropped or renamed. Every problem is collected with its path; a class is built only if all its
+values are valid. (With strict hooks for every type, cattrs would do no more than the dispatch, and attrs validators
+would stop at the first wrong value of a table.)
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from attrs import field, frozen
 from dmlcore.api.components import OPTION, USE, Component, OptionFacts, option_key
 from dmlcore.errors import UnknownComponentError
 from dmlcore.host.describe import shown, type_text
-from dmlcore.host.faults import own_line
+from dmlcore.host.faults import own_line, plugin_error
 from dmlcore.host.registry import Registry
 from dmlcore.text import did_you_mean, known_names, listing, with_article
 
@@ -30,7 +30,7 @@ ValuePath = tuple[str | int, ...]
 
 
 class _Invalid:
-    """Stands for a value with a problem."""
+    """Type of the placeholder for a value with a problem."""
 
 
 INVALID: Final = _Invalid()
@@ -56,15 +56,15 @@ class Problem:
 
 @frozen
 class Structurer:
-    """Builds values of a study, and collects what is wrong with them."""
+    """Converts values of a study, and collects the problems."""
 
     registry: Registry
     folder_of: Callable[[ValuePath], Path]
-    """What a relative path, written at a place in the study, is relative to."""
+    """The folder that a relative path at a place in the study is relative to."""
     problems: list[Problem] = field(factory=list)
 
     def structure(self, value: Any, annotation: Any, path: ValuePath) -> Any:
-        """The value as one of the annotated type, or INVALID with the problem noted."""
+        """The value as the annotated type, or INVALID after adding a problem."""
         if inspect.isclass(annotation) and issubclass(annotation, Component):
             return self._component(value, annotation, path)
         if inspect.isclass(annotation) and attrs.has(annotation):
@@ -167,17 +167,15 @@ class Structurer:
 
     def _fault(self, cls: type[Component], error: Exception) -> str:
         source = next(offer.source for offer in self.registry.offers if offer.component is cls)
+        what = f"The {cls.kind} {cls.name!r} of {source.distribution} {source.version} failed to check its options"
         line = own_line(error.__traceback__, cls.__module__.partition(".")[0])
-        return (
-            f"The {cls.kind} {cls.name!r} of {source.distribution} {source.version} failed when it looked at its"
-            f" options: {type(error).__name__}: {error} ({line}). Tell its author: only a ValueError is a"
-            " user's mistake."
-        )
+        hint = "Report this to the plugin's author: only a ValueError means that the options are wrong."
+        return str(plugin_error(what, error, line, hint))
 
     def _unknown_key(self, key: str, cls: type, path: ValuePath) -> None:
         known = [option_key(attribute) for attribute in attrs.fields(cls)]
         owner = f"{cls.kind} {cls.name!r}" if issubclass(cls, Component) else f"[{path[-2]}]" if path[1:] else "a study"
-        hint = did_you_mean(str(key), known).strip() or f"Known: {listing(known) or 'no option at all'}."
+        hint = did_you_mean(str(key), known).strip() or f"Known: {listing(known) or 'no options'}."
         self._problem(path, f"an option of {owner}", repr(key), hint)
 
     def _check_bounds(self, value: Any, facts: OptionFacts, path: ValuePath) -> None:
@@ -190,9 +188,9 @@ class Structurer:
 
 
 def plain(value: Any, folder: Path, *, identity_only: bool = False) -> Any:
-    """A study's value as plain TOML values, defaults written out; paths are relative to `folder`.
+    """A value of a study as plain TOML values, including defaults; paths are relative to `folder`.
 
-    With `identity_only`, options that can't change a run's numbers are left out.
+    `identity_only` omits options that can't change a run's numbers.
     """
     if attrs.has(type(value)):
         table: dict[str, Any] = {USE: value.name} if isinstance(value, Component) else {}

@@ -1,4 +1,4 @@
-"""The tables of a study file that are no components, by name."""
+"""The tables of a study file that are not components, by name."""
 
 from __future__ import annotations
 
@@ -22,4 +22,4 @@ TABLES: Mapping[str, type] = {
     "plugins": PluginsTable,
     "requires": RequiresTable,
 }
-"""“study” is the top of the file."""
+""""study" is the top level of the file."""

@@ -46,13 +46,13 @@ def test_what_is_no_image_is_named(tmp_path: Path) -> None:
     path = tmp_path / "image.jpg"
     with pytest.raises(DataError) as caught:
         read_rgb(path)
-    assert str(caught.value) == f"{path}: the image is gone since the data set was listed."
+    assert str(caught.value).startswith(f"{path}: the image was removed")
     path.write_bytes(b"not a picture")
-    with pytest.raises(DataError, match=r"image\.jpg: not a readable image .* Replace the file or remove it\."):
+    with pytest.raises(DataError, match=r"image\.jpg: can't read .* Replace"):
         read_rgb(path)
     Image.effect_noise((64, 64), 50).save(path)
     path.write_bytes(path.read_bytes()[:600])
-    with pytest.raises(DataError, match="not a readable image"):
+    with pytest.raises(DataError, match="can't read the image"):
         read_rgb(path)
 
 

@@ -93,13 +93,13 @@ def test_without_any_the_help_has_no_such_heading(give: Callable[..., Any], monk
         (
             "boom",
             "Error: The command 'hello' of dmlcore-hello 1.0 failed: ValueError: boom (dmlcore_hello.py, line 19)."
-            " Tell its author.\n",
+            " Report this to the plugin's author.\n",
             1,
         ),
         (
             "file",
             "Error: The command 'hello' of dmlcore-hello 1.0 failed: FileNotFoundError: [Errno 2] No such file or"
-            " directory: 'nowhere' (dmlcore_hello.py, line 15). Tell its author.\n",
+            " directory: 'nowhere' (dmlcore_hello.py, line 15). Report this to the plugin's author.\n",
             1,
         ),
         ("usage", "Usage: dmlcore hello [OPTIONS]\nTry 'dmlcore hello --help' for help.\n\nError: Not like this.\n", 2),

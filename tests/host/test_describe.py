@@ -17,7 +17,7 @@ def test_text_of_a_component() -> None:
         "margin = 0.5\n"
         "    similarity from which negatives are pushed\n"
         "    a number, ≥ -1 and ≤ 1 cosine\n"
-        "miner = left out\n"
+        "miner = not set\n"
         "    which pairs count\n"
         '    a table with `use = "miner name"`'
     )
@@ -29,10 +29,10 @@ def test_text_without_options() -> None:
 
 def test_markdown_is_a_table_of_the_options() -> None:
     assert describe.markdown(Pair).splitlines() == [
-        "| option | type | default | what it does |",
+        "| option | type | default | description |",
         "| --- | --- | --- | --- |",
         "| `margin` | a number, ≥ -1 and ≤ 1 cosine | 0.5 | similarity from which negatives are pushed |",
-        '| `miner` | a table with `use = "miner name"` | left out | which pairs count |',
+        '| `miner` | a table with `use = "miner name"` | not set | which pairs count |',
     ]
 
 
@@ -40,7 +40,7 @@ def test_defaults_are_written_as_in_a_study() -> None:
     defaults = {option.name: option.default for option in describe.options(Training)}
     assert defaults["device"] == '"auto"'
     assert defaults["freeze_batchnorm"] == "true"
-    assert defaults["clip_norm"] == "left out"
+    assert defaults["clip_norm"] == "not set"
     assert defaults["epochs"] == "40"
 
 

@@ -67,11 +67,10 @@ def test_a_plugin_for_another_version_is_not_loaded_and_says_what_to_do(fake_plu
     fake_plugin("dmlcore-wedge", NOT_TO_BE_LOADED)
     with (metadata(tmp_path / "site", "dmlcore-wedge") / "METADATA").open("a") as file:
         file.write("Requires-Dist: dmlcore>=2,<3\n")
-    assert listed()[-2:] == [
-        "  failed: dmlcore-wedge:dmlcore_wedge",
-        f"      requires dmlcore <3,>=2, but dmlcore {dmlcore.__version__} is installed: pip install -U dmlcore-wedge, or"
-        ' pip install "dmlcore<3,>=2"',
-    ]
+    title, reason = listed()[-2:]
+    assert title == "  failed: dmlcore-wedge:dmlcore_wedge"
+    assert f"dmlcore <3,>=2, but dmlcore {dmlcore.__version__} " in reason
+    assert reason.endswith('pip install -U dmlcore-wedge, or pip install "dmlcore<3,>=2"')
 
 
 @pytest.mark.parametrize(
@@ -109,11 +108,10 @@ def test_a_disabled_plugin_is_not_loaded(fake_plugin: Install, monkeypatch: pyte
 
 def test_keys_are_checked(fake_plugin: Install) -> None:
     fake_plugin("dmlcore-wedge", WEDGE)
-    assert invoke("--disable-plugin", "dmlcore-wegde", "list-plugins", code=1).stderr == (
-        f"Error: --disable-plugin or {DISABLED}: no plugin 'dmlcore-wegde' is installed. Did you mean 'dmlcore-wedge'"
-        " or 'dmlcore'? Plugins are named by their distribution, or as distribution:entry_point. Distributions:"
-        " dmlcore, dmlcore-wedge.\n"
-    )
+    error = invoke("--disable-plugin", "dmlcore-wegde", "list-plugins", code=1).stderr
+    assert error.startswith(f"Error: --disable-plugin or {DISABLED}: no plugin 'dmlcore-wegde'")
+    assert "Did you mean 'dmlcore-wedge'" in error
+    assert error.endswith(" dmlcore, dmlcore-wedge.\n")
     assert (
         "Did you mean 'dmlcore:cub200'" in invoke("--disable-plugin", "dmlcore:cup200", "describe", "x", code=1).stderr
     )
@@ -123,16 +121,11 @@ def test_what_a_disabled_plugin_offers_is_missed_with_the_reason(fake_plugin: In
     fake_plugin("dmlcore-wedge", WEDGE)
     disable = ("--disable-plugin", "dmlcore-wedge", "check", str(STUDIES / "quickstart.toml"), "--set")
     error = invoke(*disable, 'loss={use="wedge"}', code=1).stderr
-    assert error.splitlines()[-1] == (
-        "    no installed plugin offers a loss named 'wedge'. `dmlcore describe loss` lists all"
-        f" {len(list(Registry.of(discovery.discover()).of_kind('loss'))) - 1}. Disabled by"
-        f" --disable-plugin or {DISABLED}: dmlcore-wedge:dmlcore_wedge."
-    )
+    assert f" {len(list(Registry.of(discovery.discover()).of_kind('loss'))) - 1}. " in error
+    assert error.endswith(f" Disabled by --disable-plugin or {DISABLED}: dmlcore-wedge:dmlcore_wedge.\n")
     error = invoke(*disable, 'loss={use="dmlcore-wedge/wedge"}', code=1).stderr
-    assert error.splitlines()[-1] == (
-        "    loss 'dmlcore-wedge/wedge' is of the plugin dmlcore-wedge:dmlcore_wedge, which is disabled by"
-        f" --disable-plugin or {DISABLED}."
-    )
+    assert "the plugin dmlcore-wedge:dmlcore_wedge" in error
+    assert error.endswith(f"disabled by --disable-plugin or {DISABLED}.\n")
 
 
 STUDIES = Path(__file__).parents[2] / "studies"
@@ -202,7 +195,7 @@ def test_torch_loaded_by_a_plugin_is_told(fake_plugin: Install, tmp_path: Path) 
     done = run_dmlcore("list-plugins", cwd=tmp_path, path=[tmp_path / "site", *sys.path])
     assert done.stdout.splitlines()[-2:] == [
         "  ok, but: dmlcore-wedge:dmlcore_wedge",
-        "      it imports torch when it is loaded, which makes every command slow: import it inside methods",
+        "      imports torch on import, which slows every command down: import torch inside methods",
     ]
 
 

@@ -72,7 +72,8 @@ def test_unfinished_studies_are_to_be_made_first(folder: Path) -> None:
     with pytest.raises(StudyError) as caught:
         final(folder, store)
     path = folder / "dims.toml"
-    assert str(caught.value) == (f"best.from: 3 of 4 runs of {path} are finished. Make them first: dmlcore run {path}")
+    assert str(caught.value).startswith(f"best.from: 3 of 4 runs of {path}")
+    assert str(caught.value).endswith(f"dmlcore run {path}")
 
 
 def test_failed_runs_are_passed_over(folder: Path) -> None:
@@ -86,41 +87,43 @@ def test_failed_runs_are_passed_over(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "message"),
+    ("old", "new", "place", "words"),
     [
         (
             '"embedding.dim"',
             '"embedding.dims"',
-            "best.take: 'embedding.dims' is in no grid of best.from. Did you mean 'embedding.dim'?"
-            " Known: loss.margin, embedding.dim.",
+            "best.take: ",
+            ("'embedding.dims'", "Did you mean 'embedding.dim'?", "loss.margin, embedding.dim."),
         ),
         (
             "recall_at_1",
             "map",
-            "best.metric: 'nearest/map' was not measured on the test classes by {folder}/dims.toml."
-            " Measured: nearest/recall_at_1.",
+            "best.metric: ",
+            ("dims.toml", "'nearest/map'", "test classes", "nearest/recall_at_1"),
         ),
         (
             'metric = "nearest/recall_at_1"',
             'metric = "nearest/recall_at_1"\nsplit = "validation"',
-            "best.metric: 'nearest/recall_at_1' was not measured on the validation classes by {folder}/dims.toml."
-            " Measured: nothing.",
+            "best.metric: ",
+            ("dims.toml", "'nearest/recall_at_1'", "validation classes", "nothing"),
         ),
     ],
 )
-def test_what_cannot_be_taken(folder: Path, old: str, new: str, message: str) -> None:
+def test_what_cannot_be_taken(folder: Path, old: str, new: str, place: str, words: tuple[str, ...]) -> None:
     store = Store(folder / "runs")
     for name in ("margins", "dims"):
         finish(folder / f"{name}.toml", store, lambda _: 0.5)
     (folder / "final.toml").write_text(STUDY + BEST.replace(old, new))
     with pytest.raises(StudyError) as caught:
         final(folder, store)
-    assert str(caught.value) == message.format(folder=folder)
+    assert str(caught.value).startswith(place)
+    for word in words:
+        assert word in str(caught.value)
 
 
 def test_a_value_that_two_studies_vary(folder: Path) -> None:
     (folder / "dims.toml").write_text(STUDY + '[grid]\n"embedding.dim" = [2, 4]\n"loss.margin" = [0.2]\n')
-    with pytest.raises(StudyError, match=r"best\.take: 'loss\.margin' is in the grids of .*; take it from one of them"):
+    with pytest.raises(StudyError, match=r"best\.take: 'loss\.margin' .*margins\.toml.*dims\.toml"):
         final(folder, None)
 
 
@@ -141,7 +144,7 @@ def test_mistakes_in_the_table_are_told_with_their_place(folder: Path) -> None:
 
 def test_a_circle_is_refused(folder: Path) -> None:
     (folder / "dims.toml").write_text(STUDY + BEST.replace("margins", "final") + '[grid]\n"embedding.dim" = [2]\n')
-    with pytest.raises(StudyError, match=r"\[best\] goes round in a circle: "):
+    with pytest.raises(StudyError, match=r"\[best\].*circular"):
         final(folder, None)
 
 

@@ -6,10 +6,10 @@ import pytest
 from attrs import frozen
 
 from dmlcore import LossConfig, MinerConfig, UnknownComponentError, option
-from dmlcore.host.describe import markdown, text
+from dmlcore.host.describe import markdown, summary, text
 from dmlcore.host.registry import Offer, Registry
 from dmlcore.study.paths import explain
-from dmlcore.study.schema import Study
+from dmlcore.study.schema import Study, Training
 from toys import REGISTRY, SOURCE
 
 
@@ -40,7 +40,7 @@ class LaterPairs(MinerConfig):
 WIDE = Registry((*REGISTRY.offers, Offer(Summed, SOURCE), Offer(LaterPairs, SOURCE)))
 
 RISE = """\
-rise = its own defaults
+rise = table defaults
     how the weight of the second rises
     a table
     start = 0
@@ -50,9 +50,9 @@ rise = its own defaults
 
 def test_a_kind_lists_its_components_and_how_a_study_writes_them() -> None:
     assert explain("loss", WIDE) == (
-        "A loss on the embeddings of a batch.\n\n"
-        'A study writes:\n\n  [loss]\n  use = "collapse"\n\n'
-        "Taken by summed.parts.\n\n"
+        f"{summary(LossConfig)}\n\n"
+        'In a study:\n\n  [loss]\n  use = "collapse"\n\n'
+        "Used by summed.parts.\n\n"
         "  collapse  A loss that pulls everything into one point.\n"
         "  nan       A loss that is not finite.\n"
         "  pair      A plain pair loss.\n"
@@ -62,9 +62,9 @@ def test_a_kind_lists_its_components_and_how_a_study_writes_them() -> None:
 
 def test_a_kind_that_no_study_has_at_its_top_says_what_takes_it() -> None:
     assert explain("miner", WIDE) == (
-        "Picks the pairs or triplets of a batch that a loss then uses.\n\n"
-        'A study writes, in the table of a loss that takes one:\n\n  miner = { use = "hard_pairs" }\n\n'
-        "Taken by pair.miner.\n\n"
+        f"{summary(MinerConfig)}\n\n"
+        'In a study, in the table of a loss:\n\n  miner = { use = "hard_pairs" }\n\n'
+        "Used by pair.miner.\n\n"
         "  hard_pairs  Stands for a miner.\n"
         "  later       Stands for another miner."
     )
@@ -93,7 +93,7 @@ def test_an_option_that_is_a_table_shows_its_own_options() -> None:
 
 def test_an_option_of_a_kind_lists_what_is_installed() -> None:
     shown = (
-        'pair.miner = left out\n    which pairs count\n    a table with `use = "miner name"`\n\n'
+        'pair.miner = not set\n    which pairs count\n    a table with `use = "miner name"`\n\n'
         "Miner:\n\n  hard_pairs  Stands for a miner.\n  later       Stands for another miner."
     )
     assert explain("pair.miner", WIDE) == explain("loss.miner", WIDE) == shown
@@ -108,15 +108,15 @@ def test_a_path_goes_on_through_every_component_that_fits() -> None:
 
 def test_an_option_of_a_table_and_of_the_top() -> None:
     assert explain("training.batch_size", WIDE) == (
-        "training.batch_size = 100\n    images a batch\n    an integer, ≥ 1 images"
+        "training.batch_size = 100\n    images per batch\n    an integer, ≥ 1 images"
     )
-    assert explain("seeds", WIDE).startswith("study.seeds = [0]\n    each run is made once a seed\n")
+    assert explain("seeds", WIDE).startswith("study.seeds = [0]\n    ")
 
 
 def test_the_top_of_the_file_leaves_its_tables_to_themselves() -> None:
     assert explain("study", WIDE).startswith(f"[study]\n\n{Study.__doc__}")
     assert "batch_size" not in explain("study", WIDE)
-    assert explain("training", WIDE).startswith("[training]\n\nThe train loop.\n\nepochs = 40\n")
+    assert explain("training", WIDE).startswith(f"[training]\n\n{Training.__doc__}\n\nepochs = 40\n")
     assert "batch_size" in text(Study)
 
 
@@ -127,9 +127,9 @@ def test_the_top_of_the_file_leaves_its_tables_to_themselves() -> None:
         ("trainin", "nothing is named 'trainin'. Did you mean 'training'? See `dmlcore list-plugins`."),
         ("pair.minr", "pair has no option 'minr'. Did you mean 'miner' or 'margin'?"),
         ("pair.x", "pair has no option 'x'. Known: margin, miner."),
-        ("nan.x", "nan has no option 'x'. Known: no option at all."),
+        ("nan.x", "nan has no option 'x'. Known: no options."),
         ("loss.miner.epsilo", "miner has no option 'epsilo'. Did you mean 'epsilon'?"),
-        ("seeds.x", "seeds has no option 'x'. Known: no option at all."),
+        ("seeds.x", "seeds has no option 'x'. Known: no options."),
     ],
 )
 def test_an_unknown_name_is_told_with_the_nearest(path: str, message: str) -> None:

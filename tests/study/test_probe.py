@@ -50,9 +50,7 @@ def test_a_probe_does_not_change_the_runs(make_study: Any) -> None:
 def test_sizes_must_rise(make_study: Any, sizes: str) -> None:
     line = STUDY.count("\n") + 2
     text = problems(make_study, TABLE + f"sizes = {sizes}\n")
-    assert text.endswith(
-        f"toml:{line}: probe\n    sizes must be different numbers that rise, at least one; leave it out to search them."
-    )
+    assert f"toml:{line}: probe\n    sizes must be one or more increasing numbers" in text
 
 
 def test_mistakes_of_table_and_study_are_told_together(make_study: Any) -> None:
@@ -64,10 +62,10 @@ def test_mistakes_of_table_and_study_are_told_together(make_study: Any) -> None:
 
 def test_the_metric_is_of_an_evaluator_of_the_study(make_study: Any) -> None:
     text = problems(make_study, "\n[probe]\nsteps = 5\n")
-    assert text.endswith(
-        "probe.metric\n    expected  a metric of an evaluator of the study: nearest/…\n"
-        "    got       'retrieval/recall_at_1'"
-    )
+    *_, place, expected, got = text.splitlines()
+    assert place.endswith("probe.metric")
+    assert expected.endswith("nearest/…")
+    assert got == "    got       'retrieval/recall_at_1'"
 
 
 def test_a_smoke_study_tries_two_sizes(make_study: Any) -> None:

@@ -74,9 +74,9 @@ def test_a_study_shows_the_sections_that_it_names(dmlcore: Callable[..., Any]) -
     page = Path("runs/small/report.md").read_text()
     for told in (
         "A section is left out. The section 'seconds' of dmlcore-seconds 1.0 failed in build: KeyError: 'retrieval/x'"
-        " (dmlcore_seconds.py, line 17). Tell its author, or take another one.",
+        " (dmlcore_seconds.py, line 17). Report this to the plugin's author, or use another section.",
         "A section is left out. The section 'seconds' of dmlcore-seconds 1.0 failed in build: TypeError: it must give a"
-        " dmlcore.Section or None, not 'words'. Tell its author, or take another one.",
+        " dmlcore.Section or None, not 'words'. Report this to the plugin's author, or use another section.",
         "A section is left out. The section 'seconds' of dmlcore-seconds 1.0: There is no file.",
     ):
         assert told in page
