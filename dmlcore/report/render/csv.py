@@ -1,29 +1,29 @@
-"""The finished runs as CSV: one row a run, with every figure that was stored."""
+"""The finished runs as CSV: one row per run, with every stored quantity."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from dmlcore.api.result import Result
 from dmlcore.report.content.material import StudyMaterial
+from dmlcore.report.content.quantities import GEOMETRY, TRAINING
 from dmlcore.text import value_text
 
 
-def render(material: StudyMaterial) -> str:
-    """Header and rows; a cell is empty where a run lacks the figure. Floats keep every digit."""
-    rows = [_row(result) for result in material.results]
-    columns = list(dict.fromkeys(name for row in rows for name in row))
+def render(materials: Sequence[StudyMaterial]) -> str:
+    """Return one table of all studies; a cell is empty if a run lacks the quantity. Floats keep every digit."""
+    rows = [_row(result) for material in materials for result in material.results]
     text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
 
 
 def _row(result: Result) -> dict[str, object]:
-    told = [epoch.diagnostics for epoch in result.curve if epoch.diagnostics]
+    diagnostics = [epoch.diagnostics for epoch in result.curve if epoch.diagnostics]
     return {
         "study": result.study,
         "run": result.run,
@@ -31,10 +31,10 @@ def _row(result: Result) -> dict[str, object]:
         "seed": result.seed,
         "epoch": result.protocol.get("epoch", result.protocol.get("epochs")),
         **result.metrics,
-        **_prefixed("untrained", result.baseline),
-        **_prefixed("geometry", result.geometry),
-        **_prefixed("untrained_geometry", result.baseline_geometry),
-        **_prefixed("training", told[-1] if told else {}),
+        **_prefixed("untrained/", result.baseline),
+        **_prefixed(GEOMETRY, result.geometry),
+        **_prefixed("untrained_geometry/", result.baseline_geometry),
+        **_prefixed(TRAINING, diagnostics[-1] if diagnostics else {}),
         "seconds": result.seconds,
         "peak_memory": result.peak_memory,
         "fingerprint": result.fingerprint,
@@ -42,4 +42,4 @@ def _row(result: Result) -> dict[str, object]:
 
 
 def _prefixed(prefix: str, figures: Mapping[str, float]) -> dict[str, object]:
-    return {f"{prefix}/{name}": value for name, value in figures.items()}
+    return {f"{prefix}{name}": value for name, value in figures.items()}
