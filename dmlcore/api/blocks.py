@@ -1,4 +1,4 @@
-"""What a report is made of: blocks that every format draws in its own way."""
+"""The blocks of a report, which every format draws in its own way."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from attrs import field, frozen
 
 
 def _words(_block: Any, attribute: Any, value: Any) -> None:
-    """attrs' own message would show the whole field."""
+    """The message of attrs would show the whole field."""
     if not isinstance(value, str):
-        raise TypeError(f"{attribute.name} must be text, not {value!r}")
+        raise TypeError(f"{attribute.name} must be a string. Got {value!r}")
 
 
 @frozen
 class Text:
-    """One paragraph of plain sentences, each with its figures in it."""
+    """One paragraph of plain text."""
 
     text: str = field(validator=_words)
 
 
 @frozen
 class Formula:
-    """A formula on a line of its own: LaTeX without dollar signs, in the part that matplotlib's mathtext draws."""
+    """A displayed formula: LaTeX without dollar signs, in the subset that matplotlib's mathtext draws."""
 
     latex: str = field(validator=_words)
 
 
 @frozen
 class Table:
-    """A table of texts: the first column is of words, the others of numbers. A cell may have lines, parted by \n.
+    """A table of strings: the first column has words, the others numbers. \n starts a new line in a cell.
 
-    Raises TypeError where a cell is no text, and ValueError where there is no column, or a row has more or fewer cells
+    Raises TypeError if a cell is not a string, and ValueError if there is no column or a row has more or fewer cells
     than the header.
     """
 
@@ -45,18 +45,18 @@ class Table:
 
     def __attrs_post_init__(self) -> None:
         if not self.header:
-            raise ValueError("a table needs a header: one cell a column")
+            raise ValueError("a table needs a header with one cell per column")
         for row in self.rows:
             if len(row) != len(self.header):
-                raise ValueError(f"a row has {len(row)} cells under {len(self.header)} headings: {row!r}")
+                raise ValueError(f"Expected {len(self.header)} cells, one per column. Got {len(row)}: {row!r}")
         for cell in chain(self.header, *self.rows, self.notes):
             if not isinstance(cell, str):
-                raise TypeError(f"a cell of a table must be text, not {cell!r}")
+                raise TypeError(f"a table cell must be a string. Got {cell!r}")
 
 
 @frozen
 class Panel:
-    """One picture of a figure, and what it shows in words."""
+    """One picture of a figure, and its text alternative."""
 
     svg: str
     alt: str
@@ -64,7 +64,7 @@ class Panel:
 
 @frozen
 class Key:
-    """One line of a figure's legend."""
+    """One entry of a figure's legend."""
 
     label: str
     colour: str
@@ -74,7 +74,7 @@ class Key:
 
 @frozen
 class Figure:
-    """Panels side by side under one title; `plot` makes one."""
+    """Panels side by side under one title; `plot` returns one."""
 
     key: str
     title: str
@@ -90,7 +90,7 @@ Block = Text | Formula | Table | Figure
 def _check_blocks(_section: Any, _attribute: Any, blocks: Sequence[object]) -> None:
     for block in blocks:
         if not isinstance(block, Block):
-            raise TypeError(f"a section is made of Text, Formula, Table and plot(), not of {block!r}")
+            raise TypeError(f"a section consists of Text, Formula, Table and plot(). Got {block!r}")
 
 
 @frozen
@@ -100,4 +100,4 @@ class Section:
     title: str = field(validator=_words)
     blocks: Sequence[Block] = field(validator=_check_blocks)
     key: str = ""
-    """Names the section for those who put something beside it, whatever its title."""
+    """Identifies the section, whatever its title."""

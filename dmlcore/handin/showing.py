@@ -10,9 +10,8 @@ from dmlcore.api.blocks import Figure, Section
 from dmlcore.handin.plates import plate
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.figures.study import study_figures
-from dmlcore.report.page import TITLES, place
 from dmlcore.report.render.markdown import block_markdown
-from dmlcore.report.sections import study_sections
+from dmlcore.report.sections import TITLES, place, study_sections
 
 
 @frozen

@@ -1,65 +1,79 @@
-"""The whole report of a study in order, for every format to draw."""
+"""The sections of a study's report in order, for every format."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from dmlcore.api.blocks import Block, Section, Text
 from dmlcore.report.content.costs import costs_grid
 from dmlcore.report.content.epochs import epochs_grid
 from dmlcore.report.content.material import StudyMaterial
+from dmlcore.report.content.protocol import protocol_texts
 from dmlcore.report.content.published import published_grid, published_margins
-from dmlcore.report.content.stamps import row_stamps, stamp_texts
-from dmlcore.report.content.table import full_table, study_table, table_grid
+from dmlcore.report.content.table import full_columns, full_table, headline, study_table, table_grid
 from dmlcore.report.explanation import explain_runs
 from dmlcore.report.explanation.batch_size import explain_probe
 
+TITLES = {
+    "question": "Question",
+    "probe": "Batch sizes tried",
+    "results": "Results",
+    "protocol": "Protocol",
+    "explanation": "Explanation",
+    "all_metrics": "All metrics",
+    "learning": "Learning curves",
+    "epochs": "Selection of the epoch",
+    "map": "Map of the test embeddings",
+    "gallery": "Retrieval examples and mistakes",
+    "costs": "Time and memory",
+    "published": "Published results",
+    "warnings": "Warnings",
+    "failures": "Failed runs",
+    "unfinished": "Unfinished runs",
+}
+"""Key of a section → its title, from first to last."""
+
+
+def place(key: str) -> float:
+    """Return the position of a section; those of plugins are before the warnings."""
+    order = list(TITLES)
+    return order.index(key) if key in TITLES else order.index("warnings") - 0.5
+
 
 def study_sections(material: StudyMaterial, published: bool = True) -> list[Section]:
-    """Those that there is something for, of the keys question, probe, results, protocol, explanation, all_metrics,
-    epochs, costs, published, then those of plugins, and warnings, failures and unfinished.
+    """Return the sections that have content, including those of plugins.
 
-    `published` lays published results under those of a data set that has some.
+    `published` adds published results on the same data set.
     """
-    return list(_sections(material, published))
+    sections = [Section(TITLES[key], blocks, key) for key, blocks in _blocks(material, published) if blocks]
+    return sorted([*sections, *(material.added.sections if material.results else ())], key=lambda s: place(s.key))
 
 
-def _sections(material: StudyMaterial, published: bool) -> Iterator[Section]:
-    if material.question:
-        yield Section("Question", [Text(material.question)], "question")
+def _blocks(material: StudyMaterial, published: bool) -> Iterator[tuple[str, Sequence[Block]]]:
+    """The key of each section and its blocks."""
+    yield "question", _texts([material.question] if material.question else [])
     if material.probe is not None:
-        yield Section("Smallest batch", list(explain_probe(material.probe)), "probe")
+        yield "probe", list(explain_probe(material.probe))
     if material.results:
-        yield Section("Results", [table_grid(study_table(material))], "results")
-        yield Section("Protocol", stamp_texts(row_stamps(material)), "protocol")
-        yield explain_runs(material)
-        yield from _further(material, published)
-        yield from material.added.sections
-    yield from _remarks(material)
+        first = material.results[0]
+        yield "results", [table_grid(study_table(material))]
+        yield "protocol", protocol_texts(material)
+        yield "explanation", explain_runs(material).blocks
+        if full_columns(material) != headline(material):
+            yield "all_metrics", [table_grid(full_table(material))]
+        yield "epochs", _present(epochs_grid(material))
+        yield "costs", [costs_grid(material)]
+        if published:
+            yield "published", _present(published_grid(first), published_margins(first))
+    warnings = [text for result in material.results for text in result.warnings]
+    yield "warnings", _texts(dict.fromkeys([*warnings, *material.added.failures]))
+    yield "failures", _texts(f"{run}: {reason}" for run, reason in material.failures.items())
+    yield "unfinished", _texts(material.unfinished)
 
 
-def _further(material: StudyMaterial, published: bool) -> Iterator[Section]:
-    full = full_table(material)
-    if full.columns != study_table(material).columns:
-        yield Section("All metrics", [table_grid(full)], "all_metrics")
-    epochs = epochs_grid(material)
-    if epochs is not None:
-        yield Section("The epoch that is reported", [epochs], "epochs")
-    yield Section("Time and memory", [costs_grid(material)], "costs")
-    if published:
-        grids = [published_grid(material.results[0]), published_margins(material.results[0])]
-        blocks: list[Block] = [grid for grid in grids if grid is not None]
-        if blocks:
-            yield Section("Published results", blocks, "published")
+def _present(*blocks: Block | None) -> list[Block]:
+    return [block for block in blocks if block is not None]
 
 
-def _remarks(material: StudyMaterial) -> Iterator[Section]:
-    told = [text for result in material.results for text in result.warnings]
-    warnings = dict.fromkeys([*told, *material.added.failures])
-    if warnings:
-        yield Section("To be known", [Text(text) for text in warnings], "warnings")
-    if material.failures:
-        texts = [Text(f"{run}: {reason}") for run, reason in material.failures.items()]
-        yield Section("Runs that failed", texts, "failures")
-    if material.unfinished:
-        yield Section("Runs still to be made", [Text(run) for run in material.unfinished], "unfinished")
+def _texts(sentences: Iterable[str]) -> list[Text]:
+    return [Text(sentence) for sentence in sentences]

@@ -93,7 +93,7 @@ def _show(result: EmbeddingMetrics, conformance: bool) -> None:
     from rich.console import Console
     from rich.markup import escape
 
-    from dmlcore.report.content.metrics import comparison_table, metrics_table
+    from dmlcore.report.render.terminal import comparison_table, metrics_table
 
     draw = comparison_table if conformance else metrics_table
     console = Console(width=None if sys.stdout.isatty() else 120)

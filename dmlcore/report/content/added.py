@@ -1,4 +1,4 @@
-"""Sections that a study asks of plugins: one that fails is left out and told, the others are shown."""
+"""Sections that a study adds through plugins: one that fails is skipped and reported."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from dmlcore.api.result import StudyResults
 from dmlcore.errors import PluginError
 
 Addition = Callable[[StudyResults], Section | None]
-"""What makes one section; it raises PluginError, and nothing else, where it can't."""
+"""Builds one section; raises PluginError, and nothing else, if it can't."""
 
 
 @frozen
 class Added:
-    """The sections that could be made, and what became of the others."""
+    """The sections that were built, and why others are missing."""
 
     sections: tuple[Section, ...]
     failures: tuple[str, ...]
 
 
 def added_sections(additions: Iterable[Addition], study: StudyResults) -> Added:
-    """Asks for each section; nothing is made of a study without a finished run."""
+    """Build each section; none for a study without a finished run."""
     sections: list[Section] = []
     failures: list[str] = []
     for number, build in enumerate(additions if study.results else ()):
         try:
             section = build(study)
         except PluginError as error:
-            failures.append(f"A section is left out. {error}")
+            failures.append(f"A section was skipped. {error}")
         else:
             if section is not None:
                 sections.append(_keyed(section, f"added-{number}"))
@@ -38,7 +38,7 @@ def added_sections(additions: Iterable[Addition], study: StudyResults) -> Added:
 
 
 def _keyed(section: Section, key: str) -> Section:
-    """The section and its figures under names of their own."""
+    """The section and its figures with unique keys."""
     blocks: list[Block] = [
         evolve(block, key=f"{key}-{number}") if isinstance(block, Figure) else block
         for number, block in enumerate(section.blocks)

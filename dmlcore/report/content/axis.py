@@ -1,4 +1,4 @@
-"""One path of a study's grid, with what was measured at each of its values."""
+"""One path of a study's grid, with the measurements at each of its values."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from attrs import frozen
 
 from dmlcore.api.result import Result
 from dmlcore.report.content.material import StudyMaterial
-from dmlcore.report.content.measurements import Measured
-from dmlcore.report.content.recorded import Recorded, averaged_recorded, recorded_of
-from dmlcore.report.content.statistics import Sample, averaged
+from dmlcore.report.content.measurements import PointMeasurements
+from dmlcore.report.content.recorded import averaged_recorded, recorded_of
+from dmlcore.report.content.statistics import Sample, Spread, averaged
 from dmlcore.text import point_label, value_text
 
 
@@ -21,7 +21,7 @@ class AxisPoint:
     value: object
     results: tuple[Result, ...]
     samples: Mapping[str, Sample]
-    recorded: Mapping[str, Recorded]
+    recorded: Mapping[str, Spread]
 
     @property
     def label(self) -> str:
@@ -36,27 +36,27 @@ class AxisPoint:
 
 @frozen(eq=False)
 class Axis:
-    """A path of the grid and its values: numbers rising, all else in the order of the grid."""
+    """A path of the grid and its values: numbers in rising order, all else in the order of the grid."""
 
     path: str
     points: tuple[AxisPoint, ...]
     over: tuple[str, ...] = ()
-    """Labels of the points of the other paths that each value is averaged over; empty: nothing else varies."""
+    """Labels of the points of the other paths that each value is averaged over; empty if nothing else varies."""
 
     @property
     def numeric(self) -> bool:
         return all(isinstance(p.value, int | float) and not isinstance(p.value, bool) for p in self.points)
 
     def named(self, point: AxisPoint) -> str:
-        """ "embedding.dim=64"."""
+        """Return a label such as "embedding.dim=64"."""
         return f"{self.path}={point.label}"
 
 
 def marginal_axis(material: StudyMaterial, path: str) -> Axis | None:
-    """The axis averaged over what else the grid varies; None where no point of the other paths has every value.
+    """Return the axis averaged over the other paths of the grid; None if no point of these has every value.
 
-    Only points of the other paths at which every value of this path was measured count, and only seeds that all of
-    these have, so that no value is compared on easier company.
+    For a fair comparison, it uses only points of the other paths at which every value of this path was measured, and
+    only seeds that all of these share.
     """
     groups = _by_other(material, path)
     values = dict.fromkeys(value for rows in groups.values() for value in rows)
@@ -69,7 +69,7 @@ def marginal_axis(material: StudyMaterial, path: str) -> Axis | None:
 
 
 def axes_by_other(material: StudyMaterial, path: str) -> dict[str, Axis]:
-    """Label of a point of the other paths ("" without any) → the axis there, with the values measured so far."""
+    """Return label of a point of the other paths ("" without any) → the axis there, with the values so far."""
     axes = {}
     for other, rows in _by_other(material, path).items():
         points = [AxisPoint(r.point[path], r.results, r.samples, recorded_of(r.results)) for r in rows.values()]
@@ -77,9 +77,9 @@ def axes_by_other(material: StudyMaterial, path: str) -> dict[str, Axis]:
     return axes
 
 
-def _by_other(material: StudyMaterial, path: str) -> dict[str, dict[str, Measured]]:
-    """Label of a point of the other paths → the path's value in words → row."""
-    groups: dict[str, dict[str, Measured]] = {}
+def _by_other(material: StudyMaterial, path: str) -> dict[str, dict[str, PointMeasurements]]:
+    """Label of a point of the other paths → the path's value as text → row."""
+    groups: dict[str, dict[str, PointMeasurements]] = {}
     for row in material.rows:
         if not row.untrained and path in row.point:
             other = point_label({name: value for name, value in row.point.items() if name != path})
@@ -87,12 +87,12 @@ def _by_other(material: StudyMaterial, path: str) -> dict[str, dict[str, Measure
     return groups
 
 
-def _common_seeds(rows: Sequence[Measured]) -> list[int]:
+def _common_seeds(rows: Sequence[PointMeasurements]) -> list[int]:
     seeds = [[result.seed for result in row.results] for row in rows]
     return [seed for seed in seeds[0] if all(seed in others for others in seeds)] if seeds else []
 
 
-def _point(path: str, rows: Sequence[Measured], seeds: Sequence[int]) -> AxisPoint:
+def _point(path: str, rows: Sequence[PointMeasurements], seeds: Sequence[int]) -> AxisPoint:
     names = [name for name in rows[0].samples if all(_has(row, name, seeds) for row in rows)]
     samples = {name: averaged([row.samples[name].of_seeds(seeds) for row in rows]) for name in names}
     chosen = [tuple(result for result in row.results if result.seed in seeds) for row in rows]
@@ -100,7 +100,7 @@ def _point(path: str, rows: Sequence[Measured], seeds: Sequence[int]) -> AxisPoi
     return AxisPoint(rows[0].point[path], tuple(result for results in chosen for result in results), samples, recorded)
 
 
-def _has(row: Measured, metric: str, seeds: Sequence[int]) -> bool:
+def _has(row: PointMeasurements, metric: str, seeds: Sequence[int]) -> bool:
     return metric in row.samples and set(seeds) <= set(row.samples[metric].seeds)
 
 

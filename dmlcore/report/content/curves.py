@@ -1,35 +1,32 @@
-"""The learning curve of each run in figures."""
+"""The learning curve of each run in numbers."""
 
 from __future__ import annotations
 
 from dmlcore.api.blocks import Section, Table
 from dmlcore.api.result import Result
 from dmlcore.report.content.material import StudyMaterial
-from dmlcore.report.content.table import short_name
+from dmlcore.report.content.quantities import MISSING, label, quantity
 from dmlcore.text import point_label
+
+COLUMNS = ("loss", "learning_rate", "images_per_second")
 
 
 def curves_section(material: StudyMaterial) -> Section | None:
-    """A grid a run, a row an epoch; None without results."""
+    """Return a table per run with a row per epoch; None without results."""
     if not material.results:
         return None
     return Section("Learning curves", [_curve(result) for result in material.results], "curves")
 
 
 def _curve(result: Result) -> Table:
-    title = " ".join(part for part in (point_label(result.point), f"seed={result.seed}") if part)
+    names = (*COLUMNS, *result.headline)
     rows = []
     for epoch in result.curve:
-        figures = (
-            _number(epoch.loss),
-            _number(epoch.learning_rate, ".3g"),
-            _number(epoch.images_per_second, ".0f"),
-        )
-        metrics = tuple(_number((epoch.test or {}).get(name)) for name in result.headline)
-        rows.append((str(epoch.epoch), *figures, *metrics))
-    header = ("epoch", "loss", "learning rate", "images/s", *(short_name(name) for name in result.headline))
-    return Table(header, tuple(rows), title)
+        values = {name: getattr(epoch, name) for name in COLUMNS} | dict(epoch.test or {})
+        rows.append((str(epoch.epoch), *(_cell(name, values.get(name)) for name in names)))
+    title = " ".join(part for part in (point_label(result.point), f"seed={result.seed}") if part)
+    return Table(("epoch", *map(label, names)), tuple(rows), title)
 
 
-def _number(value: float | None, form: str = ".4f") -> str:
-    return "–" if value is None else format(value, form)
+def _cell(name: str, value: float | None) -> str:
+    return MISSING if value is None else quantity(name).format(value)

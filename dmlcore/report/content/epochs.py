@@ -2,70 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from dmlcore.api.blocks import Table
 from dmlcore.api.result import Result
 from dmlcore.api.values import EpochSummary
 from dmlcore.report.content.material import StudyMaterial
-from dmlcore.report.content.measurements import Measured
-from dmlcore.report.content.table import Spread, headline, short_name
+from dmlcore.report.content.measurements import PointMeasurements
+from dmlcore.report.content.quantities import MISSING, label
+from dmlcore.report.content.statistics import Spread
+from dmlcore.report.content.table import headline
 
 NOTE = (
-    "The best test epoch is chosen by looking at the test classes, as the numbers of many older papers were: it is"
-    " optimistic, and shown for comparison with them. The result is the first column."
+    "The first column is the result. The best test epoch is selected on the test classes, as in many older papers; it"
+    " is optimistic and shown only for comparison with them."
 )
+
+Choose = Callable[[Result, str], EpochSummary | None]
 
 
 def epochs_grid(material: StudyMaterial) -> Table | None:
-    """A row a grid point; None where no curve has a measured epoch beside the result."""
-    names = headline(material)
+    """Return a row per grid point; None if no curve offers a choice of epochs."""
     rows = [row for row in material.rows if not row.untrained]
-    if not names or not any(_measured(result, names[0]) for row in rows for result in row.results):
+    metric = next(iter(headline(material)), "")
+    if not any(_measured(result, metric) for row in rows for result in row.results):
         return None
-    metric = names[0]
-    name = short_name(metric)
-    header: tuple[str, ...] = (
-        "run",
-        name,
-        "at the best validation epoch",
-        "best test epoch (optimistic)",
-        "which epoch",
+    header = ("run", label(metric), "at best validation epoch", "at best test epoch (optimistic)", "best test epoch")
+    columns = list(zip(header, *(_row(row, metric) for row in rows), strict=True))
+    if all(cell == MISSING for cell in columns[2][1:]):
+        del columns[2]
+    kept, *cells = zip(*columns, strict=True)
+    return Table(kept, tuple(cells), notes=(NOTE,))
+
+
+def _row(row: PointMeasurements, metric: str) -> tuple[str, ...]:
+    reported = [result.metrics[metric] for result in row.results if metric in result.metrics]
+    chosen = [best.epoch for result in row.results if (best := _best_test(result, metric)) is not None]
+    return (
+        row.label,
+        str(Spread.of(reported)) if reported else MISSING,
+        _over_seeds(row.results, metric, _best_validation),
+        _over_seeds(row.results, metric, _best_test),
+        ", ".join(map(str, chosen)) or MISSING,
     )
-    cells: tuple[tuple[str, ...], ...] = tuple(_row(row, metric) for row in rows)
-    if all(row[2] == "–" for row in cells):
-        header, cells = (*header[:2], *header[3:]), tuple((*row[:2], *row[3:]) for row in cells)
-    return Table(header, cells, notes=(NOTE,))
 
 
-def _row(row: Measured, metric: str) -> tuple[str, ...]:
-    reported = _spread([result.metrics[metric] for result in row.results if metric in result.metrics])
-    by_validation = _over_seeds(row.results, metric, lambda result: _best(result, metric, "validation"))
-    by_test = _over_seeds(row.results, metric, lambda result: _best(result, metric, "test"))
-    chosen = [best.epoch for result in row.results if (best := _best(result, metric, "test")) is not None]
-    return row.label, reported, by_validation, by_test, ", ".join(map(str, chosen)) or "–"
-
-
-def _over_seeds(results: Sequence[Result], metric: str, choose: Callable[[Result], EpochSummary | None]) -> str:
-    """The test metric at the chosen epochs; empty where some run has none."""
-    chosen = [choose(result) for result in results]
+def _over_seeds(results: Sequence[Result], metric: str, choose: Choose) -> str:
+    """The test metric at the chosen epochs; missing if some run has none."""
+    chosen = [choose(result, metric) for result in results]
     values = [best.test[metric] for best in chosen if best is not None and best.test and metric in best.test]
-    return _spread(values) if len(values) == len(results) else "–"
+    return str(Spread.of(values)) if len(values) == len(results) else MISSING
 
 
-def _best(result: Result, metric: str, split: str) -> EpochSummary | None:
-    """The trained epoch with the highest metric on a split; of equals, the earliest."""
-    measured: list[tuple[float, EpochSummary]] = []
-    for epoch in result.curve[1:]:
-        metrics: Mapping[str, float] = (epoch.test if split == "test" else epoch.validation) or {}
-        if metric in metrics:
-            measured.append((metrics[metric], epoch))
-    return max(measured, key=lambda pair: pair[0])[1] if measured else None
+def _best_test(result: Result, metric: str) -> EpochSummary | None:
+    """The trained epoch with the highest metric, the earliest of equals."""
+    epochs = [epoch for epoch in result.curve[1:] if metric in (epoch.test or {})]
+    return max(epochs, key=lambda epoch: (epoch.test or {})[metric], default=None)
+
+
+def _best_validation(result: Result, metric: str) -> EpochSummary | None:
+    epochs = [epoch for epoch in result.curve[1:] if metric in (epoch.validation or {})]
+    return max(epochs, key=lambda epoch: (epoch.validation or {})[metric], default=None)
 
 
 def _measured(result: Result, metric: str) -> bool:
     return sum(metric in (epoch.test or {}) or metric in (epoch.validation or {}) for epoch in result.curve[1:]) > 1
-
-
-def _spread(values: Sequence[float]) -> str:
-    return str(Spread.of(values)) if values else "–"

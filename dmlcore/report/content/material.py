@@ -1,4 +1,4 @@
-"""All that is stored of one study: what its report is made from."""
+"""All that is stored about one study: the input of its report."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from attrs import field, frozen
 from dmlcore.api.result import Result, StudyResults
 from dmlcore.api.values import LabelledImages
 from dmlcore.report.content.added import Added, Addition, added_sections
-from dmlcore.report.content.measurements import Measured, measure
+from dmlcore.report.content.measurements import PointMeasurements, measure
 from dmlcore.results.evidence import Evidence, load_evidence
 from dmlcore.results.store import EVIDENCE, PROBE, UNTRAINED_EVIDENCE, RunFolder, Store
 from dmlcore.results.trials import Probe, from_json
@@ -27,38 +27,38 @@ class StudyMaterial:
     varied: tuple[str, ...]
     """The dotted paths of the grid."""
     results: tuple[Result, ...]
-    """Of the finished runs, in the order of the grid."""
+    """Of finished runs, in the order of the grid."""
     folders: Mapping[str, RunFolder] = field(repr=False)
     """By Result.run."""
     unfinished: tuple[str, ...] = ()
-    """Labels of the runs still to be made."""
+    """Labels of runs that are not finished."""
     failures: Mapping[str, str] = field(factory=dict)
-    """Label of a run that can't be trained → why."""
+    """Label of a failed run → reason."""
     probe: Probe | None = None
     images: LabelledImages | None = None
-    """The test images, where they are at hand."""
+    """The test images, if they are available."""
     additions: tuple[Addition, ...] = ()
-    """The sections that the study asks of plugins."""
+    """The sections that the study adds through plugins."""
 
     @cached_property
     def added(self) -> Added:
-        """The sections of plugins, made once for every format."""
+        """The sections of plugins, built once for all formats."""
         folders = {run: folder.final for run, folder in self.folders.items()}
         return added_sections(
             self.additions, StudyResults(self.name, self.question, self.varied, self.results, folders)
         )
 
     @cached_property
-    def rows(self) -> tuple[Measured, ...]:
-        """What was measured on each row of the study's tables, the untrained network first."""
+    def rows(self) -> tuple[PointMeasurements, ...]:
+        """The measurements of each row of the study's tables, the untrained network first."""
         return measure(self.results, self.evidence, self.untrained_evidence)
 
     def evidence(self, result: Result) -> Evidence | None:
-        """What explains a run; None for results of older versions, which stored none."""
+        """Return the evidence of a run; None for results of older versions, which stored none."""
         return self._evidence(result, EVIDENCE)
 
     def untrained_evidence(self, result: Result) -> Evidence | None:
-        """The same of the run's untrained network."""
+        """Return the evidence of the run's untrained network."""
         return self._evidence(result, UNTRAINED_EVIDENCE)
 
     def _evidence(self, result: Result, name: str) -> Evidence | None:
@@ -75,7 +75,7 @@ def gather(
     runs: Mapping[str, str],
     images: LabelledImages | None = None,
 ) -> StudyMaterial:
-    """Reads what is stored of a study; `runs` are the names of its runs by label."""
+    """Read all that is stored about a study; `runs` maps the labels of its runs to their names."""
     folders = {label: store.run(name, run) for label, run in runs.items()}
     failures = {label: why for label, folder in folders.items() if not folder.finished and (why := folder.failure())}
     probe = store.study(name) / PROBE

@@ -1,16 +1,14 @@
-"""Published results on CUB and CARS, to lay under a table: other protocols, each with its source."""
+"""Published results on CUB and CARS, under other protocols, each with its source."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 from attrs import frozen
 
 from dmlcore.api.blocks import Table
 from dmlcore.api.result import Result
-
-DatasetName = Literal["cub200", "cars196"]
 
 _BEST_TEST = "best test epoch"
 
@@ -26,12 +24,12 @@ _HIST_AGAIN = "Yuan and Le-Phuoc, ReScience C, 2023: HIST with its authors' sett
 
 @frozen
 class Published:
-    """One published row: values in per cent, as printed."""
+    """One published row: values in percent, as printed."""
 
     method: str
     network: str
     dim: int
-    recall_at_1: Mapping[DatasetName, str]
+    recall_at_1: Mapping[str, str]
     source: str
     protocol: str = _BEST_TEST
 
@@ -67,34 +65,30 @@ _TRIPLET_MARGINS = (
 )
 
 NOTE = (
-    "Other protocols than the study's, so no row of it is to be compared with these digit by digit: unless said, they"
-    " are of the best test epoch, which is chosen by looking at the test classes. A clean protocol lands"
-    " a little below."
+    "These results use other protocols than the study, so don't compare digit by digit. Unless noted otherwise, they"
+    " are of the best test epoch, which is selected on the test classes; a clean protocol gives slightly lower values."
 )
 
 
 def published_grid(result: Result) -> Table | None:
-    """Published Recall@1 on the result's data set, highest first; None where there is none in our list."""
+    """Return published Recall@1 on the result's data set, highest first; None if the list has none."""
     dataset = _dataset(result.settings)
-    rows = [row for row in ROWS if dataset in row.recall_at_1]
+    rows = [(recall, row) for row in ROWS if (recall := row.recall_at_1.get(dataset))]
     if not rows:
         return None
-    rows.sort(key=lambda row: -float(row.recall_at_1[dataset]))  # type: ignore[index]
-    cells = tuple(
-        (row.method, row.network, str(row.dim), row.recall_at_1[dataset], row.protocol, row.source)  # type: ignore[index]
-        for row in rows
-    )
+    rows.sort(key=lambda pair: -float(pair[0]))
+    cells = tuple((row.method, row.network, str(row.dim), recall, row.protocol, row.source) for recall, row in rows)
     header = ("method", "network", "dim", "recall@1 in %", "protocol", "source")
     return Table(header, cells, f"Published results on {dataset}", (NOTE,))
 
 
 def published_margins(result: Result) -> Table | None:
-    """Margins of the triplet loss as they were searched on CUB; None on other data, or for another loss."""
+    """Return published margins of the triplet loss on CUB; None for other data or another loss."""
     if _dataset(result.settings) != "cub200" or result.settings.get("loss", {}).get("use") != "triplet":
         return None
     notes = (
-        "MAP@R on validation classes, not on the test classes: 50 trials × 4 folds, BN-Inception, 128 dimensions, batch"
-        " of 32, margins on the Euclidean distance. Source: trials published with Musgrave et al., A Metric Learning"
+        "MAP@R on validation classes, not on test classes: 50 trials × 4 folds, BN-Inception, 128 dimensions, batch"
+        " size 32, margins on the Euclidean distance. Source: trials published with Musgrave et al., A Metric Learning"
         " Reality Check, ECCV 2020.",
     )
     return Table(

@@ -146,10 +146,10 @@ def label(name: str) -> str:
 
 
 def full_label(name: str) -> str:
-    """ "geometry/effective_rank" → "effective rank of the test embeddings"."""
+    """ "geometry/effective_rank" → "effective rank on test images"."""
     if name == ZERO_LOSS:
         return f"{label(name)} over all epochs"
-    return f"{label(name)} {'of the test embeddings' if name.startswith(GEOMETRY) else 'in the last epoch'}"
+    return f"{label(name)} {'on test images' if name.startswith(GEOMETRY) else 'in the last epoch'}"
 
 
 def is_quantile(name: str) -> bool:

@@ -8,18 +8,18 @@ from attrs import frozen
 
 from dmlcore.report.content.axis import Axis, AxisPoint, axes_by_other
 from dmlcore.report.content.material import StudyMaterial
-from dmlcore.report.content.measurements import Measured
-from dmlcore.report.content.recorded import in_words
+from dmlcore.report.content.measurements import PointMeasurements
+from dmlcore.report.content.quantities import full_label, label
 from dmlcore.report.content.statistics import interval
-from dmlcore.report.content.table import full_table, short_name
+from dmlcore.report.content.table import full_columns
 
 
 @frozen
 class Point:
-    """One value of the path. low and high bound the interval of a metric; None where there is none."""
+    """One value of the path; low and high are the bounds of a metric's interval, None without one."""
 
     x: float
-    """The value of a numeric path, else the place in the order of the grid, from 0."""
+    """The value of a numeric path, else the position in the order of the grid, from 0."""
     label: str
     mean: float
     low: float | None
@@ -37,23 +37,23 @@ class Series:
     """The metric, as evaluator/metric, or the recorded quantity, as geometry/… or training/…."""
     title: str
     path: str
-    """What lies along the horizontal axis."""
+    """The horizontal axis."""
     other: str
-    """Where the grid varies more: the point of the other paths that the curve is of; else empty."""
+    """The point of the grid's other paths; empty if there are none."""
     numeric: bool
-    """Whether x are values; else they are places of categories."""
+    """Whether x are values; else they are positions of categories."""
     metric: bool
-    """Whether it is a metric, with intervals; else a recorded quantity."""
+    """Whether it is a metric, with intervals, or a recorded quantity."""
     points: tuple[Point, ...]
     untrained: float | None = None
-    """The metric of the untrained network, where the grid does not change it."""
+    """The metric of the untrained network, unless the grid changes it."""
 
 
 def study_series(material: StudyMaterial) -> tuple[Series, ...]:
-    """All curves: path by path, metrics first (those of the full table), then recorded quantities."""
+    """Return all curves path by path: the metrics of the full table, then recorded quantities."""
     if not material.results:
         return ()
-    metrics = full_table(material).columns
+    metrics = full_columns(material)
     curves: list[Series] = []
     for path in material.varied:
         axes = axes_by_other(material, path)
@@ -72,7 +72,7 @@ def _metric(material: StudyMaterial, axis: Axis, other: str, name: str) -> Itera
             points.append(Point(_x(axis, place), point.label, sample.mean, low, high, sample.sd, len(sample.seeds)))
     if points:
         untrained = _untrained(material.rows, name)
-        yield Series(name, short_name(name), axis.path, other, axis.numeric, True, tuple(points), untrained)
+        yield Series(name, label(name), axis.path, other, axis.numeric, True, tuple(points), untrained)
 
 
 def _recorded(axis: Axis, other: str, name: str) -> Iterator[Series]:
@@ -82,7 +82,7 @@ def _recorded(axis: Axis, other: str, name: str) -> Iterator[Series]:
         if (figure := point.recorded.get(name)) is not None
     )
     if points:
-        yield Series(name, in_words(name), axis.path, other, axis.numeric, False, points)
+        yield Series(name, full_label(name), axis.path, other, axis.numeric, False, points)
 
 
 def _x(axis: Axis, place: int) -> float:
@@ -90,6 +90,6 @@ def _x(axis: Axis, place: int) -> float:
     return point.number if axis.numeric else float(place)
 
 
-def _untrained(rows: tuple[Measured, ...], name: str) -> float | None:
+def _untrained(rows: tuple[PointMeasurements, ...], name: str) -> float | None:
     untrained = [row for row in rows if row.untrained and name in row.samples]
     return untrained[0].samples[name].mean if len(untrained) == 1 else None

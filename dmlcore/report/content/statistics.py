@@ -118,7 +118,7 @@ class Sample:
 def pooled_seed_variance(samples: Sequence[Sample]) -> Variance | None:
     """Return the variance over seeds, assumed equal in all rows; None if no row has two seeds or seeds change nothing.
 
-    Two or three seeds estimate it poorly (a t-test of two pairs has one degree of freedom); all rows together do better.
+    Two or three seeds estimate it poorly (a t-test of two pairs has one degree of freedom); all rows do it better.
     """
     freedom = sum(len(sample.values) - 1 for sample in samples)
     squares = math.fsum(float(np.var(sample.values)) * len(sample.values) for sample in samples)

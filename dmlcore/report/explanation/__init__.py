@@ -1,36 +1,35 @@
-"""Why a study's figures are as they are: built from its own runs, a module for each kind of study."""
+"""Why a study's numbers are as they are: derived from its own runs, with a module for each kind of study."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from dmlcore.api.blocks import Block, Formula, Section, Text
 from dmlcore.report.content.axis import Axis, marginal_axis
 from dmlcore.report.content.material import StudyMaterial
+from dmlcore.report.content.quantities import label
 from dmlcore.report.content.statistics import LEVEL, compare
-from dmlcore.report.content.table import headline, short_name
-from dmlcore.report.explanation.batch_size import explain_batch_size, explain_probe
+from dmlcore.report.content.table import headline
+from dmlcore.report.explanation.batch_size import batch_composition, explain_probe
 from dmlcore.report.explanation.comparison import explain_comparison
-from dmlcore.report.explanation.dimension import explain_dimension
+from dmlcore.report.explanation.dimension import dimension_use
 from dmlcore.report.explanation.effect import Effect, effect_of, effect_text
-from dmlcore.report.explanation.generic import explain_number
-from dmlcore.report.explanation.margin import explain_margin
+from dmlcore.report.explanation.generic import Explain, explain_number
+from dmlcore.report.explanation.margin import margin_activity
 from dmlcore.report.explanation.phrases import difference, level
 from dmlcore.report.explanation.single import explain_single
 from dmlcore.text import counted, listing
 
-Explain = Callable[[Effect], Iterator[Block]]
-
 
 def explain(material: StudyMaterial) -> Section:
-    """The explanation of a study, finished or not."""
+    """Return the explanation of a study, finished or not."""
     probe = [] if material.probe is None else list(explain_probe(material.probe))
     runs = list(_runs(material)) if material.results or not probe else []
     return Section("Explanation", [*probe, *runs], "explanation")
 
 
 def explain_runs(material: StudyMaterial) -> Section:
-    """The explanation of what the runs gave, without the probe's."""
+    """Return the explanation of the runs, without the probe."""
     return Section("Explanation", list(_runs(material)), "explanation")
 
 
@@ -50,29 +49,27 @@ def _runs(material: StudyMaterial) -> Iterator[Block]:
 
 
 def _missing(material: StudyMaterial) -> Iterator[Text]:
-    """What the figures below do not hold."""
+    """What is not included in the explanation."""
     if material.failures:
-        told = " ".join(f"{run}: {reason.rstrip('.')}." for run, reason in material.failures.items())
-        yield Text(f"Not in these figures, because training failed ({counted(len(material.failures), 'run')}): {told}")
+        reasons = " ".join(f"{run}: {reason.rstrip('.')}." for run, reason in material.failures.items())
+        yield Text(f"Not included: {counted(len(material.failures), 'failed run')}. {reasons}")
     if material.unfinished:
-        yield Text(
-            f"{counted(len(material.unfinished), 'run')} still to be made and not in these figures:"
-            f" {listing(material.unfinished)}."
-        )
+        runs = counted(len(material.unfinished), "unfinished run")
+        yield Text(f"Not included: {runs}. {listing(material.unfinished)}.")
     trained = [row for row in material.rows if not row.untrained]
     old = sum(row.seeds for row in trained if all(sample.replicates is None for sample in row.samples.values()))
     if old:
         yield Text(
-            f"{counted(old, 'run')} of {len(material.results)} stored no values for each query, as those of older"
-            " versions, or stand beside one that did not: their intervals are over seeds alone, if there are several."
+            f"{counted(old, 'run')} of {len(material.results)} can't use per-query values, because these or other seeds"
+            " of the same row come from an older version that did not store them. Their intervals use seeds only."
         )
 
 
 def _loss(material: StudyMaterial) -> Iterator[Block]:
-    """The loss's formula, where all runs have one and the same."""
+    """The loss's formula, if all runs have the same."""
     losses = {(result.loss.name, result.loss.formula) for result in material.results}
     if len(losses) == 1 and (loss := material.results[0].loss).formula:
-        yield Text(f"All {counted(len(material.results), 'run')} minimise the loss {loss.name}:")
+        yield Text(f"All {counted(len(material.results), 'run')} minimize the loss {loss.name}:")
         yield Formula(loss.formula)
 
 
@@ -83,14 +80,14 @@ def _against_untrained(material: StudyMaterial, metric: str) -> Iterator[Text]:
         return
     base = untrained[0].samples[metric]
     highest = max(trained, key=lambda row: row.samples[metric].mean)
+    which = f"best trained network, {highest.label}," if len(trained) > 1 else "trained network"
+    text = f"The untrained network has {label(metric)} {level(base)}; the {which} has {level(highest.samples[metric])}."
     test = compare(highest.samples[metric], base)
-    which = f"the highest trained one, {highest.label}," if len(trained) > 1 else "the trained one"
-    told = f"The untrained network has {short_name(metric)} {level(base)}; {which} {level(highest.samples[metric])}"
     if test is None:
-        yield Text(f"{told}. No test says whether they differ.")
+        yield Text(f"{text} Whether they differ can't be tested.")
     else:
-        verdict = "training does change it" if test.p < 1 - LEVEL else "that training changes it is not shown"
-        yield Text(f"{told}: {difference(test)}, so {verdict}.")
+        verdict = "is" if test.p < 1 - LEVEL else "is not"
+        yield Text(f"{text} The difference {verdict} significant: {difference(test)}.")
 
 
 def _along(material: StudyMaterial, path: str, metrics: tuple[str, ...]) -> Iterator[Block]:
@@ -98,28 +95,23 @@ def _along(material: StudyMaterial, path: str, metrics: tuple[str, ...]) -> Iter
     effect = None if axis is None else effect_of(axis, metrics[0])
     if axis is None or effect is None:
         yield Text(
-            f"{path}: the {counted(len(material.results), 'run')} finished so far give no two values of it that can be"
-            f" compared in {short_name(metrics[0])} with the same seeds and all else alike."
+            f"{path}: the {counted(len(material.results), 'finished run')} do not include two values with"
+            f" {label(metrics[0])} for the same seeds and otherwise equal settings, so nothing can be compared."
         )
         return
     if len(material.varied) > 1:
         over = f", each averaged over {listing(axis.over)}" if axis.over else ""
-        yield Text(f"Along {path}, {counted(len(axis.points), 'value')}{over}.")
-    yield from _kind(axis)(effect)
+        yield Text(f"Effect of {path}: {counted(len(axis.points), 'value')}{over}.")
+    yield from _explained(axis, effect)
     for metric in metrics[1:]:
         other = effect_of(axis, metric)
         if other is not None:
             yield effect_text(other)
 
 
-def _kind(axis: Axis) -> Explain:
-    """Which module explains a path."""
+def _explained(axis: Axis, effect: Effect) -> Iterator[Block]:
     if not axis.numeric:
-        return explain_comparison
-    if axis.path == "embedding.dim":
-        return explain_dimension
-    if axis.path.rpartition(".")[2].endswith("margin"):
-        return explain_margin
-    if axis.path == "training.batch_size":
-        return explain_batch_size
-    return explain_number
+        return explain_comparison(effect)
+    mechanisms: dict[str, Explain] = {"embedding.dim": dimension_use, "training.batch_size": batch_composition}
+    margin = axis.path.rpartition(".")[2].endswith("margin")
+    return explain_number(effect, margin_activity if margin else mechanisms.get(axis.path))

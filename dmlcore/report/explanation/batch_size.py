@@ -1,95 +1,77 @@
-"""The batch size: the smallest that runs, the smallest that learns, and its effect where it is varied."""
+"""The batch size: the smallest that runs, the smallest that learns, and its effect when the grid varies it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from dmlcore.api.blocks import Block, Table, Text
-from dmlcore.report.content.recorded import TRAINING, ZERO_LOSS, number
-from dmlcore.report.content.table import short_name
-from dmlcore.report.explanation.effect import Effect, against_highest, edge_text, effect_text, steps_grid
-from dmlcore.report.explanation.moved import moved_blocks
+from dmlcore.report.content.quantities import MISSING, TRAINING, ZERO_LOSS, label, quantity, typeset
+from dmlcore.report.explanation.effect import Effect
 from dmlcore.report.explanation.phrases import course
-from dmlcore.results.trials import Probe, Regime, Trial
+from dmlcore.results.trials import Probe, Regime
 from dmlcore.text import counted, listing
 
 REGIMES: dict[Regime, str] = {
-    "undefined": "no step can be made, or the loss is not finite",
-    "degenerate": "steps are made and teach nothing",
-    "weak": "it learns less than half of what the best size learns in as many steps, or nothing beyond chance",
+    "undefined": "no training step is possible, or the loss is not finite",
+    "degenerate": "training steps run but teach nothing",
+    "weak": "less than half the gain of the best size in as many steps, or no gain beyond chance",
     "fine": "it learns",
 }
 
-_FIGURES = (
-    ("positives_per_anchor", "positives an anchor"),
-    ("negatives_per_anchor", "negatives an anchor"),
-    ("zero_loss_steps", "zero-loss steps"),
-    ("gradient_norm", "gradient norm"),
-    ("mean_cosine_last", "mean cosine at the end"),
+COLUMNS = ("positives_per_anchor", "negatives_per_anchor", "zero_loss_steps", "gradient_norm", "mean_cosine_last")
+
+RECORDED = (
+    ZERO_LOSS,
+    *(f"{TRAINING}{name}" for name in ("active_triplets", "active_negative_pairs", "gradient_norm")),
 )
 
 
 def explain_probe(probe: Probe) -> Iterator[Block]:
-    """What the probe concluded, and what was found at each size and why."""
+    """Explain what the probe concluded, and what happened at each size and why."""
     if not probe.trials:
-        yield Text("The probe holds 0 trials: nothing can be said of the batch size.")
+        yield Text("The probe has 0 trials, so it says nothing about the batch size.")
         return
-    for sentence in probe.conclusions:
-        yield Text(sentence)
+    yield from (Text(sentence) for sentence in probe.conclusions)
     yield _trials_grid(probe)
-    for regime in REGIMES:
+    for regime, meaning in REGIMES.items():
         trials = [trial for trial in probe.trials if trial.regime == regime]
         if trials:
-            sizes = listing(str(trial.batch_size) for trial in trials)
-            yield Text(f"{regime.capitalize()} ({REGIMES[regime]}): {sizes}.")
+            yield Text(f"{regime.capitalize()} ({meaning}): {listing(str(trial.batch_size) for trial in trials)}.")
             yield from (Text(f"Batch size {trial.batch_size}: {' '.join(trial.reasons)}") for trial in trials)
 
 
-def explain_batch_size(effect: Effect) -> Iterator[Block]:
-    """The effect of the batch size where the grid varies it."""
-    yield effect_text(effect)
-    yield from against_highest(effect)
-    yield edge_text(effect)
-    yield steps_grid(effect)
-    for name in (
-        ZERO_LOSS,
-        f"{TRAINING}active_triplets",
-        f"{TRAINING}active_negative_pairs",
-        f"{TRAINING}gradient_norm",
-    ):
-        if (text := course(effect.axis, name)) is not None:
-            yield Text(text)
-    yield from moved_blocks(effect)
+def batch_composition(effect: Effect) -> Iterator[Block]:
+    """Explain how much of each batch trains the network."""
+    yield from (Text(text) for name in RECORDED if (text := course(effect.axis, name)) is not None)
 
 
 def _trials_grid(probe: Probe) -> Table:
-    shown = [(key, words) for key, words in _FIGURES if any(key in trial.figures for trial in probe.trials)]
+    shown = [name for name in COLUMNS if any(name in trial.figures for trial in probe.trials)]
     rows = tuple(
         (
             str(trial.batch_size),
             trial.regime,
-            *(_number(trial, key) for key, _ in shown),
-            _gain(trial),
+            *(_cell(trial.figures, name) for name in shown),
+            _cell(trial.figures, "gain") + _interval(trial.figures),
             "yes" if trial.learns else "no",
         )
         for trial in probe.trials
     )
-    header = ("batch size", "regime", *(words for _, words in shown), f"gain in {short_name(probe.metric)}", "learns")
-    notes = (
-        f"Each size was trained for {counted(probe.steps, 'step')}; the gain is that of {short_name(probe.metric)} on"
-        " unseen classes, with its interval over classes, and a size learns where that lies above 0.",
+    gain = f"{label('gain')} in {label(probe.metric)}"
+    note = (
+        f"Each size was trained for {counted(probe.steps, 'step')}. The {gain} is measured on unseen classes, with its"
+        " interval over classes; a size learns if the interval is above 0."
     )
-    return Table(header, rows, "What each batch size did", notes)
+    return Table(
+        ("batch size", "regime", *map(label, shown), gain, "learns"), rows, "Results of each batch size", (note,)
+    )
 
 
-def _number(trial: Trial, key: str) -> str:
-    return number(trial.figures[key]) if key in trial.figures else "–"
+def _cell(figures: Mapping[str, float], name: str) -> str:
+    return quantity(name).format(figures[name]) if name in figures else MISSING
 
 
-def _gain(trial: Trial) -> str:
-    if "gain" not in trial.figures:
-        return "–"
-    told = f"{trial.figures['gain']:+.4f}".replace("-", "−")
-    if "gain_low" not in trial.figures or "gain_high" not in trial.figures:
-        return told
-    return f"{told}\n[{trial.figures['gain_low']:.3f}, {trial.figures['gain_high']:.3f}]".replace("-", "−")
+def _interval(figures: Mapping[str, float]) -> str:
+    if "gain_low" not in figures or "gain_high" not in figures:
+        return ""
+    return typeset(f"\n[{figures['gain_low']:.3f}, {figures['gain_high']:.3f}]")

@@ -1,4 +1,4 @@
-"""The embedding dimension: how many of the dimensions offered are used, and whether that is what helps."""
+"""The embedding dimension: how many of the available dimensions are used, and whether that is what helps."""
 
 from __future__ import annotations
 
@@ -7,109 +7,92 @@ from collections.abc import Iterator
 from dmlcore.api.blocks import Block, Formula, Text
 from dmlcore.report.content.axis import AxisPoint
 from dmlcore.report.content.correlation import rank_correlation
-from dmlcore.report.content.recorded import GEOMETRY, number
-from dmlcore.report.explanation.effect import Effect, against_highest, edge_text, effect_text, steps_grid
-from dmlcore.report.explanation.moved import moved_blocks
-from dmlcore.report.explanation.phrases import course, difference, having, recorded_values, signed
+from dmlcore.report.content.quantities import GEOMETRY, label, number, signed, typeset
+from dmlcore.report.explanation.effect import Effect
+from dmlcore.report.explanation.phrases import course, difference, having, recorded_values
 
 RANK = f"{GEOMETRY}effective_rank"
 AXES = f"{GEOMETRY}dimensions_for_90_percent"
 
 USED = 0.5
-"""The effective rank follows the dimension if it grows at least by this share of what the dimension does."""
+"""The effective rank follows the dimension if it grows by at least this share of the dimension's growth."""
 
 
-def explain_dimension(effect: Effect) -> Iterator[Block]:
-    """The effect, where it ends, and what the spectrum of the embeddings says about it."""
-    yield effect_text(effect)
-    yield from against_highest(effect)
-    yield edge_text(effect)
-    yield steps_grid(effect)
-    yield from _used(effect)
-    yield from moved_blocks(effect)
-
-
-def _used(effect: Effect) -> Iterator[Block]:
+def dimension_use(effect: Effect) -> Iterator[Block]:
+    """Explain what the spectrum of the embeddings says about the effect."""
     points = having(effect.axis, RANK)
     if len(points) < 2:
         yield Text(
             f"The spectrum of the embeddings was recorded at {len(points)} of {len(effect.axis.points)} dimensions, so"
-            " whether the added dimensions are used can't be said."
+            " whether the added dimensions are used is unknown."
         )
         return
     yield Text(
-        "How many dimensions the embeddings use is told by their effective rank: with the shares p of the variance"
-        " along the principal axes, it is the number of equal shares of the same entropy (Roy and Vetterli, 2007)."
+        f"The {label(RANK)} measures how many dimensions the embeddings use: with p the shares of the variance along"
+        " the principal axes, it is the number of equal shares with the same entropy (Roy and Vetterli, 2007)."
     )
     yield Formula(r"\mathrm{erank} = \exp\left(-\sum_i p_i \,\ln p_i\right)")
-    first, last = points[0], points[-1]
     shares = " and ".join(
-        f"{number(p.recorded[RANK].mean)} of {p.label} ({p.recorded[RANK].mean / p.number:.0%})" for p in (first, last)
+        f"{number(p.recorded[RANK].mean)} of {p.label} dimensions ({p.recorded[RANK].mean / p.number:.0%})"
+        for p in (points[0], points[-1])
     )
-    yield Text(f"{course(effect.axis, RANK)} Of the dimensions offered that is {shares}.")
-    axes = course(effect.axis, AXES)
-    if axes is not None:
-        yield Text(axes)
+    yield Text(f"{course(effect.axis, RANK)} That is {shares}.")
+    if (text := course(effect.axis, AXES)) is not None:
+        yield Text(text)
     yield _verdict(effect, points)
     if effect.changes:
-        yield from _flattening(effect, points)
+        yield from _plateau(effect, points)
+
+
+def _growth(first: AxisPoint, last: AxisPoint) -> tuple[float, float]:
+    """The factors by which the dimension and the effective rank grow."""
+    return last.number / first.number, last.recorded[RANK].mean / first.recorded[RANK].mean
 
 
 def _verdict(effect: Effect, points: list[AxisPoint]) -> Text:
-    """Whether metric and effective rank rise together, as the textbook has it."""
-    first, last = points[0], points[-1]
-    grown = last.recorded[RANK].mean / first.recorded[RANK].mean
-    offered = last.number / first.number
-    span = f"from {first.label} to {last.label} dimensions, {number(offered)} times as many,"
+    """Whether metric and effective rank rise together, as textbooks say."""
+    offered, grown = _growth(points[0], points[-1])
+    text = (
+        f"From {points[0].label} to {points[-1].label} dimensions ({number(offered)}×), the {label(RANK)} grows"
+        f" {grown:.2f}×"
+    )
     if not effect.changes:
+        ends = "no test is possible" if effect.span is None else f"at most {difference(effect.span, effect.p)}"
         return Text(
-            "That more dimensions hold more of what tells unseen classes apart is not supported by these runs:"
-            f" {span} the effective rank becomes {grown:.2f} times what it was, and {effect.name} does not change"
-            f" beyond chance ({_ends(effect)})."
+            f"{text}, but {effect.name} does not change significantly ({ends}). These runs do not support the"
+            " explanation that more dimensions separate unseen classes better."
         )
-    correlation = rank_correlation(recorded_values(points, RANK), [effect.sample(point).mean for point in points])
-    together = "" if correlation is None else f" (rank correlation ρ = {correlation.rho:.2f} over {len(points)} values)"
+    found = rank_correlation(recorded_values(points, RANK), [effect.sample(point).mean for point in points])
+    if found is not None:
+        text += typeset(f" (rank correlation with {effect.name} ρ = {found.rho:.2f} over {len(points)} values)")
     if effect.highest.number < effect.lowest.number:
         return Text(
-            f"Here {effect.name} is higher with {effect.highest.label} dimensions than with {effect.lowest.label}: the"
-            f" textbook's rise with the dimension is not what these figures show, though {span} the effective rank"
-            f" becomes {grown:.2f} times what it was{together}."
+            f"{text}. Yet {effect.name} is higher at {effect.highest.label} dimensions than at {effect.lowest.label}."
+            " This contradicts the textbook expectation that it rises with the dimension."
         )
-    if grown <= 1 or (correlation is not None and correlation.rho < USED):
+    if grown <= 1 or (found is not None and found.rho < USED):
         return Text(
-            f"{effect.name} rises with the dimension, but not with the number of dimensions that are used: {span} the"
-            f" effective rank becomes {grown:.2f} times what it was{together}. So these figures do not support that"
-            " more directions in use are the reason."
+            f"{text}. {effect.name} rises with the dimension but not with the number of used dimensions, so these"
+            " figures do not support that as the reason."
         )
     return Text(
-        f"These figures fit the textbook: {span} the effective rank becomes {grown:.2f} times what it was, and"
-        f" {effect.name} rises with it{together}: a larger embedding keeps more directions apart, and retrieval of"
-        " unseen classes gains from them."
+        f"{text}, and {effect.name} rises with it. This agrees with the textbook explanation: a larger embedding"
+        " separates more directions, which helps retrieval of unseen classes."
     )
 
 
-def _flattening(effect: Effect, points: list[AxisPoint]) -> Iterator[Text]:
+def _plateau(effect: Effect, points: list[AxisPoint]) -> Iterator[Text]:
     """What happens above the smallest dimension that is as good as the best."""
-    enough = min([*effect.alike, effect.highest], key=lambda point: point.number)
-    last = points[-1]
-    if enough not in points or enough is last or enough.number >= last.number:
+    enough, last = min([*effect.alike, effect.highest], key=lambda point: point.number), points[-1]
+    if enough not in points or enough.number >= last.number:
         return
-    offered = last.number / enough.number
-    grown = last.recorded[RANK].mean / enough.recorded[RANK].mean
-    told = (
-        f"It flattens from {effect.axis.named(enough)} on: from there to {last.label} the dimension grows"
-        f" {number(offered)} times, the effective rank {grown:.2f} times, and {effect.name} changes by"
+    offered, grown = _growth(enough, last)
+    text = (
+        f"{effect.name} levels off at {effect.axis.named(enough)}: from there to {last.label}, the dimension grows"
+        f" {number(offered)}×, the {label(RANK)} {grown:.2f}×, and {effect.name} changes by"
         f" {signed(effect.sample(last).mean - effect.sample(enough).mean)}."
     )
     if grown - 1 < USED * (offered - 1):
-        yield Text(f"{told} The added dimensions are hardly used, which fits that they bring no more.")
+        yield Text(f"{text} The added dimensions are hardly used, which may be why they do not help.")
     else:
-        yield Text(
-            f"{told} The added dimensions are used, so that unused dimensions do not explain why it flattens: what they"
-            " hold does not help to tell unseen classes apart."
-        )
-
-
-def _ends(effect: Effect) -> str:
-    assert effect.span is not None or effect.p is None
-    return "no test can be made" if effect.span is None else f"at most {difference(effect.span, effect.p)}"
+        yield Text(f"{text} The added dimensions are used, but they do not help to separate unseen classes.")

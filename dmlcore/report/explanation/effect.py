@@ -1,23 +1,23 @@
-"""What a path of the grid does to a metric: by how much, against the noise of classes and seeds."""
+"""What a path of the grid does to a metric: by how much, compared with the noise of classes and seeds."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from attrs import frozen
 
 from dmlcore.api.blocks import Block, Table, Text
 from dmlcore.report.content.axis import Axis, AxisPoint
+from dmlcore.report.content.quantities import MISSING, decimals, label, signed
 from dmlcore.report.content.statistics import LEVEL, Comparison, Sample, compare, holm
-from dmlcore.report.content.table import short_name
-from dmlcore.report.explanation.phrases import difference, level, p_cell, p_value, signed
+from dmlcore.report.explanation.phrases import difference, level, p_cell, p_value
 from dmlcore.text import counted, listing
 
 
 @frozen(eq=False)
 class Effect:
-    """A metric along an axis: at least two points have it."""
+    """A metric along an axis; at least two points have it."""
 
     axis: Axis
     """The points that have the metric."""
@@ -25,45 +25,50 @@ class Effect:
     lowest: AxisPoint
     highest: AxisPoint
     span: Comparison | None
-    """Highest minus lowest; None where no test can be made."""
+    """Highest minus lowest; None if no test is possible."""
     p: float | None
-    """Of the span, times the number of pairs that it was chosen from (Bonferroni)."""
+    """Of the span, times the number of pairs that it was selected from (Bonferroni)."""
     below: dict[str, tuple[Comparison, float]]
-    """Label of every other point → how far the highest is above it, with the Holm-adjusted p."""
+    """Label of every other point → highest minus this point, with the Holm-adjusted p."""
 
     @property
     def name(self) -> str:
-        return short_name(self.metric)
+        return label(self.metric)
 
     @property
     def changes(self) -> bool:
-        """Whether the runs show that the path changes the metric at all."""
+        """Whether the path changes the metric significantly."""
         return self.p is not None and self.p < 1 - LEVEL
 
     @property
+    def pairs(self) -> int:
+        """Number of pairs of points."""
+        return len(self.axis.points) * (len(self.axis.points) - 1) // 2
+
+    @property
+    def ends(self) -> tuple[AxisPoint, AxisPoint]:
+        """The first and the last value tried."""
+        return self.axis.points[0], self.axis.points[-1]
+
+    @property
     def alike(self) -> list[AxisPoint]:
-        """The points that can't be told from the highest."""
+        """The points that are not significantly different from the highest."""
         return [
             point
             for point in self.axis.points
             if point is not self.highest and (point.label not in self.below or self.below[point.label][1] >= 1 - LEVEL)
         ]
 
-    @property
-    def at_edge(self) -> bool:
-        """Whether the highest is the first or last value that was tried."""
-        return self.highest in (self.axis.points[0], self.axis.points[-1])
-
     def sample(self, point: AxisPoint) -> Sample:
         return point.samples[self.metric]
 
     def values(self) -> list[float]:
-        """The metric at each point."""
+        """Return the metric at each point."""
         return [self.sample(point).mean for point in self.axis.points]
 
 
 def effect_of(axis: Axis, metric: str) -> Effect | None:
-    """None where fewer than two points have the metric."""
+    """Return the effect of an axis on a metric; None if fewer than two points have the metric."""
     points = tuple(point for point in axis.points if metric in point.samples)
     if len(points) < 2:
         return None
@@ -72,39 +77,37 @@ def effect_of(axis: Axis, metric: str) -> Effect | None:
     if highest is lowest:  # all are equal
         highest = points[-1] if lowest is points[0] else points[0]
     span = compare(highest.samples[metric], lowest.samples[metric])
-    pairs = len(points) * (len(points) - 1) // 2
     tests = {p.label: compare(highest.samples[metric], p.samples[metric]) for p in points if p is not highest}
     known = {label: test for label, test in tests.items() if test is not None}
     adjusted = holm([test.p for test in known.values()])
     below = {label: (test, p) for (label, test), p in zip(known.items(), adjusted, strict=True)}
-    kept = Axis(axis.path, points, axis.over)
-    return Effect(kept, metric, lowest, highest, span, None if span is None else min(1.0, pairs * span.p), below)
+    pairs = len(points) * (len(points) - 1) // 2
+    p = None if span is None else min(1.0, pairs * span.p)
+    return Effect(Axis(axis.path, points, axis.over), metric, lowest, highest, span, p, below)
 
 
 def effect_text(effect: Effect) -> Text:
-    """Lowest, highest, their difference, the noise, and whether it shows that the path matters."""
-    axis, pairs = effect.axis, len(effect.axis.points) * (len(effect.axis.points) - 1) // 2
+    """State the lowest and highest value, their difference, the noise, and whether the path matters."""
+    axis = effect.axis
     text = (
         f"{effect.name} is lowest at {axis.named(effect.lowest)}, {level(effect.sample(effect.lowest))}, and highest at"
         f" {axis.named(effect.highest)}, {level(effect.sample(effect.highest))}."
     )
     if effect.span is None or effect.p is None:
-        return Text(f"{text} No test says whether they differ: {_why_no_test(effect)}.")
-    chosen = f" after correction for the {pairs} pairs that it was chosen from" if pairs > 1 else ""
-    text += (
-        f" The difference is {difference(effect.span, effect.p)}{chosen}, with the chance of"
-        f" {effect.span.interval.source}. {_seed_noise(effect)}"
-    )
+        return Text(f"{text} Whether they differ can't be tested: {_why_no_test(effect)}.")
+    corrected = f", corrected for {effect.pairs} pairs" if effect.pairs > 1 else ""
+    text += f" The difference is {difference(effect.span, effect.p)}{corrected}. Interval and p account for chance in"
+    text += f" {effect.span.interval.source}. {_seed_noise(effect)}"
     if effect.changes:
-        return Text(f"{text} So {axis.path} does change {effect.name}.")
+        return Text(f"{text} {axis.path} changes {effect.name} significantly.")
     return Text(
-        f"{text} So these runs do not show that {axis.path} changes {effect.name}: a difference of"
-        f" {abs(effect.span.difference):.4f} is within what chance gives."
+        f"{text} These runs do not show that {axis.path} changes {effect.name}: a difference of"
+        f" {decimals(abs(effect.span.difference))} can be chance."
     )
 
 
 def against_highest(effect: Effect) -> Iterator[Block]:
-    """Which points can't be told from the highest, each with its figures."""
+    """List the points that are not significantly different from the highest."""
     tied = [
         f"{effect.axis.named(point)} ({difference(*effect.below[point.label])})"
         for point in effect.alike
@@ -112,63 +115,66 @@ def against_highest(effect: Effect) -> Iterator[Block]:
     ]
     if tied:
         yield Text(
-            f"Not distinguishable from the highest, {effect.axis.named(effect.highest)}: {listing(tied)}. Each"
-            " difference is the highest minus this one."
+            f"Not significantly different from the highest, {effect.axis.named(effect.highest)}: {listing(tied)}. The"
+            " differences are the highest minus the listed value."
         )
     elif effect.below:
         smallest, p = min(effect.below.values(), key=lambda pair: pair[0].difference)
         yield Text(
-            f"{effect.axis.named(effect.highest)} differs from every other value tried; the nearest is"
-            f" {smallest.difference:.4f} lower ({p_value(p)})."
+            f"{effect.axis.named(effect.highest)} is significantly different from every other value tried; the closest"
+            f" is {decimals(smallest.difference)} lower ({p_value(p)})."
         )
 
 
 def edge_text(effect: Effect) -> Text:
-    """Whether the best value lies inside what was tried."""
-    values = f"{effect.axis.points[0].label} … {effect.axis.points[-1].label}"
-    if effect.at_edge:
-        return Text(
-            f"The highest value lies at the edge of what was tried, {effect.axis.named(effect.highest)} of {values}: a"
-            " better one may lie beyond."
-        )
-    beaten = [point for point in (effect.axis.points[0], effect.axis.points[-1]) if point not in effect.alike]
+    """State whether the best value is inside the range that was tried."""
+    first, last = effect.ends
+    tried, best = f"the range tried ({first.label} to {last.label})", effect.axis.named(effect.highest)
+    if effect.highest in effect.ends:
+        return Text(f"The highest value, {best}, is at the edge of {tried}. Values outside it may be better.")
+    beaten = [point for point in effect.ends if point not in effect.alike]
     if len(beaten) == 2:
         shown = " and ".join(difference(*effect.below[point.label]) for point in beaten)
-        return Text(
-            f"The optimum lies inside the range that was tried, {values}: {effect.axis.named(effect.highest)} is above"
-            f" both ends ({shown})."
-        )
-    told = f"only from {effect.axis.named(beaten[0])}" if beaten else "from neither end"
+        return Text(f"The optimum is inside {tried}: {best} is significantly higher than both ends ({shown}).")
+    only = f"only from {effect.axis.named(beaten[0])}" if beaten else "from neither end"
     return Text(
-        f"The highest value, {effect.axis.named(effect.highest)}, lies inside the range that was tried, {values}, but"
-        f" it can be told {told}: that there is an optimum inside is not shown."
+        f"The highest value, {best}, is inside {tried}, but it is significantly different {only}. An optimum inside the"
+        " range is not shown."
     )
 
 
 def steps_grid(effect: Effect) -> Table:
-    """The change from each value of a numeric axis to the next, with its test."""
-    pairs = list(pairwise(effect.axis.points))
-    tests = [compare(effect.sample(after), effect.sample(before)) for before, after in pairs]
+    """Return the change from each value of a numeric axis to the next, with its test."""
+    return tests_table(
+        effect,
+        [(f"{before.label} → {after.label}", after, before) for before, after in pairwise(effect.axis.points)],
+        f"change of {effect.name}",
+        f"{effect.name} from one value to the next",
+    )
+
+
+def tests_table(effect: Effect, pairs: Sequence[tuple[str, AxisPoint, AxisPoint]], heading: str, caption: str) -> Table:
+    """Return a row per labelled pair of points: the first minus the second, with its interval and adjusted p."""
+    tests = [compare(effect.sample(one), effect.sample(other)) for _, one, other in pairs]
     adjusted = iter(holm([test.p for test in tests if test is not None]))
     rows = []
-    for (before, after), test in zip(pairs, tests, strict=True):
-        gain = effect.sample(after).mean - effect.sample(before).mean
-        cells = ("–", "–") if test is None else (str(test.interval), p_cell(next(adjusted)))
-        rows.append((f"{before.label} → {after.label}", signed(gain), *cells))
-    header = (effect.axis.path, f"change of {effect.name}", f"{LEVEL:.0%} interval", "p (Holm)")
-    return Table(header, tuple(rows), f"{effect.name} from one value to the next")
+    for (name, one, other), test in zip(pairs, tests, strict=True):
+        gain = signed(effect.sample(one).mean - effect.sample(other).mean)
+        cells = (MISSING, MISSING) if test is None else (str(test.interval), p_cell(next(adjusted)))
+        rows.append((name, gain, *cells))
+    return Table((effect.axis.path, heading, f"{LEVEL:.0%} interval", "p (Holm)"), tuple(rows), caption)
 
 
 def _seed_noise(effect: Effect) -> str:
     samples = [effect.sample(point) for point in effect.axis.points]
     deviations = [sample.sd for sample in samples if sample.sd is not None]
     if not deviations:
-        return "There is one seed, so the noise of seeds is unknown and not in this."
+        return "With one seed, the seed noise is unknown and not included."
     seeds = counted(max(len(sample.seeds) for sample in samples), "seed")
-    return f"Over {seeds} a value deviates by at most {max(deviations):.4f}."
+    return f"The standard deviation over {seeds} is at most {decimals(max(deviations))}."
 
 
 def _why_no_test(effect: Effect) -> str:
     if all(effect.sample(point).replicates is not None for point in effect.axis.points):
         return "they were measured on different test images"
-    return "there is one seed, and no value for each query was stored"
+    return "there is one seed and no per-query values are stored"

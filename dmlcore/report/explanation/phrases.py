@@ -1,89 +1,71 @@
-"""Figures in words, the same in every explanation."""
+"""Figures as text, the same in every explanation."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from dmlcore.report.content.axis import Axis, AxisPoint
-from dmlcore.report.content.recorded import in_words, number
+from dmlcore.report.content.quantities import decimals, full_label, number, signed
 from dmlcore.report.content.statistics import Comparison, Sample, interval
 
 BEYOND = 2.0
-"""So many deviations over seeds a recorded quantity must move to be said to move."""
+"""Standard deviations over seeds that a recorded quantity must change by to count as changing."""
 
 
 def level(sample: Sample) -> str:
-    """ "0.6123 ± 0.0040 [0.581, 0.643]"."""
+    """Return text such as "0.6123 ± 0.0040 [0.581, 0.643]"."""
     bounds = interval(sample)
-    parts = [f"{sample.mean:.4f}", f"± {sample.sd:.4f}" if sample.sd is not None else "", str(bounds or "")]
+    parts = [decimals(sample.mean), f"± {decimals(sample.sd)}" if sample.sd is not None else "", str(bounds or "")]
     return " ".join(part for part in parts if part)
 
 
 def difference(test: Comparison, p: float | None = None) -> str:
-    """ "+0.0213 [0.010, 0.033], p = 0.002"; `p` stands for the test's own where it was adjusted."""
+    """Return text such as "+0.0213 [0.010, 0.033], p = 0.002"; `p` replaces the test's own if it was adjusted."""
     return f"{signed(test.difference)} {test.interval}, {p_value(test.p if p is None else p)}"
 
 
 def p_value(p: float) -> str:
-    """ "p = 0.012"."""
+    """Return text such as "p = 0.012"."""
     return "p < 0.0001" if p < 0.0001 else f"p = {p:.2g}"
 
 
 def p_cell(p: float) -> str:
-    """The same for a column headed p: "0.012"."""
+    """Return the same for a column named p: "0.012"."""
     return p_value(p).removeprefix("p ").removeprefix("= ")
 
 
-def signed(value: float) -> str:
-    """Four signed decimals, without a minus before zeros."""
-    return f"{round(value, 4) + 0.0:+.4f}".replace("-", "−")
-
-
 def recorded_values(points: Sequence[AxisPoint], name: str) -> list[float]:
-    """One quantity at each point; every point has it."""
+    """Return one quantity at each point; every point has it."""
     return [point.recorded[name].mean for point in points]
 
 
 def having(axis: Axis, name: str) -> list[AxisPoint]:
-    """The points at which a quantity was recorded."""
+    """Return the points at which a quantity was recorded."""
     return [point for point in axis.points if name in point.recorded]
 
 
 def course(axis: Axis, name: str) -> str | None:
-    """How a recorded quantity runs along a numeric axis, with its ends, its turn, and its seed noise.
+    """Describe a recorded quantity along a numeric axis: its ends, its turn, and its seed noise.
 
-    None where fewer than two points have it.
+    None if fewer than two points have it.
     """
     points = having(axis, name)
     if len(points) < 2:
         return None
     values = recorded_values(points, name)
-    first, last = points[0], points[-1]
-    ends = f"{number(values[0])} at {axis.named(first)} to {number(values[-1])} at {axis.named(last)}"
-    ordered = sorted(values)
-    if number(ordered[0]) == number(ordered[-1]):
-        text = f"The {in_words(name)} is {number(values[0])} at every value"
-    elif (noise := _deviation(points, name)) is not None and ordered[-1] - ordered[0] <= BEYOND * noise:
-        text = f"The {in_words(name)} moves no more than seeds move it, between {number(ordered[0])} and"
-        text = f"{text} {number(ordered[-1])}"
-    elif values == ordered:
-        text = f"The {in_words(name)} rises from {ends}"
-    elif values == ordered[::-1]:
-        text = f"The {in_words(name)} falls from {ends}"
+    low, high = min(values), max(values)
+    noise = max((sd for point in points if (sd := point.recorded[name].sd) is not None), default=None)
+    ends = f"from {number(values[0])} at {axis.named(points[0])} to {number(values[-1])} at {axis.named(points[-1])}"
+    if number(low) == number(high):
+        text = f"is {number(values[0])} at every value"
+    elif noise is not None and high - low <= BEYOND * noise:
+        text = f"stays between {number(low)} and {number(high)}, a change within the seed noise"
+    elif values == sorted(values):
+        text = f"rises {ends}"
+    elif values == sorted(values, reverse=True):
+        text = f"falls {ends}"
     else:
-        low, high = points[values.index(ordered[0])], points[values.index(ordered[-1])]
-        text = (
-            f"The {in_words(name)} goes from {ends}, not steadily: it is lowest at {axis.named(low)}"
-            f" ({number(ordered[0])}) and highest at {axis.named(high)} ({number(ordered[-1])})"
-        )
-    return f"{text}{_noise(points, name)}."
-
-
-def _noise(points: Sequence[AxisPoint], name: str) -> str:
-    deviation = _deviation(points, name)
-    return "" if deviation is None else f" (deviation over seeds at most {number(deviation)})"
-
-
-def _deviation(points: Sequence[AxisPoint], name: str) -> float | None:
-    deviations = [sd for point in points if (sd := point.recorded[name].sd) is not None]
-    return max(deviations, default=None)
+        text = f"goes {ends}, but not steadily: it is lowest at {axis.named(points[values.index(low)])}"
+        text += f" ({number(low)}) and highest at {axis.named(points[values.index(high)])} ({number(high)})"
+    spread = "" if noise is None else f" (standard deviation over seeds at most {number(noise)})"
+    return f"The {full_label(name)} {text}{spread}."

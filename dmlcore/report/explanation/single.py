@@ -1,20 +1,30 @@
-"""A study without a grid: what training did to the untrained network."""
+"""A study without a grid: what training changed compared with the untrained network."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from statistics import fmean
 
 from dmlcore.api.blocks import Block, Table, Text
 from dmlcore.api.result import Result
 from dmlcore.report.content.correlation import rank_correlation
-from dmlcore.report.content.measurements import Measured
-from dmlcore.report.content.recorded import GEOMETRY, in_words, number
-from dmlcore.report.content.table import short_name
+from dmlcore.report.content.measurements import PointMeasurements
+from dmlcore.report.content.quantities import (
+    GEOMETRY,
+    MISSING,
+    TRAINING,
+    decimals,
+    full_label,
+    is_quantile,
+    label,
+    number,
+    signed,
+)
 from dmlcore.text import counted
 
 
-def explain_single(row: Measured, metric: str) -> Iterator[Block]:
-    """The figures of the embeddings before and after, and how the metric ran over the epochs."""
+def explain_single(row: PointMeasurements, metric: str) -> Iterator[Block]:
+    """Show the quantities of the embeddings before and after training, and the metric over the epochs."""
     yield from _geometry(row.results)
     for result in row.results:
         yield from _epochs(result, metric)
@@ -27,46 +37,41 @@ def _geometry(results: Sequence[Result]) -> Iterator[Block]:
         if all(name in result.geometry and name in result.baseline_geometry for result in results)
     ]
     if not names:
-        yield Text(
-            f"No figures of the embeddings are stored for {counted(len(results), 'run')}, nor what explains them."
-        )
+        yield Text(f"{counted(len(results), 'run')} stored no quantities of the embeddings that could explain them.")
         return
-    rows = []
-    for name in names:
-        before, after = (
-            sum(figures[name] for figures in group) / len(results)
-            for group in ([r.baseline_geometry for r in results], [r.geometry for r in results])
+    rows = tuple(
+        (
+            full_label(f"{GEOMETRY}{name}"),
+            number(fmean(result.baseline_geometry[name] for result in results)),
+            number(fmean(result.geometry[name] for result in results)),
         )
-        rows.append((in_words(f"{GEOMETRY}{name}"), number(before), number(after)))
-    yield Table(
-        ("quantity", "untrained", "trained"), tuple(rows), "What training did to the embeddings of unseen classes"
+        for name in names
     )
+    yield Table(("quantity", "untrained", "trained"), rows, "Embeddings of unseen classes before and after training")
 
 
 def _epochs(result: Result, metric: str) -> Iterator[Block]:
-    """Whether the metric still rose at the end, and what ran with it from epoch to epoch."""
+    """Whether the metric still rose at the end, and which quantities changed with it."""
     epochs = [epoch for epoch in result.curve[1:] if metric in (epoch.test or {})]
     if len(epochs) < 3:
         return
     values = [(epoch.test or {})[metric] for epoch in epochs]
-    best = epochs[values.index(max(values))]
-    name = short_name(metric)
+    first, last, best = epochs[0], epochs[-1], epochs[values.index(max(values))]
+    name = label(metric)
     yield Text(
-        f"Seed {result.seed}: over {len(epochs)} measured epochs {name} goes from {values[0]:.4f} (epoch"
-        f" {epochs[0].epoch}) to {values[-1]:.4f} (epoch {epochs[-1].epoch}), with its highest, {max(values):.4f}, at"
-        f" epoch {best.epoch}."
-        + (" It was highest at the end: more epochs might give more." if best is epochs[-1] else "")
+        f"Seed {result.seed}: over {len(epochs)} measured epochs, {name} goes from {decimals(values[0])} (epoch"
+        f" {first.epoch}) to {decimals(values[-1])} (epoch {last.epoch}); it is highest at epoch {best.epoch},"
+        f" {decimals(max(values))}." + (" It is highest at the end, so more epochs may help." if best is last else "")
     )
-    names = [n for n in epochs[0].diagnostics if "_q" not in n and all(n in e.diagnostics for e in epochs)]
     rows = []
-    for figure in names:
+    for figure in first.diagnostics:
+        if is_quantile(figure) or not all(figure in epoch.diagnostics for epoch in epochs):
+            continue
         course = [epoch.diagnostics[figure] for epoch in epochs]
         correlation = rank_correlation(course, values)
-        rho = "–" if correlation is None else f"{correlation.rho:+.2f}".replace("-", "−")
-        rows.append(
-            (in_words(f"training/{figure}").partition(" in the")[0], number(course[0]), number(course[-1]), rho)
-        )
+        rho = MISSING if correlation is None else signed(correlation.rho, 2)
+        rows.append((label(f"{TRAINING}{figure}"), number(course[0]), number(course[-1]), rho))
     if rows:
-        header = ("quantity of training", f"epoch {epochs[0].epoch}", f"epoch {epochs[-1].epoch}", f"ρ with {name}")
-        note = "ρ is Spearman's rank correlation over epochs: what only runs with time correlates too."
+        header = ("training quantity", f"epoch {first.epoch}", f"epoch {last.epoch}", f"ρ with {name}")
+        note = "ρ is Spearman's rank correlation over epochs; anything that changes steadily over time correlates."
         yield Table(header, tuple(rows), f"Training of seed {result.seed}", (note,))

@@ -1,49 +1,65 @@
-"""Axes along the values of a grid: numbers, evenly or by doubling, or names."""
+"""Axes along the values of a grid: numbers, linear or by doubling, or a row per name."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import log2
+from textwrap import wrap
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator
 
+from dmlcore.api.blocks import Panel
+from dmlcore.report.figures.drawing import HEIGHT, panel
 from dmlcore.text import point_label
 
+LETTERS = 22
+"""Most characters in a line of a row's name, which has at most two lines."""
 
-def grid_axis(axes: Axes, path: str, labels: Mapping[float, str], numeric: bool) -> None:
-    """Makes the horizontal axis that of a path: its scale, ticks at its values where their labels have room, its name.
 
-    labels: place → what to write there.
+def number_axis(axes: Axes, path: str, labels: Mapping[float, str]) -> None:
+    """Set up the horizontal axis of a numeric path: scale, ticks at values whose labels have room, and its name.
+
+    labels: value → text.
     """
     places = sorted(labels)
-    doubling = numeric and by_doubling(places)
+    doubling = by_doubling(places)
     if doubling:
         axes.set_xscale("log", base=2)
-    shown = roomy(places, doubling) if numeric else places
+    shown = roomy(places, doubling)
     axes.xaxis.set_major_locator(FixedLocator(shown))
     axes.xaxis.set_minor_locator(NullLocator())
-    texts = [labels[place] for place in shown]
-    turned = sum(map(len, texts)) > 40
-    axes.set_xticklabels(
-        [_shortened(text) for text in texts], rotation=20 if turned else 0, ha="right" if turned else "center"
-    )
-    if not turned:
-        axes.set_xlabel(path)
-    if not numeric:
-        axes.set_xlim(places[0] - 0.4, places[-1] + 0.4)
+    axes.set_xticklabels([labels[place] for place in shown])
+    axes.set_xlabel(path)
+
+
+def row_panel(name: str, alt: str, rows: Sequence[str], draw: Callable[[Axes], object]) -> Panel:
+    """Draw a panel with a row per name from top to bottom, at 0, 1, …; its size fits the names."""
+    lines = [wrap(row, LETTERS, max_lines=2, placeholder="…", break_on_hyphens=False) or [""] for row in rows]
+    size = 9 if len(rows) <= 12 else 6
+
+    def drawn(axes: Axes) -> None:
+        draw(axes)
+        axes.set_yticks(range(len(rows)), ["\n".join(parts) for parts in lines], fontsize=size)
+        axes.set_ylim(len(rows) - 0.4, -0.6)
+        axes.grid(False, axis="y")
+        axes.tick_params(axis="y", length=0)
+
+    left = 0.25 + 0.0085 * size * max(len(part) for parts in lines for part in parts)
+    height = 0.8 + len(rows) * 0.019 * size * max(map(len, lines))
+    return panel(name, alt, drawn, left=left, height=max(HEIGHT, height))
 
 
 def by_doubling(places: Sequence[float]) -> bool:
-    """Whether equal steps should be equal factors: whole numbers that span four times, others that span fifty."""
+    """Whether equal steps should be equal factors: for integers that span 4×, or other numbers that span 50×."""
     if min(places) <= 0:
         return False
-    whole = all(place == int(place) for place in places)
-    return max(places) / min(places) >= (4 if whole else 50)
+    integers = all(place == int(place) for place in places)
+    return max(places) / min(places) >= (4 if integers else 50)
 
 
 def roomy(places: Sequence[float], doubling: bool) -> list[float]:
-    """Of rising places, the first and those after it whose labels don't run into the one before."""
+    """Return, of rising places, the first and those whose labels don't overlap the previous one."""
     along = [log2(place) if doubling else place for place in places]
     shown: list[int] = []
     for index, place in enumerate(along):
@@ -53,9 +69,5 @@ def roomy(places: Sequence[float], doubling: bool) -> list[float]:
 
 
 def short_point(point: Mapping[str, object]) -> str:
-    """A grid point in as few words as tell it from others: "dim=64 margin=0.1"."""
+    """Return a short label of a grid point: "dim=64 margin=0.1"."""
     return point_label({path.rpartition(".")[2]: value for path, value in point.items()}) or "trained"
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= 18 else text[:17] + "…"

@@ -1,4 +1,4 @@
-"""What a report made once and needs again: kept beside the results where that is possible."""
+"""Cache of what a report computes once and needs again, stored with the results if possible."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 
 
 def keep(path: Path, arrays: Arrays, made_from: Mapping[str, str]) -> None:
-    """Stores arrays, and what they were made from; results that may only be read are left as they are."""
-    with suppress(OSError, SafetensorError):  # the library has its own error where it can't write
+    """Store arrays with a record of their input; do nothing if the results are read-only."""
+    with suppress(OSError, SafetensorError):  # the library raises its own error if it can't write
         save_tensors(path, arrays, made_from)
 
 
 def kept(path: Path, made_from: Mapping[str, str]) -> Arrays | None:
-    """What was kept; None where nothing was, it is damaged, or it was made from something else."""
+    """Return the stored arrays; None if there are none, they are damaged, or their input differs."""
     try:
         arrays, stored = load_tensors(path)
     except DmlcoreError:

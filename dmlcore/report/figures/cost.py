@@ -3,45 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 
 from matplotlib.axes import Axes
 
 from dmlcore.api.blocks import Figure, Panel
 from dmlcore.report.content.material import StudyMaterial
-from dmlcore.report.figures.axes import short_point
-from dmlcore.report.figures.drawing import RAMP, panel
+from dmlcore.report.content.quantities import quantity
+from dmlcore.report.figures.axes import row_panel, short_point
+from dmlcore.report.figures.drawing import RAMP
 
 
 def cost_figure(material: StudyMaterial) -> Figure | None:
-    """Minutes and peak memory a run, a bar a grid point, a dot a seed."""
-    minutes: dict[str, list[float]] = {}
-    gigabytes: dict[str, list[float]] = {}
-    for result in material.results:
-        label = short_point(result.point)
-        minutes.setdefault(label, []).append(result.seconds / 60)
-        if result.peak_memory is not None:
-            gigabytes.setdefault(label, []).append(result.peak_memory / 1e9)
-    if len(minutes) < 2:
-        return None
-    panels = [_bars(f"{material.name} minutes", "minutes a run", minutes)]
-    if gigabytes:
-        panels.append(_bars(f"{material.name} memory", "peak memory a run, GB", gigabytes))
-    return Figure("cost", "Time and memory", "A bar is the mean of a grid point, a dot one run.", tuple(panels))
+    """Draw time and peak memory of the runs, a bar per grid point and a dot per seed."""
+    panels = []
+    for name in ("seconds", "peak_memory"):
+        values: dict[str, list[float]] = {}
+        for result in material.results:
+            if (value := getattr(result, name)) is not None:
+                values.setdefault(short_point(result.point), []).append(value / quantity(name).scale)
+        if len(values) > 1:
+            panels.append(_bars(f"{material.name} {name}", quantity(name).heading, values))
+    caption = "Bars show the mean of a grid point, dots single runs."
+    return Figure("cost", "Time and memory", caption, tuple(panels)) if panels else None
 
 
 def _bars(name: str, title: str, values: Mapping[str, Sequence[float]]) -> Panel:
-    labels = list(values)
-    means = [sum(numbers) / len(numbers) for numbers in values.values()]
+    means = {label: fmean(numbers) for label, numbers in values.items()}
 
     def draw(axes: Axes) -> None:
-        axes.barh(labels, means, color=RAMP[2], alpha=0.55, height=0.6)
+        axes.barh(range(len(means)), list(means.values()), color=RAMP[2], alpha=0.55, height=0.6)
         for place, numbers in enumerate(values.values()):
             axes.plot(numbers, [place] * len(numbers), ".", color=RAMP[2])
-        axes.invert_yaxis()
-        axes.grid(False, axis="y")
         axes.set_xlim(0, None)
-        axes.tick_params(axis="y", length=0, labelsize=9 if len(labels) <= 12 else 6)
         axes.set_title(title)
 
-    told = ", ".join(f"{label}: {mean:.3g}" for label, mean in zip(labels, means, strict=True))
-    return panel(name, f"{title}: {told}.", draw, left=min(1.8, 0.25 + 0.085 * max(map(len, labels))))
+    shown = ", ".join(f"{label}: {mean:.3g}" for label, mean in means.items())
+    return row_panel(name, f"{title}: {shown}.", list(means), draw)

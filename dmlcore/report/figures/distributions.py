@@ -1,4 +1,4 @@
-"""How the test embeddings lie: cosines of pairs, and variance along the principal axes."""
+"""The distribution of the test embeddings: cosines of pairs, and variance along the principal axes."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from dmlcore.results.evidence import Evidence
 UNTRAINED = "untrained"
 
 MOST = 8
-"""Histograms shown, besides that of the untrained network."""
+"""Histograms shown, in addition to that of the untrained network."""
 
 
 def first_runs(material: StudyMaterial) -> list[Result]:
-    """The first seed's run of each grid point that has evidence stored."""
+    """Return the first seed's run of each grid point that has stored evidence."""
     runs: dict[str, Result] = {}
     for result in material.results:
         if short_point(result.point) not in runs and material.evidence(result) is not None:
@@ -32,7 +32,7 @@ def first_runs(material: StudyMaterial) -> list[Result]:
 
 
 def similarity_histograms(material: StudyMaterial) -> Figure | None:
-    """Cosines of positive and negative test pairs, untrained and at each grid point."""
+    """Draw the cosines of positive and negative test pairs, untrained and at each grid point."""
     runs = _evenly(first_runs(material), MOST)
     if not runs:
         return None
@@ -42,15 +42,15 @@ def similarity_histograms(material: StudyMaterial) -> Figure | None:
     low = min(_low_edge(evidence) for _, evidence in held)
     panels = tuple(_histogram(f"{material.name} pairs {title}", title, evidence, low) for title, evidence in held)
     caption = (
-        "How the cosines of pairs of test images are spread, of one class and of two; each curve has area 1. The less"
-        f" they overlap, the better the neighbours. First seed of each grid point{_chosen(material, runs)}."
+        "Distribution of the cosines of positive pairs (same class) and negative pairs of test images; each curve has"
+        f" area 1. Less overlap gives better neighbors. First seed of each grid point{_chosen(material, runs)}."
     )
-    legend = (Key("pairs of one class", GOOD), Key("pairs of two classes", BAD, 1))
+    legend = (Key("positive pairs", GOOD), Key("negative pairs", BAD, 1))
     return Figure("similarities", "Similarities of test pairs", caption, panels, legend)
 
 
 def _low_edge(evidence: Evidence) -> float:
-    """The cosine below which hardly any pair lies."""
+    """The cosine below which there is hardly any pair."""
     widths = np.diff(evidence.similarity_edges)
     mass = np.maximum(np.cumsum(evidence.positive_density * widths), np.cumsum(evidence.negative_density * widths))
     return float(evidence.similarity_edges[int(np.searchsorted(mass, 0.001))])
@@ -65,22 +65,22 @@ def _histogram(name: str, title: str, evidence: Evidence, low: float) -> Panel:
             axes.stairs(density, edges, color=colour, linestyle=DASHES[dash], linewidth=1.5)
         axes.set_xlim(low, 1)
         axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5]))
-        axes.xaxis.set_major_formatter("{x:g}")  # as 1.00 the last tick would be cut off
+        axes.xaxis.set_major_formatter("{x:g}")  # the last tick would be cut off as 1.00
         axes.set_ylim(0, None)
         axes.set_title(title)
         axes.set_xlabel("cosine")
 
-    centres = (edges[1:] + edges[:-1]) / 2
+    centers = (edges[1:] + edges[:-1]) / 2
     means = [
-        float((density * np.diff(edges) * centres).sum())
+        float((density * np.diff(edges) * centers).sum())
         for density in (evidence.positive_density, evidence.negative_density)
     ]
-    alt = f"{title}: cosines of pairs of one class are {means[0]:.2f} on average, of two classes {means[1]:.2f}."
+    alt = f"{title}: the mean cosine is {means[0]:.2f} of positive pairs and {means[1]:.2f} of negative pairs."
     return panel(name, alt, draw)
 
 
 def spectra(material: StudyMaterial) -> Figure | None:
-    """The share of variance along each principal axis, on logarithmic scales."""
+    """Draw the share of variance along each principal axis, on logarithmic scales."""
     runs = first_runs(material)
     if not runs:
         return None
@@ -92,39 +92,38 @@ def spectra(material: StudyMaterial) -> Figure | None:
         lines.insert(0, (Key(UNTRAINED, QUIET, 2), untrained.spectrum))
         legend.insert(0, lines[0][0])
 
-    def draw(axes: Axes, whole: bool) -> None:
+    def draw(axes: Axes, cumulative: bool) -> None:
         for key, shares in lines:
             kept = shares[shares > 1e-7]
             axis = np.arange(1, len(kept) + 1)
-            values = np.cumsum(kept) if whole else kept
+            values = np.cumsum(kept) if cumulative else kept
             axes.plot(axis, values, color=key.colour, linestyle=DASHES[key.dash], linewidth=1.5)
         axes.set_xscale("log", base=2)
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.set_xlabel("principal axis")
-        if whole:
+        if cumulative:
             axes.axhline(0.9, color=QUIET, linewidth=0.8)
-            axes.set_title("variance held up to an axis")
+            axes.set_title("cumulative share of variance")
             axes.set_ylim(0, 1.03)
         else:
             axes.set_yscale("log")
-            axes.set_title("share of the variance")
+            axes.set_title("share of variance")
 
-    told = ", ".join(f"{key.label}: {int(np.searchsorted(np.cumsum(s), 0.9)) + 1}" for key, s in lines)
+    needed = ", ".join(f"{key.label}: {int(np.searchsorted(np.cumsum(s), 0.9)) + 1}" for key, s in lines)
+    alts = ("Share of variance along each axis, in falling order.", f"Number of axes for 90% variance: {needed}.")
     panels = (
-        panel(f"{material.name} spectrum", "Share of the variance along each axis, falling.", lambda a: draw(a, False)),
-        panel(
-            f"{material.name} spectrum held", f"Axes that hold 90 % of the variance: {told}.", lambda a: draw(a, True)
-        ),
+        panel(f"{material.name} spectrum", alts[0], lambda axes: draw(axes, False)),
+        panel(f"{material.name} cumulative", alts[1], lambda axes: draw(axes, True)),
     )
     caption = (
-        "The variance of the test embeddings along their principal axes. A curve that falls early uses few of its"
-        " dimensions: more of them can't help. The thin line is at 90 %."
+        "Variance of the test embeddings along their principal axes. An embedding whose curve falls early uses few of"
+        " its dimensions, so more dimensions can't help. The thin line is at 90%."
     )
     return Figure("spectrum", "Spectrum of the embeddings", caption, panels, tuple(legend))
 
 
 def _evenly(runs: Sequence[Result], most: int) -> list[Result]:
-    """At most so many, the first and the last among them."""
+    """At most `most` runs, evenly spaced, including the first and the last."""
     if len(runs) <= most:
         return list(runs)
     return [runs[round(place * (len(runs) - 1) / (most - 1))] for place in range(most)]

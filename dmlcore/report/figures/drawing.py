@@ -1,36 +1,36 @@
-"""Figures as SVG: drawn by matplotlib in a few named colours, which a page may replace by its own."""
+"""Figures as SVG: drawn by matplotlib in a few named colors, which a page may replace by its own."""
 
 from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from dmlcore.api.blocks import Panel
+from dmlcore.api.blocks import Key, Panel
 
 INK = "#1b2330"
 MUTED = "#5a6473"
 RULE = "#d5dae1"
 GROUND = "#ffffff"
-"""Colours of a light page; a dark one has its own in their place."""
+"""Colors of a light page; a dark page replaces them."""
 
 RAMP = ("#7a5fd3", "#2f78d0", "#0b8aa0", "#2b9348", "#a67c00", "#d9602a", "#d13a70")
-"""Colours in an order that the eye follows, each readable on a light and on a dark ground."""
+"""Colors in a natural order, each readable on a light and on a dark background."""
 
 GOOD = RAMP[3]
 BAD = RAMP[5]
 QUIET = "#838b97"
 
 DASHES: tuple[Any, ...] = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)))
-"""Lines that are told apart without their colours."""
+"""Line styles, to distinguish lines without colors."""
 
 WIDTH, HEIGHT = 3.7, 2.7
-"""Of a panel, in inches: a narrow window shows one at this size, a wide one several in a row."""
+"""Of a panel, in inches: a narrow window shows one at this size, a wide window several in a row."""
 
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -61,13 +61,13 @@ _STYLE: dict[Any, Any] = {
 
 
 def panel(name: str, alt: str, draw: Callable[[Axes], object], left: float = 0.45, height: float = HEIGHT) -> Panel:
-    """The picture that `draw` makes on a pair of axes, `left` inches from the edge of a panel `height` inches high.
+    """Return a panel that `draw` draws on axes `left` inches from its edge; it is `height` inches high.
 
-    `name` is unlike any other on the page: ids are made from it.
+    `name` is unique on the page: ids are derived from it.
     """
     with matplotlib.rc_context(_STYLE | {"svg.hashsalt": name}):
         canvas = Canvas(figsize=(WIDTH, height))
-        # fixed margins: a layout engine would double the time, and panels in a row would not line up
+        # fixed margins: a layout engine would double the time, and panels in a row would not align
         bottom, top, right = 0.48, 0.3, 0.12
         place = (left / WIDTH, bottom / height, 1 - (left + right) / WIDTH, 1 - (bottom + top) / height)
         draw(canvas.add_axes(place))
@@ -75,7 +75,7 @@ def panel(name: str, alt: str, draw: Callable[[Axes], object], left: float = 0.4
 
 
 def formula(latex: str) -> Panel:
-    """A formula, drawn by mathtext. Raises ValueError where mathtext can't draw it."""
+    """Draw a formula by mathtext. Raises ValueError if mathtext can't draw it."""
     with matplotlib.rc_context(_STYLE | {"svg.fonttype": "path", "svg.hashsalt": latex, "mathtext.fontset": "stix"}):
         canvas = Canvas(figsize=(0.1, 0.1))
         canvas.text(0, 0, f"${latex}$", fontsize=13)
@@ -89,7 +89,7 @@ def _svg(canvas: Canvas, **options: object) -> str:
 
 
 def _tidy(svg: str) -> str:
-    """The element alone, without what only files need."""
+    """The SVG element without what only files need."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", svg, flags=re.DOTALL)
     svg = re.sub(r'<g id="[^"]*">', "<g>", svg)
@@ -99,9 +99,16 @@ def _tidy(svg: str) -> str:
 
 
 def colours(count: int) -> list[str]:
-    """So many colours along the ramp, as far apart as it allows."""
+    """Return `count` colors along the ramp, as far apart as possible."""
     if count <= len(RAMP):
         last = len(RAMP) - 1
         return [RAMP[round(place * last / max(1, count - 1))] for place in range(count)]
     ramp = matplotlib.colors.LinearSegmentedColormap.from_list("ramp", RAMP)
     return [matplotlib.colors.to_hex(ramp(place / (count - 1))) for place in range(count)]
+
+
+def keys_of(labels: Iterable[str]) -> tuple[Key, ...]:
+    """Return a legend with a color and a line style for each distinct label."""
+    distinct = list(dict.fromkeys(labels))
+    found = colours(len(distinct)) if len(distinct) > 1 else [RAMP[1]]
+    return tuple(Key(label, found[place], place % len(DASHES)) for place, label in enumerate(distinct))

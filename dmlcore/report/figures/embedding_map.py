@@ -1,4 +1,4 @@
-"""A map of one run's test embeddings: near in space, near on paper."""
+"""A map of one run's test embeddings: neighbors in space are neighbors on the map."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ MOST = 1000
 PERPLEXITY = 30.0
 
 STEPS = 500
-"""Of t-SNE's descent: half of what scikit-learn does unless told, and enough for so few points."""
+"""Of t-SNE's optimization: half of scikit-learn's default, which is enough for this many points."""
 
-_MADE_BY = {"scheme": "1"}
-"""Told apart from maps of other versions of this module."""
+_MADE_BY = {"scheme": "2"}
+"""Distinguishes the cached map from those of other versions of this module."""
 
 Floats = npt.NDArray[np.floating]
 
 
 @frozen(eq=False)
 class EmbeddingMap:
-    """Where n test images lie.
+    """The positions of n test images.
 
     places: (n, 2) in [0, 1]; rows: (n,), indices of the test images; labels: (N,), of all test images, indices into
     class_names.
@@ -47,17 +47,17 @@ class EmbeddingMap:
 
     @property
     def whole(self) -> bool:
-        """Whether all test images are on it."""
+        """Whether all test images are on the map."""
         return len(self.rows) == len(self.labels)
 
     @property
     def shown_labels(self) -> npt.NDArray[np.int64]:
-        """(n,), of the images on it."""
+        """(n,), of the images on the map."""
         return self.labels[self.rows]
 
 
 def embedding_map(material: StudyMaterial, result: Result, title: str) -> EmbeddingMap | None:
-    """The map of a run, made once and then read; None where its embeddings are gone."""
+    """Return the map of a run, computed once and then cached; None if its embeddings are gone."""
     folder = material.folders[result.run].final
     if not (folder / EMBEDDINGS).is_file():
         return None
@@ -66,16 +66,16 @@ def embedding_map(material: StudyMaterial, result: Result, title: str) -> Embedd
     held = kept(folder / MAP, _MADE_BY)
     if held is None:
         rows = chosen_rows(labels, MOST)
-        places, neighbours = laid_out(arrays["vectors"][rows])
-        held = {"rows": rows, "places": places, "neighbours": np.array(neighbours)}
+        places, neighbors = laid_out(arrays["vectors"][rows])
+        held = {"rows": rows, "places": places, "neighbors": np.array(neighbors)}
         keep(folder / MAP, held, _MADE_BY)
-    method = "t-SNE" if held["neighbours"] else "the first two principal axes"
+    method = "t-SNE" if held["neighbors"] else "the first two principal axes"
     names = metadata["class_names"].split("\n")
     return EmbeddingMap(title, method, held["places"], held["rows"], labels, names)
 
 
 def chosen_rows(labels: npt.NDArray[np.int64], most: int) -> npt.NDArray[np.int64]:
-    """Rows of whole classes, drawn by a fixed seed, at most so many; of a class that is larger, its first ones."""
+    """Return at most `most` rows of whole classes, selected with a fixed seed; of a larger class, the first rows."""
     if len(labels) <= most:
         return np.arange(len(labels))
     order = np.random.default_rng(0).permutation(np.unique(labels))
@@ -85,16 +85,16 @@ def chosen_rows(labels: npt.NDArray[np.int64], most: int) -> npt.NDArray[np.int6
 
 
 def laid_out(vectors: Floats) -> tuple[Floats, bool]:
-    """vectors: (n, D) → places (n, 2) in [0, 1], and whether they keep neighbours (t-SNE), not axes (PCA).
+    """Map vectors (n, D) to places (n, 2) in [0, 1], and return whether by t-SNE (neighbors) or PCA (axes).
 
-    t-SNE (van der Maaten and Hinton, 2008) of the L2-normalised vectors' first 50 principal axes, started from the
-    first two. Where it can't be made, of few points or points all alike, these two are the places.
+    t-SNE (van der Maaten and Hinton, 2008) of the L2-normalized vectors' first 50 principal axes, initialized
+    with the first two. If there are too few points, or all are equal, these two axes are the places.
     """
     from sklearn.manifold import TSNE
 
     unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    centred = unit - unit.mean(axis=0)
-    left, scales, _ = np.linalg.svd(centred, full_matrices=False)
+    centered = unit - unit.mean(axis=0)
+    left, scales, _ = np.linalg.svd(centered, full_matrices=False)
     axes = (left * scales)[:, :50]
     plane = np.pad(axes[:, :2], ((0, 0), (0, max(0, 2 - axes.shape[1]))))
     spread = float(plane[:, 0].std())
@@ -106,7 +106,7 @@ def laid_out(vectors: Floats) -> tuple[Floats, bool]:
 
 
 def _unit_square(points: Floats) -> Floats:
-    """Moved and scaled, both axes alike, to fill [0, 1]."""
+    """Move and scale, by the same factor on both axes, to fill [0, 1]."""
     low = points.min(axis=0)
     extent = max(float(np.ptp(points, axis=0).max()), 1e-12)
     rest = (1 - np.ptp(points, axis=0) / extent) / 2
@@ -115,7 +115,7 @@ def _unit_square(points: Floats) -> Floats:
 
 
 def class_colours(count: int) -> list[str]:
-    """So many colours around the circle of hues, neighbours apart in strength, fit for a light and a dark ground."""
+    """Return `count` colors around the hue circle for light and dark pages; adjacent ones differ in saturation."""
     # greens and yellows look brighter than blues of the same lightness
     return [_hex(place / max(1, count), 0.72 if place % 2 else 0.45) for place in range(count)]
 

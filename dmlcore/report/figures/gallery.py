@@ -1,4 +1,4 @@
-"""Queries with their nearest neighbours: the worst mistakes, the hardest classes, the pairs most confused."""
+"""Queries with their nearest neighbors: the worst mistakes, the hardest classes, the most confused pairs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from attrs import frozen
 from dmlcore.results.evidence import Evidence
 
 SHOWN = 8
-"""Neighbours of a query."""
+"""Neighbors of a query."""
 
 WORST = 10
 """Queries in the gallery of mistakes."""
@@ -19,7 +19,7 @@ WORST = 10
 HARDEST = 6
 DRAWN = 6
 CONFUSED = 10
-"""Hard classes with a query, queries drawn by chance, confused pairs."""
+"""Hard classes with a query, random queries, confused pairs."""
 
 
 @frozen
@@ -53,7 +53,7 @@ class Gallery:
 
 @frozen
 class ClassRecall:
-    """How often the nearest neighbour of a class's images is of the class."""
+    """How often the nearest neighbor of a class's images has the same class."""
 
     name: str
     recall: float
@@ -62,7 +62,7 @@ class ClassRecall:
 
 @frozen
 class Confusion:
-    """Images of a class whose nearest neighbour is of another."""
+    """Images of a class whose nearest neighbor belongs to another."""
 
     name: str
     other: str
@@ -70,12 +70,12 @@ class Confusion:
     images: int
     """Of the class."""
     rows: tuple[int, int]
-    """A query and its nearest neighbour, the most similar of such pairs."""
+    """A query and its nearest neighbor, the most similar of such pairs."""
 
 
 @frozen
 class Retrieval:
-    """What one run finds, and what it takes for what."""
+    """Retrieval examples of one run, and its most confused classes."""
 
     title: str
     galleries: tuple[Gallery, ...]
@@ -85,14 +85,14 @@ class Retrieval:
 
     @property
     def rows(self) -> list[int]:
-        """Every image that is shown, once."""
+        """Every image that is shown, without repeats."""
         queries = [query for gallery in self.galleries for query in gallery.queries]
         rows = [row for query in queries for row in (query.row, *(n.row for n in query.neighbors))]
         return list(dict.fromkeys([*rows, *(row for confusion in self.confusions for row in confusion.rows)]))
 
 
 def retrieval(evidence: Evidence, title: str) -> Retrieval:
-    """The galleries of a run; classes with one image, which nothing right can be found for, are left out."""
+    """Return the galleries of a run, without classes of one image, which have no correct neighbor."""
     classes = class_recalls(evidence)
     hardest = [recall.name for recall in classes[:HARDEST] if recall.recall < 1]
     mistakes = worst_rows(evidence)
@@ -100,20 +100,19 @@ def retrieval(evidence: Evidence, title: str) -> Retrieval:
     others = mistakes[~np.isin(mistakes, worst)]
     galleries = (
         Gallery(
-            "The worst mistakes",
-            "The nearest neighbour is of another class, and the nearest right one is the farthest behind it: searches"
-            " that are wrong with the most confidence. At most one a class.",
+            "Worst mistakes",
+            "Queries whose nearest neighbor has another class and whose nearest correct neighbor is the farthest behind"
+            " it in cosine: the most confident mistakes. At most one per class.",
             _queries(evidence, worst),
         ),
         Gallery(
-            "The hardest classes",
-            "Of each of the classes with the lowest Recall@1, the query that fails with the most confidence and is not"
-            " shown above.",
+            "Hardest classes",
+            "The most confident mistake of each class with the lowest Recall@1, without those shown above.",
             _queries(evidence, _of_classes(evidence, others, hardest)),
         ),
         Gallery(
-            "Drawn by chance",
-            "Queries drawn by a fixed seed, so that the failures above are seen in proportion.",
+            "Random queries",
+            "Queries selected with a fixed seed, to put the mistakes above in proportion.",
             _queries(evidence, _drawn(evidence, DRAWN)),
         ),
     )
@@ -121,7 +120,7 @@ def retrieval(evidence: Evidence, title: str) -> Retrieval:
 
 
 def class_recalls(evidence: Evidence) -> tuple[ClassRecall, ...]:
-    """Recall@1 of each class, the hardest first; of equals, the larger class first."""
+    """Return Recall@1 of each class, hardest first; of equals, the larger class first."""
     sizes = np.bincount(evidence.labels, minlength=len(evidence.class_names))
     right = evidence.labels[evidence.neighbors[:, 0]] == evidence.labels
     hits = np.bincount(evidence.labels, weights=right, minlength=len(sizes))
@@ -134,9 +133,9 @@ def class_recalls(evidence: Evidence) -> tuple[ClassRecall, ...]:
 
 
 def worst_rows(evidence: Evidence) -> npt.NDArray[np.int64]:
-    """Queries whose nearest neighbour is wrong, by how far the nearest right one is behind it in cosine.
+    """Return the queries with a wrong nearest neighbor, by how far the nearest correct one is behind it in cosine.
 
-    Where none of the stored neighbours is right, the farthest stored one stands for it: it is at least so far behind.
+    If no stored neighbor is correct, the farthest stored one gives a lower bound of that distance.
     """
     right = evidence.labels[evidence.neighbors] == evidence.labels[:, None]
     first = np.where(right.any(axis=1), right.argmax(axis=1), right.shape[1] - 1)
@@ -150,7 +149,7 @@ def worst_rows(evidence: Evidence) -> npt.NDArray[np.int64]:
 
 
 def confusions(evidence: Evidence, most: int) -> tuple[Confusion, ...]:
-    """The pairs of classes where the nearest neighbour of the one is most often of the other."""
+    """Return the pairs of classes in which the nearest neighbor of the first most often belongs to the second."""
     nearest = evidence.neighbors[:, 0]
     sizes = np.bincount(evidence.labels, minlength=len(evidence.class_names))
     wrong = np.flatnonzero((evidence.labels[nearest] != evidence.labels) & (sizes[evidence.labels] > 1))

@@ -1,4 +1,4 @@
-"""Small pictures of test images, kept with the study so that later reports need no images."""
+"""Thumbnails of test images, cached with the study so that later reports need no images."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from dmlcore.report.figures.cache import keep, kept
 PICTURES = "pictures.safetensors"
 
 SIDE = 96
-"""Most pixels of a picture's side."""
+"""Maximum pixels of a picture's side."""
 
 
 @frozen(eq=False)
 class Pictures:
-    """Pictures of test images by index; `missing` says why there are none."""
+    """Pictures of test images by index; `missing` is the reason if some are missing."""
 
     files: Mapping[int, bytes] = field(factory=dict, repr=False)
     """Square WebP files."""
@@ -44,10 +44,10 @@ def study_pictures(
     class_names: Sequence[str],
     images: LabelledImages | None,
 ) -> Pictures:
-    """Pictures of the wanted test images, from the study's folder or else from `images`.
+    """Return pictures of the wanted test images, from the study's folder or else from `images`.
 
-    labels: (N,), class_names: of the images that the results were measured on; images of another data set are not
-    taken for them.
+    labels: (N,) and class_names are those of the images that the results were measured on; images of another data set
+    are not used.
     """
     made_from = {"digest": _digest(labels, class_names), "side": str(SIDE)}
     held = kept(folder / PICTURES, made_from) or {}
@@ -56,19 +56,19 @@ def study_pictures(
     if not absent:
         return Pictures(files)
     if images is None:
-        return Pictures(files, "The test images are not at hand, so pictures are left out.")
+        return Pictures(files, "The test images are not available, so there are no pictures.")
     if _digest(np.asarray(images.labels), images.class_names) != made_from["digest"]:
-        return Pictures({}, "The data set has changed since the runs were made, so its images are not shown.")
+        return Pictures({}, "The data set has changed since the runs, so its images are not shown.")
     try:
         files |= {index: _picture(images.image(index)) for index in absent}
     except (DataError, PluginError) as error:
-        return Pictures(files, f"Pictures are left out: {error}")
+        return Pictures(files, f"There are no pictures: {error}")
     keep(folder / PICTURES, {str(i): np.frombuffer(data, np.uint8) for i, data in files.items()}, made_from)
     return Pictures(files)
 
 
 def _picture(image: Image.Image) -> bytes:
-    """The image's square middle, at most SIDE pixels a side."""
+    """The image's square center, at most SIDE pixels a side."""
     side = min(SIDE, *image.size)
     file = io.BytesIO()
     ImageOps.fit(image, (side, side), Image.Resampling.LANCZOS).save(file, "webp", quality=82)
@@ -83,7 +83,7 @@ def _digest(labels: npt.NDArray[np.int64], class_names: Sequence[str]) -> str:
 
 @frozen(eq=False)
 class Sprite:
-    """Many pictures in one file: cells of one size, row by row."""
+    """Many pictures in one file: cells of equal size, row by row."""
 
     file: bytes = field(repr=False)
     """WebP."""
@@ -94,7 +94,7 @@ class Sprite:
 
 
 def sprite(pictures: Pictures, indices: Iterable[int], side: int) -> Sprite | None:
-    """The sprite of these pictures, cells of at most `side` pixels; None without any."""
+    """Return the sprite of these pictures, with cells of at most `side` pixels; None without pictures."""
     shown = [index for index in dict.fromkeys(indices) if index in pictures]
     if not shown:
         return None

@@ -12,15 +12,14 @@ if TYPE_CHECKING:
 
 
 def plot(title: str, alt: str, draw: Callable[[Axes], object], caption: str = "") -> Figure:
-    """A picture that `draw` makes on matplotlib axes, in the style and the colours of the report.
+    """Return a figure that `draw` draws on matplotlib axes, in the style and colors of the report.
 
-    `alt` tells in words what it shows, for formats without pictures and for people who don't see them; `caption` what
-    to look at.
+    `alt` describes the figure for formats without pictures and for screen readers; `caption` says what to look at.
     """
     from dmlcore.report.figures.drawing import RAMP, panel
 
-    def coloured(axes: Axes) -> None:
+    def colored(axes: Axes) -> None:
         axes.set_prop_cycle(color=RAMP)
         draw(axes)
 
-    return Figure("plot", title, caption, (panel(title, alt, coloured, left=0.6),))
+    return Figure("plot", title, caption, (panel(title, alt, colored, left=0.6),))

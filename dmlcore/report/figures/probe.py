@@ -1,4 +1,4 @@
-"""The picture of a probe: which batch sizes run, which learn."""
+"""The figure of a probe: which batch sizes run, and which learn."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from matplotlib.axes import Axes
 
 from dmlcore.api.blocks import Figure, Key, Panel
-from dmlcore.report.content.table import short_name
-from dmlcore.report.figures.axes import grid_axis
+from dmlcore.report.content.quantities import label
+from dmlcore.report.figures.axes import number_axis
 from dmlcore.report.figures.drawing import QUIET, RAMP, panel
-from dmlcore.results.trials import Probe, Regime, Trial
+from dmlcore.results.trials import Probe, Regime
 
 COLOURS: Mapping[Regime, str] = {"undefined": QUIET, "degenerate": RAMP[6], "weak": RAMP[4], "fine": RAMP[3]}
 MARKERS: Mapping[Regime, str] = {"undefined": "x", "degenerate": "v", "weak": "s", "fine": "o"}
@@ -18,13 +18,13 @@ SIGNS: Mapping[Regime, str] = {"undefined": "×", "degenerate": "▼", "weak": "
 
 
 def probe_picture(probe: Probe) -> Figure:
-    """Gain over the untrained network by batch size, regimes told by colour and shape."""
+    """Draw the gain over the untrained network by batch size; color and shape show the regime."""
     there = [regime for regime in COLOURS if any(trial.regime == regime for trial in probe.trials)]
     legend = tuple(Key(f"{SIGNS[regime]} {regime}", COLOURS[regime], -1) for regime in there)
     caption = (
-        f"{short_name(probe.metric)} gained on unseen classes in {probe.steps} steps, with its interval over classes."
-        " A size learns where the interval lies above zero. × marks sizes with which no step can be made; they stand"
-        " at the foot of the picture."
+        f"Gain in {label(probe.metric)} on unseen classes after {probe.steps} steps, with its interval over classes. A"
+        " size learns if the interval is above zero. Sizes with which no training step is possible are marked × at the"
+        " bottom."
     )
     return Figure("probe", "Batch sizes tried", caption, tuple(_panels(probe)), legend)
 
@@ -32,7 +32,7 @@ def probe_picture(probe: Probe) -> Figure:
 def _panels(probe: Probe) -> list[Panel]:
     panels = [panel(f"{probe.study} probe gain", _alt(probe), lambda axes: _gains(axes, probe))]
     if any("gradient_norm" in trial.figures for trial in probe.trials):
-        alt = "Norm of the gradient by batch size."
+        alt = f"{label('gradient_norm').capitalize()} by batch size."
         panels.append(panel(f"{probe.study} probe gradient", alt, lambda axes: _gradients(axes, probe)))
     return panels
 
@@ -48,7 +48,7 @@ def _gains(axes: Axes, probe: Probe) -> None:
             continue
         ends = [[gain - trial.figures.get("gain_low", gain)], [trial.figures.get("gain_high", gain) - gain]]
         axes.errorbar([trial.batch_size], [gain], ends, fmt=marker, color=colour, capsize=4, markersize=7)
-    axes.set_title(f"gain in {short_name(probe.metric)}")
+    axes.set_title(f"{label('gain')} in {label(probe.metric)}")
     _sizes(axes, probe)
 
 
@@ -57,18 +57,16 @@ def _gradients(axes: Axes, probe: Probe) -> None:
         if "gradient_norm" in trial.figures:
             place = ([trial.batch_size], [trial.figures["gradient_norm"]])
             axes.plot(*place, MARKERS[trial.regime], color=COLOURS[trial.regime], markersize=7)
-    axes.set_title("norm of the gradient")
+    axes.set_title(label("gradient_norm"))
     _sizes(axes, probe)
 
 
 def _sizes(axes: Axes, probe: Probe) -> None:
-    grid_axis(axes, probe.path, {trial.batch_size: str(trial.batch_size) for trial in probe.trials}, numeric=True)
+    number_axis(axes, probe.path, {trial.batch_size: str(trial.batch_size) for trial in probe.trials})
 
 
 def _alt(probe: Probe) -> str:
-    return " ".join(f"{_told(trial)}" for trial in probe.trials)
-
-
-def _told(trial: Trial) -> str:
-    gain = trial.figures.get("gain")
-    return f"Batch size {trial.batch_size}: {trial.regime}{'' if gain is None else f', gain {gain:.3f}'}."
+    gains = (f", gain {t.figures['gain']:.3f}" if "gain" in t.figures else "" for t in probe.trials)
+    return " ".join(
+        f"Batch size {t.batch_size}: {t.regime}{gain}." for t, gain in zip(probe.trials, gains, strict=True)
+    )

@@ -1,4 +1,4 @@
-"""The figures of a study, by the section that they stand in."""
+"""The figures of a study, by section."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dmlcore.report.figures.probe import probe_picture
 
 
 def study_figures(material: StudyMaterial) -> dict[str, list[Figure]]:
-    """Section key → its figures; a figure that the stored results can't fill is left out."""
+    """Return section key → its figures; figures without stored results are omitted."""
     figures: dict[str, list[Figure]] = {}
     for section, figure in _figures(material):
         if figure is not None:

@@ -1,23 +1,24 @@
-"""The finished runs as CSV: one row per run, with every stored number."""
+"""The finished runs as CSV: one row per run, with every stored quantity."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from dmlcore.api.result import Result
 from dmlcore.report.content.material import StudyMaterial
+from dmlcore.report.content.quantities import GEOMETRY, TRAINING
 from dmlcore.text import value_text
 
 
-def render(materials: Iterable[StudyMaterial]) -> str:
-    """Header and rows of all studies."""
+def render(materials: Sequence[StudyMaterial]) -> str:
+    """Return one table of all studies."""
     return csv_text([_row(result) for material in materials for result in material.results])
 
 
-def csv_text(rows: list[dict[str, object]]) -> str:
-    """Rows as CSV with a column per name; a cell is empty if its row lacks the value. Floats keep every digit."""
+def csv_text(rows: Sequence[Mapping[str, object]]) -> str:
+    """Return rows as CSV with a column per name; a cell is empty if its row lacks the value. Floats keep every digit."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
     writer.writeheader()
@@ -26,7 +27,7 @@ def csv_text(rows: list[dict[str, object]]) -> str:
 
 
 def _row(result: Result) -> dict[str, object]:
-    told = [epoch.diagnostics for epoch in result.curve if epoch.diagnostics]
+    diagnostics = [epoch.diagnostics for epoch in result.curve if epoch.diagnostics]
     return {
         "study": result.study,
         "run": result.run,
@@ -34,10 +35,10 @@ def _row(result: Result) -> dict[str, object]:
         "seed": result.seed,
         "epoch": result.protocol.get("epoch", result.protocol.get("epochs")),
         **result.metrics,
-        **_prefixed("untrained", result.baseline),
-        **_prefixed("geometry", result.geometry),
-        **_prefixed("untrained_geometry", result.baseline_geometry),
-        **_prefixed("training", told[-1] if told else {}),
+        **_prefixed("untrained/", result.baseline),
+        **_prefixed(GEOMETRY, result.geometry),
+        **_prefixed("untrained_geometry/", result.baseline_geometry),
+        **_prefixed(TRAINING, diagnostics[-1] if diagnostics else {}),
         "seconds": result.seconds,
         "peak_memory": result.peak_memory,
         "fingerprint": result.fingerprint,
@@ -45,4 +46,4 @@ def _row(result: Result) -> dict[str, object]:
 
 
 def _prefixed(prefix: str, figures: Mapping[str, float]) -> dict[str, object]:
-    return {f"{prefix}/{name}": value for name, value in figures.items()}
+    return {f"{prefix}{name}": value for name, value in figures.items()}

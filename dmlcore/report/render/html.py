@@ -1,4 +1,4 @@
-"""Pages of studies as one HTML file that asks for nothing outside itself."""
+"""Pages of studies as one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from dmlcore.report.figures.pictures import Pictures, Sprite, sprite
 from dmlcore.report.page import Item, StudyPage
 
 ROLES = {INK: "var(--ink)", MUTED: "var(--muted)", RULE: "var(--rule)", GROUND: "var(--ground)"}
-"""Colours of figures that follow the page's, light or dark."""
+"""Colors of figures that follow those of the page, light or dark."""
 
 MAP_SIDE = 56
 GALLERY_SIDE = 96
@@ -27,7 +27,7 @@ GALLERY_SIDE = 96
 
 
 def render(pages: Sequence[StudyPage]) -> str:
-    """The file: all studies, each with its own sections, and a table of contents."""
+    """Return the file: all studies with their sections, and a table of contents."""
     environment = Environment(
         loader=PackageLoader("dmlcore.report.render"),
         autoescape=True,
@@ -51,7 +51,7 @@ _DASHES = ("", "6 2", "2 1.5", "6 2 1.5 2")
 
 
 def kind(item: Item) -> str:
-    """Which macro of the template draws an item."""
+    """Return the macro of the template that draws an item."""
     return {
         Text: "text",
         Formula: "formula",
@@ -63,14 +63,14 @@ def kind(item: Item) -> str:
 
 
 def themed(panel: Panel) -> Markup:
-    """A panel's picture in the colours of the page, named by its text."""
+    """Return a panel's picture in the colors of the page, labelled by its text."""
     svg = re.sub("#[0-9a-f]{6}", lambda colour: ROLES.get(colour[0], colour[0]), panel.svg)
     svg = re.sub(r'(<svg[^>]*?) width="[^"]*" height="[^"]*"', r"\1", svg)
     return _named(svg, panel.alt)
 
 
 def formula_svg(latex: str) -> Markup:
-    """A formula as a picture, or as it is written where mathtext can't draw it."""
+    """Return a formula as a picture, or its LaTeX source if mathtext can't draw it."""
     try:
         drawn = formula(latex)
     except ValueError:
@@ -88,7 +88,7 @@ def _lines(cell: str) -> Markup:
 
 
 def _sprite_of(page: StudyPage, item: EmbeddingMap | Retrieval) -> Mapping[str, object] | None:
-    """The item's pictures: an address that holds the file itself, and the sprite."""
+    """The item's pictures: the file as a data URL, and the sprite."""
     side = MAP_SIDE if isinstance(item, EmbeddingMap) else GALLERY_SIDE
     drawn = sprite(page.pictures, (int(row) for row in item.rows), side)
     if drawn is None:
@@ -98,7 +98,7 @@ def _sprite_of(page: StudyPage, item: EmbeddingMap | Retrieval) -> Mapping[str, 
 
 
 def _cell(sprite: Sprite, row: int) -> str:
-    """The CSS position of a picture in its sprite; empty where it has none."""
+    """The CSS position of a picture in its sprite; empty if it has none."""
     if row not in sprite.places:
         return ""
     column, line = sprite.places[row]
@@ -107,7 +107,7 @@ def _cell(sprite: Sprite, row: int) -> str:
 
 
 def _map_of(drawn: EmbeddingMap, pictures: Pictures, shown: Sprite | None) -> Mapping[str, object]:
-    """What the map's script reads: places in thousandths, classes by number, cells of the sprite."""
+    """The input of the map's script: positions in thousandths, classes by number, cells of the sprite."""
     numbers, labels = np.unique(drawn.shown_labels, return_inverse=True)
     return {
         "points": [

@@ -1,4 +1,4 @@
-"""The report as LaTeX to paste into a paper: text, and tables in booktabs style."""
+"""The report as LaTeX for papers: text, and tables in booktabs style."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ _ESCAPES = {
     "–": "--",
     "…": r"\dots{}",
     "→": r"$\rightarrow$",
+    "↓": r"$\downarrow$",
     "≤": r"$\leq$",
     "≥": r"$\geq$",
     "≠": r"$\neq$",
@@ -49,7 +50,7 @@ _TABLE = str.maketrans(_ESCAPES)
 
 
 def render(material: StudyMaterial) -> str:
-    """All sections; needs the packages booktabs, longtable and amsmath."""
+    """Return all sections; they need the packages booktabs, longtable and amsmath."""
     parts = [r"% needs \usepackage{booktabs,longtable,amsmath}", rf"\section*{{{escaped(material.name)}}}"]
     for section in study_sections(material):
         parts.append(rf"\subsection*{{{escaped(section.title)}}}")
@@ -58,7 +59,7 @@ def render(material: StudyMaterial) -> str:
 
 
 def block_latex(block: Block) -> str:
-    """One block."""
+    """Return one block."""
     match block:
         case Text():
             return escaped(block.text)
@@ -72,7 +73,7 @@ def block_latex(block: Block) -> str:
 
 
 def grid_latex(grid: Table) -> str:
-    """A table that may break across pages; the lines of a cell stand one above the other."""
+    """Return a table that can break across pages; the lines of a cell are stacked."""
     columns = len(grid.header)
     lines = [rf"\begin{{longtable}}{{l{'r' * (columns - 1)}}}"]
     if grid.caption:
@@ -85,7 +86,7 @@ def grid_latex(grid: Table) -> str:
 
 
 def escaped(text: str) -> str:
-    """Plain text as LaTeX shows it."""
+    """Return plain text with LaTeX's special characters escaped."""
     return text.translate(_TABLE)
 
 
@@ -95,7 +96,7 @@ def _row(cells: Sequence[str]) -> str:
 
 def _cell(text: str) -> str:
     lines = [escaped(line) for line in text.split("\n")]
-    # a row that starts with a bracket would be taken for the length of the line break above it
+    # without {}, a bracket at the start of a row would be the length of the line break above it
     if len(lines) == 1:
         return lines[0]
     stacked = r"\\ ".join("{}" + line for line in lines)

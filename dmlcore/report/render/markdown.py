@@ -9,7 +9,7 @@ from dmlcore.report.sections import study_sections
 
 
 def render(material: StudyMaterial) -> str:
-    """The page: every section, and the learning curves in figures."""
+    """Return the page: every section, and the learning curves in numbers."""
     sections = study_sections(material)
     curves = curves_section(material)
     parts = [f"# {material.name}", *(_section(section) for section in [*sections, *([curves] if curves else [])])]
@@ -17,7 +17,7 @@ def render(material: StudyMaterial) -> str:
 
 
 def block_markdown(block: Block) -> str:
-    """One block."""
+    """Return one block."""
     match block:
         case Text():
             return _plain(block.text)
@@ -31,7 +31,7 @@ def block_markdown(block: Block) -> str:
 
 
 def grid_markdown(grid: Table) -> str:
-    """A table under its caption, notes below."""
+    """Return a table below its caption, with notes below."""
     rule = ["---", *["---:"] * (len(grid.header) - 1)]
     rows = [[_cell(cell) for cell in cells] for cells in (grid.header, rule, *grid.rows)]
     table = "\n".join("| " + " | ".join(cells) + " |" for cells in rows)
@@ -41,12 +41,12 @@ def grid_markdown(grid: Table) -> str:
 
 
 def _section(section: Section) -> str:
-    heading = [] if section.key == "question" else [f"## {section.title}"]  # it stands below the page's title
+    heading = [] if section.key == "question" else [f"## {section.title}"]  # it follows the page's title
     return "\n\n".join([*heading, *(block_markdown(block) for block in section.blocks)])
 
 
 def _plain(text: str) -> str:
-    """Text whose stars are meant as stars."""
+    """Text in which stars are stars."""
     return text.replace("*", r"\*")
 
 

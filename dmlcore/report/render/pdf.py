@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import matplotlib
 import numpy as np
 import typst
-from attrs import field, frozen
+from attrs import asdict, frozen
 from matplotlib.axes import Axes
-from PIL import Image
 
-from dmlcore.api.blocks import Figure, Formula, Key, Table, Text
+from dmlcore.api.blocks import Figure, Formula, Table, Text
 from dmlcore.errors import DmlcoreError
 from dmlcore.report.figures.drawing import DASHES, WIDTH, formula, panel
 from dmlcore.report.figures.embedding_map import EmbeddingMap, class_colours
-from dmlcore.report.figures.gallery import ClassRecall, Confusion, Gallery, Query, Retrieval
-from dmlcore.report.figures.pictures import Pictures
-from dmlcore.report.page import Item, Part, StudyPage
+from dmlcore.report.figures.gallery import Gallery, Retrieval
+from dmlcore.report.page import Item, StudyPage
 
 TEMPLATE = Path(__file__).parent / "templates" / "report.typ"
 
 BROAD = 90
-"""Letters across a table, above which it is set smaller."""
+"""Characters across a table above which it is set smaller."""
 
 TOO_BROAD = 150
-"""And above which its page lies on its side."""
+"""Characters across a table above which its page is in landscape."""
 
 LONG = 40
 """Classes listed; the others are in the HTML report."""
@@ -35,97 +36,104 @@ LONG = 40
 SHOWN = 5
 """Queries of a gallery; the others are in the HTML report."""
 
+Json = Mapping[str, Any]
+
 
 def render(pages: Sequence[StudyPage]) -> bytes:
-    """The file, all studies one after the other. Raises DmlcoreError where typst refuses it."""
+    """Return the file with all studies one after the other. Raises DmlcoreError if typst fails."""
     with TemporaryDirectory(prefix="dmlcore-") as name:
         folder = Path(name)
-        source = _Source(folder)
-        (folder / "report.typ").write_text(TEMPLATE.read_text(encoding="utf-8"), encoding="utf-8")
-        text = "\n".join(
-            [f'#import "report.typ": *\n#show: report.with({quoted(_title(pages))})', *source.pages(pages)]
-        )
-        (folder / "main.typ").write_text(text, encoding="utf-8")
-        fonts = Path(matplotlib.get_data_path()) / "fonts" / "ttf"  # the figures' letters, which typst doesn't bring
+        shutil.copyfile(TEMPLATE, folder / "main.typ")
+        content = printable([_Page(page, folder, str(number)).content() for number, page in enumerate(pages)])
+        (folder / "pages.json").write_text(json.dumps(content), encoding="utf-8")
+        fonts = Path(matplotlib.get_data_path()) / "fonts" / "ttf"  # those of the figures, which typst does not include
         try:
-            made = typst.compile(folder / "main.typ", root=folder, font_paths=[fonts], ignore_system_fonts=True)
+            file = typst.compile(folder / "main.typ", root=folder, font_paths=[fonts], ignore_system_fonts=True)
         except (typst.TypstError, RuntimeError) as error:
-            raise DmlcoreError(f"The PDF can't be made: {error}. The HTML report has the same content.") from None
-        assert isinstance(made, bytes)
-        return made
+            raise DmlcoreError(f"The PDF can't be created: {error}. The HTML report has the same content.") from None
+        assert isinstance(file, bytes)
+        return file
 
 
-def quoted(text: str) -> str:
-    """A typst string: no letter in it has a meaning."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{"".join(letter for letter in escaped if letter.isprintable())}"'
-
-
-def _title(pages: Sequence[StudyPage]) -> str:
-    return ", ".join(page.name for page in pages)
-
-
-def _array(values: Iterable[str]) -> str:
-    """A typst array of expressions."""
-    return "(" + "".join(f"{value}, " for value in values) + ")"
+def printable(value: Any) -> Any:
+    """Return plain JSON without unprintable characters other than line breaks."""
+    match value:
+        case str():
+            return "".join(letter for letter in value if letter.isprintable() or letter == "\n")
+        case dict():
+            return {key: printable(part) for key, part in value.items()}
+        case list() | tuple():
+            return [printable(part) for part in value]
+    return value
 
 
 @frozen
-class _Source:
-    """Typst markup, and the picture files that it names."""
+class _Page:
+    """A page as plain JSON, which the template draws, and its picture files."""
 
-    folder: Path
-    _names: list[str] = field(factory=list)
+    page: StudyPage
+    root: Path
+    name: str
+    """Of the folder of its pictures."""
 
-    def pages(self, pages: Sequence[StudyPage]) -> list[str]:
-        return [line for number, page in enumerate(pages) for line in self._page(page, number > 0)]
+    def content(self) -> Json:
+        (self.root / self.name).mkdir()
+        parts = [
+            {"title": part.title, "items": [self._item(item, part.title) for item in part.items]}
+            for part in self.page.parts
+        ]
+        return {"name": self.page.name, "question": self.page.question, "facts": self.page.facts, "parts": parts}
 
-    def _page(self, page: StudyPage, later: bool) -> list[str]:
-        heading = (
-            f"#study({quoted(page.name)}, {quoted(page.question)}, {_array(map(quoted, page.facts))}, {_bool(later)})"
-        )
-        return [heading, *(line for part in page.parts for line in self._part(part, page.pictures))]
-
-    def _part(self, part: Part, pictures: Pictures) -> list[str]:
-        lines = [f"#part({quoted(part.title)})"]
-        for item in part.items:
-            lines += self._item(item, part.title, pictures)
-        return lines
-
-    def _item(self, item: Item, heading: str, pictures: Pictures) -> list[str]:
+    def _item(self, item: Item, heading: str) -> Json:
         match item:
             case Text():
-                return [f"#words({quoted(item.text)})"]
+                return {"kind": "words", "text": item.text}
             case Formula():
-                return [self._formula(item.latex)]
+                return self._formula(item.latex)
             case Table():
-                return [_grid(item)]
+                return _table(item)
             case Figure():
-                return [self._figure(item, heading)]
+                return self._figure(item, heading)
             case EmbeddingMap():
-                return [self._map(item)]
+                return self._map(item)
             case Retrieval():
-                return self._retrieval(item, pictures)
+                return self._retrieval(item)
 
-    def _file(self, suffix: str, content: bytes) -> str:
-        name = f"{len(self._names)}{suffix}"
-        self._names.append(name)
-        (self.folder / name).write_bytes(content)
-        return quoted(name)
+    def _svg(self, svg: str) -> str:
+        """The path of a new file."""
+        path = f"{self.name}/{len(list((self.root / self.name).glob('*.svg')))}.svg"
+        (self.root / path).write_text(svg, encoding="utf-8")
+        return path
 
-    def _formula(self, latex: str) -> str:
+    def _picture(self, row: int) -> str | None:
+        """The path of a picture as JPEG, which every version of typst reads; None if there is no picture."""
+        if row not in self.page.pictures:
+            return None
+        path = f"{self.name}/{row}.jpg"
+        if not (self.root / path).exists():
+            self.page.pictures.image(row).save(self.root / path, "jpeg", quality=85)
+        return path
+
+    def _formula(self, latex: str) -> Json:
         try:
-            return f"#formula({self._file('.svg', formula(latex).svg.encode())}, {quoted(latex)})"
+            return {"kind": "formula", "file": self._svg(formula(latex).svg), "latex": latex}
         except ValueError:
-            return f"#words({quoted(latex)})"
+            return {"kind": "words", "text": latex}
 
-    def _figure(self, figure: Figure, heading: str) -> str:
-        title = "" if figure.title == heading else figure.title
-        panels = _array(f"({self._file('.svg', p.svg.encode())}, {quoted(p.alt)})" for p in figure.panels)
-        legend = _array(_key(key) for key in figure.legend)
-        return f"#drawn({quoted(title)}, {panels}, {legend}, {quoted(figure.caption)})"
+    def _figure(self, figure: Figure, heading: str) -> Json:
+        dashes = ("solid", "dashed", "dotted", "dash-dotted")
+        return {
+            "kind": "figure",
+            "title": "" if figure.title == heading else figure.title,
+            "panels": [{"file": self._svg(panel.svg), "alt": panel.alt} for panel in figure.panels],
+            "legend": [
+                {**asdict(key), "dash": None if key.dash < 0 else dashes[key.dash % len(DASHES)]}
+                for key in figure.legend
+            ],
+            "caption": figure.caption,
+        }
 
-    def _map(self, drawn: EmbeddingMap) -> str:
+    def _map(self, drawn: EmbeddingMap) -> Json:
         numbers, labels = np.unique(drawn.shown_labels, return_inverse=True)
         hues = np.array(class_colours(len(numbers)))
 
@@ -134,81 +142,43 @@ class _Source:
             axes.set_axis_off()
             axes.set_aspect("equal")
 
-        svg = panel(drawn.title, "", scatter, left=0.12, height=WIDTH).svg
         caption = (
-            f"{drawn.title}. Each of {len(drawn.rows):,} points is a test image, placed by {drawn.method};"
-            f" colours are its {len(numbers)} classes. In the HTML report, points show their images."
+            f"{drawn.title}. Each of the {len(drawn.rows):,} points is a test image, placed by {drawn.method}; colors"
+            f" are the {len(numbers)} classes. The HTML report shows the image of each point."
         )
-        return f"#map({self._file('.svg', svg.encode())}, {quoted(caption)})"
+        svg = panel(drawn.title, "", scatter, left=0.12, height=WIDTH).svg
+        return {"kind": "map", "file": self._svg(svg), "caption": caption}
 
-    def _retrieval(self, found: Retrieval, pictures: Pictures) -> list[str]:
-        lines = [f"#words({quoted(found.title + '.')})"]
-        if pictures.missing:
-            lines.append(f"#words({quoted(pictures.missing)})")
-        lines += [line for gallery in found.galleries for line in self._gallery(gallery, pictures)]
-        lines.append(f"#recalls({_array(map(_recall, found.classes[:LONG]))}, {len(found.classes)})")
-        if found.confusions:
-            lines.append(f"#confusions({_array(self._confusion(pair, pictures) for pair in found.confusions)})")
-        return lines
+    def _retrieval(self, found: Retrieval) -> Json:
+        galleries = [self._gallery(gallery) for gallery in found.galleries]
+        return {
+            "kind": "retrieval",
+            "texts": [f"{found.title}.", self.page.pictures.missing],
+            "galleries": [gallery for gallery in galleries if gallery["queries"]],
+            "classes": [asdict(recall) for recall in found.classes[:LONG]],
+            "whole": len(found.classes),
+            "confusions": [
+                {**asdict(pair), "files": [self._picture(row) for row in pair.rows]} for pair in found.confusions
+            ],
+        }
 
-    def _gallery(self, gallery: Gallery, pictures: Pictures) -> list[str]:
-        queries = [self._query(query, pictures) for query in gallery.queries[:SHOWN] if query.row in pictures]
-        if not queries:
-            return []
-        return [f"#gallery({quoted(gallery.title)}, {quoted(gallery.caption)}, {_array(queries)})"]
-
-    def _query(self, query: Query, pictures: Pictures) -> str:
-        taken = "" if query.neighbors[0].right else f" taken for {query.neighbors[0].name}"
-        found = _array(
-            f"({self._picture(n.row, pictures)}, {_bool(n.right)}, {quoted(f'{n.similarity:.2f}')})"
-            for n in query.neighbors
-        )
-        return f"({quoted(query.name + taken)}, {self._picture(query.row, pictures)}, {found})"
-
-    def _confusion(self, pair: Confusion, pictures: Pictures) -> str:
-        shown = _array(self._picture(row, pictures) for row in pair.rows)
-        words = f"{pair.count} of {pair.images} images of {pair.name} are nearest to {pair.other}"
-        return f"({shown}, {quoted(words)})"
-
-    def _picture(self, row: int, pictures: Pictures) -> str:
-        """The name of the picture's file, as JPEG, which every version of typst reads."""
-        if row not in pictures:
-            return "none"
-        name = f"picture{row}.jpg"
-        path = self.folder / name
-        if not path.exists():
-            image: Image.Image = pictures.image(row)
-            image.save(path, "jpeg", quality=85)
-        return quoted(name)
+    def _gallery(self, gallery: Gallery) -> Json:
+        queries = [
+            {
+                "name": query.name,
+                "mistaken": "" if query.neighbors[0].right else query.neighbors[0].name,
+                "file": self._picture(query.row),
+                "found": [{**asdict(neighbor), "file": self._picture(neighbor.row)} for neighbor in query.neighbors],
+            }
+            for query in gallery.queries[:SHOWN]
+            if query.row in self.page.pictures
+        ]
+        return {"title": gallery.title, "caption": gallery.caption, "queries": queries}
 
 
-def _bool(value: bool) -> str:
-    return "true" if value else "false"
-
-
-def _key(key: Key) -> str:
-    dash = "none" if key.dash < 0 else ('"solid"', '"dashed"', '"dotted"', '"dash-dotted"')[key.dash % len(DASHES)]
-    return f"({quoted(key.label)}, rgb({quoted(key.colour)}), {dash})"
-
-
-def _recall(recall: ClassRecall) -> str:
-    return f"({quoted(recall.name)}, {recall.recall:.4f}, {recall.images})"
-
-
-def _widest_words(cells: Sequence[str]) -> list[int]:
-    """Letters of the longest word of each cell, which breaks its lines between words."""
-    return [max((len(word) for word in cell.split()), default=0) for cell in cells]
-
-
-def _widest_lines(cells: Sequence[str]) -> list[int]:
-    return [max((len(line) for line in cell.split("\n")), default=0) for cell in cells]
-
-
-def _grid(grid: Table) -> str:
-    columns = zip(_widest_words(grid.header), *map(_widest_lines, grid.rows), strict=True)
-    letters = sum(max(column) + 3 for column in columns)
-    size = "8.5pt" if letters <= BROAD else "7pt"
-    header = _array(map(quoted, grid.header))
-    rows = _array(_array(map(quoted, row)) for row in grid.rows)
-    notes = _array(map(quoted, grid.notes))
-    return f"#grid-table({header}, {rows}, {quoted(grid.caption)}, {notes}, {size}, {_bool(letters > TOO_BROAD)})"
+def _table(table: Table) -> Json:
+    """The table, with whether it is small or in landscape; headers break between words, cells only at line breaks."""
+    words = [max((len(word) for word in cell.split()), default=0) for cell in table.header]
+    lines = [[max(map(len, cell.split("\n"))) for cell in row] for row in table.rows]
+    letters = sum(max(column) + 3 for column in zip(words, *lines, strict=True))
+    return {"kind": "table", **asdict(table), "small": letters > BROAD, "landscape": letters > TOO_BROAD}

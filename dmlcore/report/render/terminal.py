@@ -1,26 +1,75 @@
-"""The table of a study for the terminal."""
+"""Tables for the terminal: of a study, and of the metrics of saved embeddings."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from rich.box import SIMPLE_HEAD
-from rich.table import Table as RichTable
+from rich.table import Table
 
-from dmlcore.report.content.table import BEST, ResultTable, short_name
-from dmlcore.text import duration
+from dmlcore.report.content.quantities import MISSING, decimals, label, quantity, signed
+from dmlcore.report.content.statistics import BEST
+from dmlcore.report.content.table import ResultTable, table_grid
+
+OPTIMISTIC = "_optimistic"
+"""Suffix of a metric with ties counted in favor of the query."""
+
+BY = "_by_"
+"""Separates a metric's name from the codebase whose definition it follows."""
 
 
-def rich_table(table: ResultTable, title: str) -> RichTable:
-    """The study's table, drawn by rich."""
-    drawn = RichTable(title=title, box=SIMPLE_HEAD, title_justify="left", title_style="bold")
+def rich_table(table: ResultTable, title: str) -> Table:
+    """Return the study's table: means and deviations."""
+    grid = table_grid(table, intervals=False)
+    drawn = _table(grid.header, words=1)
+    drawn.title, drawn.title_justify, drawn.title_style = title, "left", "bold"
+    drawn.columns[0].overflow = "fold"
     if any(spread.best for row in table.rows for spread in row.metrics.values()):
         drawn.caption, drawn.caption_justify = f"{BEST} differs from every other row", "left"
-    drawn.add_column("run", overflow="fold")
-    for column in table.columns:
-        drawn.add_column(short_name(column), justify="right")
-    drawn.add_column("seeds", justify="right")
-    drawn.add_column("time a run", justify="right")
-    for row in table.rows:
-        cells = [str(row.metrics.get(column, "–")) for column in table.columns]
-        time = "–" if row.seconds is None else duration(row.seconds)
-        drawn.add_row(row.label, *cells, str(row.seeds), time, style="dim" if row.seconds is None else None)
+    for row, cells in zip(table.rows, grid.rows, strict=True):
+        drawn.add_row(*cells, style="dim" if row.seconds is None else None)
     return drawn
+
+
+def metrics_table(metrics: Mapping[str, float]) -> Table:
+    """Return a row per metric, named evaluator/metric, with a second value where ties matter."""
+    tied = any(name.endswith(OPTIMISTIC) for name in metrics)
+    table = _table(["evaluator", "metric", "value", *(["optimistic ties"] if tied else [])])
+    last = ""
+    for name, value in metrics.items():
+        if name.endswith(OPTIMISTIC):
+            continue
+        evaluator, form = name.partition("/")[0], quantity(name).format
+        if evaluator != last:
+            table.add_section()
+        optimistic = metrics.get(name + OPTIMISTIC)
+        cells = (label(name), form(value), "" if optimistic is None else form(optimistic))
+        table.add_row("" if evaluator == last else evaluator, *cells)
+        last = evaluator
+    return table
+
+
+def comparison_table(metrics: Mapping[str, float]) -> Table:
+    """Return metrics named evaluator/metric_by_codebase below the same metric of ours, with the difference."""
+    ours = {name.rpartition("/")[2]: value for name, value in metrics.items() if BY not in name}
+    theirs: dict[str, dict[str, float]] = {}
+    for name, value in metrics.items():
+        metric, by, codebase = name.rpartition("/")[2].partition(BY)
+        if by:
+            theirs.setdefault(metric, {})[codebase] = value
+    table = _table(["metric", "by", "value", "difference"])
+    for metric in (metric for metric in dict.fromkeys([*ours, *theirs]) if metric in theirs):
+        own = ours.get(metric)
+        table.add_section()
+        table.add_row(label(f"dmlcore/{metric}"), "dmlcore", MISSING if own is None else decimals(own), style="bold")
+        for codebase, value in theirs[metric].items():
+            table.add_row("", codebase, decimals(value), "" if own is None else signed(value - own))
+    return table
+
+
+def _table(header: Sequence[str], words: int = 2) -> Table:
+    """An empty table: columns of words, then of numbers."""
+    table = Table(box=SIMPLE_HEAD)
+    for index, column in enumerate(header):
+        table.add_column(column, justify="left" if index < words else "right")
+    return table

@@ -1,4 +1,4 @@
-"""Reports into files, each in the format that its name says."""
+"""Write reports to files, each in the format of its suffix."""
 
 from __future__ import annotations
 
@@ -17,29 +17,26 @@ Pages = Callable[[], Sequence[StudyPage]]
 Materials = Sequence[StudyMaterial]
 
 
-def write_report(materials: Sequence[StudyMaterial], paths: Sequence[Path]) -> None:
-    """Writes the studies into each of the files, all of them into every one.
+def write_report(materials: Materials, paths: Sequence[Path]) -> None:
+    """Write all studies to each of the files.
 
-    Raises StudyError, before anything is written, where a suffix is of no format.
+    Raises StudyError, before anything is written, if a suffix has no format.
     """
     for path in paths:
         check_format(path)
     pages = cache(lambda: [study_page(material) for material in materials])
     for path in paths:
-        _write(path, FORMATS[path.suffix](materials, pages))
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, lambda scratch: scratch.write_bytes(content))
+        content = FORMATS[path.suffix](materials, pages)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, lambda scratch, content=content: scratch.write_bytes(content))
 
 
 def check_format(path: Path) -> None:
-    """Raises StudyError where the file's suffix is of no format."""
+    """Raise StudyError if the file's suffix has no format."""
     if path.suffix not in FORMATS:
         raise StudyError(
-            f"{path}: a report can't be written as {path.suffix or 'a file without a suffix'!r}."
-            f"{did_you_mean(path.suffix, FORMATS)} The suffix says the format, one of {listing(FORMATS)}."
+            f"{path}: unknown report format {path.suffix!r}.{did_you_mean(path.suffix, FORMATS)} The suffix sets the"
+            f" format: {listing(FORMATS)}."
         )
 
 
@@ -55,23 +52,15 @@ def _pdf(materials: Materials, pages: Pages) -> bytes:
     return pdf.render(pages())
 
 
-def _markdown(materials: Materials, pages: Pages) -> bytes:
-    return "\n\n".join(markdown.render(material) for material in materials).encode()
-
-
-def _latex(materials: Materials, pages: Pages) -> bytes:
-    return "\n\n".join(latex.render(material) for material in materials).encode()
-
-
-def _csv(materials: Materials, pages: Pages) -> bytes:
-    return csv.render(materials).encode()
+def _joined(render: Callable[[StudyMaterial], str]) -> Callable[[Materials, Pages], bytes]:
+    return lambda materials, pages: "\n\n".join(map(render, materials)).encode()
 
 
 FORMATS: Mapping[str, Callable[[Materials, Pages], bytes]] = {
     ".html": _html,
-    ".md": _markdown,
-    ".csv": _csv,
-    ".tex": _latex,
+    ".md": _joined(markdown.render),
+    ".csv": lambda materials, pages: csv.render(materials).encode(),
+    ".tex": _joined(latex.render),
     ".pdf": _pdf,
 }
-"""Suffix → what makes the file's content."""
+"""Suffix → renders the file's content."""

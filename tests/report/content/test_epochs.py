@@ -29,18 +29,15 @@ def test_the_best_validation_and_the_best_test_epoch_stand_beside_the_result(tmp
     result = evolve(material.results[0], curve=curve, metrics={RECALL: 0.6})
     grid = epochs_grid(evolve(material, results=(result,)))
     assert grid is not None
-    assert grid.header == (
-        "run",
-        "recall@1",
-        "at the best validation epoch",
-        "best test epoch (optimistic)",
-        "which epoch",
-    )
+    assert grid.header[:2] == ("run", "recall@1")
+    assert "validation" in grid.header[2]
+    assert "test" in grid.header[3]
     assert grid.rows == (("trained", "0.6000", "0.6000", "0.7000", "2"),)
     without = evolve(result, curve=(epoch(0, 0.9), epoch(1, 0.4), epoch(2, 0.7)))
     grid = epochs_grid(evolve(material, results=(without,)))
     assert grid is not None
     assert grid.rows == (("trained", "0.6000", "0.7000", "2"),)
+    assert not [cell for cell in grid.header if "validation" in cell]
 
 
 def test_one_measured_epoch_leaves_no_choice(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def test_metrics_with_intervals_then_recorded_quantities(tmp_path: Path) -> None
     assert all(point.low < point.mean < point.high for point in recall.points)  # type: ignore[operator]
     assert recall.untrained == material.rows[0].samples[RECALL].mean
     rank = series[-1]
-    assert rank.title == "effective rank of the test embeddings"
+    assert rank.title == "effective rank on test images"
     assert [round(point.mean) for point in rank.points] == [8, 16, 32]
     assert rank.points[0].low is None
     assert rank.points[0].sd is not None

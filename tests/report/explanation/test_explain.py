@@ -1,4 +1,4 @@
-"""Explanations say what the figures of made studies show, and what they don't."""
+"""Explanations say what the figures of studies with a known truth show, and what they don't."""
 
 from __future__ import annotations
 
@@ -25,15 +25,17 @@ def texts(material: StudyMaterial) -> list[str]:
     return [block.text for block in explain(material).blocks if isinstance(block, Text)]
 
 
-def grids(material: StudyMaterial) -> dict[str, Table]:
-    return {block.caption: block for block in explain(material).blocks if isinstance(block, Table)}
-
-
-def one(material: StudyMaterial, start: str) -> str:
-    """The one paragraph with this start."""
-    found = [text for text in texts(material) if text.startswith(start)]
-    assert len(found) == 1, (start, texts(material))
+def one(material: StudyMaterial, *words: str) -> str:
+    """The one paragraph that has all of these words."""
+    found = [text for text in texts(material) if all(word in text for word in words)]
+    assert len(found) == 1, (words, texts(material))
     return found[0]
+
+
+def table(material: StudyMaterial, word: str) -> Table:
+    """The one table with this word in its caption."""
+    (found,) = (b for b in explain(material).blocks if isinstance(b, Table) and word in b.caption)
+    return found
 
 
 def rising(point: Mapping[str, Any]) -> float:
@@ -55,18 +57,17 @@ def activity(point: Mapping[str, Any]) -> dict[str, float]:
 def test_a_dimension_that_rises_and_flattens_with_the_effective_rank(tmp_path: Path) -> None:
     material = made_material(tmp_path, DIMS, rising, geometry=flattening_rank)
     assert explain(material).key == "explanation"
-    assert one(material, "recall@1 is lowest at embedding.dim=16").endswith("So embedding.dim does change recall@1.")
-    assert one(material, "The effective rank of the test embeddings rises from 9.3").endswith("512 (8%).")
-    assert "These figures fit the textbook: from 16 to 512 dimensions, 32 times as many" in one(material, "These")
-    flat = one(material, "It flattens from embedding.dim=")
-    assert re.match(
-        r"It flattens from embedding.dim=(128|256) on: from there to 512 the dimension grows (4|2) times", flat
+    assert one(material, "recall@1 is lowest at embedding.dim=16").endswith(
+        "embedding.dim changes recall@1 significantly."
     )
-    assert flat.endswith("The added dimensions are hardly used, which fits that they bring no more.")
-    moved = grids(material)["What moved with recall@1"]
-    assert moved.rows[0][0] == "effective rank of the test embeddings"
+    assert one(material, "The effective rank on test images rises from 9.3").endswith("512 dimensions (8%).")
+    assert one(material, "From 16 to 512 dimensions (32×)", "agrees with the textbook")
+    flat = one(material, "levels off", "hardly used")
+    assert re.search(r"at embedding.dim=(128|256): from there to 512, the dimension grows (4|2)×", flat)
+    moved = table(material, "changed with recall@1")
+    assert moved.rows[0][0] == "effective rank on test images"
     assert moved.rows[0][4:] == ("+1.00", "0.0028")
-    steps = grids(material)["recall@1 from one value to the next"]
+    steps = table(material, "from one value to the next")
     assert [row[0] for row in steps.rows] == ["16 → 32", "32 → 64", "64 → 128", "128 → 256", "256 → 512"]
 
 
@@ -74,34 +75,26 @@ def test_used_dimensions_that_do_not_help_are_no_reason_to_flatten(tmp_path: Pat
     material = made_material(
         tmp_path, DIMS, rising, geometry=lambda point: {"effective_rank": point["embedding.dim"] / 2}
     )
-    assert one(material, "It flattens from").endswith(
-        "The added dimensions are used, so that unused dimensions do not explain why it flattens: what they hold does"
-        " not help to tell unseen classes apart."
-    )
+    assert one(material, "levels off", "are used, but")
 
 
 def test_a_dimension_without_effect_supports_no_story(tmp_path: Path) -> None:
     material = made_material(tmp_path, DIMS, lambda point: 0.6, geometry=flattening_rank)
-    assert "So these runs do not show that embedding.dim changes recall@1" in one(material, "recall@1 is lowest")
-    story = one(material, "That more dimensions hold more of what tells unseen classes apart is not supported")
-    assert "the effective rank becomes 4.2" in story
-    assert not [text for text in texts(material) if text.startswith("It flattens")]
+    assert one(material, "recall@1 is lowest", "do not show that embedding.dim changes recall@1")
+    assert one(material, "the effective rank grows 4.2", "do not support")
+    assert not [text for text in texts(material) if "levels off" in text]
 
 
 def test_a_rise_without_more_directions_in_use_does_not_support_the_textbook(tmp_path: Path) -> None:
     material = made_material(
         tmp_path, DIMS, rising, geometry=lambda point: {"effective_rank": 30 - math.log(point["embedding.dim"])}
     )
-    assert "So these figures do not support that more directions in use are the reason." in one(
-        material, "recall@1 rises with the dimension, but not with"
-    )
+    assert one(material, "recall@1 rises with the dimension but not with", "do not support")
 
 
-def test_a_dimension_that_harms_is_told_as_it_is(tmp_path: Path) -> None:
+def test_a_dimension_that_harms_is_reported_as_it_is(tmp_path: Path) -> None:
     material = made_material(tmp_path, DIMS, lambda p: 0.8 - rising(p), geometry=flattening_rank)
-    assert "the textbook's rise with the dimension is not what these figures show" in one(
-        material, "Here recall@1 is higher with 16 dimensions than with"
-    )
+    assert one(material, "recall@1 is higher at 16 dimensions than at", "contradicts the textbook")
 
 
 def test_a_margin_with_an_inner_optimum(tmp_path: Path) -> None:
@@ -115,45 +108,44 @@ def test_a_margin_with_an_inner_optimum(tmp_path: Path) -> None:
         loss=facts,
     )
     assert Formula(r"\max(s - m, 0)") in explain(material).blocks
-    assert grids(material)["The margin as a threshold on each axis"].rows[2][2] == "1.0000"
-    assert one(material, "loss.margin=0.5 differs from every other value tried; the nearest is")
-    assert one(material, "The optimum lies inside the range that was tried, 0.1 … 0.9: loss.margin=0.5 is above both")
-    assert "falls from 0.48" in one(material, "The share of active negative pairs in the last epoch's batches")
-    assert one(material, "Both too few and too many cost: with the least active, 0.0060 at loss.margin=0.9")
-    assert "is also the one that retrieves best (rank correlation with recall@1: ρ = −" in one(
-        material, "The margin with the least overlap, loss.margin=0.5"
+    assert table(material, "threshold").rows[2][2] == "1.0000"
+    assert one(material, "loss.margin=0.5 is significantly different from every other value tried")
+    assert one(
+        material, "inside the range tried (0.1 to 0.9)", "loss.margin=0.5 is significantly higher than both ends"
     )
+    assert "falls from 0.48" in one(material, "The share of active negative pairs in the last epoch")
+    assert one(material, "Both extremes cost recall@1", "the fewest active, 0.0060 at loss.margin=0.9")
+    assert one(material, "overlap is lowest at loss.margin=0.5", "also the margin with", "recall@1: ρ = −")
 
 
 def test_a_margin_best_at_the_edge_says_so(tmp_path: Path) -> None:
     material = made_material(tmp_path, MARGINS, lambda p: 0.4 + 0.3 * p["loss.margin"], diagnostics=activity)
-    assert one(material, "The highest value lies at the edge of what was tried, loss.margin=0.9 of 0.1 … 0.9")
-    assert "the textbook's story that few active pairs or triplets leave nothing to learn from is not what" in one(
-        material, "What is lost goes with too much that is active"
-    )
+    assert one(material, "loss.margin=0.9, is at the edge of the range tried (0.1 to 0.9)")
+    assert one(material, "recall@1 is lost with many active pairs", "contradicts the textbook")
 
 
 def test_an_overlap_that_is_least_elsewhere_explains_nothing(tmp_path: Path) -> None:
     material = made_material(
         tmp_path, MARGINS, inner, geometry=lambda point: {"similarity_overlap": 0.2 - 0.1 * point["loss.margin"]}
     )
-    assert one(material, "The least overlap, 0.11").endswith(
-        "how far all pairs are parted does not explain which margin retrieves best."
-    )
-    assert one(material, "How many pairs or triplets were active was recorded at none of the 5 margins")
+    assert one(material, "overlap is lowest at loss.margin=0.9, 0.11", "does not explain which margin")
+    assert one(material, "active pairs or triplets was not recorded at all 5 margins")
 
 
 def test_a_margin_without_effect(tmp_path: Path) -> None:
     material = made_material(tmp_path, MARGINS, lambda point: 0.6, diagnostics=activity)
-    assert "does not change beyond chance with it" in one(material, "The margin moves the share of active negative")
-    assert "that there is an optimum inside is not shown" in " ".join(texts(material)) or one(
-        material, "The highest value lies at the edge"
-    )
+    assert one(material, "share of active negative pairs", "does not change significantly with it")
+    recalls = {r.point["loss.margin"]: 0.0 for r in material.results}
+    for found in material.results:
+        recalls[found.point["loss.margin"]] += found.metrics[RECALL]
+    highest = max(recalls, key=lambda margin: recalls[margin])
+    assert one(material, "at the edge" if highest in (0.1, 0.9) else "An optimum inside the range is not shown")
+    assert not [text for text in texts(material) if "The optimum is inside" in text]
 
 
 def test_a_margin_of_a_loss_that_does_not_say_what_it_is(tmp_path: Path) -> None:
     material = made_material(tmp_path, MARGINS, inner, loss=LossFacts("own", margin=0.5, margin_axis="cosine"))
-    assert one(material, "The loss own measures its margin as cosine; it does not say whether")
+    assert one(material, "The loss own measures its margin as cosine", "does not state")
 
 
 def trial(size: int, regime: Any, gain: float, learns: bool) -> Trial:
@@ -175,12 +167,10 @@ def probed(folder: Path, *arguments: Any) -> StudyMaterial:
 
 def test_a_probe(tmp_path: Path) -> None:
     material = probed(tmp_path, TRIALS, 10, 5)
-    assert texts(material)[:2] == [
-        "The smallest batch size that runs is 5.",
-        "Undefined (no step can be made, or the loss is not finite): 1.",
-    ]
-    grid = grids(material)["What each batch size did"]
-    assert grid.header == ("batch size", "regime", "zero-loss steps", "gain in recall@1", "learns")
+    assert texts(material)[0] == "The smallest batch size that runs is 5."
+    assert re.fullmatch(r"Undefined \(.*\): 1\.", texts(material)[1])
+    grid = table(material, "each batch size")
+    assert grid.header == ("batch size", "regime", "share of steps with zero loss", "gain in recall@1", "learns")
     assert grid.rows[1] == ("5", "degenerate", "0", "−0.0500\n[−0.070, −0.030]", "no")
     assert "Batch size 10: It was tried with 10 images." in texts(material)
 
@@ -193,7 +183,7 @@ def test_a_batch_size_that_is_varied(tmp_path: Path) -> None:
         lambda point: 0.4 + 0.003 * point["training.batch_size"],
         diagnostics=lambda point: {"zero_loss_steps": 1 / point["training.batch_size"]},
     )
-    assert "falls from 0.10" in one(material, "The share of steps with zero loss of all epochs")
+    assert "falls from 0.10" in one(material, "The share of steps with zero loss over all epochs")
     assert one(material, "recall@1 is lowest at training.batch_size=10")
 
 
@@ -211,14 +201,14 @@ def test_losses_are_compared_with_their_formulas(tmp_path: Path) -> None:
         for result in material.results
     )
     material = evolve(material, results=named)
-    assert one(material, "loss=proxy_anchor differs from every other value tried")
+    assert one(material, "loss=proxy_anchor is significantly different from every other value")
     assert one(material, "loss=triplet, the loss triplet:")
     assert Formula("L_{12}") in explain(material).blocks
-    pairs = grids(material)["Every pair's difference in recall@1"]
+    pairs = table(material, "Pairwise differences in recall@1")
     assert [row[0] for row in pairs.rows][-1] in ("triplet − contrastive", "contrastive − triplet")
     assert float(pairs.rows[-1][3]) > 0.05
-    assert one(material, "Of 2 recorded figures, ")
-    assert grids(material)["What sets highest and lowest apart"].rows[0][0] == "effective rank of the test embeddings"
+    assert one(material, "of the 2 recorded quantities differ")
+    assert table(material, "Largest differences").rows[0][0] == "effective rank on test images"
 
 
 def test_any_other_number(tmp_path: Path) -> None:
@@ -230,37 +220,35 @@ def test_any_other_number(tmp_path: Path) -> None:
         geometry=lambda point: {"hubness": 2 + point["optimizer.learning_rate"] * 1000},
     )
     assert one(material, "recall@1 is lowest at optimizer.learning_rate=1e-05")
-    assert grids(material)["What moved with recall@1"].rows[0][4:] == ("+1.00", "0.33")
-    assert "by chance with probability 0.33, so that 0.33 are expected" in one(material, "1 of the 1 recorded")
+    assert table(material, "changed with recall@1").rows[0][4:] == ("+1.00", "0.33")
+    assert one(material, "1 of 1 recorded", "probability 0.33, so 0.33 are expected")
 
 
 def test_two_paths_are_explained_each_over_the_other(tmp_path: Path) -> None:
     points = [{"loss.margin": m, "embedding.dim": d} for m in (0.1, 0.5, 0.9) for d in (32, 64)]
     material = made_material(tmp_path, points, inner)
-    assert one(material, "Along loss.margin, 3 values, each averaged over embedding.dim=32, embedding.dim=64.")
-    assert one(material, "Along embedding.dim, 2 values, each averaged over loss.margin=0.1, loss.margin=0.5,")
+    assert one(material, "loss.margin: 3 values, each averaged over embedding.dim=32, embedding.dim=64.")
+    assert one(material, "embedding.dim: 2 values, each averaged over loss.margin=0.1, loss.margin=0.5,")
     assert [text for text in texts(material) if text.startswith("recall@1 is lowest at loss.margin=")]
 
 
 def test_without_a_grid_before_and_after(tmp_path: Path) -> None:
     material = made_material(tmp_path, [{}], lambda point: 0.6, geometry=lambda point: {"effective_rank": 30.0})
-    grid = grids(material)["What training did to the embeddings of unseen classes"]
-    assert grid.rows == (("effective rank of the test embeddings", "15", "30"),)
-    assert "so training does change it." in one(material, "The untrained network has recall@1 0.27")
+    grid = table(material, "before and after training")
+    assert grid.rows == (("effective rank on test images", "15", "30"),)
+    assert one(material, "The untrained network has recall@1 0.27", "is significant")
 
 
 def test_one_seed_is_said_to_be_one(tmp_path: Path) -> None:
     material = made_material(tmp_path, DIMS, rising, seeds=[0])
-    assert "There is one seed, so the noise of seeds is unknown and not in this." in one(material, "recall@1 is lowest")
-    assert "No test says whether they differ: there is one seed, and no value for each query was stored." in one(
-        material, "nmi is lowest"
-    )
+    assert one(material, "recall@1 is lowest", "With one seed, the seed noise is unknown")
+    assert one(material, "nmi is lowest", "can't be tested: there is one seed")
 
 
 def test_results_of_older_versions(tmp_path: Path) -> None:
     material = made_material(tmp_path, DIMS[:3], rising, evidence=False)
-    assert one(material, "9 runs of 9 stored no values for each query")
-    assert one(material, "No quantities beside the metrics are stored for these 9 runs")
+    assert one(material, "9 runs of 9", "per-query values")
+    assert one(material, "The 9 runs stored only metrics")
     assert one(material, "The spectrum of the embeddings was recorded at 0 of 3 dimensions")
 
 
@@ -272,16 +260,18 @@ def test_failed_and_unfinished_runs_are_named(tmp_path: Path) -> None:
         failures={"loss.margin=2 seed=0": "The loss is NaN."},
         unfinished=("loss.margin=0.5 seed=0",),
     )
-    assert texts(material)[:2] == [
-        "Not in these figures, because training failed (1 run): loss.margin=2 seed=0: The loss is NaN.",
-        "1 run still to be made and not in these figures: loss.margin=0.5 seed=0.",
-    ]
-    assert one(material, "loss.margin: the 3 runs finished so far give no two values of it that can be compared")
+    failed, unfinished = texts(material)[:2]
+    assert "1 failed run" in failed
+    assert "loss.margin=2 seed=0: The loss is NaN." in failed
+    assert "1 unfinished run" in unfinished
+    assert "loss.margin=0.5 seed=0." in unfinished
+    assert one(material, "loss.margin: the 3 finished runs", "nothing can be compared")
 
 
 def test_nothing_finished(tmp_path: Path) -> None:
     material = evolve(made_material(tmp_path, [{}], lambda point: 0.5), results=())
-    assert texts(material) == ["0 runs finished: there is nothing to explain yet."]
+    (text,) = texts(material)
+    assert text.startswith("0 runs finished")
 
 
 def test_no_sentence_without_its_figure(tmp_path: Path) -> None:
@@ -295,7 +285,7 @@ def test_no_sentence_without_its_figure(tmp_path: Path) -> None:
             assert re.search(r"\d", text), text
 
 
-def test_seeds_that_only_some_points_have_are_left_out_of_the_comparison(tmp_path: Path) -> None:
+def test_seeds_that_only_some_points_have_are_not_compared(tmp_path: Path) -> None:
     material = made_material(tmp_path, [{"k": 1}, {"k": 2}], lambda point: 0.3 * point["k"], seeds=(0, 1))
     without = evolve(material, results=material.results[:-1])
     recall = [r.metrics[RECALL] for r in material.results if r.seed == 0]

@@ -30,8 +30,8 @@ def test_near_in_space_is_near_on_the_map() -> None:
     chance = np.random.default_rng(1)
     labels = np.repeat(np.arange(8), 25)
     vectors = np.eye(8, 32)[labels] + 0.05 * chance.normal(size=(200, 32))
-    places, neighbours = laid_out(vectors)
-    assert neighbours
+    places, neighbors = laid_out(vectors)
+    assert neighbors
     assert places.min() >= 0
     assert places.max() <= 1
     distances = np.linalg.norm(places[:, None] - places[None], axis=2)
@@ -44,8 +44,8 @@ def test_near_in_space_is_near_on_the_map() -> None:
     "vectors", [np.random.default_rng(2).normal(size=(40, 6)), np.ones((200, 4)), np.ones((3, 1)), np.eye(2)]
 )
 def test_few_or_equal_points_are_laid_along_their_axes(vectors: np.ndarray) -> None:
-    places, neighbours = laid_out(vectors)
-    assert not neighbours
+    places, neighbors = laid_out(vectors)
+    assert not neighbors
     assert places.shape == (len(vectors), 2)
     assert np.isfinite(places).all()
 

@@ -1,4 +1,4 @@
-"""Galleries against plain loops over the neighbours."""
+"""Galleries against plain loops over the neighbors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dmlcore.results.evidence import Evidence
 
 @pytest.fixture
 def evidence() -> Evidence:
-    """Forty images of eight classes, one of them with a single image, with neighbours in any order."""
+    """Forty images of eight classes, one of them with a single image, with neighbors in any order."""
     chance = np.random.default_rng(3)
     labels = np.r_[np.repeat(np.arange(7), 6)[:39], 7].astype(np.int64)
     vectors = chance.normal(size=(40, 5)) + 0.6 * np.eye(8, 5)[labels]
@@ -104,5 +104,5 @@ def test_galleries_show_what_they_say(evidence: Evidence) -> None:
 def test_without_a_mistake_only_chance_is_shown(evidence: Evidence) -> None:
     perfect = evolve(evidence, labels=np.zeros_like(evidence.labels), class_names=("a",))
     found = retrieval(perfect, "run")
-    assert [gallery.title for gallery in found.galleries] == ["Drawn by chance"]
+    assert [gallery.title for gallery in found.galleries] == ["Random queries"]
     assert found.confusions == ()

@@ -19,7 +19,7 @@ from dmlcore.errors import DmlcoreError
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.page import best_run, study_page
 from dmlcore.report.render import html, pdf
-from dmlcore.report.render.pdf import quoted
+from dmlcore.report.render.pdf import printable
 from dmlcore.report.render.writing import write_report
 from running import python
 from sample_results import drawn_material, drawn_probe, letters, result
@@ -100,10 +100,10 @@ def test_without_images_the_rest_is_there(study: StudyMaterial) -> None:
     for path in study.folders[study.results[0].run].final.parent.glob("pictures.safetensors"):
         path.unlink()
     text = html.render([study_page(evolve(study, images=None))])
-    assert text.count("The test images are not at hand, so pictures are left out.") == 2
+    assert text.count("test images are not available") == 2
     assert "url(data:" not in text
     assert "<circle" in text
-    assert "Pairs most confused" in text
+    assert "Most confused pairs" in text
 
 
 def test_results_of_older_versions_have_a_map_with_pictures(tmp_path: Path) -> None:
@@ -156,8 +156,12 @@ def test_the_pdf_says_the_same(study: StudyMaterial, tmp_path: Path) -> None:
     assert "DejaVuSans" in fonts, "letters of the figures are letters"
 
 
-def test_a_string_of_typst_is_closed_by_its_own_quote_alone() -> None:
-    assert quoted('a "b" \\ c\nd\x00') == r'"a \"b\" \\ c\nd"'
+def test_typst_gets_printable_text_alone() -> None:
+    assert printable({"rows": [("a\x00", "b\nc")], "size": 7, "file": None}) == {
+        "rows": [["a", "b\nc"]],
+        "size": 7,
+        "file": None,
+    }
 
 
 def test_each_suffix_has_its_format(study: StudyMaterial, tmp_path: Path) -> None:
@@ -175,10 +179,8 @@ def test_each_suffix_has_its_format(study: StudyMaterial, tmp_path: Path) -> Non
 def test_an_unknown_suffix_is_refused_before_anything_is_written(study: StudyMaterial, tmp_path: Path) -> None:
     with pytest.raises(DmlcoreError) as error:
         write_report([study], [tmp_path / "a.md", tmp_path / "b.docx"])
-    assert str(error.value) == (
-        f"{tmp_path}/b.docx: a report can't be written as '.docx'. The suffix says the format, one of .html, .md, .csv,"
-        " .tex, .pdf."
-    )
+    for word in (f"{tmp_path}/b.docx", "'.docx'", ".html, .md, .csv, .tex, .pdf"):
+        assert word in str(error.value)
     assert not list(tmp_path.iterdir())
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 from attrs import evolve
 
 from dmlcore.report.content.material import StudyMaterial
-from dmlcore.report.content.stamps import row_stamps, stamp_texts, value_text_of
+from dmlcore.report.content.protocol import protocol_texts, protocols, value_text_of
 from sample_results import made_material
 
 SHARED = (
-    "data: glyphs, trained on 600 images of 40 classes, measured on 600 images of 40 classes never seen in training;"
+    "data: glyphs, trained on 600 images of 40 classes, measured on 600 images of 40 classes not seen in training;"
     " transforms: size 32; loss: contrastive; weights: random; pooling: avg; BatchNorm: statistics frozen; epochs: 2;"
-    " epoch chosen by: last epoch; batch size: 20; versions: torch 2.9; device: cpu"
+    " epoch selected by: last epoch; batch size: 20; versions: torch 2.9; device: cpu"
 )
 
 
@@ -22,30 +22,29 @@ def margins(folder: Path) -> StudyMaterial:
 
 
 def test_what_all_rows_share_is_one_line(tmp_path: Path) -> None:
-    texts = stamp_texts(row_stamps(margins(tmp_path)))
-    assert [text.text for text in texts] == [f"Protocol of every row: {SHARED}; seeds: 0, 1."]
+    texts = protocol_texts(margins(tmp_path))
+    assert [text.text for text in texts] == [f"Protocol of all rows: {SHARED}; seeds: 0, 1."]
 
 
 def test_what_the_grid_does_not_vary_and_differs_is_a_footnote(tmp_path: Path) -> None:
     material = margins(tmp_path)
     last = material.results[-1]
     other = evolve(last, protocol={**last.protocol, "weights": "imagenet"})
-    texts = stamp_texts(row_stamps(evolve(material, results=(*material.results[:-2], last, other))))
+    texts = protocol_texts(evolve(material, results=(*material.results[:-2], last, other)))
     shared = SHARED.replace("weights: random; ", "")
     assert [text.text for text in texts] == [
         f"Protocol of all rows: {shared}.",
-        "Mind that the rows differ in what the grid does not vary: weights: random (loss.margin=0.1);"
-        " random or imagenet (loss.margin=0.5).",
-        "Mind that the rows differ in what the grid does not vary: seeds: 0, 1 (loss.margin=0.1); 1, 1"
+        "Rows also differ in settings outside the grid. weights: random (loss.margin=0.1); random or imagenet"
         " (loss.margin=0.5).",
+        "Rows also differ in settings outside the grid. seeds: 0, 1 (loss.margin=0.1); 1, 1 (loss.margin=0.5).",
     ]
 
 
 def test_what_follows_from_a_varied_backbone_is_left_out(tmp_path: Path) -> None:
     points = [{"backbone": {"use": "resnet50"}}, {"backbone": {"use": "toy"}}]
-    stamps = row_stamps(made_material(tmp_path, points, lambda point: 0.5))
-    assert [name for name in ("weights", "pooling", "transforms", "backbone") if name in stamps[0].facts] == []
-    assert str(stamps[0]).startswith("data: glyphs, trained on 600 images")
+    facts = protocols(made_material(tmp_path, points, lambda point: 0.5))["backbone=resnet50"]
+    assert facts.keys().isdisjoint(("weights", "pooling", "transforms", "backbone"))
+    assert facts["data"].startswith("glyphs, trained on 600 images")
 
 
 def test_the_other_options_of_a_varied_component_are_told(tmp_path: Path) -> None:
@@ -54,7 +53,7 @@ def test_the_other_options_of_a_varied_component_are_told(tmp_path: Path) -> Non
     first = evolve(
         material.results[0], settings={**settings, "loss": {"use": "triplet", "margin": 0.1, "distance": "cosine"}}
     )
-    facts = row_stamps(evolve(material, results=(first,)))[0].facts
+    facts = protocols(evolve(material, results=(first,)))["loss.margin=0.1"]
     assert facts["loss"] == "triplet (distance cosine)"
     assert facts["sampler"] == "m_per_class (samples_per_class 5)"
     assert facts["optimizer"] == "learning_rate 0.001"
@@ -79,6 +78,6 @@ def test_components_of_other_distributions_are_told_unless_they_are_varied(tmp_p
         "sampler": "dmlcore/m_per_class 0.1.0",
     }
     told = evolve(material, results=tuple(evolve(result, components=came_from) for result in material.results))
-    facts = row_stamps(told)[0].facts
+    facts = protocols(told)["loss.margin=0.1"]
     assert facts["components of other distributions"] == "loss = dmlcore-angular/angular 1.0.0"
-    assert row_stamps(material)[0].facts == {k: v for k, v in facts.items() if not k.startswith("components")}
+    assert protocols(material)["loss.margin=0.1"] == {k: v for k, v in facts.items() if not k.startswith("components")}

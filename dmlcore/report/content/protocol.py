@@ -1,95 +1,78 @@
-"""The protocol stamp: what every number of a table was measured under, and where its rows differ."""
+"""The protocol: the conditions that the numbers of a table were measured under, and where its rows differ."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from attrs import frozen
-
 from dmlcore.api.blocks import Text
 from dmlcore.api.result import Result
 from dmlcore.report.content.material import StudyMaterial
-from dmlcore.report.content.measurements import Measured
 from dmlcore.text import listing, value_text
 
+_COMPONENTS = ("backbone", "embedding", "loss", "sampler")
 
-@frozen
-class Stamp:
-    """The protocol of one row: name of a fact → what it is."""
+_PROTOCOL = (
+    ("weights", "weights", ("backbone",)),
+    ("pooling", "pooling", ("embedding.pooling", "backbone")),
+    ("BatchNorm", "batchnorm", ("training.freeze_batchnorm",)),
+    ("epochs", "epochs", ("training.epochs",)),
+    ("epoch selected by", "selected_by", ("evaluation.select", "evaluation.metric")),
+)
+"""Name of a fact, its key in Result.protocol, and the settings that decide it."""
 
-    row: str
-    facts: Mapping[str, str]
-
-    def __str__(self) -> str:
-        return "; ".join(f"{name}: {fact}" for name, fact in self.facts.items())
-
-
-def row_stamps(material: StudyMaterial) -> tuple[Stamp, ...]:
-    """A stamp a trained row, without what the grid itself varies."""
-    return tuple(_stamp(row, material.varied) for row in material.rows if not row.untrained)
+_TRAINING = (
+    ("batch size", "batch_size"),
+    ("precision", "precision"),
+    ("steps per epoch at most", "max_steps"),
+    ("decay of averaged weights", "ema_decay"),
+    ("warm-up of that decay", "ema_warmup"),
+)
 
 
-def stamp_texts(stamps: Sequence[Stamp]) -> list[Text]:
-    """One line for what all rows share, and a footnote for each fact in which they differ."""
-    names = dict.fromkeys(name for stamp in stamps for name in stamp.facts)
-    shared, footnotes = [], []
-    for name in names:
-        rows: dict[str, list[str]] = {}
-        for stamp in stamps:
-            rows.setdefault(stamp.facts.get(name, "not stated"), []).append(stamp.row)
-        if len(rows) == 1:
-            shared.append(f"{name}: {next(iter(rows))}")
+def protocols(material: StudyMaterial) -> dict[str, dict[str, str]]:
+    """Return label of a trained row → name of a fact → its value, without what the grid itself varies."""
+    found = {}
+    for row in (row for row in material.rows if not row.untrained):
+        facts: dict[str, dict[str, None]] = {}
+        for result in row.results:
+            for name, fact in _facts(result, material.varied):
+                facts.setdefault(name, {})[fact] = None
+        seeds = listing(str(result.seed) for result in row.results)
+        found[row.label] = {name: " or ".join(values) for name, values in facts.items()} | {"seeds": seeds}
+    return found
+
+
+def protocol_texts(material: StudyMaterial) -> list[Text]:
+    """Return one line for what all rows share, and a note for each fact in which they differ."""
+    rows = protocols(material)
+    shared, notes = [], []
+    for name in dict.fromkeys(name for facts in rows.values() for name in facts):
+        values: dict[str, list[str]] = {}
+        for label, facts in rows.items():
+            values.setdefault(facts.get(name, "not stated"), []).append(label)
+        if len(values) == 1:
+            shared.append(f"{name}: {next(iter(values))}")
         else:
-            parts = "; ".join(f"{fact} ({listing(labels)})" for fact, labels in rows.items())
-            footnotes.append(Text(f"Mind that the rows differ in what the grid does not vary: {name}: {parts}."))
-    line = "; ".join(shared)
-    whose = "of all rows" if footnotes else "of every row"
-    return [Text(f"Protocol {whose}: {line}."), *footnotes] if line else footnotes
-
-
-def _stamp(row: Measured, varied: Sequence[str]) -> Stamp:
-    facts: dict[str, dict[str, None]] = {}
-    for result in row.results:
-        for name, fact in _facts(result, varied):
-            facts.setdefault(name, {})[fact] = None
-    told = {name: " or ".join(values) for name, values in facts.items()}
-    seeds = listing(str(result.seed) for result in row.results)
-    return Stamp(row.label, told | {"seeds": seeds})
+            parts = "; ".join(f"{value} ({listing(labels)})" for value, labels in values.items())
+            notes.append(Text(f"Rows also differ in settings outside the grid. {name}: {parts}."))
+    return [Text(f"Protocol of all rows: {'; '.join(shared)}."), *notes] if shared else notes
 
 
 def _facts(result: Result, varied: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """The facts of one run; what follows from a varied path is left out."""
+    """The facts of one run that don't follow from a varied path."""
     protocol, settings = result.protocol, _without(result.settings, varied)
     if not _touches(varied, "dataset", "evaluation"):
         yield "data", _data(protocol, settings)
     if "transforms" in protocol and not _touches(varied, "transforms", "backbone"):
         yield "transforms", value_text_of(protocol["transforms"])
-    for name, path in (("backbone", "backbone"), ("embedding", "embedding"), ("loss", "loss"), ("sampler", "sampler")):
-        if settings.get(path):
-            yield name, value_text_of(settings[path])
-    for name, key, sources in (
-        ("weights", "weights", ("backbone",)),
-        ("pooling", "pooling", ("embedding.pooling", "backbone")),
-        ("BatchNorm", "batchnorm", ("training.freeze_batchnorm",)),
-        ("epochs", "epochs", ("training.epochs",)),
-        ("epoch chosen by", "selected_by", ("evaluation.select", "evaluation.metric")),
-    ):
+    yield from ((name, value_text_of(settings[name])) for name in _COMPONENTS if settings.get(name))
+    for name, key, sources in _PROTOCOL:
         if key in protocol and not _touches(varied, *sources):
             yield name, str(protocol[key])
     training = settings.get("training", {})
-    for name, key in (
-        ("batch size", "batch_size"),
-        ("precision", "precision"),
-        ("steps an epoch at most", "max_steps"),
-        ("weights averaged with decay", "ema_decay"),
-        ("warm-up of that decay", "ema_warmup"),
-    ):
-        if key in training:
-            yield name, value_text(training[key])
-    for name in ("optimizer", "scheduler"):
-        if settings.get(name):
-            yield name, value_text_of(settings[name])
+    yield from ((name, value_text(training[key])) for name, key in _TRAINING if key in training)
+    yield from ((name, value_text_of(settings[name])) for name in ("optimizer", "scheduler") if settings.get(name))
     yield "versions", ", ".join(f"{name} {version}" for name, version in _versions(result, varied))
     others = [
         f"{path} = {source}"
@@ -111,19 +94,19 @@ def _data(protocol: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
     return (
         f"{name + ', ' if name else ''}trained on {protocol['train_images']:,} images of"
         f" {protocol['train_classes']:,} classes{held}, measured on {protocol['test_images']:,} images of"
-        f" {protocol['test_classes']:,} classes never seen in training"
+        f" {protocol['test_classes']:,} classes not seen in training"
     )
 
 
 def _versions(result: Result, varied: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """A varied component may bring its own library: only what every run needs is told then."""
+    """A varied component may need its own library; only what every run needs is listed then."""
     for name, version in result.versions.items():
         if not _touches(varied, "loss", "backbone", "sampler", "dataset") or name in ("dmlcore", "torch"):
             yield name, version
 
 
 def value_text_of(table: Any) -> str:
-    """A table of settings in few words; a component by its name."""
+    """Return a table of settings as short text; a component by its name."""
     if not isinstance(table, Mapping):
         return value_text(table)
     use = f"{table['use']} " if "use" in table else ""
@@ -143,7 +126,7 @@ def _inner_text(value: Any) -> str:
 
 
 def _touches(varied: Sequence[str], *paths: str) -> bool:
-    """Whether the grid varies one of the paths, a part of it, or what it is part of."""
+    """Whether the grid varies one of the paths, a part of one, or a table that contains one."""
     return any(
         path == other or path.startswith(f"{other}.") or other.startswith(f"{path}.")
         for path in paths
