@@ -166,7 +166,7 @@ def _safe(samples: np.ndarray) -> bool:
 
 
 def _scaled(sides: list[Vectors], *, each_row: bool) -> tuple[list[Vectors], int]:
-    """The vectors over a power of two near the largest value, of the row or of all: no digit changes. And that of all."""
+    """The vectors over a power of two near the largest value, of the row or of all, and the exponent of all."""
     largest = [np.abs(side.samples.astype(np.float64)).max(axis=1, keepdims=True) for side in sides]
     most = max(float(side.max()) for side in largest)
     if not each_row:
