@@ -88,7 +88,7 @@ def _refusals(evaluator: EvaluatorConfig, where: str) -> Iterator[None]:
 def _mapping(evaluator: EvaluatorConfig, method: str, values: object) -> Mapping[str, Any]:
     if not isinstance(values, Mapping):
         raise PluginError(
-            f"The {named(evaluator)} must return a mapping of metric names to values in {method}, not {values!r}."
+            f"The {named(evaluator)} returns {values!r} in {method}; expected a mapping of metric names to values."
         )
     return values
 

@@ -1,6 +1,6 @@
 """Exact metrics of retrieval and clustering on plain arrays: no study, no GPU, never an (N, N) matrix.
 
-    from dmlcore.neighbors import agreement, k_means, rank
+    from dmlcore.neighbors import agreement, k_means, rank, top_k
 
     ranking = rank(vectors, labels)                                       # each against all others
     ranking = rank(queries, query_labels, gallery, gallery_labels)        # or against a gallery
@@ -9,8 +9,8 @@
     indices, cosines = top_k(vectors, 10)                                 # the 10 nearest others of each
     agreement(labels, k_means(vectors, initial)).nmi
 
-Every number of a ranking is that of float64 arithmetic, whatever the order of the samples, the size of the blocks, the
-number of threads and of processes (`rank_shard`, `merge`). torch is loaded by the first call that needs it.
+All results are those of float64 arithmetic. They do not depend on the order of the samples, the block size, or the
+number of threads and processes (`rank_shard`, `merge`). torch is loaded by the first call that needs it.
 """
 
 from dmlcore.neighbors.agreement import Agreement, agreement

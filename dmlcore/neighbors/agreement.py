@@ -1,4 +1,4 @@
-"""How well two partitions of the same samples agree: NMI and AMI.
+"""The agreement of two partitions of the same samples: NMI and AMI.
 
 With classes Y, clusters C, entropy H, mutual information I (natural logarithms), the arithmetic mean of entropies:
 
@@ -18,7 +18,7 @@ from attrs import frozen
 from dmlcore.neighbors.vectors import checked_labels
 
 TERMS = 2**18
-"""Terms of the expected mutual information that are made at once."""
+"""Terms of the expected mutual information computed at once."""
 
 
 @frozen
@@ -30,12 +30,12 @@ class Agreement:
 
 
 def agreement(labels: npt.ArrayLike, clusters: npt.ArrayLike) -> Agreement:
-    """NMI and AMI of the classes (N,) and clusters (N,), integers of any value.
+    """Return NMI and AMI of the classes (N,) and clusters (N,), integers of any value.
 
-    Two partitions that have one part each, or N parts each, are equal: both numbers are 1. Where only one of them has
-    one part, nothing is told, and both are 0.
+    Two partitions with one part each, or N parts each, are equal: both values are 1. If only one of them has a single
+    part, both are 0.
 
-    Raises ValueError for labels that are not integers, of another length, or none.
+    Raises ValueError for labels that are not integers, differ in length, or are empty.
 
     >>> from dmlcore.neighbors import agreement
     >>> agreement([0, 0, 1, 1], [5, 5, 3, 3])
@@ -45,7 +45,7 @@ def agreement(labels: npt.ArrayLike, clusters: npt.ArrayLike) -> Agreement:
     """
     count = np.size(labels)
     if not count:
-        raise ValueError("labels are empty: there is nothing to compare")
+        raise ValueError("labels are empty")
     classes, ours = np.unique(checked_labels(labels, count), return_inverse=True)
     parts, theirs = np.unique(checked_labels(clusters, count, "clusters"), return_inverse=True)
     if len(classes) == len(parts) and len(classes) in (1, count):
@@ -53,7 +53,7 @@ def agreement(labels: npt.ArrayLike, clusters: npt.ArrayLike) -> Agreement:
     rows, columns = np.bincount(ours), np.bincount(theirs)
     cells, joint = np.unique(ours * len(parts) + theirs, return_counts=True)
     row, column = np.divmod(cells, len(parts))
-    # N·n / (a·b) in the order of scikit-learn, whose last digits tests compare with
+    # N·n / (a·b) in the order of scikit-learn: tests compare the last digits
     information = float((joint / count * (np.log(joint / rows[row]) + np.log(count / columns[column]))).sum())
     mean = (_entropy(rows) + _entropy(columns)) / 2
     if min(len(classes), len(parts)) == 1:
@@ -66,10 +66,10 @@ def agreement(labels: npt.ArrayLike, clusters: npt.ArrayLike) -> Agreement:
 
 
 def expected_mutual_information(rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64]) -> float:
-    """E[I] of partitions into parts of these sizes (R,) and (C,), by the hypergeometric law, in nats.
+    """Return E[I] of partitions into parts of these sizes (R,) and (C,), by the hypergeometric law, in nats.
 
     Σ_i Σ_j Σ_n n/N · ln(N n / (a_i b_j)) · P(n; a_i, b_j), n from max(1, a_i + b_j − N) to min(a_i, b_j). Equal sizes
-    give equal terms, so each pair of different sizes is summed up once.
+    have equal terms, so each pair of different sizes is summed once.
     """
     total = int(rows.sum())
     (a_sizes, a_times), (b_sizes, b_times) = (np.unique(sizes, return_counts=True) for sizes in (rows, columns))

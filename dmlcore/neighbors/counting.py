@@ -1,4 +1,4 @@
-"""The work of one process: its share of the tiles of queries that are swept, and of queries ranked densely."""
+"""The work of one process: its share of the tiles to sweep, and of the queries to rank densely."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from dmlcore.neighbors.sweep import Sweep
 from dmlcore.neighbors.thresholds import Counts, Thresholds
 
 FOLLOWED = 2**24
-"""Thresholds that a sweep may hold at once, at 24 bytes each."""
+"""Maximum number of thresholds in a sweep, at 24 bytes each."""
 
 SPARSE = 1 / 64
-"""Queries whose class is a larger share of the gallery are ranked densely."""
+"""Queries with a class of a larger share of the gallery are ranked densely."""
 
 SURELY_SPARSE = 64
-"""Classes of so few are swept in any gallery."""
+"""Classes up to this size are swept in any gallery."""
 
 FAR_FEWER = 300
-"""Where the gallery has so many items for each threshold, bfloat16 leaves few enough of them open to pay."""
+"""Gallery items per threshold from which bfloat16 leaves few enough pairs undecided to be faster."""
 
 
 def count_share(
@@ -39,7 +39,7 @@ def count_share(
     device: str,
     progress: OnProgress | None,
 ) -> Shard:
-    """Rank the own class of each query, as far as the share goes."""
+    """Rank the class of each query within the given share of the work."""
     relevant = pairing.relevant()
     swept = np.zeros_like(relevant)
     if first_pass != "float64":
@@ -76,7 +76,7 @@ def count_share(
 def _rank_densely(
     pairing: Pairing, blocks: list[Indices], relevant: Counts, scores: list[tuple[PerQuery, PerQuery]]
 ) -> Iterator[None]:
-    """Adds, for each block of queries, their metrics with ties against them, and for them."""
+    """Append the metrics of each block of queries, with ties counted against them and in favor of them."""
     for rows in blocks:
         thresholds = Thresholds.of(pairing.thresholds(rows), relevant[rows])
         count_dense(pairing, thresholds, rows, np.arange(len(rows)), slice(0, len(pairing.gallery)))
@@ -87,7 +87,7 @@ def _rank_densely(
 
 
 def _most_swept(pairing: Pairing) -> int:
-    """R of the queries that are swept, at most."""
+    """Return the largest R of queries to sweep."""
     return min(max(SURELY_SPARSE, int(len(pairing.gallery) * SPARSE)), max(1, FOLLOWED // len(pairing.queries)))
 
 

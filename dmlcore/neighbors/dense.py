@@ -1,4 +1,4 @@
-"""Counting for queries near which much lies: all similarities in float64, sorted, and thresholds looked up in them."""
+"""Counting for queries with large classes: all similarities in float64, sorted, and thresholds looked up in them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from dmlcore.neighbors.threads import in_threads
 from dmlcore.neighbors.thresholds import Thresholds
 
 ROW_VALUES = 2**22
-"""Similarities that are held at once."""
+"""Similarities in memory at once."""
 
 
 def count_dense(pairing: Pairing, thresholds: Thresholds, queries: Indices, which: Indices, columns: slice) -> None:
     """Count for some queries what a part of the gallery holds; `which` (B,) are their rows among the thresholds.
 
-    A product in float64 tells what lies above a threshold, unless it lies within the product's error of one: then the
-    query's whole row is made again, exactly.
+    A float64 product decides which similarities are above a threshold. If one is within the product's error of a
+    threshold, the query's whole row is computed again, exactly.
     """
     step = max(1, ROW_VALUES // (columns.stop - columns.start))
     for start in range(0, len(queries), step):

@@ -1,4 +1,4 @@
-"""Vectors as the factors of a matrix product that says how far all pairs are.
+"""Vectors as factors of a matrix product that is the farness of all pairs.
 
 *Farness* falls as the similarity s rises and is not negative: 1 − s for the cosine, M − s for the inner product with
 M the largest possible, half the squared distance for "l2"; the latter two times a power of two. With vectors x, y
@@ -6,8 +6,8 @@ taken from a common center c, x' = x − c, each is
 
     far(x, y) = β(x) + β(y) − x'·y'
 
-with β made in float64, so that one product [−x', β(x), 1] · [y', 1, β(y)] gives it. The center takes out what all
-vectors share, as those of an untrained network do, and what is near has a small farness, with small roundings.
+with β computed in float64, so that one product [−x', β(x), 1] · [y', 1, β(y)] suffices. The center removes what all
+vectors share, as those of an untrained network do, and near pairs have a small farness, with small rounding errors.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from dmlcore.neighbors.vectors import as_tensor
 Precision = Literal["bfloat16", "float32"]
 
 ROWS = 32
-"""Factors are padded to a multiple of so many rows."""
+"""Factors are padded to a multiple of this number of rows."""
 
 PADDING = 1e30
-"""How far the padding is from all."""
+"""The farness of the padding."""
 
 CENTERD_VECTORS = 1024
-"""At least so many vectors make the center, where there are as many."""
+"""The center is the mean of at least this number of vectors, or of all."""
 
 SINGLE, DOUBLE = 2.0**-24, 2.0**-53
 """Rounding of a sum in float32, and in float64, to the nearest."""
@@ -40,7 +40,7 @@ CUT = 2.0**-23
 """Rounding of a sum in float32 by units that may cut digits off, as those of a GPU and for bfloat16."""
 
 TINY = 2.0**-120
-"""Room for values that a processor may take for zero, 2^-126 and less."""
+"""Margin for values that a processor may flush to zero, 2^-126 and less."""
 
 
 @frozen(eq=False)
@@ -74,9 +74,9 @@ class Frame:
 
 @frozen(eq=False)
 class Room:
-    """What the error of a product depends on, for each of U vectors, or the largest of some.
+    """The quantities that bound the error of a product, for each of U vectors, or their maximum.
 
-    norm: of x' or what stands for it, the larger; residual: of their difference; offset: |β|; full: of x, with that of
+    norm: the larger one of x' and its rounded x̂; residual: of their difference; offset: |β|; full: of x, plus that of
     the center.
     """
 

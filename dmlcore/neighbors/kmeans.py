@@ -1,4 +1,4 @@
-"""`k_means`: clusters as faiss would make them, for many clusters faster."""
+"""`k_means`: the clusters of faiss, faster if there are many."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from dmlcore.neighbors.vectors import VectorError, checked_vectors, device_of
 def k_means(
     vectors: npt.ArrayLike, initial: npt.ArrayLike, *, iterations: int = 20, progress: OnProgress | None = None
 ) -> npt.NDArray[np.int64]:
-    """(N,): the cluster of each vector after so many steps of Lloyd's algorithm.
+    """Return the cluster of each vector (N,) after a number of iterations of Lloyd's algorithm.
 
-    vectors: (N, D), real numbers, taken as float32; initial: (K,), indices of K different vectors, the first centers.
-    A step moves each center to the mean of its vectors, and assigns every vector to its nearest center by Euclidean
-    distance, of equally near ones to the first. A cluster without vectors takes half of another, drawn by size, and
-    moves off it by a thousandth of each value.
+    vectors: (N, D), real numbers, converted to float32; initial: (K,), indices of K different vectors, the first
+    centers. An iteration moves each center to the mean of its vectors, and assigns every vector to the nearest center
+    by Euclidean distance, with ties to the first. An empty cluster takes half of another one, drawn by size, and moves
+    away from it by a thousandth of each value.
 
-    This is what faiss's `Kmeans` does (Douze et al., "The Faiss library", 2024), to the last bit of the means, but
-    that distances are exact here: of centers that float32 can't tell apart, such as equal ones, faiss may take
-    another. It has no sampling: faiss looks at 256 vectors a cluster at most. The outcome depends on `initial`.
+    This is the algorithm of faiss's `Kmeans` (Douze et al., "The Faiss library", 2024), with equal means to the last
+    bit, except that distances are exact: for centers that float32 can't distinguish, faiss may choose another one.
+    There is no sampling, while faiss uses at most 256 vectors per cluster. The result depends on `initial`.
 
-    It pays from about 1000 clusters on. Memory: beside the vectors 4 bytes a value, 2 more for products in bfloat16,
-    and about 100 MB. `progress` is called after each step with the number of those done and of all. Raises VectorError
-    for NaN, infinity and values beyond float32, ValueError for arrays of another shape or kind.
+    It is faster than faiss from about 1000 clusters. Memory, in addition to the vectors: 4 bytes per value, 2 more for
+    products in bfloat16, and about 100 MB. `progress` is called after each iteration with the number of finished
+    iterations and of all. Raises VectorError for NaN, infinity and values beyond float32, ValueError for arrays of the
+    wrong shape or kind.
 
     >>> from dmlcore.neighbors import k_means
     >>> k_means([[0.0], [0.2], [5.0], [5.2], [9.0]], [0, 3, 4])
@@ -37,16 +38,16 @@ def k_means(
     with np.errstate(over="ignore"):
         samples = np.ascontiguousarray(given, np.float32)
     if not np.isfinite(samples).all():
-        raise VectorError("vectors hold values beyond float32, in which clusters are made")
+        raise VectorError("vectors have values beyond the range of float32")
     chosen = np.asarray(initial)
     if chosen.ndim != 1 or not len(chosen) or chosen.dtype.kind not in "iu":
-        raise ValueError(f"initial must be one index a cluster, of shape (K,), not {chosen.dtype} {chosen.shape}")
+        raise ValueError(f"initial must be of shape (K,), one index per cluster, not {chosen.dtype} {chosen.shape}")
     if not 0 <= chosen.min() <= chosen.max() < len(samples):
         raise ValueError(
             f"initial must be indices of the {len(samples):,} vectors, not {chosen.min()} … {chosen.max()}"
         )
     if len(np.unique(chosen)) < len(chosen):
-        raise ValueError("initial must be different vectors, but an index is there twice")
+        raise ValueError("initial must be different vectors, but an index occurs twice")
     from dmlcore.neighbors.lloyd import lloyd
 
     return lloyd(samples, chosen.astype(np.intp), int(iterations), device_of(vectors), progress).astype(np.int64)

@@ -1,8 +1,8 @@
-"""Lloyd's algorithm, exactly, for many clusters: only what can have moved is assigned again.
+"""Lloyd's algorithm, exactly, for many clusters: only samples that may change their cluster are assigned again.
 
-After each step most centers of many stay where they are. A sample whose own center came nearer, or stayed, can only
-have lost it to a center that moved; another one is searched for among all, unless a bound on its second nearest center
-says that it stays. Products of low precision find the few centers that can be nearest, float64 decides.
+After each step, most of many centers do not move. If the center of a sample came nearer or did not move, only a center
+that moved can replace it; otherwise all centers are searched, unless a bound on the second nearest one excludes a
+change. Products of low precision find the few centers that can be nearest, float64 decides.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ from dmlcore.neighbors.tiles import (
 )
 
 BLOCK = 2048
-"""Samples, and centers, that are compared at once."""
+"""Samples and centers compared at once."""
 
 CENTERS = 256
-"""Centers of which means are made at once."""
+"""Centers updated at once."""
 
 SPLIT = np.float32(1 / 1024)
-"""How far the halves of a split cluster are moved apart, as a share of each value."""
+"""The distance between the halves of a split cluster, as a share of each value."""
 
 SPLIT_SEED = 1234
-"""Of the generator that picks the clusters to split, the same in each step, as in faiss."""
+"""Of the generator that draws the clusters to split, the same in each step, as in faiss."""
 
 
 def lloyd(
     samples: np.ndarray, initial: Indices, iterations: int, device: str, progress: OnProgress | None = None
 ) -> Indices:
-    """(N,): the clusters of samples (N, D) float32 after so many steps from K of them as centers."""
+    """Return the clusters (N,) of samples (N, D) float32 after some iterations from K of them as centers."""
     with true_float32():
         state = Clustering.of(samples, initial, device)
         for done in range(1, iterations + 1):
@@ -72,7 +72,7 @@ class Clustering:
 
     @classmethod
     def of(cls, samples: np.ndarray, initial: Indices, device: str) -> Clustering:
-        """Each sample at the nearest of the initial centers, given as samples."""
+        """Assign each sample to the nearest initial center; these are given as samples."""
         count, centers = len(samples), samples[initial]
         similarity = Similarity(Vectors(samples, np.arange(count)), Vectors(centers, np.arange(len(centers))), "l2")
         products = Products.of(similarity, "bfloat16" if bfloat16_pays(device) else "float32", device)
@@ -82,7 +82,7 @@ class Clustering:
         return state
 
     def step(self) -> None:
-        """Move the centers to the means of their samples, and assign anew."""
+        """Move the centers to the means of their samples, and update the assignment."""
         before = self.centers.copy()
         self._move()
         moved = (self.centers != before).any(axis=1)
@@ -90,11 +90,11 @@ class Clustering:
         old = self.distance[own]
         self.distance[own] = -self.similarity.exact(own, self.assigned[own])
         doubtful = (self.distance[own] > old) & (self.distance[own] >= self.others[own])
-        anew = np.zeros(len(self.samples), bool)
-        anew[own[doubtful]] = True
-        self.others[anew] = np.inf
-        self._search(np.flatnonzero(~anew), np.flatnonzero(moved))
-        self._search(np.flatnonzero(anew), np.arange(len(self.centers)))
+        again = np.zeros(len(self.samples), bool)
+        again[own[doubtful]] = True
+        self.others[again] = np.inf
+        self._search(np.flatnonzero(~again), np.flatnonzero(moved))
+        self._search(np.flatnonzero(again), np.arange(len(self.centers)))
 
     def _move(self) -> None:
         sizes = np.bincount(self.assigned, minlength=len(self.centers))
@@ -105,7 +105,7 @@ class Clustering:
         def fill(part: slice) -> None:
             total = np.zeros((part.stop - part.start, self.samples.shape[1]), np.float32)
             for turn in range(counts[part].max()):
-                # one sample of each cluster at once, so that each sum is made in the order of its samples
+                # one sample of each cluster at once, so that each sum is in the order of its samples
                 has = np.flatnonzero(counts[part] > turn)
                 total[has] += self.samples[members[starts[part][has] + turn]]
             self.centers[centers[part]] = total * (1 / counts[part].astype(np.float32))[:, None]
@@ -115,7 +115,7 @@ class Clustering:
         self._split(sizes.astype(np.float32))
 
     def _split(self, sizes: np.ndarray) -> None:
-        """Give each empty cluster half of another, which is drawn with chances that rise with its size."""
+        """Give each empty cluster half of another, drawn with a probability that increases with its size."""
         generator = np.random.RandomState(SPLIT_SEED)  # the Mersenne twister of faiss's draws
         most, spare = np.float32(2**32 - 1), np.float64(len(self.samples) - len(sizes))
         up, down = 1 + SPLIT, 1 - SPLIT

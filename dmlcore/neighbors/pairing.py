@@ -1,4 +1,4 @@
-"""Who is compared with whom, and who is of one class."""
+"""The pairs to compare, and those of one class."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dmlcore.neighbors.thresholds import Counts
 from dmlcore.neighbors.vectors import Items
 
 LARGE_CLASS = 32
-"""From so many items on it pays to compare the vectors of a class as a block."""
+"""Class size from which comparing the vectors of a class as a block is faster."""
 
 
 @frozen(eq=False)
@@ -90,7 +90,7 @@ class Pairing:
 
 
 def runs(rows: Indices, relevant: Counts, queries: int, thresholds: int) -> Iterator[Indices]:
-    """The rows, at most so many `queries` at once, and `thresholds` for so many, but for one alone."""
+    """Yield the rows in parts of at most `queries` queries and `thresholds` thresholds, except for single queries."""
     total = np.cumsum(relevant[rows])
     start = 0
     while start < len(rows):

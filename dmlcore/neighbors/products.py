@@ -1,4 +1,4 @@
-"""How far all pairs are, quickly, with a bound on the error."""
+"""Fast farness of all pairs, with a bound on the error."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from dmlcore.neighbors.threads import in_threads
 class Products:
     """Farness of queries to a gallery: tiles in a low precision, and pairs in a higher one.
 
-    Beside the vectors this takes 4 bytes a value, and 2 more for the factor of the gallery in bfloat16.
+    Memory, in addition to the vectors: 4 bytes per value, and 2 more for the factor of the gallery in bfloat16.
     """
 
     queries: Factor
@@ -39,7 +39,7 @@ class Products:
         return cls(queries, gallery, frame, precision, gallery.right(precision).to(device))
 
     def with_gallery(self, vectors: Vectors) -> Products:
-        """The same queries with another gallery, whose vectors should not be much longer than those of this one."""
+        """Return the same queries with another gallery of similar norms."""
         gallery = Factor.of(vectors, self.frame, self.precision)
         return evolve(self, gallery=gallery, right=gallery.right(self.precision).to(self.right.device))
 
@@ -55,7 +55,7 @@ class Products:
         return torch.mm(left, right, out=out)
 
     def empty_tile(self, queries: int, gallery: int) -> torch.Tensor:
-        """Room for a tile of so many, and their padding."""
+        """Return an empty tile of this size, with padding."""
         rounded = self.right.is_cuda and self.right.dtype == torch.bfloat16
         shape = (queries + -queries % ROWS, gallery + -gallery % ROWS)
         return torch.empty(shape, dtype=torch.float32 if rounded else self.right.dtype, device=self.right.device)
@@ -98,7 +98,7 @@ def bfloat16_pays(device: str) -> bool:
 
 @contextmanager
 def true_float32() -> Iterator[None]:
-    """Inside, float32 products are made in float32: `torch.set_float32_matmul_precision` may allow less."""
+    """Inside the block, float32 products are computed in float32: torch may be set to use less."""
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")
     try:

@@ -1,4 +1,4 @@
-"""What a ranking says: the metrics of retrieval, for each query and as means."""
+"""Retrieval metrics of a ranking, per query and as means."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class PerQuery:
 
     @classmethod
     def of(cls, counts: npt.NDArray[np.int64], relevant: npt.NDArray[np.int64]) -> PerQuery:
-        """From what stands before each item of the query's class.
+        """Compute the metrics from the items ranked before each item of the query's class.
 
         relevant: (Q,), R, the items of each query's class; counts: (ΣR,), query after query and from near to far,
-        the items of other classes between one of its class and the one before it. Where the rank is above R it
-        only need be known to be so, but for the first.
+        the items of other classes between one of its class and the one before it. A rank above R
+        need not be exact, except for the first.
         """
         starts = np.cumsum(relevant) - relevant
         ranked = relevant > 0
@@ -71,9 +71,9 @@ class Ranking:
 
     relevant: (Q,) int64, R of each query; candidates: items that each query is ranked against.
 
-    Ties: items as near as a relevant one stand before it in `pessimistic`, the default of every metric, and
-    after it in `optimistic`; the truth of any order of ties lies between. Lone queries, with R = 0, are left
-    out of every mean. Means are rounded once, so they don't depend on the order of the queries.
+    Ties: items of other classes as near as a relevant one rank before it in `pessimistic`, the default of every
+    metric, and after it in `optimistic`; the value for any order of ties is between the two. Lone queries, with R = 0,
+    are excluded from every mean. Means are rounded once, so they do not depend on the order of the queries.
     """
 
     relevant: npt.NDArray[np.int64]
@@ -92,7 +92,7 @@ class Ranking:
         (1/Q) Σ_q [first_q ≤ K], as in Oh Song et al., "Deep Metric Learning via Lifted Structured Feature
         Embedding", 2016, §5. Raises ValueError unless 1 ≤ K ≤ candidates.
 
-        A class with one sample: its query is left out. Ties count against the query, unless `ties` says else.
+        The query of a class with one sample is excluded. Ties count against the query, unless `ties` is "optimistic".
 
         >>> from dmlcore.neighbors import rank
         >>> ranking = rank([[0.0], [1.0], [2.0], [4.0], [5.0], [9.0]], [0, 1, 0, 1, 1, 2], distance="l2")
@@ -105,8 +105,7 @@ class Ranking:
             raise ValueError(f"K of Recall@K must be a whole number ≥ 1, not {k!r}")
         if k > self.candidates:
             raise ValueError(
-                f"Recall@{k} has no meaning where a query is ranked against {self.candidates:,} items: "
-                f"ask for K ≤ {self.candidates}"
+                f"Recall@{k} is undefined for a ranking of {self.candidates:,} items: use K ≤ {self.candidates}"
             )
         return self._mean(self._under(ties).first <= k)
 
@@ -116,7 +115,7 @@ class Ranking:
         (1/Q) Σ_q (1/R_q) Σ_{i ≤ R_q} rel_q(i), as in Musgrave et al., "A Metric Learning Reality Check", 2020,
         §3.2; rel(i) is 1 where the i-th nearest item is of the query's class, else 0.
 
-        A class with one sample: its query is left out. Ties count against the query, unless `ties` says else.
+        The query of a class with one sample is excluded. Ties count against the query, unless `ties` is "optimistic".
 
         >>> from dmlcore.neighbors import rank
         >>> rank([[0.0], [1.0], [3.0], [2.5], [8.0]], [0, 0, 0, 1, 1], distance="l2").r_precision()
@@ -131,7 +130,7 @@ class Ranking:
         Musgrave et al., "A Metric Learning Reality Check", 2020, §3.2. It is 1 only where all R nearest items
         are of the query's class, and at most the R-precision.
 
-        A class with one sample: its query is left out. Ties count against the query, unless `ties` says else.
+        The query of a class with one sample is excluded. Ties count against the query, unless `ties` is "optimistic".
 
         >>> from dmlcore.neighbors import rank
         >>> ranking = rank([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [0.0, 1.0]], [0, 0, 1, 1])
@@ -145,7 +144,7 @@ class Ranking:
 
         (1/Q) Σ_q 1/first_q, as in Voorhees, "The TREC-8 Question Answering Track Report", 1999.
 
-        A class with one sample: its query is left out. Ties count against the query, unless `ties` says else.
+        The query of a class with one sample is excluded. Ties count against the query, unless `ties` is "optimistic".
 
         >>> from dmlcore.neighbors import rank
         >>> ranking = rank([[0.0], [2.0], [4.0], [5.0]], [0, 0, 1, 1], distance="l2")

@@ -25,24 +25,24 @@ def rank(
     first_pass: FirstPass = "auto",
     progress: OnProgress | None = None,
 ) -> Ranking:
-    """Rank the gallery, or without one all other queries, for each query.
+    """Rank the gallery for each query, or without a gallery all other queries.
 
     queries: (Q, D), gallery: (G, D), real numbers of any dtype, as arrays or torch tensors; labels (Q,), (G,),
-    integers. Items are near where their cosine or inner product is high, or their Euclidean distance ("l2") low, in
-    float64, and tie where these are equal numbers. Without a gallery a query is left out of its own ranking by its
-    index: another sample with the same vector stays.
+    integers. The nearest items have the highest cosine or inner product, or the lowest Euclidean distance ("l2"), in
+    float64; equal numbers tie. Without a gallery, a query is excluded from its ranking by its index, so a duplicate of
+    it is kept.
 
-    All pairs are looked at once in the precision of the first pass, by default the fastest that this machine has for
-    them; what that leaves open is looked at again, up to float64. The outcome depends neither on it nor on the order
-    of the samples, the number of threads, or `block_size`, the queries and items that are compared at once (a multiple
-    of 32 is taken). Products of tensors on another device are made there; what they leave open comes to the host.
+    All pairs are compared once in the precision of the first pass, by default the fastest on this machine; undecided
+    pairs are compared again, up to float64. The result does not depend on it, nor on the order of the samples, the
+    number of threads, or `block_size`, the queries and items compared at once (rounded up to a multiple of 32). Tensors
+    on another device are multiplied there; undecided pairs are copied to the host.
 
-    Beside the vectors, memory holds 4 bytes for each value, and 2 more for a first pass in bfloat16; 24 bytes for each
-    pair of one class; and for 2048 about 100 MB. `progress` is called after each step with the number of those done
-    and of all.
+    Memory, in addition to the vectors: 4 bytes per value, 2 more for a first pass in bfloat16, 24 bytes per pair of one
+    class, and about 100 MB for a block size of 2048. `progress` is called after each step with the number of finished
+    steps and of all.
 
-    Raises ValueError for arrays that don't fit together, fewer than two classes in the gallery, or no query
-    that has another member of its class to find; VectorError for NaN, infinity, and zero under the cosine.
+    Raises ValueError if the arrays do not match, the gallery has fewer than two classes, or no query has another member
+    of its class to find; VectorError for NaN, infinity, and zero vectors under the cosine.
 
     >>> vectors = [[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.1, 0.9], [0.6, 0.5]]
     >>> ranking = rank(vectors, [0, 0, 1, 1, 1])
@@ -77,10 +77,10 @@ def rank_shard(
     first_pass: FirstPass = "auto",
     progress: OnProgress | None = None,
 ) -> Shard:
-    """Shard `number`, from 0, of `count`: a part of what `rank` does, for one of several processes.
+    """Return shard `number`, from 0, of `count`: a part of what `rank` computes, for one of several processes.
 
-    Each process gives the same vectors and labels; `merge` makes the ranking of all shards. Everything else is as for
-    `rank`.
+    Each process passes the same vectors and labels; `merge` combines all shards into the ranking. The other arguments
+    are those of `rank`.
     """
     _check_options(number, count, block_size, first_pass)
     check_distance(distance)
@@ -89,12 +89,12 @@ def rank_shard(
     if gallery is not None and gallery_labels is not None:
         theirs = _items(gallery, gallery_labels, "gallery", distance)
     elif not leave_one_out:
-        raise ValueError("gallery and gallery_labels go together: give both or neither")
+        raise ValueError("pass both gallery and gallery_labels, or neither")
     _check_dimensions(ours.samples, theirs.samples)
     if theirs.labels[0] == theirs.labels[-1]:
         raise ValueError(
-            f"all {len(theirs.inverse):,} samples to rank are of one class, label {theirs.labels[0]}: "
-            "a ranking needs two classes or more"
+            f"all {len(theirs.inverse):,} samples to rank have the label {theirs.labels[0]}: "
+            "a ranking needs at least two classes"
         )
     vectors = Vectors(ours.samples, ours.first)
     others = vectors if theirs is ours else Vectors(theirs.samples, theirs.first)
@@ -102,7 +102,7 @@ def rank_shard(
     if not pairing.relevant().any():
         raise ValueError(
             f"none of the {len(ours.inverse):,} queries has another member of its class to find: "
-            "every class needs two samples, or one in the gallery"
+            "a class needs two samples, or one in the gallery"
         )
     from dmlcore.neighbors.counting import count_share
 
@@ -184,7 +184,7 @@ def _check_options(number: int, count: int, block_size: int, first_pass: str) ->
     if not _whole(block_size) or block_size < 1:
         raise ValueError(f"block_size must be a whole number ≥ 1, not {block_size!r}")
     if not (_whole(number) and _whole(count) and 0 <= number < count):
-        raise ValueError(f"a shard's number must be from 0 to below their count, not {number!r} of {count!r}")
+        raise ValueError(f"number must be from 0 to count - 1, not {number!r} of {count!r}")
     if first_pass not in get_args(FirstPass):
         raise ValueError(f"first_pass must be one of {', '.join(get_args(FirstPass))}, not {first_pass!r}")
 

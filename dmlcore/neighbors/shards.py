@@ -17,7 +17,7 @@ Counts = npt.NDArray[np.int64]
 FirstPass = Literal["auto", "bfloat16", "float32", "float64"]
 
 OnProgress = Callable[[int, int], object]
-"""Is called with the number of steps done, and of all."""
+"""Called with the number of finished steps, and of all."""
 
 
 @frozen

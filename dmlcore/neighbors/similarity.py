@@ -1,7 +1,7 @@
-"""How near two vectors are, exactly.
+"""The exact similarity of two vectors.
 
-The exact similarity of a pair is float64 arithmetic on the two vectors alone, always in the same order. It is
-the same number wherever the pair stands, so equal pairs tie, in any block and any order of the samples.
+It is float64 arithmetic on the two vectors alone, always in the same order. So it does not depend on the position of
+the pair, and equal pairs tie in any block and any order of the samples.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
 
 CACHED_VALUES = 2**16
-"""Values of paired vectors worked on at once: half a megabyte, so that they stay in the cache."""
+"""Values of paired vectors processed at once: half a megabyte, so that they stay in the cache."""
 
 SAFE_EXPONENT = 400
 """Values within 2^±400 have squares, and norms, that float64 holds."""
@@ -27,10 +27,10 @@ SAFE_EXPONENT = 400
 
 @frozen(eq=False)
 class Vectors:
-    """Vectors in float64, made of the samples as they are asked for: a copy of all would be twice their size.
+    """Vectors in float64, converted from the samples on demand: a copy of all would be twice their size.
 
-    samples: (N, D), of any real dtype; index: (U,), the sample of each vector; norms: (U,), what a vector is divided
-    by, or None.
+    samples: (N, D), of any real dtype; index: (U,), the sample of each vector; norms: (U,), the divisor of each
+    vector, or None.
     """
 
     samples: np.ndarray
@@ -67,11 +67,11 @@ class Similarity:
     gallery: Vectors
     distance: Distance
     exponent: int = 0
-    """The vectors are those given over 2^exponent; of the cosine it does not matter."""
+    """The vectors are the given ones divided by 2^exponent; without effect on the cosine."""
 
     @classmethod
     def of(cls, queries: Vectors, gallery: Vectors, distance: Distance) -> Similarity:
-        """For vectors as they came in: finite, and for the cosine not zero."""
+        """Return the similarity of the given vectors, which are finite, and for the cosine not zero."""
         sides, exponent = [queries] if queries is gallery else [queries, gallery], 0
         if not all(_safe(side.samples) for side in sides):
             sides, exponent = _scaled(sides, each_row=distance == "cosine")
@@ -83,7 +83,7 @@ class Similarity:
         """Return the cosines, inner products, or for "l2" Euclidean distances of the vectors as they were given."""
         if self.distance == "cosine":
             return similarities
-        with np.errstate(over="ignore"):  # infinite is what float64 has for them
+        with np.errstate(over="ignore"):  # a value beyond the range of float64 is infinite
             if self.distance == "l2":
                 return np.asarray(np.ldexp(np.sqrt(-similarities), self.exponent))
             return np.asarray(np.ldexp(similarities, 2 * self.exponent))
@@ -141,13 +141,13 @@ class Similarity:
 
 
 def check_distance(distance: str) -> None:
-    """Raises ValueError for a distance that is not known."""
+    """Raise ValueError for an unknown distance."""
     if distance not in get_args(Distance):
         raise ValueError(f"distance must be one of {', '.join(get_args(Distance))}, not {distance!r}")
 
 
 def parts(count: int, dim: int) -> list[slice]:
-    """Slices of so many vectors that they stay in the cache."""
+    """Return slices of vectors that fit in the cache."""
     step = max(1, CACHED_VALUES // dim)
     return [slice(start, min(start + step, count)) for start in range(0, count, step)]
 
@@ -166,7 +166,7 @@ def _safe(samples: np.ndarray) -> bool:
 
 
 def _scaled(sides: list[Vectors], *, each_row: bool) -> tuple[list[Vectors], int]:
-    """The vectors over a power of two near the largest value, of the row or of all: no digit changes. And that of all."""
+    """Return vectors over a power of two near the largest value, of the row or of all, and the exponent of all."""
     largest = [np.abs(side.samples.astype(np.float64)).max(axis=1, keepdims=True) for side in sides]
     most = max(float(side.max()) for side in largest)
     if not each_row:

@@ -1,7 +1,7 @@
-"""Over tiles of all pairs: which items of other classes are near enough to a query to count.
+"""A sweep over tiles of all pairs: which items of other classes are near enough to a query to count.
 
-A fast product of low precision passes over all pairs, when queries are the gallery over each once, and shows the few
-pairs that can matter. Only these are looked at more closely.
+A fast product of low precision covers all pairs, each only once if the queries are the gallery, and finds the few that
+can matter. Only these are computed with higher precision.
 """
 
 from __future__ import annotations
@@ -39,22 +39,22 @@ from dmlcore.neighbors.tiles import (
 from dmlcore.neighbors.vectors import as_tensor
 
 SAMPLED = 512
-"""Items whose order, in a query's first tile, shows which of its thresholds can't matter."""
+"""Items of a query's first tile that show which of its thresholds can't matter."""
 
 SAMPLED_EACH = 32
-"""More of them, where this is more for each of a query's thresholds."""
+"""The same, per threshold of the query, if that is more."""
 
 CROWDED = 1 / 4
-"""Where more of a query's groups in a tile are near than this, its whole row is compared."""
+"""Share of near groups in a tile above which a query's whole row is compared."""
 
 CROWDED_ROWS = 1 / 4
-"""Where more of a tile's rows are compared whole than this, all are: they need not be gathered."""
+"""Share of rows compared as a whole above which all are, so that they need not be gathered."""
 
 BETWEEN = 1 / 4
-"""Where more of a query's row lies between its thresholds than this, it is made again in float64."""
+"""Share of a query's row between its thresholds above which the row is computed again in float64."""
 
 OPEN_PAIRS = 2**15
-"""Pairs that products leave open are gathered, and closed so many of a block of queries at once."""
+"""Undecided pairs of a block of queries that are gathered before they are computed exactly."""
 
 Tile = tuple[slice, slice]
 """Queries, and gallery items."""
@@ -62,7 +62,7 @@ Tile = tuple[slice, slice]
 
 @frozen(eq=False)
 class View:
-    """A tile as its queries see it.
+    """A tile from the side of its queries.
 
     far: (B, W), with the padding; least: (B, G), of `least_of_groups`; rows: B of the queries; columns: W of the
     gallery; error: (B,).
@@ -81,9 +81,9 @@ class View:
 
 @define(eq=False)
 class Block:
-    """What a sweep knows of a block of queries, beside their thresholds.
+    """The state of a block of queries, in addition to their thresholds.
 
-    bounded: whether their first tile bounded what can matter; open: pairs to be looked at more closely.
+    bounded: whether the first tile has dropped thresholds; open: undecided pairs.
     """
 
     lock: Lock = field(factory=Lock)
@@ -110,8 +110,8 @@ class Sweep:
     def of(cls, pairing: Pairing, products: Products, relevant: Counts, block_size: int) -> Sweep:
         """relevant: (Q,), R of the queries that are swept, and 0 of others."""
         swept = np.flatnonzero(relevant)
-        made = [pairing.quick_thresholds(rows) for rows in runs(swept, relevant, block_size, block_size**2 // 8)]
-        values, errors = (np.concatenate(part) for part in zip(*made, strict=True))
+        parts = [pairing.quick_thresholds(rows) for rows in runs(swept, relevant, block_size, block_size**2 // 8)]
+        values, errors = (np.concatenate(part) for part in zip(*parts, strict=True))
         error = np.zeros(len(relevant))
         error[swept] = errors
         return cls(pairing, products, Thresholds.of(values, relevant, error), block_size)
@@ -120,7 +120,7 @@ class Sweep:
         self._states = {rows.start: Block() for rows in blocks(len(self.pairing.queries), self.block_size)}
 
     def tiles(self) -> list[Tile]:
-        """All of them; those come first that show each query something, and neighbors hardly ever share queries."""
+        """Return all tiles, first one for each query; consecutive ones hardly ever share queries."""
         rows = blocks(len(self.pairing.queries), self.block_size)
         columns = blocks(len(self.pairing.gallery), self.block_size)
         if not self.pairing.leave_one_out:
@@ -150,7 +150,7 @@ class Sweep:
         )
 
     def _fill(self, far: torch.Tensor, left: torch.Tensor, tile: Tile, both: bool) -> tuple[torch.Tensor, torch.Tensor]:
-        """Make the products of a tile, those of one class left out; the least of groups by row, of `both` by column."""
+        """Compute a tile without the pairs of one class; return the least values of groups by row and by column."""
         row, column = self.pairing.own_pairs(*tile)
         own = [as_tensor(index, far.device) for index in (row, column)]
         by_row, by_column = [], bits(torch.full_like(far[: len(far) // depth_of(len(far))], torch.inf))

@@ -5,8 +5,8 @@ the gap between two thresholds that it falls in. The j-th nearest item of the ow
 the items counted above it, which is all that Recall@K, R-precision and MAP@R need: the gallery is never sorted, and
 no neighbor list is kept. Counts of several parts of the gallery add up.
 
-With R items in the own class, a threshold whose rank has passed R can't matter any more and is dropped; only
-the first is followed to the end. So after a few blocks next to nothing lies above the lowest threshold.
+With R items in the own class, a threshold with a rank above R no longer matters and is dropped; only the first is
+followed to the end. So after a few blocks, hardly any item is above the lowest threshold.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Thresholds:
         return cls(values, ends - relevant, ends, relevant, error, counts, counts.copy())
 
     def inexact(self, rows: Indices) -> Indices:
-        """Those of the rows, each once, whose values are not exact."""
+        """Return the rows with inexact values, without repetitions."""
         return np.unique(rows[self.error[rows] > 0])
 
     def make_exact(self, rows: Indices, values: Floats) -> None:
@@ -69,7 +69,7 @@ class Thresholds:
         return np.where(followed, lowest, np.inf), np.where(followed, highest, np.inf)
 
     def count(self, rows: Indices, similarities: Floats, error: Floats, samples: Counts) -> np.ndarray:
-        """Count items of other classes, as many `samples` each, whose similarity is known up to `error`.
+        """Count items of other classes, with weights `samples` and similarities known up to `error`.
 
         Returns those, (I,) bool, that may be on either side of a threshold: they are left uncounted.
         """
@@ -112,7 +112,7 @@ class Thresholds:
         self.at_least[starts[followed]] += samples[followed]
 
     def drop(self, rows: Indices) -> None:
-        """Stop following thresholds of these queries whose rank has passed R even where ties count for them."""
+        """Drop thresholds of these queries with ranks above R, even if ties count in their favor."""
         rows = rows[self.relevant[rows] > 0]
         if not len(rows):
             return
@@ -126,7 +126,7 @@ class Thresholds:
         self.live[rows] = self.starts[rows] + np.add.reduceat(matters, begins, dtype=np.intp)
 
     def drop_below(self, rows: Indices, similarities: Floats) -> None:
-        """Stop following thresholds of these queries, but for the first, that lie below a similarity (B,).
+        """Drop thresholds of these queries below a similarity (B,), except for the first.
 
         They are known to have more than R items above them: R of these are counted at once.
         """
@@ -138,7 +138,7 @@ class Thresholds:
         self.at_least[end] += self.relevant[rows]
 
     def _place(self, rows: Indices, similarities: Floats, *, ties: bool) -> Indices:
-        """Index of the first threshold of the row that does not lie above the similarity; `live` if all do.
+        """Return the index of the first threshold of the row that is not above the similarity; `live` if all are.
 
         With `ties`, one equal to the similarity counts as above it.
         """

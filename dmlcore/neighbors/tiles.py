@@ -21,7 +21,7 @@ STRIP = 256
 """Rows of a strip, about."""
 
 RUN = 64
-"""Groups of a row at least, where it is long enough: the least values of so many are found side by side."""
+"""Minimum number of groups of a row, if it is long enough: their least values are found in parallel."""
 
 ROUNDING = {torch.bfloat16: 2.0**-7.9, torch.float32: 0.0}
 """How far a value is, as a share of it, from the sum that was rounded to the type of a tile."""
@@ -58,7 +58,7 @@ def below(held: torch.Tensor, limit: torch.Tensor) -> np.ndarray:
 
 
 def floats(held: np.ndarray, dtype: torch.dtype) -> Floats:
-    """What `bits` made integers."""
+    """Invert `bits`."""
     return np.asarray(torch.from_numpy(held).view(dtype).double().numpy())
 
 
@@ -97,7 +97,7 @@ def near_groups(least: torch.Tensor, limit: torch.Tensor) -> tuple[Indices, Indi
 def near_values(
     far: torch.Tensor, limit: torch.Tensor, row: Indices, group: Indices, number: int
 ) -> tuple[Indices, Indices, Floats]:
-    """The values up to the limit (B,) of the row in some of so many groups: their rows, columns and values."""
+    """Return the values up to the limit (B,) of the row in some of `number` groups: rows, columns and values."""
     groups = bits(far).view(len(far), -1, number)
     held = groups[as_tensor(row, far.device), :, as_tensor(group, far.device)].cpu().numpy()
     near = np.flatnonzero(held <= bits(limit).numpy()[row][:, None])
@@ -106,10 +106,10 @@ def near_values(
 
 
 def part_of(room: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
-    """A tile of this shape in the room of one that is as large, or larger."""
+    """Return a tile of this shape in the memory of one that is at least as large."""
     return room.view(-1)[: rows * columns].view(rows, columns)
 
 
 def blocks(count: int, size: int) -> list[slice]:
-    """Slices of so many, that cover `count`."""
+    """Return slices of this size that cover `count`."""
     return [slice(start, min(start + size, count)) for start in range(0, count, size)]

@@ -1,4 +1,4 @@
-"""Vectors and labels as they come in: checked, and freed of repetitions."""
+"""Given vectors and labels: checked, and without repetitions."""
 
 from __future__ import annotations
 
@@ -14,57 +14,56 @@ if TYPE_CHECKING:
     import torch
 
 SHOWN_ROWS = 5
-"""How many rows a message names."""
+"""Maximum number of rows that a message names."""
 
 HASHED_VALUES = 2**16
 """Values hashed at once, so that they stay in the cache."""
 
 
 class VectorError(ValueError):
-    """Values that no ranking or clustering can use: NaN, infinity, or a zero vector without direction."""
+    """Values that rankings and clusterings can't use: NaN, infinity, or a zero vector without a direction."""
 
 
 def checked_vectors(vectors: npt.ArrayLike, what: str = "vectors", *, nonzero: bool = False) -> np.ndarray:
-    """The vectors (N, D) as an array of real numbers, in the dtype that they have.
+    """Return the vectors (N, D) as an array of real numbers, in their own dtype.
 
-    A torch tensor is taken too, from any device. Raises ValueError for another shape or kind, VectorError for
-    NaN and infinity, and with `nonzero` for vectors of zeros; the message begins with `what` and names the first
-    such rows.
+    Torch tensors on any device are accepted. Raises ValueError for a wrong shape or kind, VectorError for NaN and
+    infinity, and with `nonzero` for zero vectors; the message begins with `what` and names the first such rows.
     """
     array = _on_host(vectors)
     if not np.can_cast(array.dtype, np.float64):
         raise ValueError(f"{what} must be real numbers that fit float64, not {array.dtype}")
     if array.ndim != 2:
-        raise ValueError(f"{what} must be of shape (N, D), one row a sample, not {array.shape}")
+        raise ValueError(f"{what} must be of shape (N, D), one row per sample, not {array.shape}")
     if 0 in array.shape:
         raise ValueError(f"{what} are empty: shape {array.shape}")
-    _refuse(~np.isfinite(array).all(axis=1), f"{what} hold NaN or infinite values")
+    _refuse(~np.isfinite(array).all(axis=1), f"{what} contain NaN or infinite values")
     if nonzero:
-        _refuse(~array.any(axis=1), f"{what} are zero, and zero has no direction for a cosine,")
+        _refuse(~array.any(axis=1), f"{what} contain zero vectors, which have no cosine,")
     return array
 
 
 def checked_labels(labels: npt.ArrayLike, count: int, what: str = "labels") -> npt.NDArray[np.int64]:
-    """The labels (N,) as int64. Raises ValueError unless they are integers, one for each of `count` samples."""
+    """Return the labels (N,) as int64. Raises ValueError unless they are integers, one for each of `count` samples."""
     array = _on_host(labels)
     if not np.can_cast(array.dtype, np.int64):
         raise ValueError(f"{what} must be integers that fit int64, not {array.dtype}")
     if array.shape != (count,):
-        raise ValueError(f"{what} must be of shape ({count},), one a sample, not {array.shape}")
+        raise ValueError(f"{what} must be of shape ({count},), one per sample, not {array.shape}")
     return array.astype(np.int64)
 
 
 def device_of(vectors: Any) -> str:
-    """Where products of these vectors are made: the device of a torch tensor, else the CPU."""
+    """Return the device of a torch tensor, else the CPU: products are computed there."""
     return str(vectors.device) if _is_tensor(vectors) else "cpu"
 
 
 def as_tensor(array: np.ndarray, device: str | torch.device = "cpu") -> torch.Tensor:
-    """The array as a tensor on the device, to read only; where that is the CPU it is no copy."""
+    """Return the array as a read-only tensor on the device, without a copy on the CPU."""
     import torch
 
     with warnings.catch_warnings():
-        # torch warns of a read-only array, since one could write to the tensor
+        # torch warns about read-only arrays, since the tensor is writable
         warnings.filterwarnings("ignore", "The given NumPy array is not writable")
         return torch.from_numpy(array).to(device)
 

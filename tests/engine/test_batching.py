@@ -1,4 +1,4 @@
-"""The batches of an epoch are the sampler's, and are looked over."""
+"""The batches of an epoch are the sampler's, and are checked."""
 
 from __future__ import annotations
 
@@ -28,11 +28,8 @@ def test_a_quick_trial_ends_an_epoch_early(make_study: Any) -> None:
 @pytest.mark.parametrize("batch", [[], [0, 36], [-1, 0]])
 def test_a_sampler_that_breaks_its_promise(make_study: Any, monkeypatch: pytest.MonkeyPatch, batch: list[int]) -> None:
     monkeypatch.setattr(Balanced, "build", lambda *_: [[0, 1, 6, 7], batch])
-    with pytest.raises(PluginError) as caught:
+    with pytest.raises(PluginError, match=r"The sampler 'balanced' .*\(number 2\).* empty .* outside 0 … 35"):
         epoch_batches(make_study().runs[0], LABELS, 1)
-    assert str(caught.value) == (
-        "The sampler 'balanced' gives a batch (number 2) that is empty or has an index outside 0 … 35."
-    )
 
 
 @pytest.mark.parametrize(

@@ -204,12 +204,8 @@ def test_labels_that_some_classes_lack() -> None:
 def test_values_that_are_not_finite_are_refused(value: float) -> None:
     embeddings = made_up()
     embeddings.vectors[3, 1] = value
-    with pytest.raises(TrainingError) as caught:
+    with pytest.raises(TrainingError, match="NaN or infinite values"):
         evidence_of(embeddings, {})
-    assert str(caught.value) == (
-        "The embeddings hold NaN or infinite values. Lower the learning rate, or check the weights that training"
-        " starts from."
-    )
 
 
 def test_many_pairs_are_sampled_by_anchors() -> None:

@@ -92,5 +92,5 @@ def test_embedding_goes_through_a_split_in_order() -> None:
 def test_a_device_that_is_not_there() -> None:
     assert resolve_device("cpu") == torch.device("cpu")
     for name in ("cuda:99", "gpu"):
-        with pytest.raises(StudyError, match=f'training.device = "{name}" can\'t be used here: '):
+        with pytest.raises(StudyError, match=f'training.device = "{name}" is not available: '):
             resolve_device(name)

@@ -130,10 +130,7 @@ def test_an_activity_that_fails_is_blamed_on_the_loss() -> None:
 
     with pytest.raises(PluginError) as caught:
         record(recorder_of(fail))
-    assert str(caught.value) == (
-        "The loss 'shares' fails in `activity` (ValueError: no such shape). The method tells what the loss acts on, for"
-        " the report: mend it, or take it out of the plugin, and the run goes on without."
-    )
+    assert str(caught.value).startswith("The loss 'shares' fails in `activity` (ValueError: no such shape).")
     assert isinstance(caught.value.__cause__, ValueError)
 
 
@@ -149,12 +146,8 @@ def test_errors_that_say_what_to_do_pass(error: Exception) -> None:
 
 @pytest.mark.parametrize("share", [17.0, -0.5, math.inf])
 def test_an_activity_that_is_no_share_is_refused(share: float) -> None:
-    with pytest.raises(PluginError) as caught:
+    with pytest.raises(PluginError, match=f"The loss 'shares' .* {share:g} for 'active_triplets' in `activity`"):
         record(recorder_of({"active_triplets": share}))
-    assert str(caught.value) == (
-        f"The loss 'shares' gives {share:g} for 'active_triplets' in `activity`; a share is from 0 to 1, or NaN where"
-        " it is undefined."
-    )
 
 
 def test_an_activity_that_draws_disturbs_no_chance() -> None:

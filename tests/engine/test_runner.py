@@ -298,7 +298,7 @@ def test_other_images_than_before_are_refused(make_study: Any, tmp_path: Path, m
         results([run], tmp_path)
     monkeypatch.undo()
     changed = evolve(run, study=evolve(run.study, dataset=evolve(run.study.dataset, each=7)))
-    with pytest.raises(DataError, match="the data set has changed since this run was stopped"):
+    with pytest.raises(DataError, match="the data set has changed"):
         results([changed], tmp_path)
 
 
@@ -324,9 +324,8 @@ def test_selection_by_a_metric_that_is_not_measured(make_study: Any, tmp_path: P
     file = make_study("seeds=[0]", 'evaluation.select="validation"', 'evaluation.metric="nearest/map"')
     with pytest.raises(StudyError) as caught:
         results(file.runs, tmp_path)
-    assert str(caught.value) == (
-        'evaluation.metric = "nearest/map" was not measured. Measured: nearest/recall_at_1, nearest/spread.'
-    )
+    assert 'evaluation.metric = "nearest/map"' in str(caught.value)
+    assert "nearest/recall_at_1, nearest/spread" in str(caught.value)
 
 
 def test_measured_every_other_epoch(make_study: Any, tmp_path: Path) -> None:
@@ -350,18 +349,16 @@ def test_pooled_features_without_training_are_the_untrained_row(make_study: Any,
     [
         (
             ['loss={use="nan"}'],
-            "The loss 'nan' became nan in step 1 of epoch 1. Lower the learning rate, clip gradients"
-            " (training.clip_norm), or use precision fp32 or bf16.",
+            "The loss 'nan' became nan in step 1 of epoch 1.",
         ),
         (
             ["training.batch_size=3"],
-            "A batch of 3 images of 1 class holds one class only, so the loss 'pair' has no negative pair."
-            " Use a batch size of at least twice the sampler's samples_per_class.",
+            "A batch of 3 images of 1 class has only one class, so the loss 'pair' has no negative pair.",
         ),
         (
             ["sampler.each=1", "training.batch_size=6"],
-            "A batch of 6 images of 6 classes holds no two images of one class, so the loss 'pair' has no positive"
-            " pair. Use the sampler m_per_class with samples_per_class of 2 or more, or a larger batch.",
+            "A batch of 6 images of 6 classes has no two images of the same class, so the loss 'pair' has no positive"
+            " pair.",
         ),
     ],
 )
@@ -370,8 +367,10 @@ def test_training_that_cannot_go_on_says_why(
 ) -> None:
     runs = make_study("seeds=[0]", *overrides).runs
     (failure,) = run_study(runs, Store(tmp_path), [])
-    assert failure == Failure(runs[0], reason)
-    assert Store(tmp_path).run("toy", runs[0].name).failure() == reason
+    assert isinstance(failure, Failure)
+    assert failure.run == runs[0]
+    assert failure.reason.startswith(reason)
+    assert Store(tmp_path).run("toy", runs[0].name).failure() == failure.reason
 
 
 def test_what_a_backbone_warns_of_stays_with_the_result(
@@ -386,7 +385,7 @@ def test_collapse_stops_the_run(make_study: Any, tmp_path: Path) -> None:
     runs = make_study("seeds=[0]", 'loss={use="collapse"}', "training.epochs=60", "optimizer.learning_rate=0.05").runs
     (failure,) = run_study(runs, Store(tmp_path), [])
     assert isinstance(failure, Failure)
-    assert failure.reason.startswith("The embeddings collapsed: in every batch of epoch ")
+    assert failure.reason.startswith("The embeddings collapsed")
 
 
 def test_a_failed_run_leaves_the_others(make_study: Any, tmp_path: Path) -> None:
@@ -396,11 +395,8 @@ def test_a_failed_run_leaves_the_others(make_study: Any, tmp_path: Path) -> None
 
 
 def test_too_small_data_for_a_batch(make_study: Any, tmp_path: Path) -> None:
-    with pytest.raises(StudyError) as caught:
+    with pytest.raises(StudyError, match="no batch of 60 images from 36 training images"):
         results(make_study("seeds=[0]", "training.batch_size=60").runs, tmp_path)
-    assert str(caught.value) == (
-        "The sampler 'balanced' makes no batch of 60 images from 36 training images. Lower training.batch_size."
-    )
 
 
 def test_observers_see_the_run(make_study: Any, tmp_path: Path) -> None:
@@ -410,7 +406,9 @@ def test_observers_see_the_run(make_study: Any, tmp_path: Path) -> None:
     assert events == ["start", "epoch", "epoch", "epoch", "end"]
     steps = [value for event, value in Recording.events if event == "train"]
     assert [(step.done, step.total) for step in steps] == [(9, 18), (18, 18)] * 2
-    assert result.warnings == ("training: an epoch visits 50% of the training images",)
+    (warning,) = result.warnings
+    assert warning.startswith("training: ")
+    assert "50% of the training images" in warning
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -436,10 +434,8 @@ def test_too_little_memory_is_a_failure_with_a_way_out(
     monkeypatch.setattr("dmlcore.engine.trainer.Trainer._step", full)
     (failure,) = run_study(make_study("seeds=[0]").runs, Store(tmp_path), [])
     assert isinstance(failure, Failure)
-    assert failure.reason == (
-        "A batch of 9 images does not fit the device: CUDA out of memory. Lower training.batch_size,"
-        " embed the batch in parts (training.chunk_size), or use bf16."
-    )
+    for words in ("A batch of 9 images", "CUDA out of memory.", "training.batch_size", "training.chunk_size"):
+        assert words in failure.reason
 
 
 @pytest.mark.parametrize("event", ["start", "train", "epoch", "end"])
@@ -462,14 +458,25 @@ def test_a_deprecated_run_hook_is_a_note(make_study: Any, tmp_path: Path, monkey
 
     monkeypatch.setattr("dmlcore.engine.observing.RunSpecs", Specs)
     (result,) = results(make_study("seeds=[0]").runs, tmp_path, Recording())
-    assert result.warnings[1:] == ("The observer 'recording' uses what is deprecated: take dmlcore_on_epoch_end",)
+    (warning,) = result.warnings[1:]
+    assert warning.startswith("The observer 'recording' uses a deprecated hook")
+    assert warning.endswith("take dmlcore_on_epoch_end")
+
+
+def full_precision(run: Run) -> Run:
+    return evolve(run, study=evolve(run.study, training=evolve(run.study.training, precision="fp32")))
 
 
 def test_low_precision_trains(make_study: Any, tmp_path: Path) -> None:
     for precision in ("bf16", "fp16"):
         runs = make_study("seeds=[0]", f'training.precision="{precision}"', "embedding.dim=3").runs
         (result,) = results(runs, tmp_path / precision)
-        assert 0 < result.metrics["nearest/recall_at_1"] <= 1
+        vectors = load_file(tmp_path / precision / "toy" / result.run / EMBEDDINGS)["vectors"]
+        assert np.linalg.norm(vectors, axis=1) == pytest.approx(np.ones(36), abs=1e-2)
+        exact = results([full_precision(runs[0])], tmp_path / "fp32" / precision)[0]
+        losses, exact_losses = ([epoch.loss for epoch in each.curve[1:]] for each in (result, exact))
+        assert losses != exact_losses
+        assert losses == pytest.approx(exact_losses, rel=0.1)
 
 
 def _make(runs: Sequence[Run], root: Path) -> None:

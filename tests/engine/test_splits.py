@@ -45,12 +45,8 @@ def test_held_out_classes_are_seeded_and_disjoint(make_study: Any) -> None:
 
 def test_too_few_classes_to_hold_out(make_study: Any) -> None:
     run = make_study(*VALIDATION, "dataset.classes=3").runs[0]
-    with pytest.raises(StudyError) as caught:
+    with pytest.raises(StudyError, match=r"3 training classes .* hold out 2 .* evaluation\.validation_fraction"):
         load_data(run)
-    assert str(caught.value) == (
-        "3 training classes are too few to hold out 2 for validation and train on two or more."
-        ' Use evaluation.select = "last" or a smaller evaluation.validation_fraction.'
-    )
 
 
 def test_a_quick_trial_measures_few_images_of_whole_classes(make_study: Any) -> None:
@@ -66,8 +62,8 @@ def test_a_quick_trial_measures_few_images_of_whole_classes(make_study: Any) -> 
 @pytest.mark.parametrize(
     ("labels", "names", "message"),
     [
-        ([0, 1], ["colour 9", "colour 0"], "has 1 classes both in training and in testing, such as 'colour 0'"),
-        ([0, 2], ["a", "b", "c"], "there are 3 names, and 2 labels from 0 to 2"),
+        ([0, 1], ["colour 9", "colour 0"], "1 class in both the training and the test split, such as 'colour 0'"),
+        ([0, 2], ["a", "b", "c"], "3 names and 2 labels from 0 to 2"),
         ([0.0, 1.0], ["a", "b"], r"must be a non-empty \(N,\) array of int64, not float64 \(2,\)"),
         ([], [], "must be a non-empty"),
     ],
@@ -87,7 +83,7 @@ def test_data_sets_that_break_the_protocol(
 
 
 def test_one_training_class_is_nothing_to_learn(make_study: Any) -> None:
-    with pytest.raises(DataError, match="has one training class; there is nothing to tell apart"):
+    with pytest.raises(DataError, match="only one training class"):
         load_data(make_study("dataset.classes=1").runs[0])
 
 

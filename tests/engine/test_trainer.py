@@ -83,11 +83,8 @@ def test_a_layer_decay_of_one_changes_nothing(make_study: Any, monkeypatch: pyte
 
 
 def test_layers_that_a_backbone_does_not_say(make_study: Any) -> None:
-    with pytest.raises(StudyError) as caught:
+    with pytest.raises(StudyError, match=r"optimizer\.layer_decay: this backbone does not define layers"):
         trainer_of(make_study, "optimizer.layer_decay=0.5")
-    assert str(caught.value) == (
-        "optimizer.layer_decay: this backbone does not say which parameters are a layer. Leave it out."
-    )
 
 
 @pytest.mark.parametrize("twice", [True, False])
@@ -96,7 +93,7 @@ def test_layers_must_hold_each_parameter_once(make_study: Any, monkeypatch: pyte
     monkeypatch.setattr(
         TinyNet, "layer_groups", lambda self: [[[*self.parameters()][i] for i in w] for w in wrong], raising=False
     )
-    with pytest.raises(PluginError, match="The backbone's `layer_groups` must give each of its parameters once"):
+    with pytest.raises(PluginError, match="`layer_groups` must return each of its parameters exactly once"):
         trainer_of(make_study, "optimizer.layer_decay=0.5")
 
 
@@ -109,18 +106,13 @@ def test_optimisers_by_name(make_study: Any, name: str) -> None:
 
 
 def test_an_optimiser_that_is_not_there() -> None:
-    with pytest.raises(StudyError) as caught:
+    with pytest.raises(StudyError, match=r"optimizer\.name = 'adamx'.* Did you mean 'adam"):
         check_optimizer("adamx")
-    assert str(caught.value).startswith("optimizer.name = 'adamx': timm has no such optimiser. Did you mean 'adam")
 
 
 def test_an_optimiser_that_cannot_be_made_so(make_study: Any) -> None:
-    with pytest.raises(StudyError) as caught:
+    with pytest.raises(StudyError, match=r"optimizer\.name = 'sgd' .*: Nesterov momentum requires a momentum"):
         trainer_of(make_study, 'optimizer.name="sgd"', "optimizer.momentum=0.0")
-    assert str(caught.value) == (
-        "optimizer.name = 'sgd' can't be made with these settings:"
-        " Nesterov momentum requires a momentum and zero dampening."
-    )
 
 
 def test_step_schedule(make_study: Any) -> None:

@@ -15,6 +15,7 @@ from sklearn.metrics.cluster import contingency_matrix, expected_mutual_informat
 
 from dmlcore.neighbors import Agreement, agreement
 from dmlcore.neighbors.agreement import expected_mutual_information as expected_information
+from neighbors.examples import few_or_many, for_all
 
 
 @st.composite
@@ -24,21 +25,18 @@ def partitions(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
     return np.array(draw(parts)), np.array(draw(parts))
 
 
-@settings(max_examples=300, deadline=None)
-@given(pair=partitions())
-def test_as_scikit_learn(pair: tuple[np.ndarray, np.ndarray]) -> None:
-    found = agreement(*pair)
-    assert found.nmi == pytest.approx(normalized_mutual_info_score(*pair), abs=1e-12)
-    # scikit-learn's own rounding shows where all but nothing is left to chance
-    assert found.ami == pytest.approx(adjusted_mutual_info_score(*pair), abs=1e-9)
+@few_or_many
+def test_as_scikit_learn(count: int) -> None:
+    def check(pair: tuple[np.ndarray, np.ndarray]) -> None:
+        found = agreement(*pair)
+        assert found.nmi == pytest.approx(normalized_mutual_info_score(*pair), abs=1e-12)
+        # scikit-learn's own rounding shows where the difference to chance is tiny
+        assert found.ami == pytest.approx(adjusted_mutual_info_score(*pair), abs=1e-9)
+        rows, columns = (np.unique(part, return_counts=True)[1] for part in pair)
+        expected = expected_mutual_information(contingency_matrix(*pair, sparse=True), len(pair[0]))
+        assert expected_information(rows, columns) == pytest.approx(expected, abs=1e-12)
 
-
-@settings(max_examples=150, deadline=None)
-@given(pair=partitions())
-def test_the_expected_information_is_that_of_scikit_learn(pair: tuple[np.ndarray, np.ndarray]) -> None:
-    rows, columns = (np.unique(part, return_counts=True)[1] for part in pair)
-    expected = expected_mutual_information(contingency_matrix(*pair, sparse=True), len(pair[0]))
-    assert expected_information(rows, columns) == pytest.approx(expected, abs=1e-12)
+    for_all(2 * count, check, pair=partitions())
 
 
 def test_the_expected_information_is_a_mean_over_permutations() -> None:
@@ -91,13 +89,12 @@ def test_one_part_tells_nothing() -> None:
 @pytest.mark.parametrize(
     ("labels", "clusters", "message"),
     [
-        ([], [], "labels are empty: there is nothing to compare"),
-        ([0, 1], [0], "clusters must be of shape (2,), one a sample, not (1,)"),
-        ([0.5, 1], [0, 1], "labels must be integers that fit int64, not float64"),
-        ([0, 1], ["a", "b"], "clusters must be integers that fit int64, not <U1"),
+        ([], [], "labels are empty"),
+        ([0, 1], [0], r"clusters must be of shape \(2,\).* not \(1,\)"),
+        ([0.5, 1], [0, 1], "labels must be integers .* not float64"),
+        ([0, 1], ["a", "b"], "clusters must be integers .* not <U1"),
     ],
 )
 def test_what_is_no_partition_is_refused(labels: Any, clusters: Any, message: str) -> None:
-    with pytest.raises(ValueError) as caught:  # noqa: PT011  the whole message is compared
+    with pytest.raises(ValueError, match=message):
         agreement(labels, clusters)
-    assert str(caught.value) == message

@@ -8,11 +8,11 @@ import faiss
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dmlcore.neighbors import VectorError, k_means
 from dmlcore.neighbors.lloyd import Clustering
+from neighbors.examples import few_or_many, for_all
 
 
 def overlapping(seed: int, count: int, classes: int, dim: int, noise: float = 1.0) -> np.ndarray:
@@ -68,21 +68,30 @@ def test_lloyd_written_down() -> None:
         np.testing.assert_array_equal(found, plain(vectors, initial, iterations))
 
 
-@settings(max_examples=60, deadline=None)
-@given(seed=st.integers(0, 2**32 - 1), spread=st.sampled_from([1e-3, 1.0, 1e6]), offset=st.sampled_from([0.0, 5.0]))
-def test_after_each_step_all_is_as_if_searched_anew(seed: int, spread: float, offset: float) -> None:
+@few_or_many
+def test_after_each_step_all_is_as_if_searched_again(count: int) -> None:
     """Nothing that can have moved is passed over, and bounds are bounds."""
-    generator = np.random.default_rng(seed)
-    count, clusters = int(generator.integers(2, 200)), int(generator.integers(1, 30))
-    vectors = (offset + spread * generator.standard_normal((count, 5))).astype(np.float32)
-    state = Clustering.of(vectors, generator.permutation(count)[:clusters], "cpu")
-    for _ in range(6):
-        distances = np.square(vectors[:, None].astype(np.float64) - state.centers).sum(axis=2)
-        np.testing.assert_array_equal(state.assigned, distances.argmin(axis=1))
-        np.testing.assert_array_equal(state.distance, distances.min(axis=1))
-        distances[np.arange(count), state.assigned] = np.inf
-        assert (state.others <= distances.min(axis=1)).all()
-        state.step()
+
+    def check(seed: int, spread: float, offset: float) -> None:
+        generator = np.random.default_rng(seed)
+        size, clusters = int(generator.integers(2, 200)), int(generator.integers(1, 30))
+        vectors = (offset + spread * generator.standard_normal((size, 5))).astype(np.float32)
+        state = Clustering.of(vectors, generator.permutation(size)[:clusters], "cpu")
+        for _ in range(6):
+            distances = np.square(vectors[:, None].astype(np.float64) - state.centers).sum(axis=2)
+            np.testing.assert_array_equal(state.assigned, distances.argmin(axis=1))
+            np.testing.assert_array_equal(state.distance, distances.min(axis=1))
+            distances[np.arange(size), state.assigned] = np.inf
+            assert (state.others <= distances.min(axis=1)).all()
+            state.step()
+
+    for_all(
+        count,
+        check,
+        seed=st.integers(0, 2**32 - 1),
+        spread=st.sampled_from([1e-3, 1.0, 1e6]),
+        offset=st.sampled_from([0.0, 5.0]),
+    )
 
 
 def test_each_vector_a_center() -> None:
@@ -108,33 +117,31 @@ def test_tensors_and_other_types() -> None:
 @pytest.mark.parametrize(
     ("vectors", "initial", "options", "message"),
     [
-        ([[1.0], [2.0]], [], {}, "initial must be one index a cluster, of shape (K,), not float64 (0,)"),
-        ([[1.0], [2.0]], [[0]], {}, "initial must be one index a cluster, of shape (K,), not int64 (1, 1)"),
-        ([[1.0], [2.0]], [0.0], {}, "initial must be one index a cluster, of shape (K,), not float64 (1,)"),
+        ([[1.0], [2.0]], [], {}, r"initial must be of shape \(K,\).* not float64 \(0,\)"),
+        ([[1.0], [2.0]], [[0]], {}, r"initial must be of shape \(K,\).* not int64 \(1, 1\)"),
+        ([[1.0], [2.0]], [0.0], {}, r"initial must be of shape \(K,\).* not float64 \(1,\)"),
         ([[1.0], [2.0]], [0, 2], {}, "initial must be indices of the 2 vectors, not 0 … 2"),
         ([[1.0], [2.0]], [-1], {}, "initial must be indices of the 2 vectors, not -1 … -1"),
-        ([[1.0], [2.0]], [1, 1], {}, "initial must be different vectors, but an index is there twice"),
-        ([[1.0], [2.0]], [0], {"iterations": -1}, "iterations must be a whole number ≥ 0, not -1"),
-        ([1.0, 2.0], [0], {}, "vectors must be of shape (N, D), one row a sample, not (2,)"),
+        ([[1.0], [2.0]], [1, 1], {}, "initial .* twice"),
+        ([[1.0], [2.0]], [0], {"iterations": -1}, "iterations must be .* ≥ 0, not -1"),
+        ([1.0, 2.0], [0], {}, r"vectors must be of shape \(N, D\).* not \(2,\)"),
     ],
 )
 def test_what_can_not_be_clustered_is_refused(vectors: Any, initial: Any, options: Any, message: str) -> None:
-    with pytest.raises(ValueError) as caught:  # noqa: PT011  the whole message is compared
+    with pytest.raises(ValueError, match=message):
         k_means(vectors, initial, **options)
-    assert str(caught.value) == message
 
 
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (np.nan, "vectors hold NaN or infinite values in 1 of 2 rows: 0"),
-        (1e300, "vectors hold values beyond float32, in which clusters are made"),
+        (np.nan, "NaN or infinite values in 1 of 2 rows: 0"),
+        (1e300, "beyond the range of float32"),
     ],
 )
 def test_values_that_have_no_distance_are_refused(value: float, message: str) -> None:
-    with pytest.raises(VectorError) as caught:
+    with pytest.raises(VectorError, match=message):
         k_means([[value], [1.0]], [0])
-    assert str(caught.value) == message
 
 
 def test_progress_is_told_after_each_step() -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from dmlcore.neighbors.products import Products, bfloat16_pays
 from dmlcore.neighbors.tiles import ROUNDING, bits, floats, least_of_groups, limits, near_groups, near_values
+from neighbors.examples import few_or_many, for_all
 from neighbors.test_similarity import DISTANCES, random_vectors, similarity_of
 
 PRECISIONS = ["bfloat16", "float32"]
@@ -101,34 +102,37 @@ def test_what_pays_is_measured_once() -> None:
     assert bfloat16_pays("cpu") is bfloat16_pays("cpu")
 
 
+@few_or_many
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
 @pytest.mark.parametrize("flipped", [False, True])
-@settings(max_examples=40, deadline=None)
-@given(
-    seed=st.integers(0, 2**32 - 1),
-    shape=st.tuples(st.sampled_from([32, 64, 224]), st.sampled_from([32, 64, 128, 224, 4096])),
-    share=st.sampled_from([0.0, 0.001, 0.3, 1.0]),
-)
-def test_all_values_within_the_limit_are_found(
-    dtype: torch.dtype, flipped: bool, seed: int, shape: tuple[int, int], share: float
-) -> None:
-    """Negative ones too, which rounding makes of a farness of 0; and none for a query with nothing to find."""
-    generator = np.random.default_rng(seed)
-    values = generator.standard_normal(shape) ** 2 - 1e-3
-    values[generator.random(shape) < 0.01] = np.inf
-    tile = torch.from_numpy(values.T if flipped else values).to(dtype)
-    tile = tile.contiguous().T if flipped else tile
-    wanted = np.quantile(np.where(np.isfinite(values), values, 100.0), share, axis=1)
-    wanted[::5] = -np.inf
-    limit = limits(wanted, tile)
-    least = least_of_groups(tile)
-    row, column, found = near_values(tile, limit, *near_groups(least, limit), least.shape[1])
-    held = tile.double().numpy()
-    expected = (held <= limit.double().numpy()[:, None]) & (wanted > -np.inf)[:, None]
-    assert sorted(zip(row.tolist(), column.tolist(), strict=True)) == list(
-        zip(*(index.tolist() for index in np.nonzero(expected)), strict=True)
+def test_all_values_within_the_limit_are_found(dtype: torch.dtype, flipped: bool, count: int) -> None:
+    """Negative ones too, which rounding produces from a farness of 0; and none for a query with nothing to find."""
+
+    def check(seed: int, shape: tuple[int, int], share: float) -> None:
+        generator = np.random.default_rng(seed)
+        values = generator.standard_normal(shape) ** 2 - 1e-3
+        values[generator.random(shape) < 0.01] = np.inf
+        tile = torch.from_numpy(values.T if flipped else values).to(dtype)
+        tile = tile.contiguous().T if flipped else tile
+        wanted = np.quantile(np.where(np.isfinite(values), values, 100.0), share, axis=1)
+        wanted[::5] = -np.inf
+        limit = limits(wanted, tile)
+        least = least_of_groups(tile)
+        row, column, found = near_values(tile, limit, *near_groups(least, limit), least.shape[1])
+        held = tile.double().numpy()
+        expected = (held <= limit.double().numpy()[:, None]) & (wanted > -np.inf)[:, None]
+        assert sorted(zip(row.tolist(), column.tolist(), strict=True)) == list(
+            zip(*(index.tolist() for index in np.nonzero(expected)), strict=True)
+        )
+        np.testing.assert_array_equal(found, held[row, column])
+
+    for_all(
+        count,
+        check,
+        seed=st.integers(0, 2**32 - 1),
+        shape=st.tuples(st.sampled_from([32, 64, 224]), st.sampled_from([32, 64, 128, 224, 4096])),
+        share=st.sampled_from([0.0, 0.001, 0.3, 1.0]),
     )
-    np.testing.assert_array_equal(found, held[row, column])
 
 
 def test_bits_are_in_the_order_of_the_values() -> None:

@@ -34,17 +34,16 @@ def test_means_leave_lone_queries_out() -> None:
 @pytest.mark.parametrize(
     ("k", "message"),
     [
-        (0, "K of Recall@K must be a whole number ≥ 1, not 0"),
-        (-3, "K of Recall@K must be a whole number ≥ 1, not -3"),
-        (1.0, "K of Recall@K must be a whole number ≥ 1, not 1.0"),
-        (True, "K of Recall@K must be a whole number ≥ 1, not True"),
-        (11, "Recall@11 has no meaning where a query is ranked against 10 items: ask for K ≤ 10"),
+        (0, "K .* ≥ 1, not 0"),
+        (-3, "K .* ≥ 1, not -3"),
+        (1.0, r"K .* ≥ 1, not 1\.0"),
+        (True, "K .* ≥ 1, not True"),
+        (11, "Recall@11 .* 10 items: .* K ≤ 10"),
     ],
 )
 def test_a_k_without_meaning_is_refused(k: Any, message: str) -> None:
-    with pytest.raises(ValueError) as caught:  # noqa: PT011  the whole message is compared
+    with pytest.raises(ValueError, match=message):
         known([3, 2, 0, 1], [4, 2, 0, 1]).recall_at(k)
-    assert str(caught.value) == message
 
 
 def test_numpy_integers_are_whole_numbers() -> None:

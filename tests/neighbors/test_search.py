@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from dmlcore.neighbors import Ranking, VectorError, rank
 from neighbors import naive
+from neighbors.examples import few_or_many, for_all
 from running import python
 
 DISTANCES = ["cosine", "l2", "inner_product"]
@@ -69,31 +70,31 @@ def assert_as_defined(ranking: Ranking, *data: Any, distance: str) -> None:
         assert ranking.map_at_r(ties=ties) == pytest.approx(naive.map_at_r(ranks), rel=1e-14)
 
 
+@few_or_many
 @pytest.mark.parametrize("distance", DISTANCES)
-@settings(max_examples=150, deadline=None)
-@given(data=samples(), block_size=st.integers(1, 20))
-def test_leave_one_out_is_as_defined(distance: Any, data: tuple[np.ndarray, np.ndarray], block_size: int) -> None:
-    vectors, labels = data
-    if not rankable(labels):
-        return
-    ranking = rank(vectors, labels, distance=distance, block_size=block_size)
-    assert ranking.candidates == len(labels) - 1
-    assert_as_defined(ranking, vectors, labels, None, None, distance=distance)
+def test_leave_one_out_is_as_defined(distance: Any, count: int) -> None:
+    def check(data: tuple[np.ndarray, np.ndarray], block_size: int) -> None:
+        vectors, labels = data
+        assume(rankable(labels))
+        ranking = rank(vectors, labels, distance=distance, block_size=block_size)
+        assert ranking.candidates == len(labels) - 1
+        assert_as_defined(ranking, vectors, labels, None, None, distance=distance)
+
+    for_all(count, check, data=samples(), block_size=st.integers(1, 20))
 
 
+@few_or_many
 @pytest.mark.parametrize("distance", DISTANCES)
-@settings(max_examples=100, deadline=None)
-@given(
-    data=st.integers(1, 6).flatmap(lambda dim: st.tuples(samples(1, dim), samples(2, dim))),
-    block_size=st.integers(1, 20),
-)
-def test_a_gallery_is_as_defined(distance: Any, data: Any, block_size: int) -> None:
-    (vectors, labels), (gallery, gallery_labels) = data
-    if not rankable(labels, gallery_labels):
-        return
-    ranking = rank(vectors, labels, gallery, gallery_labels, distance=distance, block_size=block_size)
-    assert ranking.candidates == len(gallery_labels)
-    assert_as_defined(ranking, vectors, labels, gallery, gallery_labels, distance=distance)
+def test_a_gallery_is_as_defined(distance: Any, count: int) -> None:
+    def check(data: Any, block_size: int) -> None:
+        (vectors, labels), (gallery, gallery_labels) = data
+        assume(rankable(labels, gallery_labels))
+        ranking = rank(vectors, labels, gallery, gallery_labels, distance=distance, block_size=block_size)
+        assert ranking.candidates == len(gallery_labels)
+        assert_as_defined(ranking, vectors, labels, gallery, gallery_labels, distance=distance)
+
+    two = st.integers(1, 6).flatmap(lambda dim: st.tuples(samples(1, dim), samples(2, dim)))
+    for_all(count, check, data=two, block_size=st.integers(1, 20))
 
 
 def clustered(
@@ -291,36 +292,37 @@ def test_queries_whose_class_the_gallery_lacks_are_left_out() -> None:
 
 
 def test_memory_stays_far_below_a_matrix_of_all_pairs() -> None:
-    vectors, labels = clustered(17, count=8000, classes=400, dim=8)
+    vectors, labels = clustered(17, count=5000, classes=400, dim=8)
     rank(vectors[:50], labels[:50])
     tracemalloc.start()
     rank(vectors, labels, block_size=256)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 8000 * 8000 * 4 / 5  # a fifth of a float32 a pair, with classes of up to 1000 samples
+    assert peak < 5000 * 5000 * 4 / 3  # a third of a float32 per pair, with classes of up to 600 samples
 
 
 FIRST_PASSES = ["bfloat16", "float32", "float64"]
 
 
+@few_or_many
 @pytest.mark.parametrize("distance", DISTANCES)
-@settings(max_examples=60, deadline=None)
-@given(data=samples(), shift=st.sampled_from([0.0, 3.0]))
-def test_the_first_pass_changes_nothing(distance: Any, data: tuple[np.ndarray, np.ndarray], shift: float) -> None:
-    vectors, labels = data
-    vectors = vectors + np.float32(shift)
-    vectors[~vectors.any(axis=1)] = 1
-    if not rankable(labels):
-        return
-    first, *others = (rank(vectors, labels, distance=distance, first_pass=one) for one in FIRST_PASSES)
-    for other in others:
-        assert_same(first, other)
+def test_the_first_pass_changes_nothing(distance: Any, count: int) -> None:
+    def check(data: tuple[np.ndarray, np.ndarray], shift: float) -> None:
+        vectors, labels = data
+        assume(rankable(labels))
+        vectors = vectors + np.float32(shift)
+        vectors[~vectors.any(axis=1)] = 1
+        first, *others = (rank(vectors, labels, distance=distance, first_pass=one) for one in FIRST_PASSES)
+        for other in others:
+            assert_same(first, other)
+
+    for_all(count, check, data=samples(), shift=st.sampled_from([0.0, 3.0]))
 
 
-def adversarial(kind: str) -> tuple[np.ndarray, np.ndarray]:
-    """Vectors that low precision can't tell apart, or can't hold; 70 classes, of very unequal sizes."""
+def adversarial(kind: str, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Vectors that low precision can't tell apart, or can't hold; up to 70 classes, of very unequal sizes."""
     generator = np.random.default_rng(20)
-    count, dim = 700, 24
+    dim = 24
     labels = np.minimum(generator.geometric(0.05, count), 70)
     noise = generator.standard_normal((count, dim))
     if kind == "huge norms":
@@ -352,10 +354,11 @@ def adversarial(kind: str) -> tuple[np.ndarray, np.ndarray]:
         *("subnormal parts", "flattened by fp16", "codes", "partly collapsed"),
     ],
 )
-def test_adversarial_vectors_change_no_count(distance: Any, kind: str) -> None:
+@pytest.mark.parametrize("count", [300, pytest.param(700, marks=pytest.mark.slow)])
+def test_adversarial_vectors_change_no_count(distance: Any, kind: str, count: int) -> None:
     """Against float64 for each pair; `first_pass="float64"` is compared with the definitions elsewhere."""
-    vectors, unequal = adversarial(kind)
-    alike = np.arange(len(vectors)) % 14  # classes of 50, whose own similarities are made by products at first
+    vectors, unequal = adversarial(kind, count)
+    alike = np.arange(count) % (count // 50)  # classes of 50: their similarities are first made by products
     for labels in (alike, unequal):
         expected = rank(vectors, labels, distance=distance, first_pass="float64")
         for first_pass in ("bfloat16", "float32"):
@@ -368,7 +371,7 @@ def test_adversarial_vectors_change_no_count(distance: Any, kind: str) -> None:
 
 def test_large_classes_of_a_large_set_are_as_small_ones() -> None:
     """Large and small classes are counted in different ways; each way alone gives the same."""
-    vectors, labels = clustered(21, count=3000, classes=300, dim=16)
+    vectors, labels = clustered(21, count=1500, classes=150, dim=16)
     assert_same(
         rank(vectors, labels, first_pass="bfloat16"),
         rank(vectors, labels, first_pass="float64"),
@@ -451,45 +454,23 @@ GOOD = ([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [1.0, 2.0]], [0, 0, 1, 1])
     ("arguments", "options", "message"),
     [
         (GOOD, {"distance": "euclid"}, "distance must be one of cosine, l2, inner_product, not 'euclid'"),
-        (GOOD, {"block_size": 0}, "block_size must be a whole number ≥ 1, not 0"),
-        (GOOD, {"block_size": 2.5}, "block_size must be a whole number ≥ 1, not 2.5"),
-        (
-            GOOD,
-            {"first_pass": "int8"},
-            "first_pass must be one of auto, bfloat16, float32, float64, not 'int8'",
-        ),
-        ((*GOOD, [[1.0, 0.0]]), {}, "gallery and gallery_labels go together: give both or neither"),
-        (
-            GOOD,
-            {"gallery_labels": [0, 1]},
-            "gallery and gallery_labels go together: give both or neither",
-        ),
+        (GOOD, {"block_size": 0}, "block_size must be .* ≥ 1, not 0"),
+        (GOOD, {"block_size": 2.5}, r"block_size must be .* ≥ 1, not 2\.5"),
+        (GOOD, {"first_pass": "int8"}, "first_pass must be one of auto, bfloat16, float32, float64, not 'int8'"),
+        ((*GOOD, [[1.0, 0.0]]), {}, "both gallery and gallery_labels"),
+        (GOOD, {"gallery_labels": [0, 1]}, "both gallery and gallery_labels"),
         ((*GOOD, [[1.0]], [0]), {}, "queries have 2 dimensions, but the gallery has 1"),
-        ((*GOOD, np.empty((0, 2)), []), {}, "gallery are empty: shape (0, 2)"),
-        (([], []), {}, "queries must be of shape (N, D), one row a sample, not (0,)"),
-        ((GOOD[0], [0, 0, 1]), {}, "labels of queries must be of shape (4,), one a sample, not (3,)"),
-        (
-            (GOOD[0], [0.0, 0.0, 1.0, 1.0]),
-            {},
-            "labels of queries must be integers that fit int64, not float64",
-        ),
-        (
-            (GOOD[0], [3, 3, 3, 3]),
-            {},
-            "all 4 samples to rank are of one class, label 3: a ranking needs two classes or more",
-        ),
-        (
-            (GOOD[0], [0, 1, 2, 3]),
-            {},
-            "none of the 4 queries has another member of its class to find: "
-            "every class needs two samples, or one in the gallery",
-        ),
+        ((*GOOD, np.empty((0, 2)), []), {}, r"gallery are empty: shape \(0, 2\)"),
+        (([], []), {}, r"queries must be of shape \(N, D\).* not \(0,\)"),
+        ((GOOD[0], [0, 0, 1]), {}, r"labels of queries must be of shape \(4,\).* not \(3,\)"),
+        ((GOOD[0], [0.0, 0.0, 1.0, 1.0]), {}, "labels of queries must be integers .* not float64"),
+        ((GOOD[0], [3, 3, 3, 3]), {}, "all 4 samples .* label 3: .* two classes"),
+        ((GOOD[0], [0, 1, 2, 3]), {}, "none of the 4 queries .* another member of its class"),
     ],
 )
 def test_what_can_not_be_ranked_is_refused(arguments: Any, options: Any, message: str) -> None:
-    with pytest.raises(ValueError) as caught:  # noqa: PT011  the whole message is compared
+    with pytest.raises(ValueError, match=message):
         rank(*arguments, **options)
-    assert str(caught.value) == message
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -497,21 +478,17 @@ def test_values_that_are_not_finite_are_refused(bad: float) -> None:
     vectors, labels = clustered(18)
     broken = vectors.copy()
     broken[[7, 30], [3, 0]] = bad
-    with pytest.raises(VectorError) as caught:
+    with pytest.raises(VectorError, match=r"^queries .* NaN or infinite values in 2 of 400 rows: 7, 30$"):
         rank(broken, labels)
-    assert str(caught.value) == "queries hold NaN or infinite values in 2 of 400 rows: 7, 30"
-    with pytest.raises(VectorError, match=r"^gallery hold NaN or infinite values in 2 of 400 rows: 7, 30$"):
+    with pytest.raises(VectorError, match=r"^gallery .* NaN or infinite values in 2 of 400 rows: 7, 30$"):
         rank(vectors, labels, broken, labels)
 
 
 def test_zero_has_no_cosine_but_a_distance() -> None:
     vectors, labels = clustered(19)
     vectors[100:110] = 0
-    with pytest.raises(VectorError) as caught:
+    with pytest.raises(VectorError, match=r"^queries contain zero .* in 10 of 400 rows: 100, 101, 102, 103, 104, …$"):
         rank(vectors, labels)
-    assert str(caught.value) == (
-        "queries are zero, and zero has no direction for a cosine, in 10 of 400 rows: 100, 101, 102, 103, 104, …"
-    )
     for distance in ("l2", "inner_product"):
         assert_same(rank(vectors, labels, distance=distance), rank(vectors, labels, distance=distance, block_size=90))
 

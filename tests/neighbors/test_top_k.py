@@ -154,9 +154,9 @@ def test_wrong_arguments_are_refused(arguments: Any, options: Any, words: str) -
 
 
 def test_vectors_that_have_no_similarity_are_refused() -> None:
-    with pytest.raises(VectorError, match="gallery hold NaN"):
+    with pytest.raises(VectorError, match="gallery contain NaN"):
         top_k([[1.0]], 1, [[np.nan]])
-    with pytest.raises(VectorError, match="queries are zero"):
+    with pytest.raises(VectorError, match="queries contain zero"):
         top_k([[0.0], [1.0]], 1)
     assert top_k([[0.0], [1.0]], 1, distance="l2")[1].tolist() == [[1.0], [1.0]]
 

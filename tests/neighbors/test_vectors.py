@@ -16,34 +16,31 @@ from dmlcore.neighbors.vectors import distinct
 @pytest.mark.parametrize(
     ("vectors", "message"),
     [
-        ([1.0, 2.0], "embeddings must be of shape (N, D), one row a sample, not (2,)"),
-        ([[[1.0]]], "embeddings must be of shape (N, D), one row a sample, not (1, 1, 1)"),
-        (np.empty((3, 0)), "embeddings are empty: shape (3, 0)"),
+        ([1.0, 2.0], r"embeddings must be of shape \(N, D\).* not \(2,\)"),
+        ([[[1.0]]], r"embeddings must be of shape \(N, D\).* not \(1, 1, 1\)"),
+        (np.empty((3, 0)), r"embeddings are empty: shape \(3, 0\)"),
         ([["a"]], "embeddings must be real numbers that fit float64, not <U1"),
         ([[1j]], "embeddings must be real numbers that fit float64, not complex128"),
         ([[None]], "embeddings must be real numbers that fit float64, not object"),
     ],
 )
 def test_what_is_not_a_matrix_of_real_numbers_is_refused(vectors: Any, message: str) -> None:
-    with pytest.raises(ValueError) as caught:  # noqa: PT011  the whole message is compared
+    with pytest.raises(ValueError, match=message):
         checked_vectors(vectors, "embeddings")
-    assert str(caught.value) == message
 
 
 def test_rows_that_are_not_finite_are_named() -> None:
     vectors = np.zeros((2000, 2), np.float32)
     vectors[5:1500, 1] = np.nan
-    with pytest.raises(VectorError) as caught:
+    with pytest.raises(VectorError, match=r"NaN or infinite values in 1,495 of 2,000 rows: 5, 6, 7, 8, 9, …$"):
         checked_vectors(vectors)
-    assert str(caught.value) == "vectors hold NaN or infinite values in 1,495 of 2,000 rows: 5, 6, 7, 8, 9, …"
 
 
 def test_zeros_are_refused_only_on_demand() -> None:
     vectors = [[0.0, 1.0], [0.0, 0.0]]
     assert checked_vectors(vectors).shape == (2, 2)
-    with pytest.raises(VectorError) as caught:
+    with pytest.raises(VectorError, match=r"vectors contain zero .* in 1 of 2 rows: 1$"):
         checked_vectors(vectors, nonzero=True)
-    assert str(caught.value) == "vectors are zero, and zero has no direction for a cosine, in 1 of 2 rows: 1"
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int8, np.uint8, np.int32])
@@ -64,14 +61,13 @@ def test_integer_labels_become_int64(dtype: Any) -> None:
         (np.array([1.0, 2.0]), "labels must be integers that fit int64, not float64"),
         (np.array([1, 2], np.uint64), "labels must be integers that fit int64, not uint64"),
         (["a", "b"], "labels must be integers that fit int64, not <U1"),
-        ([[1], [2]], "labels must be of shape (2,), one a sample, not (2, 1)"),
-        ([1, 2, 3], "labels must be of shape (2,), one a sample, not (3,)"),
+        ([[1], [2]], r"labels must be of shape \(2,\).* not \(2, 1\)"),
+        ([1, 2, 3], r"labels must be of shape \(2,\).* not \(3,\)"),
     ],
 )
 def test_other_labels_are_refused(labels: Any, message: str) -> None:
-    with pytest.raises(ValueError) as caught:  # noqa: PT011  the whole message is compared
+    with pytest.raises(ValueError, match=message):
         checked_labels(labels, 2)
-    assert str(caught.value) == message
 
 
 def test_labels_above_what_float32_tells_apart_stay_apart() -> None:

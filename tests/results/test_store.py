@@ -47,13 +47,10 @@ def test_damaged_and_newer_results_are_told(tmp_path: Path) -> None:
     folder.complete(result())
     path = folder.final / RESULT
     path.write_text(path.read_text().replace(f'"schema": {SCHEMA}', '"schema": 99'))
-    with pytest.raises(DmlcoreError) as caught:
+    with pytest.raises(DmlcoreError, match=f"format 99, .* up to {SCHEMA}"):
         folder.result()
-    assert str(caught.value) == (
-        f"{path}: the result has format 99, and this dmlcore reads up to {SCHEMA}. Update dmlcore."
-    )
     path.write_text("{")
-    with pytest.raises(DmlcoreError, match=r"not a result of dmlcore .* Move it away to run again\."):
+    with pytest.raises(DmlcoreError, match="not a result of dmlcore"):
         folder.result()
 
 

@@ -46,7 +46,7 @@ class Resampling:
     def of(
         cls, labels: npt.NDArray[np.int64], seed: int = 0, draws: npt.NDArray[np.integer[Any]] | None = None
     ) -> Self:
-        """Return the draws for queries of these labels, or use `draws`; the same labels and seed give the same draws."""
+        """Return the draws for queries of these labels: those of the seed, or `draws`."""
         names, classes = np.unique(labels, return_inverse=True)
         count = len(names)
         if draws is None:
