@@ -40,7 +40,7 @@ def amounts(splits: Splits) -> str:
 
 def archives_of(source: Source) -> str:
     """The archives of each way, one way a line."""
-    return "\n".join(f"    {' and '.join(map(str, way.archives))}" for way in source.ways)
+    return "\n".join(f"    {way.title}: {' and '.join(map(str, way.archives))}" for way in source.ways)
 
 
 def below(dataset: DatasetConfig, root: Path) -> DatasetConfig:

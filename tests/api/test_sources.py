@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from dmlcore import Archive, Way
+from dmlcore import Archive
 
 MD5 = "0123456789abcdef" * 2
 
@@ -27,21 +25,3 @@ def test_a_file_is_a_name(file: str) -> None:
 def test_a_checksum_says_its_kind(checksum: str) -> None:
     with pytest.raises(ValueError, match=r"a\.zip: the checksum must be md5:…, sha1:… or sha256:…"):
         Archive("a.zip", checksum=checksum)
-
-
-def test_the_instructions_of_a_way() -> None:
-    way = Way(
-        "Get both",
-        [
-            Archive("a.tar.gz", ["http://one/a", "http://two/a"], f"md5:{MD5}"),
-            Archive("b.mat", checksum=f"sha256:{MD5 * 2}"),
-        ],
-    )
-    assert way.instructions(Path("/my data")) == (
-        "Get both:\n"
-        "    mkdir -p '/my data' && cd '/my data'\n"
-        "    curl -L -o a.tar.gz http://one/a\n"
-        f"    md5sum a.tar.gz    # must be {MD5}\n"
-        "    tar -xzf a.tar.gz\n"
-        f"    sha256sum b.mat    # must be {MD5 * 2}"
-    )

@@ -70,8 +70,8 @@ def test_the_mirrors_are_tried_in_order_and_all_failures_shown(site: Site, tmp_p
         f"        the connection ended at byte 100 of {len(TGZ):,} (4 tries)\n"
         f"Partial downloads are kept in {tmp_path}/data/.flags.download; the same command resumes them.\n"
         "If you can get the files in another way, you need one of these:\n"
-        f"    flags.tgz (md5 {md5(TGZ)[4:]})\n"
-        "    flags.zip\n"
+        f"    Get it: flags.tgz (md5 {md5(TGZ)[4:]})\n"
+        "    By hand: flags.zip\n"
         "Then import the file, the folder of the files, or the unpacked folder:\n"
         f"    dmlcore data import flags PATH --root {tmp_path}/data"
     )

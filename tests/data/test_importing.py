@@ -24,8 +24,8 @@ FLAGS = Flags(ways=WAYS)
 DONE = "Flags is in {}: train 4 images of 2 classes, test 4 images of 2 classes."
 EXPECTED = (
     "Expected the unpacked folder, or\n"
-    f"    flags.tgz (md5 {md5(TGZ)[4:]})\n"
-    f"    images.zip and list.txt (md5 {md5(b'a list' + bytes([10]))[4:]})"
+    f"    Get it: flags.tgz (md5 {md5(TGZ)[4:]})\n"
+    f"    Two: images.zip and list.txt (md5 {md5(b'a list' + bytes([10]))[4:]})"
 )
 
 

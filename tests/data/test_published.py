@@ -1,4 +1,4 @@
-"""The published data sets, from archives in their true layouts to both splits."""
+"""The published data sets, from archives in their true layouts to both splits; with fewer images, to be faster."""
 
 from __future__ import annotations
 
@@ -15,13 +15,28 @@ from data.server import Fault, Site
 from dmlcore import Archive, DataError, Source, Way
 from dmlcore.data.fetching import fetch
 from dmlcore.data.importing import import_files
+from dmlcore_plugins.datasets import cub200
 from dmlcore_plugins.datasets.cars196 import Cars196
 from dmlcore_plugins.datasets.cub200 import Cub200
+from dmlcore_plugins.datasets.published import Half
 from dmlcore_plugins.datasets.sop import StanfordOnlineProducts
 from plugins.datasets.archives import make_cars, make_cub, make_sop
 
-CARS = "CARS-196 is in {}: train 8,054 images of 98 classes, test 8,131 images of 98 classes."
-CUB = "CUB-200-2011 is in {}: train 5,864 images of 100 classes, test 5,924 images of 100 classes."
+CARS = "CARS-196 is in {}: train 588 images of 98 classes, test 590 images of 98 classes."
+CUB = "CUB-200-2011 is in {}: train 300 images of 100 classes, test 310 images of 100 classes."
+
+
+@pytest.fixture(autouse=True)
+def _fewer_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    halves = {
+        Cub200: (Half(100, 300), Half(100, 310)),
+        Cars196: (Half(98, 588), Half(98, 590)),
+        StanfordOnlineProducts: (Half(30, 90), Half(31, 95)),
+    }
+    for component, (train, test) in halves.items():
+        monkeypatch.setattr(component, "train", train)
+        monkeypatch.setattr(component, "test", test)
+    monkeypatch.setattr(cub200, "IMAGES_OF_2010", 606)
 
 
 def checked(source: Source, site: Site) -> Source:
@@ -66,25 +81,25 @@ def zipped(path: Path) -> bytes:
 
 
 def test_cub200_from_a_server_that_dies_midway(at_the_site: Site, tmp_path: Path, waits: list[float]) -> None:
-    data = tgz(make_cub(tmp_path / "made"), "CUB_200_2011")
+    data = tgz(make_cub(tmp_path / "made", train=300, test=310), "CUB_200_2011")
     at_the_site.files["CUB_200_2011.tgz"] = data
     at_the_site.faults["CUB_200_2011.tgz"] = [Fault(send=len(data) // 2)]
     assert fetch(Cub200()) == CUB.format(tmp_path / "data/cub200")
     assert sorted(path.name for path in Path("data/cub200").iterdir()) == ["CUB_200_2011"]
-    assert len(Cub200().load("test").labels) == 5924
+    assert len(Cub200().load("test").labels) == 310
 
 
 def test_cub200_of_2010_is_refused(at_the_site: Site, tmp_path: Path) -> None:
-    old = make_cub(tmp_path / "made", train=2990, test=3043, lists=False)
+    old = make_cub(tmp_path / "made", train=300, test=306, lists=False)
     at_the_site.files["CUB_200_2011.tgz"] = tgz(old, "CUB_200_2011")
     for bring in (lambda: fetch(Cub200()), lambda: import_files(Cub200(), old)):
-        with pytest.raises(DataError, match="holds CUB-200 of 2010, with 6,033 images; CUB-200-2011 has the same"):
+        with pytest.raises(DataError, match="CUB-200 of 2010, with 606 images"):
             bring()
         assert not Path("data/cub200").exists()
 
 
 def test_cars196_by_class_from_kaggle_or_without_it_from_stanford(at_the_site: Site, tmp_path: Path) -> None:
-    data = zipped(make_cars(tmp_path / "made", "by_class"))
+    data = zipped(make_cars(tmp_path / "made", "by_class", train=588, test=590))
     at_the_site.files["stanford-car-dataset-by-classes-folder.zip"] = b"<html><title>Kaggle: sign in</title></html>"
     at_the_site.files["CARS196.zip"] = data
     assert fetch(Cars196()) == CARS.format(tmp_path / "data/cars196")
@@ -92,7 +107,7 @@ def test_cars196_by_class_from_kaggle_or_without_it_from_stanford(at_the_site: S
 
 
 def test_cars196_numbered_from_a_folder_of_archives(at_the_site: Site, tmp_path: Path) -> None:
-    made = make_cars(tmp_path / "made", "numbered")
+    made = make_cars(tmp_path / "made", "numbered", train=588, test=590)
     (made / "car_ims.tgz").write_bytes(tgz(made, "car_ims"))
     alone = tmp_path / "alone"
     alone.mkdir()
@@ -100,7 +115,7 @@ def test_cars196_numbered_from_a_folder_of_archives(at_the_site: Site, tmp_path:
     with pytest.raises(DataError) as caught:
         import_files(Cars196(), alone / "car_ims.tgz")
     assert str(caught.value).startswith(
-        f"{alone}/car_ims.tgz: CARS-196 in <unpacked> is incomplete. There: car_ims. Missing:\n    cars_annos.mat"
+        f"{alone}/car_ims.tgz: CARS-196 in <unpacked> is incomplete. Found: car_ims. Missing:\n    cars_annos.mat"
     )
     (made / "cars_annos.mat").rename(alone / "cars_annos.mat")
     assert import_files(Cars196(), alone) == CARS.format(tmp_path / "data/cars196")
@@ -108,7 +123,7 @@ def test_cars196_numbered_from_a_folder_of_archives(at_the_site: Site, tmp_path:
 
 @pytest.mark.parametrize("link", [True, False])
 def test_cars196_by_class_brings_the_names_that_lie_above(tmp_path: Path, link: bool) -> None:
-    made = make_cars(tmp_path / "made", "by_class")
+    made = make_cars(tmp_path / "made", "by_class", train=588, test=590)
     names = Cars196(root=made).load("train").class_names
     said = import_files(Cars196(), made / "car_data/car_data", link)
     assert said.startswith(f"CARS-196 is in {tmp_path}/data/cars196")
@@ -117,8 +132,8 @@ def test_cars196_by_class_brings_the_names_that_lie_above(tmp_path: Path, link: 
 
 
 def test_sop_is_linked(tmp_path: Path) -> None:
-    made = make_sop(tmp_path / "made")
+    made = make_sop(tmp_path / "made", train=(90, 30), test=(95, 31))
     assert import_files(StanfordOnlineProducts(), made, link=True) == (
         f"Stanford Online Products is in {tmp_path}/data/sop, a link to {made}/Stanford_Online_Products:"
-        " train 59,551 images of 11,318 classes, test 60,502 images of 11,316 classes."
+        " train 90 images of 30 classes, test 95 images of 31 classes."
     )

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from attrs import frozen
 
-from dmlcore import Archive, DatasetConfig, ImageFiles, Source, Split, Way, hookimpl, option
+from dmlcore import Archive, DatasetConfig, Way, hookimpl
 from dmlcore_plugins.datasets.cars196_readers import read_by_class, read_devkit, read_numbered
 from dmlcore_plugins.datasets.layout import Layout, Part
-from dmlcore_plugins.datasets.published import ROOT_HELP, Half, PublishedSet
+from dmlcore_plugins.datasets.published import Half, PublishedConfig
 
 BY_CLASS = Archive(
     "stanford-car-dataset-by-classes-folder.zip",
@@ -40,11 +38,21 @@ LISTS = (".", "devkit", "car_devkit/devkit")
 CLASS_FOLDER = "* [12][0-9][0-9][0-9]"
 """Every class ends in the year of the model."""
 
-CARS = PublishedSet(
-    name="cars196",
-    title="CARS-196",
-    folders=("car*", "stanford*"),
-    layouts=[
+
+@frozen
+class Cars196(PublishedConfig):
+    """CARS-196 (Krause et al., 2013): 16,185 photographs of 196 models of cars.
+
+    The split of deep metric learning: classes 1-98 train (8,054 images), 99-196 test (8,131), in the order of the
+    official list of classes. The archives' own folders of training and test images are the split of closed-set
+    classification: both are read and split again. All layouts give the same classes in the same order; only a tree
+    by class without `names.csv` sorts the classes of each half by name.
+    """
+
+    name = "cars196"
+    title = "CARS-196"
+    folders = ("car*", "stanford*")
+    layouts = (
         Layout(
             [Part("car_ims", IMAGES, holds="*.jpg"), Part("cars_annos.mat", LIST, places=LISTS)],
             read_numbered,
@@ -58,7 +66,7 @@ CARS = PublishedSet(
                     "cars_test_annos_withlabels.mat",
                     TEST_LABELS,
                     places=LISTS,
-                    note="the devkit's own cars_test_annos.mat has no labels",
+                    note="cars_test_annos.mat in the devkit has no labels",
                 ),
                 Part("cars_meta.mat", DEVKIT, places=LISTS),
             ],
@@ -72,41 +80,15 @@ CARS = PublishedSet(
             ],
             read_by_class,
         ),
-    ],
-    ways=[
-        Way("Get it from Kaggle, a folder per class", [BY_CLASS]),
-        Way("Or from Stanford", [FROM_STANFORD]),
-        Way(
-            "Or take copies of the official archives, whose host is gone, with all images in one folder", [IMAGES, LIST]
-        ),
-        Way("Or of those with the images in two folders", [TRAIN_IMAGES, TEST_IMAGES, DEVKIT, TEST_LABELS]),
-    ],
-    train=Half(classes=98, images=8054),
-    test=Half(classes=98, images=8131),
-)
-
-
-@frozen
-class Cars196(DatasetConfig):
-    """CARS-196 (Krause et al., 2013): 16,185 photographs of 196 models of cars.
-
-    The split of deep metric learning: classes 1-98 train (8,054 images), 99-196 test (8,131), in the order of the
-    official list of classes. The archives' own folders of training and test images are the split of closed-set
-    classification: both are read, and divided anew. All layouts give the same classes in the same order, but for
-    a tree by class without `names.csv`, whose classes within each half are in the order of their names.
-    """
-
-    name = "cars196"
-
-    root: Path | None = option(None, identity=False, help=ROOT_HELP)
-
-    def load(self, split: Split) -> ImageFiles:
-        """Raises DataError where files are missing or of another edition; it says how to get the right ones."""
-        return CARS.load(self.root, split)
-
-    def source(self) -> Source:
-        """Kaggle's tree by class, or Stanford's archive; the host of the official ones is gone since 2023."""
-        return CARS.source(self.root)
+    )
+    ways = (
+        Way("Kaggle, a folder per class", [BY_CLASS]),
+        Way("Stanford", [FROM_STANFORD]),
+        Way("copies of the official archives, which are offline since 2023, in one folder", [IMAGES, LIST]),
+        Way("copies of the official archives in two folders", [TRAIN_IMAGES, TEST_IMAGES, DEVKIT, TEST_LABELS]),
+    )
+    train = Half(classes=98, images=8054)
+    test = Half(classes=98, images=8131)
 
 
 @hookimpl

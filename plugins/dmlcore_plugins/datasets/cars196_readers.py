@@ -1,4 +1,4 @@
-"""The layouts of CARS-196: in each, the images of both folders by class."""
+"""The layouts of CARS-196: the images of both folders by class."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from typing import Any
 from dmlcore import DataError
 from dmlcore_plugins.datasets.images_by_class import ImagesByClass, images_in
 from dmlcore_plugins.datasets.published import refuse_missing
-from dmlcore_plugins.datasets.wording import some
-
-TITLE = "CARS-196"
+from dmlcore_plugins.datasets.text import first_few
 
 
 def read_numbered(images: Path, annotations: Path) -> ImagesByClass:
@@ -42,14 +40,15 @@ def read_by_class(train: Path, test: Path, listed: Path | None) -> ImagesByClass
     if set(names) != set(found):
         only_listed, only_found = sorted(set(names) - set(found)), sorted(set(found) - set(names))
         raise DataError(
-            f"{TITLE}: {listed} does not name the class folders in {train} and {test}."
-            f" Only in the list: {some(only_listed) or 'none'}. Only a folder: {some(only_found) or 'none'}."
+            f"The class folders in {train} and {test} are not those of {listed}."
+            f" Only in the list: {first_few(only_listed) or 'none'}."
+            f" Only a folder: {first_few(only_found) or 'none'}."
         )
     return {name: [path for half in folders.values() for path in half.get(name, [])] for name in names}
 
 
 def folder_name(name: str) -> str:
-    """A class's name as a folder can have it; the data set has one such class, "Ram C/V Cargo Van Minivan 2012"."""
+    """A class's name as a folder name; "Ram C/V Cargo Van Minivan 2012" has a slash."""
     return name.strip().replace("/", "-")
 
 
@@ -65,13 +64,11 @@ def _read_names(file: Path) -> list[str]:
 
 def _by_class(folder: Path, names: Sequence[str], rows: Sequence[tuple[Path, int]]) -> ImagesByClass:
     """rows: an image and its class, counted from 1."""
-    refuse_missing(TITLE, folder, [path for path, _ in rows])
+    refuse_missing(folder, [path for path, _ in rows])
     images: dict[str, list[Path]] = {name: [] for name in names}
     for path, number in rows:
         if not 1 <= number <= len(names):
-            raise DataError(
-                f"{TITLE}: {path} is listed with class {number}, of {len(names)} classes. Get the lists anew."
-            )
+            raise DataError(f"{path} is listed with class {number}, but there are {len(names)} classes.")
         images[names[number - 1]].append(path)
     return images
 
@@ -86,8 +83,8 @@ def _annotations(file: Path, path: str) -> Iterable[tuple[str, int]]:
     absent = [field for field in (path, "class") if field not in fields]
     if absent:
         raise DataError(
-            f"{TITLE}: {file} has no field {' and no '.join(map(repr, absent))}; it is not the file of that name"
-            " (the devkit's list of test images has no labels). Get the right one."
+            f"{file} has no field {' and no '.join(map(repr, absent))}: it is a different file under this name"
+            " (the list of test images in the devkit has no labels)."
         )
     return zip(map(str, rows[path]), map(int, rows["class"]), strict=True)
 
@@ -100,6 +97,6 @@ def _load(file: Path, variable: str) -> Any:
     try:
         return ravel(loadmat(file, squeeze_me=True, variable_names=[variable])[variable])
     except KeyError:
-        raise DataError(f"{TITLE}: {file} has no variable {variable!r}. Get the right file of that name.") from None
+        raise DataError(f"{file} has no variable {variable!r}: it is a different file under this name.") from None
     except Exception as error:  # loadmat has half a dozen ways to fail on a damaged file
-        raise DataError(f"{TITLE}: {file} can't be read ({error}). Get it anew.") from None
+        raise DataError(f"{file} can't be read ({error}).") from None

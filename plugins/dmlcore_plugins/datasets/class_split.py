@@ -1,4 +1,4 @@
-"""Dividing the classes of a data set into training classes and test classes."""
+"""Splitting the classes of a data set into training classes and test classes."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ Classes = dict[Split, list[str]]
 
 
 def split_first(classes: Sequence[str], test_fraction: float) -> Classes:
-    """The first classes train, the last `round(test_fraction * number)` test, in the order given."""
+    """The first classes train, the last `round(test_fraction * number)` test, in the given order."""
     cut = len(classes) - _number_of_tests(classes, test_fraction)
     return {"train": list(classes[:cut]), "test": list(classes[cut:])}
 
 
 def split_random(classes: Sequence[str], test_fraction: float, seed: int) -> Classes:
-    """`round(test_fraction * number)` classes, drawn without replacement, test; each part in the order given."""
+    """`round(test_fraction * number)` classes, drawn without replacement, test; each part in the given order."""
     import numpy as np
 
     order = np.random.default_rng(seed).permutation(len(classes))
@@ -29,16 +29,16 @@ def split_random(classes: Sequence[str], test_fraction: float, seed: int) -> Cla
 
 
 def split_named(classes: Sequence[str], train_classes: Collection[str]) -> Classes:
-    """The named classes train, the others test. Raises StudyError for an unknown name, or where none is left."""
+    """The named classes train, the others test. Raises StudyError for an unknown name, or where no other is left."""
     known, chosen = set(classes), set(train_classes)
     unknown = [name for name in train_classes if name not in known]
     if unknown:
         near = get_close_matches(unknown[0], classes, n=3, cutoff=0.55)
         hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
-        others = f" (nor {len(unknown) - 1:,} more of those given)" if len(unknown) > 1 else ""
-        raise StudyError(f"dataset.train_classes: there is no class {unknown[0]!r}{others}.{hint}")
+        others = f" (and {len(unknown) - 1:,} more are unknown)" if len(unknown) > 1 else ""
+        raise StudyError(f"dataset.train_classes: unknown class {unknown[0]!r}{others}.{hint}")
     if chosen == known:
-        raise StudyError("dataset.train_classes names every class: none is left to test on.")
+        raise StudyError("dataset.train_classes names every class: no class is left to test on.")
     return {
         "train": [name for name in classes if name in chosen],
         "test": [name for name in classes if name not in chosen],
@@ -49,7 +49,5 @@ def _number_of_tests(classes: Sequence[str], test_fraction: float) -> int:
     number = round(test_fraction * len(classes))
     if not 0 < number < len(classes):
         part = "test" if number == 0 else "training"
-        raise DataError(
-            f"dataset.test_fraction = {test_fraction:g}: of {len(classes)} classes that leaves no {part} class."
-        )
+        raise DataError(f"dataset.test_fraction = {test_fraction:g} leaves no {part} class of {len(classes)} classes.")
     return number

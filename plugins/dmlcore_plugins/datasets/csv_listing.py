@@ -10,7 +10,7 @@ from attrs import frozen
 
 from dmlcore import DataError, Split
 from dmlcore_plugins.datasets.images_by_class import ImagesByClass, missing_files
-from dmlcore_plugins.datasets.wording import some
+from dmlcore_plugins.datasets.text import first_few
 
 REQUIRED = ("path", "label")
 SPLITS: tuple[Split, ...] = ("train", "test")
@@ -18,7 +18,7 @@ SPLITS: tuple[Split, ...] = ("train", "test")
 
 @frozen
 class Row:
-    """One image. `split` is what stands in the split column, None without such a column."""
+    """One image. `split` is the value of the split column, None without such a column."""
 
     line: int
     path: Path
@@ -38,33 +38,33 @@ class Listing:
         return self.rows[0].split is not None
 
     def images(self) -> ImagesByClass:
-        """Classes by name; the images of each as they are listed."""
+        """Classes by name; the images of each in the order of the list."""
         images: dict[str, list[Path]] = {name: [] for name in sorted({row.label for row in self.rows})}
         for row in self.rows:
             images[row.label].append(row.path)
         return images
 
     def classes_by_split(self) -> dict[Split, list[str]]:
-        """The classes of each split, as the split column says.
+        """The classes of each split, by the split column.
 
         Raises DataError where there is no such column, a split is neither train nor test or has no image, or a
-        class stands in both.
+        class is in both.
         """
         if not self.has_splits:
-            raise DataError(f'{self.file}: split = "column", but there is no column "split".')
+            raise DataError(f'{self.file}: split = "column" needs a column "split".')
         first_lines: dict[Split, dict[str, int]] = {split: {} for split in SPLITS}
         wrong = [row for row in self.rows if row.split not in SPLITS]
         if wrong:
             raise DataError(
                 f'{self.file}: the column "split" has values other than train and test:'
-                f" {some([f'{row.split!r} (line {row.line})' for row in wrong])}."
+                f" {first_few([f'{row.split!r} (line {row.line})' for row in wrong])}."
             )
         for split in SPLITS:
             for row in self.rows:
                 if row.split == split:
                     first_lines[split].setdefault(row.label, row.line)
             if not first_lines[split]:
-                raise DataError(f'{self.file}: the column "split" says {split} nowhere.')
+                raise DataError(f'{self.file}: the column "split" has no row with {split}.')
         self._refuse_shared(first_lines["train"], first_lines["test"])
         return {split: sorted(first_lines[split]) for split in SPLITS}
 
@@ -73,36 +73,36 @@ class Listing:
         if shared:
             places = [f"{name} (train in line {train[name]}, test in line {test[name]})" for name in shared]
             raise DataError(
-                f"{self.file}: classes stand both in train and in test: {some(places)}."
-                " Deep metric learning is measured on classes never seen in training. Correct the column, or have"
-                ' the classes divided anew: split = "first" or "random".'
+                f"{self.file}: classes are in both train and test: {first_few(places)}."
+                " Deep metric learning is measured on classes never seen in training. Correct the column, or ignore it"
+                ' with split = "first" or "random".'
             )
 
 
 def read_listing(file: Path, root: Path) -> Listing:
     """The rows of a CSV file with the columns path and label, and perhaps split. Paths are relative to `root`.
 
-    Raises DataError, with line numbers, where the file is missing or is no such CSV, an image is listed twice, or
-    images are missing.
+    Raises DataError, with line numbers, where the file is missing or not such a CSV file, an image is listed twice,
+    or images are missing.
     """
     if not file.is_file():
-        raise DataError(f"dataset.csv: there is no file {file}. Expected a CSV file with the columns path and label.")
+        raise DataError(f"dataset.csv: {file} does not exist. Expected a CSV file with the columns path and label.")
     if not root.is_dir():
         raise DataError(
-            f"dataset.root: there is no folder {root}. Expected the folder that the paths in {file} start from."
+            f"dataset.root: {root} does not exist. Expected the folder that the paths in {file} are relative to."
         )
     try:
         with file.open(encoding="utf-8-sig", newline="") as text:
             rows = list(_rows(file, text, root))
         _refuse_missing(file, rows)
     except UnicodeDecodeError:
-        raise DataError(f"{file}: not UTF-8. Save it as UTF-8.") from None
+        raise DataError(f"{file} is not UTF-8. Save it as UTF-8.") from None
     except csv.Error as error:
-        raise DataError(f"{file}: not valid CSV: {error}.") from None
+        raise DataError(f"{file} is not valid CSV: {error}.") from None
     except OSError as error:
         raise DataError(f"{error.filename} can't be read: {error.strerror}.") from None
     if not rows:
-        raise DataError(f"{file}: lists no image.")
+        raise DataError(f"{file} lists no image.")
     _refuse_repeated(file, rows)
     return Listing(file, rows)
 
@@ -112,14 +112,16 @@ def _rows(file: Path, text: Iterator[str], root: Path) -> Iterator[Row]:
     columns = next(reader, [])
     if any(columns.count(name) != 1 for name in REQUIRED) or columns.count("split") > 1:
         raise DataError(
-            f"{file}: the first line must name the columns path and label, and may name split, each once;"
-            f" it is {','.join(columns)!r}."
+            f"{file}: expected a first line with the columns path and label, and optionally split, each once;"
+            f" got {','.join(columns)!r}."
         )
     for fields in reader:
         if not fields:
             continue
         if len(fields) != len(columns):
-            raise DataError(f"{file}: line {reader.line_num} has {len(fields)} fields, the first line {len(columns)}.")
+            raise DataError(
+                f"{file}: line {reader.line_num} has {len(fields)} fields, but the first line has {len(columns)}."
+            )
         row = dict(zip(columns, fields, strict=True))
         for name in REQUIRED:
             if not row[name]:
@@ -135,7 +137,7 @@ def _refuse_repeated(file: Path, rows: Sequence[Row]) -> None:
         if first != row.line:
             repeated.append(f"{row.path} (lines {first} and {row.line})")
     if repeated:
-        raise DataError(f"{file}: images are listed more than once: {some(repeated)}. List each once.")
+        raise DataError(f"{file}: images are listed more than once: {first_few(repeated)}. List each once.")
 
 
 def _refuse_missing(file: Path, rows: Sequence[Row]) -> None:
@@ -143,6 +145,6 @@ def _refuse_missing(file: Path, rows: Sequence[Row]) -> None:
     missing = [f"{path} (line {lines[path]})" for path in missing_files(lines)]
     if missing:
         raise DataError(
-            f"{file}: {len(missing):,} of {len(rows):,} images are not there: {some(missing)}."
-            " Paths are relative to dataset.root; left out, to the CSV's folder."
+            f"{file}: {len(missing):,} of {len(rows):,} images do not exist: {first_few(missing)}."
+            " Paths are relative to dataset.root, by default the folder of the CSV file."
         )

@@ -6,13 +6,12 @@ from pathlib import Path
 
 from attrs import frozen
 
-from dmlcore import Archive, DataError, DatasetConfig, ImageFiles, Source, Split, Way, hookimpl, option
+from dmlcore import Archive, DataError, DatasetConfig, Way, hookimpl
 from dmlcore_plugins.datasets.images_by_class import ImagesByClass, images_in
 from dmlcore_plugins.datasets.layout import Layout, Part
-from dmlcore_plugins.datasets.published import ROOT_HELP, Half, PublishedSet, refuse_missing
-from dmlcore_plugins.datasets.wording import some
+from dmlcore_plugins.datasets.published import Half, PublishedConfig, refuse_missing
+from dmlcore_plugins.datasets.text import first_few
 
-TITLE = "CUB-200-2011"
 CLASS_FOLDER = "[0-9][0-9][0-9].*"
 IMAGES_OF_2010 = 6033
 
@@ -26,18 +25,16 @@ ARCHIVE = Archive(
     size=1_150_585_339,
     unpacked=2_000_000_000,
 )
-WAY = Way("Get it from Caltech", [ARCHIVE])
 
 
 def read(images: Path) -> ImagesByClass:
-    """The class folders in `images`, which are numbered in the order of the classes."""
+    """The class folders in `images`, numbered in the order of the classes."""
     by_class = {folder.name: images_in(folder) for folder in sorted(images.glob(CLASS_FOLDER))}
     found = sum(map(len, by_class.values()))
     if found == IMAGES_OF_2010:
         raise DataError(
-            f"{images.parent} holds CUB-200 of 2010, with {found:,} images; {TITLE} has the same class folders,"
-            " but 11,788 images, and published numbers are measured on it.",
-            WAY.instructions(images.parent),
+            f"{images.parent} is CUB-200 of 2010, with {found:,} images. The edition of 2011 has the same class"
+            " folders, but 11,788 images, and published results use it."
         )
     listed = images.parent / "images.txt"
     if listed.is_file():
@@ -46,31 +43,21 @@ def read(images: Path) -> ImagesByClass:
 
 
 def _compare_with_list(listed: Path, images: Path, by_class: ImagesByClass) -> None:
-    """Raises DataError where other images are there than `images.txt` names, line by line, as "number path"."""
+    """Raises DataError where the images are not those of `images.txt`, which has lines of "number path"."""
     lines = listed.read_text(encoding="utf-8", errors="replace").splitlines()
     named = [images / line.partition(" ")[2] for line in lines if line.strip()]
-    refuse_missing(TITLE, images, named)
+    refuse_missing(images, named)
     extra = sorted({path for paths in by_class.values() for path in paths} - set(named))
     if extra:
         raise DataError(
-            f"{TITLE} in {images}: images that {listed.name} does not name:"
-            f" {some([path.relative_to(images) for path in extra])}. Remove them."
+            f"{images} has images that {listed.name} does not list:"
+            f" {first_few([path.relative_to(images) for path in extra])}.",
+            "Remove them.",
         )
 
 
-CUB = PublishedSet(
-    name="cub200",
-    title=TITLE,
-    folders=("cub*2011*", "cub*"),
-    layouts=[Layout([Part(folder, ARCHIVE, holds=CLASS_FOLDER)], read) for folder in ("images", ".")],
-    ways=[WAY],
-    train=Half(classes=100, images=5864),
-    test=Half(classes=100, images=5924),
-)
-
-
 @frozen
-class Cub200(DatasetConfig):
+class Cub200(PublishedConfig):
     """CUB-200-2011 (Wah et al., 2011): 11,788 photographs of 200 species of birds.
 
     The split of deep metric learning: classes 1-100 train (5,864 images), 101-200 test (5,924). The file
@@ -78,16 +65,12 @@ class Cub200(DatasetConfig):
     """
 
     name = "cub200"
-
-    root: Path | None = option(None, identity=False, help=ROOT_HELP)
-
-    def load(self, split: Split) -> ImageFiles:
-        """Raises DataError where files are missing or of another edition; it says how to get the right ones."""
-        return CUB.load(self.root, split)
-
-    def source(self) -> Source:
-        """The archive of Caltech."""
-        return CUB.source(self.root)
+    title = "CUB-200-2011"
+    folders = ("cub*2011*", "cub*")
+    layouts = tuple(Layout([Part(folder, ARCHIVE, holds=CLASS_FOLDER)], read) for folder in ("images", "."))
+    ways = (Way("Caltech", [ARCHIVE]),)
+    train = Half(classes=100, images=5864)
+    test = Half(classes=100, images=5924)
 
 
 @hookimpl

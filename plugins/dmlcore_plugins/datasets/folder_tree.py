@@ -9,7 +9,7 @@ from typing import Literal
 
 from dmlcore import DataError
 from dmlcore_plugins.datasets.images_by_class import ImagesByClass, is_image
-from dmlcore_plugins.datasets.wording import some
+from dmlcore_plugins.datasets.text import first_few
 
 ClassFrom = Literal["top", "leaf"]
 
@@ -17,12 +17,12 @@ ClassFrom = Literal["top", "leaf"]
 def read_tree(root: Path, class_from: ClassFrom) -> ImagesByClass:
     """Classes and images sorted by name.
 
-    "top": a class is a folder directly in the root, with all that lies in it. "leaf": a class is any folder that
-    directly holds images, named by its path below the root. Raises DataError where the root is missing, a class
-    folder holds no image, or an image lies in no class folder.
+    "top": a class is a folder directly in the root, with everything below it. "leaf": a class is any folder that
+    directly contains images, named by its path below the root. Raises DataError where the root is missing, a class
+    folder has no image, or an image is in no class folder.
     """
     if not root.is_dir():
-        raise DataError(f"dataset.root: there is no folder {root}. Expected a folder that holds a folder per class.")
+        raise DataError(f"dataset.root: {root} does not exist. Expected a folder with one folder per class.")
     images: dict[str, list[Path]] = {}
     expected: set[str] = set()
     for folder, subfolders, files in _walk(root):
@@ -38,12 +38,12 @@ def read_tree(root: Path, class_from: ClassFrom) -> ImagesByClass:
             images.setdefault(name, []).extend(files)
     _refuse_empty(root, sorted(expected - images.keys()))
     if not images:
-        raise DataError(f"dataset.root: {root} holds no folders. Expected a folder of images per class.")
+        raise DataError(f"dataset.root: {root} has no folders. Expected one folder of images per class.")
     return {name: sorted(images[name]) for name in sorted(images)}
 
 
 def _walk(root: Path) -> Iterator[tuple[Path, list[str], list[Path]]]:
-    """Each folder with its sub-folders and its images, without hidden ones."""
+    """Each folder with its subfolders and its images, without hidden ones."""
 
     def unreadable(error: OSError) -> None:
         raise DataError(f"dataset.root: {error.filename} can't be read: {error.strerror}.")
@@ -56,14 +56,14 @@ def _walk(root: Path) -> Iterator[tuple[Path, list[str], list[Path]]]:
 def _refuse_strays(root: Path, files: list[Path]) -> None:
     if files:
         raise DataError(
-            f"dataset.root: images lie directly in {root}, in no class folder:"
-            f" {some(sorted(file.name for file in files))}. Move each into the folder of its class."
+            f"dataset.root: images are directly in {root}, not in a class folder:"
+            f" {first_few(sorted(file.name for file in files))}. Move each into the folder of its class."
         )
 
 
 def _refuse_empty(root: Path, empty: list[str]) -> None:
     if empty:
         raise DataError(
-            f"dataset.root: class folders without an image in {root}: {some(empty)}."
+            f"dataset.root: class folders without an image in {root}: {first_few(empty)}."
             " Fill or remove them. Images end in .jpg, .jpeg, .png, .webp, .bmp, .gif, .tif or .tiff."
         )

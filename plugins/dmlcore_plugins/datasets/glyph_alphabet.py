@@ -1,4 +1,4 @@
-"""Which letters are classes: those that every face has, of each shape one."""
+"""The letters that are classes: one for each distinct shape that every face has."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from dmlcore import DataError
 from dmlcore_plugins.datasets.glyph_faces import FACES, face_file, font
 
 ALIKE = 0.84
-"""Letters are doubles where the cosine of their shapes has a higher mean over the faces.
+"""Letters are duplicates where the mean cosine of their shapes over the faces is higher.
 
-It is where C and c stand: the same shape in two sizes. Latin A, Greek Α and Cyrillic А are at 1.
+C and c are at this value: the same shape in two sizes. Latin A, Greek Α and Cyrillic А are at 1.
 """
 SAME = 0.98
-"""Nor may it be higher in any one face: the italic т is an m."""
+"""Or where it is higher in any one face: the italic т is an m."""
 
 
 def choose_letters(count: int, seed: int) -> tuple[str, ...]:
-    """So many distinct letters, of all scripts mixed. Raises DataError where there are fewer."""
+    """`count` distinct letters of all scripts, mixed. Raises DataError where there are fewer."""
     letters = distinct_letters()
     if count > len(letters):
         raise DataError(
-            f"dataset.classes = {count}: the faces have {len(letters)} letters that can be told apart by their shape."
-            f" Ask for {len(letters)} or fewer."
+            f"dataset.classes = {count}, but only {len(letters)} letters have a distinct shape in all faces."
+            f" Set {len(letters)} or fewer."
         )
     order = np.random.default_rng(seed).permutation(len(letters))
     return tuple(letters[i] for i in order[:count])
@@ -38,10 +38,10 @@ def distinct_letters() -> tuple[str, ...]:
     letters = _letters_in_all_faces()
     shapes = [_shapes(letters, font(face, 32)) for face in FACES]
     likeness = np.stack([shape @ shape.T for shape in shapes])
-    doubles = (likeness.mean(axis=0) > ALIKE) | (likeness.max(axis=0) > SAME)
+    duplicates = (likeness.mean(axis=0) > ALIKE) | (likeness.max(axis=0) > SAME)
     kept: list[int] = []
     for i in range(len(letters)):
-        if not doubles[i, kept].any():
+        if not duplicates[i, kept].any():
             kept.append(i)
     return tuple(letters[i] for i in kept)
 
@@ -54,12 +54,12 @@ def _letters_in_all_faces() -> list[str]:
 
 
 def _is_plain_letter(letter: str) -> bool:
-    """A letter without accents; not one that modifies another, which is drawn tiny."""
+    """A letter without accents; modifier letters are too small."""
     return unicodedata.category(letter) in {"Lu", "Ll", "Lt", "Lo"} and not unicodedata.decomposition(letter)
 
 
 def _shapes(letters: list[str], face: ImageFont.FreeTypeFont) -> np.ndarray:
-    """(number of letters, 256) float32: each as 16 × 16 pixels that it fills, of length 1."""
+    """(number of letters, 256) float32: each letter scaled to 16 × 16 pixels, of length 1."""
     shapes = np.stack([_shape(letter, face) for letter in letters])
     shapes /= np.linalg.norm(shapes, axis=1, keepdims=True)
     return shapes

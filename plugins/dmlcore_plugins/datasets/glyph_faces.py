@@ -22,19 +22,19 @@ FACES = tuple(
 
 
 def face_file(face: str) -> Path:
-    """Raises DataError where matplotlib was installed without its fonts."""
+    """Raises DataError where matplotlib is installed without its fonts."""
     import matplotlib
 
     file = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / f"{face}.ttf"
     if not file.is_file():
         raise DataError(
-            f"glyphs: {file} is missing, which comes with matplotlib. Install matplotlib anew:"
-            " pip install --force-reinstall --no-deps matplotlib"
+            f"glyphs: {file} of matplotlib is missing.",
+            "Reinstall matplotlib:\n    pip install --force-reinstall --no-deps matplotlib",
         )
     return file
 
 
 @cache
 def font(face: str, pixels: int) -> ImageFont.FreeTypeFont:
-    """A face at a size. The basic layout is asked for since the other one is not on every machine."""
+    """A face at a size, in the basic layout, since the other one is not available on every machine."""
     return ImageFont.truetype(str(face_file(face)), pixels, layout_engine=ImageFont.Layout.BASIC)

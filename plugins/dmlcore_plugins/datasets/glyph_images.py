@@ -1,4 +1,4 @@
-"""Pictures of letters, each drawn when it is first asked for, and always the same."""
+"""Images of letters, each drawn on first use, and always the same."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from PIL import Image, ImageDraw
 from dmlcore_plugins.datasets.glyph_faces import FACES, font
 
 EXTENT = (0.6, 0.9)
-"""Smallest and largest part of the image's side that a letter's longer side takes."""
+"""The smallest and largest share of the image's side that a letter's longer side takes."""
 SHIFT = 0.08
-"""Most that a letter's centre lies off the image's, as a part of the side."""
+"""The largest offset of a letter from the center of the image, as a share of the side."""
 SHEAR = 0.2
-"""Most that a letter leans, as width over height."""
+"""The largest shear of a letter, as width over height."""
 
 
 @frozen(eq=False)
@@ -32,7 +32,7 @@ class GlyphImages:
     seed: int
     labels: np.ndarray = field(init=False)
     _drawn: dict[int, np.ndarray] = field(factory=dict, init=False, repr=False)
-    """Pixels of the pictures so far: to draw one takes longer than to augment it, and each is asked for every epoch."""
+    """Pixels of the images drawn so far: drawing takes longer than augmenting, and every epoch uses each image."""
 
     @labels.default
     def _labels_class_by_class(self) -> np.ndarray:
@@ -44,7 +44,7 @@ class GlyphImages:
         return tuple(f"U+{ord(letter):04X} {unicodedata.name(letter)}" for letter in self.letters)
 
     def image(self, index: int) -> Image.Image:
-        """The picture at `index`; it depends on the letter, its number among the letter's, and the seed."""
+        """The image at `index`; it depends on the letter, its number among the images of the letter, and the seed."""
         if index not in self._drawn:
             self._drawn[index] = self._pixels(index)
         return Image.fromarray(self._drawn[index])
@@ -55,7 +55,7 @@ class GlyphImages:
         letter = self.letters[place]
         chance = np.random.default_rng((self.seed, ord(letter), number))
         coverage = self._coverage(letter, chance)
-        ground, ink = self._colours(chance)
+        ground, ink = self._colors(chance)
         pixels = ground + (ink - ground) * coverage[..., None]
         pixels += chance.normal(0, self.noise, (self.size, self.size, 1))
         levels: np.ndarray = (pixels.clip(0, 1) * 255).round().astype(np.uint8)
@@ -66,8 +66,8 @@ class GlyphImages:
         stamp = _stamp(letter, FACES[chance.integers(len(FACES))], self.size)
         to_image = chance.uniform(*EXTENT) * self.size / max(stamp.size) * self._turn_and_lean(chance)
         to_stamp = np.linalg.inv(to_image)
-        centre = self.size * (0.5 + chance.uniform(-SHIFT, SHIFT, 2))
-        offset = np.array(stamp.size) / 2 - to_stamp @ centre
+        center = self.size * (0.5 + chance.uniform(-SHIFT, SHIFT, 2))
+        offset = np.array(stamp.size) / 2 - to_stamp @ center
         affine = (*to_stamp[0], offset[0], *to_stamp[1], offset[1])
         placed = stamp.transform((self.size, self.size), Image.Transform.AFFINE, affine, Image.Resampling.BILINEAR)
         return np.asarray(placed, np.float64) / 255
@@ -79,15 +79,15 @@ class GlyphImages:
         cos, sin = np.cos(angle), np.sin(angle)
         return np.array([[cos, lean * cos - sin], [sin, lean * sin + cos]])
 
-    def _colours(self, chance: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Colours of ground and letter, one dark, one light, in either order."""
+    def _colors(self, chance: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Colors of background and letter, one dark, one light, in either order."""
         dark = chance.uniform(0, 0.5 - self.contrast / 2, 3)
         light = chance.uniform(0.5 + self.contrast / 2, 1, 3)
         return (dark, light) if chance.random() < 0.5 else (light, dark)
 
 
 def _stamp(letter: str, face: str, pixels: int) -> Image.Image:
-    """The letter alone, white on black, with a rim that keeps its edge smooth when it is turned."""
+    """The letter alone, white on black, with a margin that keeps its edge smooth when it is rotated."""
     rim = 2
     drawn = font(face, pixels)
     left, top, right, bottom = (round(edge) for edge in drawn.getbbox(letter))

@@ -1,4 +1,4 @@
-"""`glyphs`: the data set that needs no file."""
+"""`glyphs`: a data set that needs no files."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from dmlcore import DatasetConfig, LabelledImages, Split, hookimpl, option
 
 @frozen
 class Glyphs(DatasetConfig):
-    """Letters of several scripts, drawn on the fly: a data set that needs no file.
+    """Letters of several scripts, drawn when they are used: a data set that needs no files.
 
-    Latin, Greek, Cyrillic, Armenian and Georgian letters in the twelve DejaVu faces that come with matplotlib,
-    turned, sheared, shifted, coloured and noisy. Of letters that look alike, such as Latin A and Greek Alpha, one
-    is taken. The scripts are mixed; the first half of the classes trains, the second tests.
+    Latin, Greek, Cyrillic, Armenian and Georgian letters in the twelve DejaVu faces of matplotlib, rotated, sheared,
+    shifted, colored and noisy. Of letters that look alike, such as Latin A and Greek Alpha, only one is a class. The
+    scripts are mixed; the first half of the classes trains, the second tests.
 
-    With the defaults, the nearest neighbour of raw pixels gives Recall@1 .25 on the unseen letters.
+    With the defaults, the nearest neighbor on raw pixels gives Recall@1 .25 on the unseen letters.
     """
 
     name = "glyphs"
@@ -26,12 +26,14 @@ class Glyphs(DatasetConfig):
     classes: int = option(200, ge=4, help="number of letters; the first half trains, the second tests")
     images_per_class: int = option(30, ge=2, help="images of each letter")
     size: int = option(48, ge=16, unit="pixels", help="side of an image")
-    rotation: float = option(15.0, ge=0, le=180, unit="degrees", help="a letter is turned by up to this, either way")
-    contrast: float = option(
-        0.3, gt=0, le=1, help="least difference of letter and ground in each colour channel, of values in [0, 1]"
+    rotation: float = option(
+        15.0, ge=0, le=180, unit="degrees", help="largest rotation of a letter, in either direction"
     )
-    noise: float = option(0.08, ge=0, le=1, help="deviation of a pixel's Gaussian noise, of values in [0, 1]")
-    seed: int = option(0, ge=0, help="decides which letters there are, and how each image is drawn")
+    contrast: float = option(
+        0.3, gt=0, le=1, help="smallest difference of letter and background in each color channel, of values in [0, 1]"
+    )
+    noise: float = option(0.08, ge=0, le=1, help="standard deviation of a pixel's Gaussian noise, of values in [0, 1]")
+    seed: int = option(0, ge=0, help="seed of the letters, and of how each image is drawn")
 
     def load(self, split: Split) -> LabelledImages:
         """Raises DataError where there are fewer distinct letters than `classes`, or no DejaVu faces."""

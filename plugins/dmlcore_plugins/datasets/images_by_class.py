@@ -1,4 +1,4 @@
-"""Images by class: what every reader of files makes of what it finds, before a split is taken of it."""
+"""Images by class: what every reader of files returns, before the split."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from dmlcore import ImageFiles
 
 ImagesByClass = Mapping[str, Sequence[Path]]
-"""Class name → its image files; the order of the classes is the data set's own."""
+"""Class name → its image files; in the order of the classes."""
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 
@@ -24,7 +24,7 @@ def images_in(folder: Path) -> list[Path]:
 
 
 def labelled(images: ImagesByClass, classes: Sequence[str]) -> ImageFiles:
-    """The images of some classes; the label is the place in `classes`."""
+    """The images of some classes; the label is the index in `classes`."""
     import numpy as np
 
     paths = [path for name in classes for path in images[name]]
@@ -33,10 +33,10 @@ def labelled(images: ImagesByClass, classes: Sequence[str]) -> ImageFiles:
 
 
 def missing_files(paths: Iterable[Path]) -> list[Path]:
-    """Those of the files that are not there.
+    """The files that do not exist.
 
-    Folders are listed once each, since asking file by file takes longer; a file is asked for only where the
-    listing does not have it, since some file systems spell accents in another way than they were asked to.
+    Each folder is listed once, which is faster than checking file by file; a file is checked only where the listing
+    lacks it, since some file systems spell accents in another way.
     """
     present: dict[Path, set[str]] = {}
     missing = []

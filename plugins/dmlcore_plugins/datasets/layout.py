@@ -1,4 +1,4 @@
-"""The layouts that a published data set is found in, and finding one below a folder."""
+"""The layouts of a published data set, and finding one below a folder."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Part:
     name: str
     archive: Archive
     holds: str | None = None
-    """A pattern: the part is a folder, in which something of such a name lies."""
+    """A pattern: the part is a folder that contains something of such a name."""
     places: Sequence[str] = (".",)
-    """Folders that it may lie in, below the data set's."""
+    """Folders that may contain it, relative to the data set's."""
     note: str = ""
-    """What a person must know who has it not."""
+    """What to know where it is missing."""
     optional: bool = False
     """The layout can be read without it."""
 
@@ -33,7 +33,7 @@ class Part:
         return f"{source}: {self.note}" if self.note else source
 
     def find(self, folder: Path) -> Path | None:
-        """Where it lies, or None."""
+        """Its path, or None."""
         for place in self.places:
             path = Path(os.path.normpath(folder / place / self.name))
             if path.is_file() if self.holds is None else any(path.glob(self.holds)):
@@ -43,12 +43,12 @@ class Part:
 
 @frozen
 class Layout:
-    """A way in which the files of a data set lie."""
+    """One arrangement of the files of a data set."""
 
     parts: Sequence[Part]
     read: Callable[..., ImagesByClass]
-    """Takes the paths of the parts in their order, None for an optional one that is not there; gives the classes in
-    the data set's own order."""
+    """Takes the paths of the parts in their order, None for a missing optional one; returns the classes in the order of
+    the data set."""
 
 
 @frozen
@@ -58,7 +58,7 @@ class Sighting:
     folder: Path
     layout: Layout
     found: Sequence[Path | None]
-    """Where each part of the layout lies."""
+    """The path of each part of the layout."""
 
     @property
     def missing(self) -> list[Part]:
@@ -79,7 +79,7 @@ class Sighting:
 
 
 def best_sighting(folders: Sequence[Path], layouts: Sequence[Layout]) -> Sighting | None:
-    """The first complete layout, or else one that misses the fewest parts; None where there is no part at all."""
+    """The first complete layout, else the one with the fewest missing parts; None where no part is found."""
     best: Sighting | None = None
     for folder in folders:
         for layout in layouts:
@@ -92,9 +92,9 @@ def best_sighting(folders: Sequence[Path], layouts: Sequence[Layout]) -> Sightin
 
 
 def folders_below(root: Path, patterns: Sequence[str], depth: int = 4) -> Iterator[Path]:
-    """Folders whose names, and those of all between, match a pattern of lower-case letters; then the root.
+    """The folders below `root` for which all names on the path match a lower-case pattern; then the root.
 
-    Earlier patterns go first, and inner folders before outer ones: the more telling name wins.
+    Earlier patterns come first, and inner folders before outer ones: the more specific name wins.
     """
     if not root.is_dir():
         return

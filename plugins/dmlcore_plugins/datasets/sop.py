@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from attrs import frozen
 
-from dmlcore import Archive, DatasetConfig, ImageFiles, Source, Split, Way, hookimpl, option
+from dmlcore import Archive, DatasetConfig, Way, hookimpl
 from dmlcore_plugins.datasets.layout import Layout, Part
-from dmlcore_plugins.datasets.published import ROOT_HELP, Half, PublishedSet
+from dmlcore_plugins.datasets.published import Half, PublishedConfig
 from dmlcore_plugins.datasets.sop_reader import read
 
 ARCHIVE = Archive(
@@ -19,35 +17,21 @@ ARCHIVE = Archive(
     unpacked=4_000_000_000,
 )
 
-SOP = PublishedSet(
-    name="sop",
-    title="Stanford Online Products",
-    folders=("*online*products*", "sop*"),
-    layouts=[Layout([Part("Ebay_train.txt", ARCHIVE), Part("Ebay_test.txt", ARCHIVE)], read)],
-    ways=[Way("Get it from Stanford", [ARCHIVE])],
-    train=Half(classes=11318, images=59551),
-    test=Half(classes=11316, images=60502),
-)
-
 
 @frozen
-class StanfordOnlineProducts(DatasetConfig):
-    """Stanford Online Products (Song et al., 2016): 120,053 photographs of 22,634 things for sale.
+class StanfordOnlineProducts(PublishedConfig):
+    """Stanford Online Products (Song et al., 2016): 120,053 photographs of 22,634 products.
 
-    The split is that of its own lists: 11,318 classes train (59,551 images), 11,316 others test (60,502).
+    The published split: 11,318 classes train (59,551 images), the other 11,316 test (60,502).
     """
 
     name = "sop"
-
-    root: Path | None = option(None, identity=False, help=ROOT_HELP)
-
-    def load(self, split: Split) -> ImageFiles:
-        """Raises DataError where files are missing or of another edition; it says how to get the right ones."""
-        return SOP.load(self.root, split)
-
-    def source(self) -> Source:
-        """The archive of Stanford."""
-        return SOP.source(self.root)
+    title = "Stanford Online Products"
+    folders = ("*online*products*", "sop*")
+    layouts = (Layout([Part("Ebay_train.txt", ARCHIVE), Part("Ebay_test.txt", ARCHIVE)], read),)
+    ways = (Way("Stanford", [ARCHIVE]),)
+    train = Half(classes=11318, images=59551)
+    test = Half(classes=11316, images=60502)
 
 
 @hookimpl

@@ -1,4 +1,4 @@
-"""The lists of Stanford Online Products, and the one wrong edition that they can't tell."""
+"""The lists of Stanford Online Products, and the one wrong edition that they can't detect."""
 
 from __future__ import annotations
 
@@ -9,21 +9,20 @@ from dmlcore import DataError
 from dmlcore_plugins.datasets.images_by_class import ImagesByClass
 from dmlcore_plugins.datasets.published import refuse_missing
 
-TITLE = "Stanford Online Products"
 HEADER = ["image_id", "class_id", "super_class_id", "path"]
 RESIZED_SIDE = 224
 SAMPLED = 24
 
 
 def read(train: Path, test: Path) -> ImagesByClass:
-    """Classes in the order of the lists, training classes first; each named by its kind of thing and its number."""
+    """Classes in the order of the lists, training classes first; each named by its category and its number."""
     images: dict[str, list[Path]] = {}
     for listed in (train, test):
         for number, path in _rows(listed):
             kind = path.parent.name.removesuffix("_final")
             images.setdefault(f"{kind}/{number}", []).append(path)
     paths = [path for of_class in images.values() for path in of_class]
-    refuse_missing(TITLE, train.parent, paths)
+    refuse_missing(train.parent, paths)
     _refuse_resized(train.parent, paths)
     return images
 
@@ -34,17 +33,16 @@ def _rows(listed: Path) -> list[tuple[str, Path]]:
     rows = [line.split() for line in lines if line.strip()]
     if not rows or rows[0] != HEADER or any(len(row) != len(HEADER) for row in rows):
         raise DataError(
-            f"{TITLE}: {listed} is not the list of that name: expected are lines of {' '.join(HEADER)}, the first of"
-            " which says so. Get it anew."
+            f"{listed} is a different file under this name: expected lines of {' '.join(HEADER)}, with these words as"
+            " the first line."
         )
     return [(number, listed.parent / path) for _, number, _, path in rows[1:]]
 
 
 def _refuse_resized(folder: Path, paths: Sequence[Path]) -> None:
-    """Photographs of sellers have all sizes: where each has a side of 224 pixels, somebody resized them.
+    """Raises DataError for a copy with resized images; sellers' photographs have all sizes.
 
-    Raises DataError. A copy of that kind circulates; networks that crop see less of its images, so that numbers
-    measured on it are not those of the data set.
+    Such a copy circulates; networks that crop see less of its images, so its numbers are not comparable.
     """
     from PIL import Image, UnidentifiedImageError
 
@@ -56,7 +54,6 @@ def _refuse_resized(folder: Path, paths: Sequence[Path]) -> None:
         except (OSError, UnidentifiedImageError):
             return
     raise DataError(
-        f"{TITLE} in {folder} is a copy resized to {RESIZED_SIDE} pixels, which circulates under the same name;"
-        " published numbers are measured on the photographs in their own sizes. Get the archive"
-        " Stanford_Online_Products.zip of Stanford (3.08 GB)."
+        f"{folder} is a copy resized to {RESIZED_SIDE} pixels, which circulates under the same name; published results"
+        " use the original sizes."
     )

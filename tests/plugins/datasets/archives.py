@@ -9,13 +9,27 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import pytest
+from filelock import FileLock
 from PIL import Image
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """A folder that `make` fills in the first of the processes that share the tests; none may change it."""
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / f"made_{name}"
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            make(scratch := factory.mktemp(name))
+            scratch.rename(folder)
+    return folder
+
 
 CarsLayout = Literal["numbered", "devkit", "by_class"]
 SIDE = 32
@@ -43,9 +57,9 @@ def lay_out_cub(base: Path, files: Mapping[str, Sequence[str]], *, lists: bool =
         write_lines(base / "classes.txt", [f"{number} {name}" for number, name in enumerate(files, 1)])
 
 
-def make_cars(root: Path, layout: CarsLayout = "devkit") -> Path:
-    """CARS-196 in one of its layouts, directly in `root`; returns `root`."""
-    counts = [*spread(8054, 98), *spread(8131, 98)]
+def make_cars(root: Path, layout: CarsLayout = "devkit", *, train: int = 8054, test: int = 8131) -> Path:
+    """CARS-196 in one of its layouts, directly in `root`; returns `root`. There are at least 6 images of a class."""
+    counts = [*spread(train, 98), *spread(test, 98)]
     cars = [(number, i % 2 == 1) for number, count in enumerate(counts, 1) for i in range(count)]
     lay_out_cars(root, layout, car_names(), cars)
     return root
@@ -65,7 +79,7 @@ def car_names() -> list[str]:
 def lay_out_cars(root: Path, layout: CarsLayout, names: Sequence[str], cars: Sequence[tuple[int, bool]]) -> None:
     """cars: class from 1, and whether it is one of the closed-set test images; numbered in this order.
 
-    The lists leave out the bounding boxes, which nothing reads and which take long to write.
+    The lists lack the bounding boxes, which nothing reads and which take long to write.
     """
     if layout == "numbered":
         files = [f"car_ims/{i:06}.jpg" for i in range(1, len(cars) + 1)]
@@ -108,7 +122,7 @@ def spread(total: int, classes: int) -> list[int]:
 
 
 def link_pictures(seed: int, paths: Iterable[Path]) -> None:
-    """Lays three pictures of a class under many names. One in ten classes has a greyscale one."""
+    """Links three pictures of a class under many names. One in ten classes has a grayscale one."""
     files = iter(paths)
     originals = [next(files) for _ in range(3)]
     for variant, file in enumerate(originals):
@@ -122,7 +136,7 @@ def link_pictures(seed: int, paths: Iterable[Path]) -> None:
 
 
 def picture(seed: int, variant: int = 0) -> Image.Image:
-    """A pattern of coarse coloured squares, given by the class, with some noise."""
+    """A pattern of coarse colored squares, given by the class, with some noise."""
     pattern = np.random.default_rng(seed).uniform(40, 215, (4, 4, 3)).repeat(SIDE // 4, 0).repeat(SIDE // 4, 1)
     noise = np.random.default_rng((seed, variant)).normal(0, 20, pattern.shape)
     return Image.fromarray((pattern + noise).clip(0, 255).astype(np.uint8))
@@ -155,15 +169,18 @@ def write_mat(
     savemat(file, content)
 
 
-def make_sop(root: Path) -> Path:
-    """`Stanford_Online_Products`, all 120,053 images of it, below `root`; returns `root`."""
+def make_sop(root: Path, *, train: tuple[int, int] = (59551, 11318), test: tuple[int, int] = (60502, 11316)) -> Path:
+    """`Stanford_Online_Products`, by default all 120,053 images of it, below `root`; returns `root`.
+
+    train, test: numbers of images and of classes.
+    """
     base = root / "Stanford_Online_Products"
     kinds = [f"{name}_final" for name in ("bicycle", "cabinet", "chair", "coffee_maker", "fan", "kettle")]
     originals = {kind: [base / kind / f"original_{i}.JPG" for i in range(3)] for kind in kinds}
     for seed, files in enumerate(originals.values()):
         link_pictures(seed, files)
     image = number = 0
-    for half, total, classes in (("train", 59551, 11318), ("test", 60502, 11316)):
+    for half, total, classes in (("train", *train), ("test", *test)):
         lines = ["image_id class_id super_class_id path"]
         for count in spread(total, classes):
             number += 1

@@ -53,18 +53,19 @@ def test_a_part_without_a_class_is_refused(fraction: float, part: str) -> None:
     for split in (lambda: split_first("abcde", fraction), lambda: split_random("abcde", fraction, 0)):
         with pytest.raises(DataError) as refused:
             split()
-        assert str(refused.value) == f"dataset.test_fraction = {fraction}: of 5 classes that leaves no {part} class."
+        assert f"dataset.test_fraction = {fraction} leaves no {part} class" in str(refused.value)
 
 
 def test_unknown_names_are_refused_with_the_nearest() -> None:
     with pytest.raises(StudyError) as refused:
         split_named(["robin", "wren", "swift"], ["robin", "wrem", "crow"])
-    assert str(refused.value) == (
-        "dataset.train_classes: there is no class 'wrem' (nor 1 more of those given). Did you mean 'wren'?"
-    )
+    said = str(refused.value)
+    assert said.startswith("dataset.train_classes: ")
+    assert "'wrem' (and 1 more" in said
+    assert said.endswith("Did you mean 'wren'?")
 
 
 def test_naming_every_class_is_refused() -> None:
     with pytest.raises(StudyError) as refused:
         split_named(["robin", "wren"], ["wren", "robin"])
-    assert str(refused.value) == "dataset.train_classes names every class: none is left to test on."
+    assert "dataset.train_classes names every class" in str(refused.value)

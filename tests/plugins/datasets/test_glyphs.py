@@ -170,10 +170,8 @@ def test_more_classes_than_letters_are_refused() -> None:
     assert len(Glyphs(classes=most, images_per_class=2).load("test").class_names) == most - most // 2
     with pytest.raises(DataError) as refused:
         Glyphs(classes=most + 1).load("train")
-    assert str(refused.value) == (
-        f"dataset.classes = {most + 1}: the faces have {most} letters that can be told apart by their shape."
-        f" Ask for {most} or fewer."
-    )
+    assert f"dataset.classes = {most + 1}" in str(refused.value)
+    assert f"{most} or fewer" in str(refused.value)
 
 
 def test_missing_fonts_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,10 +182,8 @@ def test_missing_fonts_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mpl, "get_data_path", lambda: "/nowhere")
     with pytest.raises(DataError) as refused:
         face_file("DejaVuSans")
-    assert str(refused.value) == (
-        "glyphs: /nowhere/fonts/ttf/DejaVuSans.ttf is missing, which comes with matplotlib. Install matplotlib anew:"
-        " pip install --force-reinstall --no-deps matplotlib"
-    )
+    assert str(refused.value).startswith("glyphs: /nowhere/fonts/ttf/DejaVuSans.ttf")
+    assert str(refused.value).endswith("\n    pip install --force-reinstall --no-deps matplotlib")
 
 
 def test_raw_pixels_find_a_quarter_of_the_unseen_letters() -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import os
 import pickle
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -129,40 +130,34 @@ class TestFolders:
         assert len(ImageFolder(root=root, split="random", test_fraction=0.25).load("test").class_names) == 2
 
     def test_a_missing_root_is_refused(self, tmp_path: Path) -> None:
-        assert message(DataError, ImageFolder(root=tmp_path / "x")) == (
-            f"dataset.root: there is no folder {tmp_path / 'x'}. Expected a folder that holds a folder per class."
-        )
+        said = message(DataError, ImageFolder(root=tmp_path / "x"))
+        assert said.startswith(f"dataset.root: {tmp_path / 'x'} does not exist")
 
     def test_a_root_without_folders_is_refused(self, tree: Tree) -> None:
         root = tree("readme.txt")
-        assert message(DataError, ImageFolder(root=root)) == (
-            f"dataset.root: {root} holds no folders. Expected a folder of images per class."
-        )
+        assert message(DataError, ImageFolder(root=root)).startswith(f"dataset.root: {root} has no folders")
 
     def test_images_outside_of_class_folders_are_refused(self, tree: Tree) -> None:
         root = tree("a/1.jpg", "b/1.jpg", *(f"{i}.jpg" for i in range(7)))
-        assert message(DataError, ImageFolder(root=root)) == (
-            f"dataset.root: images lie directly in {root}, in no class folder:"
-            " 0.jpg, 1.jpg, 2.jpg, 3.jpg, 4.jpg, … (7 in all). Move each into the folder of its class."
-        )
+        said = message(DataError, ImageFolder(root=root))
+        assert said.startswith(f"dataset.root: images are directly in {root}")
+        assert "0.jpg, 1.jpg, 2.jpg, 3.jpg, 4.jpg, … (7 in all)" in said
 
     def test_empty_class_folders_are_refused(self, tree: Tree) -> None:
         root = tree("a/1.jpg", "b/1.jpg", "c/", "d/notes.txt")
-        assert message(DataError, ImageFolder(root=root)) == (
-            f"dataset.root: class folders without an image in {root}: c, d. Fill or remove them. {EXTENSIONS}"
-        )
+        said = message(DataError, ImageFolder(root=root))
+        assert f"in {root}: c, d." in said
+        assert said.endswith(EXTENSIONS)
 
     def test_empty_leaves_are_refused(self, tree: Tree) -> None:
         root = tree("fruit/apple/1.jpg", "fruit/pear/", "milk/1.jpg")
-        assert message(DataError, ImageFolder(root=root, class_from="leaf")) == (
-            f"dataset.root: class folders without an image in {root}: fruit/pear. Fill or remove them. {EXTENSIONS}"
-        )
+        assert f"in {root}: fruit/pear." in message(DataError, ImageFolder(root=root, class_from="leaf"))
 
     def test_an_unknown_training_class_is_refused(self, tree: Tree) -> None:
         root = tree("robin/1.jpg", "wren/1.jpg")
-        assert message(StudyError, ImageFolder(root=root, train_classes=("Robin",))) == (
-            "dataset.train_classes: there is no class 'Robin'. Did you mean 'robin'?"
-        )
+        said = message(StudyError, ImageFolder(root=root, train_classes=("Robin",)))
+        assert said.startswith("dataset.train_classes: unknown class 'Robin'")
+        assert said.endswith("Did you mean 'robin'?")
 
     def test_an_unreadable_folder_is_refused(self, tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
         root = tree("a/1.jpg", "b/1.jpg")
@@ -181,7 +176,7 @@ class TestFolders:
 
 @pytest.fixture
 def listed(tree: Tree, tmp_path: Path) -> Callable[..., Path]:
-    """A CSV file beside the folder photos, which holds 1.jpg to 6.jpg."""
+    """A CSV file next to the folder photos, which has 1.jpg to 6.jpg."""
     tree(*(f"{i}.jpg" for i in range(1, 7)))
 
     def write(*lines: str, encoding: str = "utf-8") -> Path:
@@ -236,35 +231,29 @@ class TestCsv:
             "photos/3.jpg,wren,test",
             "photos/4.jpg,crow,train",
         )
-        assert message(DataError, ImageFolder(csv=file)) == (
-            f"{file}: classes stand both in train and in test:"
-            " crow (train in line 5, test in line 3), wren (train in line 2, test in line 4)."
-            " Deep metric learning is measured on classes never seen in training. Correct the column, or have"
-            ' the classes divided anew: split = "first" or "random".'
-        )
+        said = message(DataError, ImageFolder(csv=file))
+        assert said.startswith(f"{file}: classes are in both train and test: ")
+        assert "crow (train in line 5, test in line 3), wren (train in line 2, test in line 4)." in said
 
     def test_other_splits_are_refused(self, listed: Callable[..., Path]) -> None:
         file = listed("path,label,split", "photos/1.jpg,a,train", "photos/2.jpg,b,val", "photos/3.jpg,c,")
-        assert message(DataError, ImageFolder(csv=file)) == (
-            f"{file}: the column \"split\" has values other than train and test: 'val' (line 3), '' (line 4)."
-        )
+        said = message(DataError, ImageFolder(csv=file))
+        assert said.startswith(f'{file}: the column "split"')
+        assert "'val' (line 3), '' (line 4)" in said
 
     def test_a_split_column_without_test_images_is_refused(self, listed: Callable[..., Path]) -> None:
         file = listed("path,label,split", "photos/1.jpg,a,train")
-        assert message(DataError, ImageFolder(csv=file)) == f'{file}: the column "split" says test nowhere.'
+        assert message(DataError, ImageFolder(csv=file)) == f'{file}: the column "split" has no row with test.'
 
     def test_split_by_an_absent_column_is_refused(self, listed: Callable[..., Path]) -> None:
         file = listed("path,label", "photos/1.jpg,a")
-        assert message(DataError, ImageFolder(csv=file, split="column")) == (
-            f'{file}: split = "column", but there is no column "split".'
-        )
+        assert message(DataError, ImageFolder(csv=file, split="column")).startswith(f'{file}: split = "column"')
 
-    def test_a_test_fraction_beside_a_split_column_is_refused(self, listed: Callable[..., Path]) -> None:
+    def test_a_test_fraction_with_a_split_column_is_refused(self, listed: Callable[..., Path]) -> None:
         file = listed("path,label,split", "photos/1.jpg,a,train", "photos/2.jpg,b,test")
-        assert message(StudyError, ImageFolder(csv=file, test_fraction=0.5)) == (
-            f"dataset.test_fraction has no effect: the column split of {file} says which classes test."
-            ' Leave it out, or have the classes divided anew: split = "first" or "random".'
-        )
+        said = message(StudyError, ImageFolder(csv=file, test_fraction=0.5))
+        assert said.startswith("dataset.test_fraction has no effect")
+        assert str(file) in said
 
     def test_missing_images_are_counted_and_named_with_their_lines(
         self, listed: Callable[..., Path], tmp_path: Path
@@ -272,44 +261,41 @@ class TestCsv:
         gone = [f"gone/{i}.jpg,b" for i in range(7)]
         file = listed("path,label", "photos/1.jpg,a", *gone)
         named = ", ".join(f"{tmp_path / 'gone' / f'{i}.jpg'} (line {i + 3})" for i in range(5))
-        assert message(DataError, ImageFolder(csv=file)) == (
-            f"{file}: 7 of 8 images are not there: {named}, … (7 in all)."
-            " Paths are relative to dataset.root; left out, to the CSV's folder."
-        )
+        said = message(DataError, ImageFolder(csv=file))
+        assert said.startswith(f"{file}: 7 of 8 images do not exist: {named}, … (7 in all).")
 
     def test_images_listed_twice_are_refused(self, listed: Callable[..., Path], tmp_path: Path) -> None:
         file = listed("path,label", "photos/1.jpg,a", "photos/2.jpg,b", "photos/1.jpg,b")
-        assert message(DataError, ImageFolder(csv=file)) == (
-            f"{file}: images are listed more than once: {tmp_path / 'photos/1.jpg'} (lines 2 and 4). List each once."
-        )
+        said = message(DataError, ImageFolder(csv=file))
+        assert said.startswith(f"{file}: images are listed more than once: {tmp_path / 'photos/1.jpg'} (lines 2 and 4)")
 
     @pytest.mark.parametrize(
         ("lines", "complaint"),
         [
-            (["path,label", "photos/1.jpg"], "line 2 has 1 fields, the first line 2."),
+            (["path,label", "photos/1.jpg"], "line 2 has 1 fields"),
             (["path,label", 'photos/1.jpg,"two', 'lines"', ",b"], "line 4 has no path."),
             (["path,label", "photos/1.jpg,"], "line 2 has no label."),
-            (["path,label"], "lists no image."),
-            (["path,label", 'photos/1.jpg,"a'], "not valid CSV: unexpected end of data."),
+            (["path,label"], "lists no image"),
+            (["path,label", 'photos/1.jpg,"a'], "not valid CSV: unexpected end of data"),
             (
                 ["file,class", "photos/1.jpg,a"],
-                "the first line must name the columns path and label, and may name split, each once;"
-                " it is 'file,class'.",
+                "got 'file,class'",
             ),
             (
                 ["path,label,label", "photos/1.jpg,a,b"],
-                "the first line must name the columns path and label, and may name split, each once;"
-                " it is 'path,label,label'.",
+                "got 'path,label,label'",
             ),
         ],
     )
     def test_malformed_lists_are_refused(self, listed: Callable[..., Path], lines: list[str], complaint: str) -> None:
         file = listed(*lines)
-        assert message(DataError, ImageFolder(csv=file)) == f"{file}: {complaint}"
+        said = message(DataError, ImageFolder(csv=file))
+        assert said.startswith(str(file))
+        assert complaint in said
 
     def test_another_encoding_is_refused(self, listed: Callable[..., Path]) -> None:
         file = listed("path,label", "photos/1.jpg,Zaunkönig", encoding="latin-1")
-        assert message(DataError, ImageFolder(csv=file)) == f"{file}: not UTF-8. Save it as UTF-8."
+        assert message(DataError, ImageFolder(csv=file)).startswith(f"{file} is not UTF-8")
 
     def test_an_unreadable_file_is_refused(self, listed: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
         file = listed("path,label", "photos/1.jpg,a")
@@ -321,49 +307,46 @@ class TestCsv:
         assert message(DataError, ImageFolder(csv=file)) == f"{file} can't be read: Permission denied."
 
     def test_a_missing_file_or_root_is_refused(self, listed: Callable[..., Path], tmp_path: Path) -> None:
-        assert message(DataError, ImageFolder(csv=tmp_path / "x.csv")) == (
-            f"dataset.csv: there is no file {tmp_path / 'x.csv'}. Expected a CSV file with the columns path and label."
-        )
+        said = message(DataError, ImageFolder(csv=tmp_path / "x.csv"))
+        assert said.startswith(f"dataset.csv: {tmp_path / 'x.csv'} does not exist")
         file = listed("path,label", "1.jpg,a")
-        assert message(DataError, ImageFolder(csv=file, root=tmp_path / "x")) == (
-            f"dataset.root: there is no folder {tmp_path / 'x'}."
-            f" Expected the folder that the paths in {file} start from."
-        )
+        said = message(DataError, ImageFolder(csv=file, root=tmp_path / "x"))
+        assert said.startswith(f"dataset.root: {tmp_path / 'x'} does not exist")
+        assert str(file) in said
 
 
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ({}, "Give root, a folder of class folders, or csv, a list of images"),
+        ({}, "set root, "),
         (
             {"csv": Path("a.csv"), "class_from": "top"},
-            "class_from has no effect with csv, where each image's class is listed: leave one out",
+            "class_from has no effect with csv",
         ),
         (
             {"root": Path("a"), "split": "column"},
-            'split = "column" is for csv: leave it out, or use "first" or "random"',
+            'split = "column" needs csv',
         ),
-        ({"root": Path("a"), "train_classes": ()}, "train_classes must name at least one class, and each once"),
-        ({"root": Path("a"), "train_classes": ("a", "a")}, "train_classes must name at least one class, and each once"),
+        ({"root": Path("a"), "train_classes": ()}, "train_classes must name at least one class"),
+        ({"root": Path("a"), "train_classes": ("a", "a")}, "train_classes must name at least one class"),
         *(
             (
                 {"root": Path("a"), "train_classes": ("a",), **other},
-                "train_classes settles the split: leave out either it or split, test_fraction and split_seed",
+                "train_classes already defines the split",
             )
             for other in ({"split": "first"}, {"test_fraction": 0.5}, {"split_seed": 0})
         ),
         (
             {"csv": Path("a.csv"), "split": "column", "test_fraction": 0.5},
-            'test_fraction has no effect with split = "column": leave one out',
+            'test_fraction has no effect with split = "column"',
         ),
-        ({"root": Path("a"), "split_seed": 0}, 'split_seed has an effect with split = "random" only'),
-        ({"root": Path("a"), "split": "first", "split_seed": 0}, 'split_seed has an effect with split = "random" only'),
+        ({"root": Path("a"), "split_seed": 0}, 'split_seed has an effect only with split = "random"'),
+        ({"root": Path("a"), "split": "first", "split_seed": 0}, 'split_seed has an effect only with split = "random"'),
     ],
 )
-def test_options_that_do_not_go_together_are_refused(options: dict[str, Any], complaint: str) -> None:
-    with pytest.raises(ValueError) as refused:  # noqa: PT011 # its whole text is compared
+def test_conflicting_options_are_refused(options: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(complaint)}"):
         ImageFolder(**options)
-    assert str(refused.value) == complaint
 
 
 @pytest.mark.skipif(not BIRDS.is_dir(), reason="the birds are not here")
