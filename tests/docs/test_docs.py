@@ -162,8 +162,8 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 def test_the_made_pages_are_what_the_classes_say(name: str) -> None:
     script = ROOT / "docs" / f"make_{name}.py"
     code = f"import runpy; print(runpy.run_path({str(script)!r})['page'](), end='')"
-    made = python("-c", code).stdout
-    assert (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") == made, "run `make docs`"
+    generated = python("-c", code).stdout
+    assert (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") == generated, "run `make docs`"
 
 
 STUDIES = [path for path in sorted((ROOT / "studies").rglob("*.toml")) if path.parent.name != "base"]
@@ -172,6 +172,6 @@ STUDIES = [path for path in sorted((ROOT / "studies").rglob("*.toml")) if path.p
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.relative_to(ROOT / "studies").as_posix())
 def test_every_study_loads_and_says_its_command(path: Path) -> None:
     file = load_study(path, Registry.of(discover()))
-    told = "*.toml" if file.needs else path.name
+    studies = "*.toml" if file.needs else path.name
     folder = path.parent.relative_to(ROOT).as_posix()
-    assert path.read_text(encoding="utf-8").startswith(f"# dmlcore run {folder}/{told}")
+    assert path.read_text(encoding="utf-8").startswith(f"# dmlcore run {folder}/{studies}")

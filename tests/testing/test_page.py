@@ -23,5 +23,5 @@ def test_the_examples_pass(tmp_path: Path) -> None:
         (tmp_path / f"test_example{number}.py").write_text(example, encoding="utf-8")
     done = python("-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "-W", "error", ".", cwd=tmp_path)
     assert len(examples) == 2
-    assert "the order is the point of it" in done.stdout
+    assert "the order is intended" in done.stdout
     assert "another process can't import it: it is defined in a file of tests" in done.stdout
