@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner, Result
 
 Word = str | Path
@@ -66,3 +68,19 @@ def environment(path: Sequence[Word] = ()) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(folder for folder in folders if folder),
         "OMP_NUM_THREADS": "1",
     }
+
+
+CI = "DMLCORE_CI"
+"""The environment variable by which .ci/run says that all programs are installed."""
+
+
+def needs(*programs: str) -> pytest.MarkDecorator:
+    """Skip a test where a program is missing; with `DMLCORE_CI` set the test runs, and fails, instead."""
+    missing = [program for program in programs if shutil.which(program) is None]
+    skip = bool(missing) and not os.environ.get(CI)
+    return pytest.mark.skipif(skip, reason=f"not installed: {', '.join(missing)}")
+
+
+def pdf_text(path: Path) -> str:
+    """The text of a PDF, as laid out on its pages, by pdftotext of poppler-utils."""
+    return subprocess.run(["pdftotext", "-layout", path, "-"], capture_output=True, text=True, check=True).stdout

@@ -46,6 +46,8 @@ ALL = (
 )
 SHORT = (
     ("dataset.classes", 40),
+    ("dataset.images_per_class", 10),
+    ("transforms.size", 32),
     ("training.epochs", 2),
     ("training.max_steps", 2),
     ("training.workers", 0),

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from pathlib import Path
 
 import nbformat
-import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from dmlcore.handin.printing import print_notebook
+from running import needs, pdf_text
 
-pytestmark = pytest.mark.skipif(shutil.which("pdftotext") is None, reason="pdftotext reads the PDFs' text")
-
-
-def text_of(pdf: Path) -> str:
-    return subprocess.run(["pdftotext", "-layout", pdf, "-"], capture_output=True, text=True, check=True).stdout
+pytestmark = needs("pdftotext")
 
 
 def printed(tmp_path: Path, *outputs: nbformat.NotebookNode) -> str:
@@ -24,7 +18,7 @@ def printed(tmp_path: Path, *outputs: nbformat.NotebookNode) -> str:
     notebook = new_notebook(cells=[new_markdown_cell("# Letters", id="title"), cell])
     nbformat.write(notebook, tmp_path / "n.ipynb")
     print_notebook(tmp_path / "n.ipynb", tmp_path / "n.pdf")
-    return text_of(tmp_path / "n.pdf")
+    return pdf_text(tmp_path / "n.pdf")
 
 
 def test_the_markdown_of_an_output_is_set_not_its_plain_text(tmp_path: Path) -> None:

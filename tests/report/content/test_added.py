@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from dmlcore.handin.showing import pieces
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.page import StudyPage, study_page
 from dmlcore.report.render import html, latex, markdown, pdf
+from running import needs, pdf_text
 from sample_results import drawn_material, letters
 
 
@@ -81,11 +80,11 @@ def test_markdown_and_latex_tell_pictures_in_words(study: StudyMaterial) -> None
     assert "Recall by dim\n\nRecall rises.\n\nSee it rise." in latex.render(study)
 
 
-@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="needs pdftotext of poppler-utils")
+@needs("pdftotext")
 def test_pdf_draws_them(page: StudyPage, tmp_path: Path) -> None:
     path = tmp_path / "report.pdf"
     path.write_bytes(pdf.render([page]))
-    words = subprocess.run(["pdftotext", "-layout", path, "-"], capture_output=True, text=True, check=True).stdout
+    words = pdf_text(path)
     for text in ("Recall, once more", "See it rise.", "By dim", "dmlcore-more 1.2"):
         assert text in words
 

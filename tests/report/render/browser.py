@@ -17,8 +17,6 @@ from typing import Any
 
 from attrs import frozen
 
-THERE = shutil.which("chromedriver") is not None and shutil.which("chromium") is not None
-
 
 @frozen
 class Browser:

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from dmlcore.report.render.writing import write_report
-from report.render.browser import THERE, Browser, browser
+from report.render.browser import Browser, browser
+from running import needs
 from sample_results import drawn_material, letters
 
-pytestmark = pytest.mark.skipif(not THERE, reason="needs chromium and chromedriver")
+pytestmark = needs("chromium", "chromedriver")
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ import base64
 import csv
 import hashlib
 import re
-import shutil
 import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
@@ -21,7 +20,7 @@ from dmlcore.report.page import best_run, study_page
 from dmlcore.report.render import html, pdf
 from dmlcore.report.render.pdf import printable
 from dmlcore.report.render.writing import write_report
-from running import python
+from running import needs, pdf_text, python
 from sample_results import drawn_material, drawn_probe, letters, result
 
 HOSTILE = 'Is <script>alert("x")</script> & #panic("y") $z$ *b* \\ `c` @d {{ e }} safe?'
@@ -141,11 +140,11 @@ def test_the_best_run_is_of_the_best_mean_and_the_first_seed() -> None:
     assert best_run([]) is None
 
 
-@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="needs pdftotext of poppler-utils")
+@needs("pdftotext", "pdffonts")
 def test_the_pdf_says_the_same(study: StudyMaterial, tmp_path: Path) -> None:
     path = tmp_path / "report.pdf"
     path.write_bytes(pdf.render([study_page(study)]))
-    text = subprocess.run(["pdftotext", "-layout", path, "-"], capture_output=True, text=True, check=True).stdout
+    text = pdf_text(path)
     words = " ".join(text.split())
     assert '<script>alert("x")</script> & #panic("y") $z$ *b* \\ `c` @d {{ e }} safe?' in words
     assert "The loss became <nan>." in words
