@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -42,12 +43,12 @@ def results(studies: Sequence[Path], overrides: Sequence[str], root: Path, as_js
         _show(rows, dict.fromkeys(name for _, headline in studies_rows for name in headline))
 
 
-def _show(rows: Sequence[Mapping[str, object]], metrics: Iterable[str]) -> None:
+def _show(rows: Sequence[Mapping[str, Any]], metrics: Iterable[str]) -> None:
     """The rows as a table, with the runs' values in place of their names."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    from dmlcore.report.content.table import short_name
+    from dmlcore.report.content.quantities import label, metric
     from dmlcore.text import value_text
 
     hidden = ("run", "seconds", "reason")
@@ -56,9 +57,9 @@ def _show(rows: Sequence[Mapping[str, object]], metrics: Iterable[str]) -> None:
     for name in words:
         table.add_column(name, overflow="fold")
     for name in metrics:
-        table.add_column(short_name(name), justify="right")
+        table.add_column(label(name), justify="right")
     for row in rows:
         cells = [value_text(row[name]) if name in row else "" for name in words]
-        numbers = [f"{row[name]:.4f}" if name in row else "" for name in metrics]
+        numbers = [metric(row[name]) if name in row else "" for name in metrics]
         table.add_row(*cells, *numbers, style="dim" if row["state"] != "finished" else None)
     console(requested=True).print(table)

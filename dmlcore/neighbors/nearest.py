@@ -82,9 +82,9 @@ class Best:
 
     def add(self, rows: Indices, columns: Indices, values: Floats) -> None:
         """Keep the k nearest of each query among those known and these pairs (P,)."""
-        rows, columns, values = (
-            np.concatenate(parts) for parts in ((self.rows, rows), (self.columns, columns), (self.values, values))
-        )
+        rows = np.concatenate((self.rows, rows))
+        columns = np.concatenate((self.columns, columns))
+        values = np.concatenate((self.values, values))
         order = np.lexsort((columns, -values, rows))
         counts = np.bincount(rows, minlength=self.count)
         place = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)

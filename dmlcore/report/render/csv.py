@@ -18,7 +18,7 @@ def render(materials: Sequence[StudyMaterial]) -> str:
 
 
 def csv_text(rows: Sequence[Mapping[str, object]]) -> str:
-    """Return rows as CSV with a column per name; a cell is empty if its row lacks the value. Floats keep every digit."""
+    """Return rows as CSV, a column per name; a cell is empty if its row lacks the value. Floats keep every digit."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
     writer.writeheader()

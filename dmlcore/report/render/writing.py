@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from operator import methodcaller
 from pathlib import Path
 
 from dmlcore.errors import StudyError
@@ -28,7 +29,7 @@ def write_report(materials: Materials, paths: Sequence[Path]) -> None:
     for path in paths:
         content = FORMATS[path.suffix](materials, pages)
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, lambda scratch, content=content: scratch.write_bytes(content))
+        write_atomically(path, methodcaller("write_bytes", content))
 
 
 def check_format(path: Path) -> None:
