@@ -122,7 +122,7 @@ def test_a_folder_that_cannot_be_written(invoke: Any) -> None:
 
 def test_check_counts_images_steps_and_runs(invoke: Any) -> None:
     lines = invoke("check", "toy.toml").stdout.splitlines()
-    assert lines[:5] == [
+    assert lines[:3] == [
         "toy.toml: 2 runs",
         "  data     train 36 images of 6 classes, test 36 images of 6 classes",
         "  epoch    2 steps, 50.0% of the training images",

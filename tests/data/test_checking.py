@@ -151,7 +151,7 @@ def test_generated_images(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "  train images: 12 images in " in done.stderr
 
 
-def test_the_command_ends_with_1_where_something_is_broken(tmp_path: Path) -> None:
+def test_the_command_ends_with_3_where_something_is_broken(tmp_path: Path) -> None:
     for name in ("one", "two"):
         for i in range(2):
             (tmp_path / "mine" / name).mkdir(parents=True, exist_ok=True)
@@ -160,7 +160,7 @@ def test_the_command_ends_with_1_where_something_is_broken(tmp_path: Path) -> No
     done = invoke(*command)
     assert "identical files   2 groups of 4 images; across train and test: 2" in done.stdout
     (tmp_path / "mine/one/0.jpg").write_bytes(b"")
-    broken = invoke(*command, code=1)
+    broken = invoke(*command, code=3)
     assert "  unreadable        1 image\n" in broken.stdout
 
 

@@ -108,22 +108,22 @@ def test_a_disabled_plugin_is_not_loaded(fake_plugin: Install, monkeypatch: pyte
 
 def test_keys_are_checked(fake_plugin: Install) -> None:
     fake_plugin("dmlcore-wedge", WEDGE)
-    error = invoke("--disable-plugin", "dmlcore-wegde", "list-plugins", code=1).stderr
+    error = invoke("--disable-plugin", "dmlcore-wegde", "list-plugins", code=2).stderr
     assert error.startswith(f"Error: --disable-plugin or {DISABLED}: no plugin 'dmlcore-wegde'")
     assert "Did you mean 'dmlcore-wedge'" in error
     assert error.endswith(" dmlcore, dmlcore-wedge.\n")
     assert (
-        "Did you mean 'dmlcore:cub200'" in invoke("--disable-plugin", "dmlcore:cup200", "describe", "x", code=1).stderr
+        "Did you mean 'dmlcore:cub200'" in invoke("--disable-plugin", "dmlcore:cup200", "describe", "x", code=2).stderr
     )
 
 
 def test_what_a_disabled_plugin_offers_is_missed_with_the_reason(fake_plugin: Install) -> None:
     fake_plugin("dmlcore-wedge", WEDGE)
     disable = ("--disable-plugin", "dmlcore-wedge", "check", str(STUDIES / "quickstart.toml"), "--set")
-    error = invoke(*disable, 'loss={use="wedge"}', code=1).stderr
+    error = invoke(*disable, 'loss={use="wedge"}', code=2).stderr
     assert f" {len(list(Registry.of(discovery.discover()).of_kind('loss'))) - 1}. " in error
     assert error.endswith(f" Disabled by --disable-plugin or {DISABLED}: dmlcore-wedge:dmlcore_wedge.\n")
-    error = invoke(*disable, 'loss={use="dmlcore-wedge/wedge"}', code=1).stderr
+    error = invoke(*disable, 'loss={use="dmlcore-wedge/wedge"}', code=2).stderr
     assert "the plugin dmlcore-wedge:dmlcore_wedge" in error
     assert error.endswith(f"disabled by --disable-plugin or {DISABLED}.\n")
 
@@ -221,7 +221,7 @@ def test_the_list_fits_a_terminal(fake_plugin: Install, monkeypatch: pytest.Monk
     fake_plugin("dmlcore-wedge", WEDGE.replace("A loss from elsewhere.", "A loss from elsewhere, " + 20 * "far "))
     whole = invoke("list-plugins").stdout
     assert max(map(len, whole.splitlines())) > 100, "whole in a pipe"
-    monkeypatch.setattr("dmlcore.commands.plugin_table.is_terminal", lambda: True)
+    monkeypatch.setattr("dmlcore.commands.list_plugins.table.is_terminal", lambda: True)
     monkeypatch.setenv("COLUMNS", "100")
     cut = invoke("list-plugins").stdout
     assert max(map(len, cut.splitlines())) == 100

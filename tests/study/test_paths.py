@@ -37,6 +37,13 @@ class LaterPairs(MinerConfig):
     epsilon: int = option(1, help="how much later")
 
 
+@frozen
+class Twin(MinerConfig):
+    """A miner with the name of a loss."""
+
+    name = "pair"
+
+
 WIDE = Registry((*REGISTRY.offers, Offer(Summed, SOURCE), Offer(LaterPairs, SOURCE)))
 
 RISE = """\
@@ -123,8 +130,8 @@ def test_the_top_of_the_file_leaves_its_tables_to_themselves() -> None:
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("pear", "nothing is named 'pear'. Did you mean 'pair' or 'spread'? See `dmlcore list-plugins`."),
-        ("trainin", "nothing is named 'trainin'. Did you mean 'training'? See `dmlcore list-plugins`."),
+        ("pear", "Nothing is named 'pear'. Did you mean 'pair' or 'spread'? See `dmlcore list-plugins`."),
+        ("trainin", "Nothing is named 'trainin'. Did you mean 'training'? See `dmlcore list-plugins`."),
         ("pair.minr", "pair has no option 'minr'. Did you mean 'miner' or 'margin'?"),
         ("pair.x", "pair has no option 'x'. Known: margin, miner."),
         ("nan.x", "nan has no option 'x'. Known: no options."),
@@ -136,3 +143,19 @@ def test_an_unknown_name_is_told_with_the_nearest(path: str, message: str) -> No
     with pytest.raises(UnknownComponentError) as caught:
         explain(path, WIDE)
     assert str(caught.value) == message
+
+
+def test_a_kind_selects_among_components_of_one_name() -> None:
+    both = Registry((*WIDE.offers, Offer(Twin, SOURCE)))
+    assert explain("pair", both, "loss").startswith("loss pair ")
+    assert explain("pair", both, "miner").startswith("miner pair ")
+    first, *shown = explain("pair", both).split("\n\n")
+    assert "a loss" in first
+    assert "a miner" in first
+    assert "dmlcore describe loss pair" in first
+    assert "\n\n".join(shown) == "\n\n".join([explain("pair", both, "loss"), explain("pair", both, "miner")])
+    assert explain("pair.margin", both, "loss") == explain("pair.margin", WIDE)
+    with pytest.raises(UnknownComponentError, match="No sampler is named 'pair'"):
+        explain("pair", both, "sampler")
+    with pytest.raises(UnknownComponentError, match=r"'los'.*Did you mean 'loss'"):
+        explain("pair", both, "los")

@@ -30,7 +30,7 @@ def check_selection(files: Sequence[StudyFile], only: Sequence[str]) -> None:
 
 
 def _matches(run: Run, text: str) -> bool:
-    return text in (run.name, _label(run)) or all(_has(run, word) for word in text.split())
+    return text in (run.name, _label(run)) or _has(run, text) or all(_has(run, word) for word in text.split())
 
 
 def _has(run: Run, text: str) -> bool:

@@ -112,10 +112,10 @@ def test_the_gallerys_labels_may_lie_elsewhere(invoke: Any) -> None:
     assert said["metrics"]["retrieval/map_at_r"] == 1
 
 
-def test_conformance_of_the_made_up_embeddings(invoke: Any) -> None:
+def test_conformance_of_the_artificial_embeddings(invoke: Any) -> None:
     output = invoke("--conformance").stdout
     rows = rows_of(output)
-    assert rows[0] == "made-up embeddings: 632 embeddings of 72 classes, D = 32"
+    assert rows[0] == "artificial embeddings: 632 embeddings of 72 classes, D = 32"
     assert rows[1] == "metric by value difference"
     groups = [row.split()[0] for row in rows if " dmlcore " in row]
     assert groups == ["recall@1", "recall@8", "r_precision", "map@r", "mrr", "nmi", "ami"]
@@ -132,86 +132,62 @@ def test_conformance_of_a_file_takes_options_as_any_evaluator(invoke: Any) -> No
     said = invoke("e.npz", "--conformance", "--evaluator", "nearest", "--set", "conformance.recall_at=[1]")
     rows = rows_of(said.stdout)
     assert rows[2:4] == ["recall@1 dmlcore 1.0000", "pml 1.0000 +0.0000"]
-    assert "r_precision dmlcore –" in rows, "nobody of ours measured it"
+    assert "r_precision dmlcore –" in rows, "no evaluator of dmlcore measured it"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "code", "parts"),
     [
-        (["nowhere.npz"], "nowhere.npz: there is no such file."),
-        (
-            ["e.npz", "--evaluator", "retreival"],
-            "no installed plugin offers an evaluator named 'retreival'. Did you mean 'retrieval'? "
-            "Known: clustering, conformance, hits, nearest, retrieval.",
-        ),
+        (["nowhere.npz"], 3, ["nowhere.npz: no such file"]),
+        (["e.npz", "--evaluator", "retreival"], 2, ["'retreival'", "Did you mean 'retrieval'?", "clustering, conf"]),
         (
             ["e.npz", "--set", "retrieval.recall_at=[0]", "--set", "clustering.seed=3"],
-            "--set retrieval.recall_at[0]\n    expected  a number ≥ 1\n    got       0 (an integer)\n\n"
-            "--set clustering.seed\n    expected  an option of evaluator 'clustering'\n    got       'seed'\n"
-            "    Did you mean 'seeds'?",
+            2,
+            ["--set retrieval.recall_at[0]\n", "≥ 1", "\n\n--set clustering.seed\n", "'clustering'", "'seeds'?"],
         ),
         (
             ["e.npz", "--set", "retrievl.recall_at=[1]"],
-            "--set retrievl.recall_at=[1]: expected COMPONENT.OPTION=VALUE, where COMPONENT is one of "
-            "retrieval, clustering. Did you mean 'retrieval'?",
+            2,
+            ["--set retrievl.recall_at=[1]: ", "retrieval, clustering", "Did you mean 'retrieval'?"],
         ),
-        (
-            ["e.npz", "--set", "retrieval=[1]"],
-            "--set retrieval=[1]: expected COMPONENT.OPTION=VALUE, where COMPONENT is one of "
-            "retrieval, clustering. Did you mean 'retrieval'?",
-        ),
+        (["e.npz", "--set", "retrieval=[1]"], 2, ["--set retrieval=[1]: ", "retrieval, clustering"]),
         (
             ["e.npz", "--set", "retrieval.0=1", "--evaluator", "retrieval"],
-            "--set retrieval[0]\n    expected  an option of evaluator 'retrieval'\n    got       0\n"
-            "    Known: recall_at, distance.",
+            2,
+            ["--set retrieval[0]\n", "'retrieval'", "recall_at, distance"],
         ),
-        (
-            ["e.npz", "--gallery", "three.npz"],
-            "The queries have 2 dimensions, the gallery 3. Both must come from one network.",
-        ),
-        (
-            ["e.npz", "--gallery", "numbered.npz"],
-            "The classes have names in one of the two files and numbers in the other, so they can't be matched. "
-            "Give names in both, or numbers in both.",
-        ),
-        (
-            ["broken.npz"],
-            "broken.npz: retrieval: queries are zero, and zero has no direction for a cosine, in 1 of 2 rows: 1.\n"
-            "Leave these rows out, or mend what made them.",
-        ),
+        (["e.npz", "--gallery", "three.npz"], 2, ["queries have 2 dimensions", "gallery 3"]),
+        (["e.npz", "--gallery", "numbered.npz"], 2, ["names in one", "numbers in the other"]),
+        (["broken.npz"], 3, ["broken.npz: retrieval: ", "zero", "1 of 2 rows: 1.\n"]),
         (
             ["e.npz", "--gallery", "alone.npz", "--evaluator", "retrieval"],
-            "e.npz: retrieval: all 2 samples to rank are of one class, label 0: a ranking needs two "
-            "classes or more.\nCheck the labels.",
+            3,
+            ["e.npz: retrieval: ", "2 samples", "one class", "label 0", "\nCheck the labels."],
         ),
     ],
 )
-def test_a_mistake_is_one_message(invoke: Any, arguments: list[str], message: str) -> None:
+def test_a_mistake_is_one_message(invoke: Any, arguments: list[str], code: int, parts: list[str]) -> None:
     np.savez("three.npz", vectors=np.eye(3), labels=["a", "b", "a"])
     np.savez("numbered.npz", vectors=np.eye(2), labels=[0, 1])
     np.savez("broken.npz", vectors=[[0, 1], [0.0, 0]], labels=["a", "a"])
     np.savez("alone.npz", vectors=np.eye(2), labels=["a", "a"])
-    assert invoke(*arguments, code=1).stderr == f"Error: {message}\n"
+    message = invoke(*arguments, code=code).stderr
+    assert message.startswith("Error: ")
+    assert [part for part in parts if part not in message] == []
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "named"),
     [
-        ([], "Give a file of embeddings, or --conformance alone."),
-        (["--conformance", "--labels", "y"], "Give a file of embeddings, or --conformance alone."),
-        (["e.npz", "--gallery-labels", "y"], "--gallery-labels are the labels of a --gallery: give both."),
-        (
-            ["e.npz", "--gallery", "./e.npz"],
-            "The gallery is the same file, so each would find itself: leave out --gallery.",
-        ),
-        (
-            ["e.npz", "--conformance", "--gallery", "g.npz"],
-            "--conformance ranks each embedding among all others: leave out --gallery.",
-        ),
+        ([], "--conformance"),
+        (["--conformance", "--labels", "y"], "--conformance"),
+        (["e.npz", "--gallery-labels", "y"], "--gallery-labels needs --gallery"),
+        (["e.npz", "--gallery", "./e.npz"], "same file"),
+        (["e.npz", "--conformance", "--gallery", "g.npz"], "--conformance and --gallery"),
     ],
 )
-def test_options_that_do_not_go_together(invoke: Any, arguments: list[str], message: str) -> None:
-    assert invoke(*arguments, code=2).stderr.splitlines()[-1] == f"Error: {message}"
+def test_options_that_conflict(invoke: Any, arguments: list[str], named: str) -> None:
+    assert named in invoke(*arguments, code=2).stderr.splitlines()[-1]
 
 
 def test_ctrl_c_promises_nothing(invoke: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,7 +195,7 @@ def test_ctrl_c_promises_nothing(invoke: Any, monkeypatch: pytest.MonkeyPatch) -
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Retrieval, "evaluate", interrupted)
-    assert invoke("e.npz", code=130).stderr == "Stopped.\n"
+    assert invoke("e.npz", code=130).stderr == "Interrupted.\n"
 
 
 def test_torch_is_not_loaded_by_the_command_itself(invoke: Any) -> None:

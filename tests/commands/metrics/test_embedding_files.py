@@ -135,7 +135,7 @@ def test_what_is_wrong_with_a_parquet_file() -> None:
 
     rows = VECTORS.tolist()
     assert message(embedding=[[1.0], [1.0, 2.0]], label=[0, 1]) == (
-        "e.parquet: column 'embedding': lists of 1 to 2 values. Expected D numbers in every row."
+        "e.parquet: column 'embedding': lists of 1 to 2 values. Expected the same number in every row."
     )
     assert message(embedding=[*rows[:3], None], label=LABELS) == (
         "e.parquet: column 'embedding': 1 of 4 values are missing. Fill or remove them."
@@ -143,10 +143,7 @@ def test_what_is_wrong_with_a_parquet_file() -> None:
     assert message(embedding=rows, label=["a", None, "b", "b"]) == (
         "e.parquet: column 'label': 1 of 4 values are missing. Fill or remove them."
     )
-    assert message(vec=rows, label=LABELS) == (
-        "e.parquet: no vectors: no column is named vectors or embeddings or embedding. It has the columns "
-        "vec (list<element: double>), label (int64). Name the array with --vectors."
-    )
+    assert "columns vec (list<element: double>), label (int64)" in message(vec=rows, label=LABELS)
     assert message(embedding=WORDS.tolist(), label=LABELS) == (
         "e.parquet: column 'embedding': <U4 (4,). Expected real numbers."
     )
@@ -162,9 +159,7 @@ def test_parquet_without_pyarrow(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(builtins, "__import__", without)
     text("e.parquet", "PAR1")
-    assert refusal(lambda: read_embeddings(Path("e.parquet"))) == (
-        "e.parquet: reading .parquet needs pyarrow: pip install 'dmlcore[parquet]'"
-    )
+    assert "pip install 'dmlcore[parquet]'" in refusal(lambda: read_embeddings(Path("e.parquet")))
 
 
 def refusal(act: Callable[[], object]) -> str:
@@ -173,148 +168,82 @@ def refusal(act: Callable[[], object]) -> str:
     return str(caught.value)
 
 
-NAMES_OF_VECTORS = "vectors or embeddings or embedding"
-NAMES_OF_LABELS = "labels or label or targets"
-ELSEWHERE = "Name another with --labels (of a gallery: --gallery-labels), or a file: .npy, .txt, .csv."
-
-
 @pytest.mark.parametrize(
-    ("arrays", "asked", "message"),
+    ("arrays", "asked", "parts"),
     [
         (
             {"a": VECTORS, "labels": LABELS},
             {},
-            f"e.npz: no vectors: no array is named {NAMES_OF_VECTORS}. It has the arrays a (float32 (4, 3)), "
-            "labels (int64 (4,)). Name the array with --vectors.",
+            ["no vectors", "vectors or embeddings", "arrays a (float32 (4, 3)), labels (int64 (4,))", "--vectors"],
         ),
-        (
-            {"vectors": VECTORS},
-            {},
-            f"e.npz: no labels: no array is named {NAMES_OF_LABELS}. It has the array vectors (float32 (4, 3)). "
-            + ELSEWHERE,
-        ),
-        (
-            {"vectors": VECTORS, "features": VECTORS, "labels": LABELS},
-            {},
-            "e.npz: vectors and features could all be the vectors. Name the array with --vectors.",
-        ),
-        (
-            {"vectors": VECTORS, "labels": LABELS, "y": LABELS},
-            {},
-            f"e.npz: labels and y could all be the labels. {ELSEWHERE}",
-        ),
+        ({"vectors": VECTORS}, {}, ["no labels", "labels or label", "array vectors (float32 (4, 3))", "--labels"]),
+        ({"vectors": VECTORS, "features": VECTORS, "labels": LABELS}, {}, ["vectors and features", "--vectors"]),
+        ({"vectors": VECTORS, "labels": LABELS, "y": LABELS}, {}, ["labels and y", "--labels"]),
         (
             {"features_a": VECTORS, "labels": LABELS},
             {"vectors": "features_b"},
-            "e.npz: there is no array 'features_b'. Did you mean 'features_a'? It has the arrays "
-            "features_a (float32 (4, 3)), labels (int64 (4,)).",
+            ["no array 'features_b'", "Did you mean 'features_a'?", "arrays features_a (float32 (4, 3)), labels"],
         ),
-        (
-            {"vectors": VECTORS, "labels": LABELS},
-            {"labels": "species"},
-            "e.npz: there is no array 'species'. It has the arrays vectors (float32 (4, 3)), labels (int64 (4,)).",
-        ),
-        (
-            {},
-            {},
-            f"e.npz: no vectors: no array is named {NAMES_OF_VECTORS}. It is empty. Name the array with --vectors.",
-        ),
-        (
-            {"vectors": VECTORS, "labels": LABELS},
-            {"labels": "labels.txt"},
-            "labels.txt: there is no such file of labels.",
-        ),
-        (
-            {"vectors": VECTORS[0], "labels": LABELS},
-            {},
-            "e.npz: array 'vectors': float32 (3,). Expected the shape (N, D), one row a sample.",
-        ),
-        (
-            {"vectors": VECTORS[:0], "labels": LABELS[:0]},
-            {},
-            "e.npz: array 'vectors': float32 (0, 3). Expected the shape (N, D), one row a sample.",
-        ),
-        (
-            {"vectors": VECTORS.astype(complex), "labels": LABELS},
-            {},
-            "e.npz: array 'vectors': complex128 (4, 3). Expected real numbers.",
-        ),
+        ({"vectors": VECTORS, "labels": LABELS}, {"labels": "species"}, ["no array 'species'", "arrays vectors"]),
+        ({}, {}, ["no vectors", "empty"]),
+        ({"vectors": VECTORS[0], "labels": LABELS}, {}, ["array 'vectors': float32 (3,)", "(N, D)"]),
+        ({"vectors": VECTORS[:0], "labels": LABELS[:0]}, {}, ["array 'vectors': float32 (0, 3)", "(N, D)"]),
+        ({"vectors": VECTORS.astype(complex), "labels": LABELS}, {}, ["array 'vectors': complex128 (4, 3)", "real"]),
         (
             {"vectors": np.where(VECTORS == 4, np.nan, VECTORS), "labels": LABELS},
             {},
-            "e.npz: array 'vectors': NaN or infinite values in 1 of 4 rows: 1. "
-            "Such embeddings have no metrics; look for the cause in the network.",
+            ["array 'vectors'", "NaN", "1 of 4 rows: 1."],
         ),
         (
             {"vectors": np.full((9, 2), np.inf), "labels": np.zeros(9, int)},
             {},
-            "e.npz: array 'vectors': NaN or infinite values in 9 of 9 rows: 0, 1, 2, 3, 4, …. "
-            "Such embeddings have no metrics; look for the cause in the network.",
+            ["array 'vectors'", "infinite", "9 of 9 rows: 0, 1, 2, 3, 4, …."],
         ),
-        (
-            {"vectors": VECTORS, "labels": LABELS.astype(float)},
-            {},
-            "e.npz: array 'labels': labels of type float64. Expected integers or strings. "
-            "Save them with labels.astype('int64').",
-        ),
+        ({"vectors": VECTORS, "labels": LABELS.astype(float)}, {}, ["array 'labels'", "float64", "astype('int64')"]),
         (
             {"vectors": VECTORS, "labels": np.array([1, 2, 3, 2**63], np.uint64)},
             {},
-            "e.npz: array 'labels': the label 9223372036854775808 does not fit int64. Number the classes from 0.",
+            ["array 'labels'", "9223372036854775808", "int64"],
         ),
-        (
-            {"vectors": VECTORS, "labels": LABELS.astype("M8[D]")},
-            {},
-            "e.npz: array 'labels': labels of type datetime64[D]. Expected integers or strings.",
-        ),
-        (
-            {"vectors": VECTORS, "labels": LABELS[:, None]},
-            {},
-            "e.npz: array 'labels': int64 (4, 1). Expected the shape (N,), one label a vector.",
-        ),
-        (
-            {"vectors": VECTORS, "labels": LABELS[:1]},
-            {},
-            "e.npz: array 'labels': 1 label for 4 vectors of e.npz. Expected one label a vector, in the same order.",
-        ),
-        (
-            {"vectors": VECTORS, "labels": np.array(["a", 1, "b", 2], object)},
-            {},
-            "e.npz: holds Python objects, which could run any code. Save plain arrays.",
-        ),
+        ({"vectors": VECTORS, "labels": LABELS.astype("M8[D]")}, {}, ["array 'labels'", "datetime64[D]"]),
+        ({"vectors": VECTORS, "labels": LABELS[:, None]}, {}, ["array 'labels': int64 (4, 1)", "(N,)"]),
+        ({"vectors": VECTORS, "labels": LABELS[:1]}, {}, ["array 'labels'", "1 label for 4 vectors of e.npz"]),
+        ({"vectors": VECTORS, "labels": np.array(["a", 1, "b", 2], object)}, {}, ["Python objects", "plain arrays"]),
     ],
 )
-def test_what_is_wrong_with_arrays(arrays: dict[str, Any], asked: dict[str, str], message: str) -> None:
-    assert refusal(lambda: read_embeddings(npz(**arrays), **asked)) == message
+def test_what_is_wrong_with_arrays(arrays: dict[str, Any], asked: dict[str, str], parts: list[str]) -> None:
+    message = refusal(lambda: read_embeddings(npz(**arrays), **asked))
+    assert message.startswith("e.npz")
+    assert [part for part in parts if part not in message] == []
+
+
+def test_a_missing_file_of_labels() -> None:
+    assert refusal(lambda: read_embeddings(npz(vectors=VECTORS), labels="labels.txt")).startswith("labels.txt: no such")
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "message"),
+    ("name", "content", "place", "parts"),
     [
-        ("l.txt", "3\n1\n\n7\n", "l.txt:3: the label is missing. Expected one in every line."),
-        ("l.txt", "3\n1\n", "l.txt: 2 labels for 4 vectors of e.npy. Expected one label a vector, in the same order."),
+        ("l.txt", "3\n1\n\n7\n", "l.txt:3: ", ["no label"]),
+        ("l.txt", "3\n1\n", "l.txt: ", ["2 labels for 4 vectors of e.npy"]),
+        ("l.txt", "1.0\n2.0\n2.5\n3.\n", "l.txt: ", ["float64", "astype('int64')"]),
+        ("l.csv", "3\n1\n3\n7\n1\n", "l.csv", ["no labels", "column 3 (text)", "l.csv:COLUMN"]),
+        ("l.csv", "file,label\na,1\nb\n", "l.csv:3: ", ["no label"]),
         (
-            "l.txt",
-            "1.0\n2.0\n2.5\n3.\n",
-            "l.txt: labels of type float64. Expected integers or strings. Save them with labels.astype('int64').",
-        ),
-        (
+            "l.csv:lable",
+            "file,label\na,1\n",
             "l.csv",
-            "3\n1\n3\n7\n1\n",
-            f"l.csv: no labels: no column is named {NAMES_OF_LABELS}. It has the column 3 (text). "
-            "The first line must name the columns; choose one by l.csv:COLUMN.",
+            ["'lable'", "Did you mean 'label'?", "columns file (text), label (text)"],
         ),
-        ("l.csv", "file,label\na,1\nb\n", "l.csv:3: the label is missing. Expected one in every line."),
-        ("l.csv:lable", "file,label\na,1\n", "l.csv: there is no column 'lable'. Did you mean 'label'? It has the "
-         "columns file (text), label (text)."),
-        ("l.csv", "", f"l.csv: no labels: no column is named {NAMES_OF_LABELS}. It is empty. The first line must name "
-         "the columns; choose one by l.csv:COLUMN."),
-        ("l.json", "[1]", "l.json: labels are read from .npy, .txt and .csv files. Save them as one of these."),
+        ("l.csv", "", "l.csv", ["no labels", "empty", "l.csv:COLUMN"]),
+        ("l.json", "[1]", "l.json: ", [".npy, .txt or .csv"]),
     ],
-)  # fmt: skip
-def test_what_is_wrong_with_a_file_of_labels(name: str, content: str, message: str) -> None:
+)
+def test_what_is_wrong_with_a_file_of_labels(name: str, content: str, place: str, parts: list[str]) -> None:
     text(name.partition(":")[0], content)
-    assert refusal(lambda: read_embeddings(npy(), labels=name)) == message
+    message = refusal(lambda: read_embeddings(npy(), labels=name))
+    assert message.startswith(place)
+    assert [part for part in parts if part not in message] == []
 
 
 def test_labels_that_are_no_text() -> None:
@@ -325,24 +254,20 @@ def test_labels_that_are_no_text() -> None:
 
 def test_class_names_that_do_not_fit_the_labels() -> None:
     save_tensors(Path("e.safetensors"), {"vectors": VECTORS, "labels": LABELS}, {"class_names": "jay\nwren"})
-    assert refusal(lambda: read_embeddings(Path("e.safetensors"))) == (
-        "e.safetensors: 2 classes named in the metadata, but labels 1 … 7. Expected 0 … 1."
-    )
+    message = refusal(lambda: read_embeddings(Path("e.safetensors")))
+    assert message.startswith("e.safetensors: ")
+    assert [part for part in ("2 classes", "1 … 7", "0 … 1") if part not in message] == []
 
 
 def test_what_is_wrong_with_the_file_itself() -> None:
     run = Path("runs/toy/seed=0")
     run.mkdir(parents=True)
-    assert refusal(lambda: read_embeddings(run)) == "runs/toy/seed=0: is a folder."
+    assert refusal(lambda: read_embeddings(run)) == "runs/toy/seed=0 is a folder."
     (run / "embeddings.safetensors").touch()
-    assert refusal(lambda: read_embeddings(run)) == (
-        "runs/toy/seed=0: is a folder. Give runs/toy/seed=0/embeddings.safetensors."
-    )
-    assert refusal(lambda: read_embeddings(Path("e.npz"))) == "e.npz: there is no such file."
+    assert "runs/toy/seed=0/embeddings.safetensors" in refusal(lambda: read_embeddings(run))
+    assert refusal(lambda: read_embeddings(Path("e.npz"))).startswith("e.npz: no such file")
     text("e.pt", "PK")
-    assert refusal(lambda: read_embeddings(Path("e.pt"))) == (
-        "e.pt: embeddings are read from .npz, .npy, .safetensors, .parquet files. Save them as one of these."
-    )
+    assert ".npz, .npy, .safetensors, .parquet" in refusal(lambda: read_embeddings(Path("e.pt")))
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".npy", ".safetensors", ".parquet"])
