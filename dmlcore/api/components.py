@@ -54,6 +54,7 @@ class OptionFacts:
     lt: float | None = None
     le: float | None = None
     identity: bool = True
+    omit_if_default: bool = False
 
     def bounds(self) -> str:
         """The bounds as text, such as "> 0 and ≤ 1"; empty without bounds."""
@@ -82,18 +83,20 @@ def option(
     lt: float | None = None,
     le: float | None = None,
     identity: bool = True,
+    omit_if_default: bool = False,
 ) -> Any:
     """An option of a component: an attrs field that a study can set.
 
     The type is the field's annotation: bool, int, float, str, pathlib.Path, a Literal, a kind of component
     (a table with `use` in the study), an attrs class of options (a table), a tuple of these, or any of them with
     `| None`. Bounds apply to the number, or to each number of a tuple. `identity=False` marks an option that can't
-    change a run's numbers, such as a path: the run's fingerprint ignores it. If the name is a Python keyword, append an
-    underscore: `lambda_` is `lambda` in a study.
+    change a run's numbers, such as a path: the run's fingerprint ignores it. `omit_if_default=True` is for an option that
+    is added later: stored settings omit it unless the study sets it, so that earlier runs keep their fingerprint. If the
+    name is a Python keyword, append an underscore: `lambda_` is `lambda` in a study.
     """
     if not help.strip():
         raise ValueError("an option needs a help text")
-    facts = OptionFacts(help, unit, gt, ge, lt, le, identity)
+    facts = OptionFacts(help, unit, gt, ge, lt, le, identity, omit_if_default)
     if isinstance(default, list):
         default = tuple(default)
     return attrs.field(default=default, kw_only=True, validator=_within_bounds(facts), metadata={OPTION: facts})
@@ -142,6 +145,10 @@ class Component:
     name: ClassVar[str]
     libraries: ClassVar[tuple[str, ...]] = ()
     """Distributions other than the component's own that can change its numbers; results record their versions."""
+    former_names: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """Deprecated names that studies may still use, each with the options that had another default under it."""
+    refused: ClassVar[Mapping[str, str]] = {}
+    """Names of this kind that a study cannot use, each with the reason that its user reads."""
 
 
 @frozen

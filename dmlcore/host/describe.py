@@ -47,11 +47,17 @@ def summary(cls: type) -> str:
     return (inspect.getdoc(cls) or "").partition("\n")[0]
 
 
+def own_first(cls: type) -> list[attrs.Attribute[Any]]:
+    """The options of a class: its own before those that it shares with others through a base class."""
+    shared = {attribute.name for base in cls.__mro__[1:] if attrs.has(base) for attribute in attrs.fields(base)}
+    return sorted(attrs.fields(cls), key=lambda attribute: attribute.name in shared)
+
+
 def options(cls: type) -> list[OptionDescription]:
     """The options of a component, or of a table of the study file."""
     hints = typing.get_type_hints(cls)
     described = []
-    for attribute in attrs.fields(cls):
+    for attribute in own_first(cls):
         facts, annotation = attribute.metadata[OPTION], hints[attribute.name]
         taken = list(_classes(annotation))
         described.append(
@@ -85,7 +91,9 @@ def default_text(default: Any) -> str:
     if default is None:
         return "not set"
     if isinstance(default, Component):
-        return f'use = "{default.name}"'
+        changed = [a for a in own_first(type(default)) if getattr(default, a.name) != a.default]
+        values = [f"{option_key(a)} = {default_text(getattr(default, a.name))}" for a in changed]
+        return "{ " + ", ".join([f'use = "{default.name}"', *values]) + " }"
     if attrs.has(type(default)):
         return "table defaults"
     if isinstance(default, tuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from attrs import frozen
 
@@ -24,6 +25,17 @@ class Offer:
     def full_name(self) -> str:
         """Name that is never ambiguous: distribution/name."""
         return f"{self.source.distribution}/{self.component.name}"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names that a study may write for it."""
+        return (self.component.name, self.full_name, *self.former_names)
+
+    @property
+    def former_names(self) -> Mapping[str, Mapping[str, Any]]:
+        """Deprecated name, with and without the distribution → the options that had another default under it."""
+        former = self.component.former_names
+        return {**former, **{f"{self.source.distribution}/{name}": values for name, values in former.items()}}
 
 
 @frozen
@@ -74,7 +86,9 @@ class Registry:
 
         Raises UnknownComponentError with the nearest names if no plugin offers it, or if several do.
         """
-        found = [o for o in self.of_kind(kind) if name in (o.component.name, o.full_name)]
+        offers = list(self.of_kind(kind))
+        found = [o for o in offers if name in (o.component.name, o.full_name)]
+        found = found or [o for o in offers if name in o.former_names]
         if len(found) == 1:
             return found[0]
         if found:
@@ -82,12 +96,15 @@ class Registry:
             raise UnknownComponentError(
                 f"{kind} {name!r} is offered by {len(found)} distributions. Write one of {names}."
             )
+        for offer in offers:
+            if name in offer.component.refused:
+                raise UnknownComponentError(f"{kind} {name!r} cannot be used: {offer.component.refused[name]}.")
         for plugin in self.disabled:
             if name.startswith(f"{plugin.source.distribution}/"):
                 raise UnknownComponentError(
                     f"{kind} {name!r} belongs to the plugin {plugin.source.key}, which is disabled by {plugin.by}."
                 )
-        known = [o.component.name for o in self.of_kind(kind)]
+        known = [o.component.name for o in offers]
         raise UnknownComponentError(
             f"no installed plugin offers {with_article(kind)} named {name!r}.{did_you_mean(name, known)}"
             f" {known_names(kind, known)}{self._unusable()}"

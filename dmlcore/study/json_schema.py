@@ -19,7 +19,7 @@ import attrs
 from attrs import field, frozen
 
 from dmlcore.api.components import OPTION, USE, Component, OptionFacts, option_key
-from dmlcore.host.describe import OptionDescription, options
+from dmlcore.host.describe import OptionDescription, options, own_first
 from dmlcore.host.registry import Offer, Registry
 from dmlcore.study.best import BEST, Best
 from dmlcore.study.document import EXTENDS
@@ -126,7 +126,7 @@ class _Definitions:
     def properties(self, cls: type) -> Schema:
         """Key of each option → schema of its value, with description."""
         hints = typing.get_type_hints(cls)
-        described = zip(attrs.fields(cls), options(cls), strict=True)
+        described = zip(own_first(cls), options(cls), strict=True)
         return {
             words.name: self._value(hints[attribute.name], attribute.metadata[OPTION]) | _explained(attribute, words)
             for attribute, words in described
@@ -179,7 +179,7 @@ class _Definitions:
                 "title": f"{offer.component.kind} {offer.component.name}",
                 "description": about,
                 "properties": {
-                    USE: {"enum": [offer.component.name, offer.full_name], "description": about.partition("\n")[0]},
+                    USE: {"enum": list(offer.names), "description": about.partition("\n")[0]},
                     **self.properties(offer.component),
                 },
                 "additionalProperties": False,
@@ -230,8 +230,8 @@ def _named(registry: Registry, kind: str) -> dict[tuple[Offer, ...], list[str]]:
     """Offers of a kind → the names that can refer to them; a study may disable some of several offers of a name."""
     offers = list(registry.of_kind(kind))
     groups: dict[tuple[Offer, ...], list[str]] = {}
-    for name in dict.fromkeys(name for offer in offers for name in (offer.component.name, offer.full_name)):
-        found = tuple(offer for offer in offers if name in (offer.component.name, offer.full_name))
+    for name in dict.fromkeys(name for offer in offers for name in offer.names):
+        found = tuple(offer for offer in offers if name in offer.names)
         groups.setdefault(found, []).append(name)
     return groups
 

@@ -11,6 +11,7 @@ import inspect
 import os
 import types
 import typing
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import NoneType
@@ -21,7 +22,7 @@ from attrs import field, frozen
 
 from dmlcore.api.components import OPTION, USE, Component, OptionFacts, option_key
 from dmlcore.errors import UnknownComponentError
-from dmlcore.host.describe import shown, type_text
+from dmlcore.host.describe import own_first, shown, type_text
 from dmlcore.host.faults import own_line, plugin_error
 from dmlcore.host.registry import Registry
 from dmlcore.text import did_you_mean, known_names, listing, with_article
@@ -130,10 +131,14 @@ class Structurer:
             got = f"`use = {shown(name)}`" if USE in value else "a table without `use`"
             return self._problem(path, expected, got, known_names(base.kind, known))
         try:
-            component = self.registry.find(base.kind, name).component
+            offer = self.registry.find(base.kind, name)
         except UnknownComponentError as error:
             return self._problem((*path, USE), f"the name of {with_article(base.kind)}", shown(name), str(error))
-        return self._table({k: v for k, v in value.items() if k != USE}, component, path)
+        former = offer.former_names.get(name)
+        if former is not None:
+            now = offer.component.name
+            warnings.warn(f"{base.kind} {name!r} is deprecated: use {now!r}", FutureWarning, stacklevel=2)
+        return self._table({**(former or {}), **{k: v for k, v in value.items() if k != USE}}, offer.component, path)
 
     def _table(self, value: Any, cls: type, path: ValuePath) -> Any:
         if not isinstance(value, Mapping):
@@ -194,9 +199,11 @@ def plain(value: Any, folder: Path, *, identity_only: bool = False) -> Any:
     """
     if attrs.has(type(value)):
         table: dict[str, Any] = {USE: value.name} if isinstance(value, Component) else {}
-        for attribute in attrs.fields(type(value)):
-            item = getattr(value, attribute.name)
-            if item is None or (identity_only and not attribute.metadata[OPTION].identity):
+        for attribute in own_first(type(value)):
+            item, facts = getattr(value, attribute.name), attribute.metadata[OPTION]
+            if item is None or (facts.omit_if_default and item is attribute.default):  # an equal one was set
+                continue
+            if identity_only and not facts.identity:
                 continue
             table[option_key(attribute)] = plain(item, folder, identity_only=identity_only)
         return table

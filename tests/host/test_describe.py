@@ -6,6 +6,7 @@ import pytest
 
 from dmlcore.host import describe
 from dmlcore.host.discovery import discover
+from dmlcore.host.registry import Registry
 from dmlcore.study.schema import Training
 from dmlcore.study.tables import TABLES
 from toys import Nearest, Pair
@@ -56,3 +57,9 @@ def test_every_built_in_describes_itself() -> None:
         for component in plugin.components:
             assert describe.summary(component).endswith((".", ")"))
             assert all(option.help for option in describe.options(component))
+
+
+def test_a_component_as_a_default_is_a_table_with_what_it_changes() -> None:
+    nca, circle = (Registry.of(discover()).find("loss", name).component for name in ("nca", "circle"))
+    assert {option.name: option.default for option in describe.options(nca)}["distance"] == '{ use = "lp", power = 2 }'
+    assert {option.name: option.default for option in describe.options(circle)}["distance"] == '{ use = "cosine" }'

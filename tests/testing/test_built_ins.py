@@ -14,17 +14,16 @@ from dmlcore_plugins.backbones.resnet50 import ResNet50
 from dmlcore_plugins.backbones.timm import Timm
 from dmlcore_plugins.datasets.image_folder import ImageFolder
 from dmlcore_plugins.losses.catalogue.losses import REFUSED
-from dmlcore_plugins.losses.catalogue.miners import EmbeddingsPackagedAsTriplets
-from dmlcore_plugins.losses.catalogue.neighbour_losses import Instance, NPairs
-from dmlcore_plugins.losses.catalogue.proxy_losses import ProxyNCA
+from dmlcore_plugins.losses.catalogue.miners import BatchHard, EmbeddingsPackagedAsTriplets, MultiSimilarity
+from dmlcore_plugins.losses.catalogue.neighbor_losses import Instance, NPairs
+from dmlcore_plugins.losses.catalogue.proxy_losses import ProxyAnchor, ProxyNCA
 from dmlcore_plugins.losses.catalogue.ranking_losses import RankedList
 from dmlcore_plugins.losses.catalogue.reducers import ClassWeighted, Multiple, Threshold
 from dmlcore_plugins.losses.catalogue.regularizers import SparseCenters
 from dmlcore_plugins.losses.catalogue.softmax_losses import LargeMarginSoftmax, P2SGrad, SphereFace
 from dmlcore_plugins.losses.catalogue.triplet_losses import Margin
 from dmlcore_plugins.losses.contrastive import Contrastive
-from dmlcore_plugins.losses.miners import BatchHard, MultiSimilarity, TripletMargin
-from dmlcore_plugins.losses.proxy_anchor import ProxyAnchor
+from dmlcore_plugins.losses.miners import TripletMargin
 from dmlcore_plugins.losses.triplet import Triplet
 from dmlcore_plugins.losses.weighted_sum import WeightedSum
 from dmlcore_plugins.samplers.shuffled import Shuffled

@@ -1,7 +1,8 @@
-"""How much of a batch a loss acts on: pairs with a term above zero, as shares of all."""
+"""How much of a batch a loss acts on: pairs and triplets with a term above zero, as shares of all."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ def same_class(labels: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def picked_pairs(picks: Any, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """A miner's pairs or triplets → (B, B), which pairs of anchor and positive are among them; and of negative."""
+    """A miner's pairs or triplets → (B, B), which pairs of anchor and positive they contain; and of negative."""
     anchors, positives, others, negatives = convert_to_pairs(picks, labels)
     pulled = torch.zeros(len(labels), len(labels), dtype=torch.bool, device=labels.device)
     pushed = torch.zeros_like(pulled)
@@ -31,3 +32,21 @@ def pair_shares(pulled: Tensor, pushed: Tensor, positives: Tensor, negatives: Te
         "active_positive_pairs": (pulled & positives).sum() / positives.sum(),
         "active_negative_pairs": (pushed & negatives).sum() / negatives.sum(),
     }
+
+
+def triplet_shares(active: Sequence[Tensor], labels: Tensor) -> dict[str, Tensor]:
+    """Of all triplets of the batch those that are given, of all pairs those in one; NaN of none.
+
+    active: indices of anchors, positives and negatives, (T,) each; a triplet that is given twice counts once.
+    """
+    anchors, positives, negatives = active
+    numbers = (anchors * len(labels) + positives) * len(labels) + negatives
+    pulled, pushed = picked_pairs(tuple(active), labels)
+    share = len(torch.unique(numbers)) / possible_triplets(labels)
+    return {"active_triplets": share, **pair_shares(pulled, pushed, *same_class(labels))}
+
+
+def possible_triplets(labels: Tensor) -> Tensor:
+    """labels (B,) → (), how many triplets they allow."""
+    positives, negatives = same_class(labels)
+    return (positives.sum(1) * negatives.sum(1)).sum()

@@ -1,4 +1,4 @@
-"""Contextual similarity of a batch, and the loss that is made of it."""
+"""Contextual similarity of a batch, and the loss on it."""
 
 from __future__ import annotations
 
@@ -6,37 +6,53 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dmlcore_plugins.losses.active import pair_shares, same_class
-from dmlcore_plugins.losses.contextual import Contextual
 
 
 class ContextualLoss(nn.Module):
     """See `Contextual` for the formula."""
 
-    def __init__(self, config: Contextual) -> None:
+    def __init__(
+        self,
+        *,
+        neighbors: int,
+        tolerance: float,
+        slope: float,
+        context_weight: float,
+        spread_weight: float,
+        mean_similarity: float,
+        margin: float,
+        positive_margin: float,
+    ) -> None:
         super().__init__()
-        self.config = config
+        self.neighbors = neighbors
+        self.tolerance = tolerance
+        self.slope = slope
+        self.context_weight = context_weight
+        self.spread_weight = spread_weight
+        self.mean_similarity = mean_similarity
+        self.margin = margin
+        self.positive_margin = positive_margin
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """embeddings: (B, D); labels: (B,) → loss ()."""
-        config = self.config
         embeddings = functional.normalize(embeddings, dim=1)
         cosines = embeddings @ embeddings.T
         positives, negatives = same_class(labels)
 
-        similarity = contextual_similarity(cosines, config.neighbors, config.tolerance, config.slope)
+        similarity = contextual_similarity(cosines, self.neighbors, self.tolerance, self.slope)
         wrong = (1 - similarity).square() * positives + similarity.square() * negatives
-        contrast = nonzero_mean((config.positive_margin - cosines).relu() * positives) + nonzero_mean(
-            (cosines - config.margin).relu() * negatives
+        contrast = nonzero_mean((self.positive_margin - cosines).relu() * positives) + nonzero_mean(
+            (cosines - self.margin).relu() * negatives
         )
-        spread = (cosines.mean() - config.mean_similarity).square()
-        rest = 1 - config.context_weight - config.spread_weight
-        return config.context_weight * wrong.mean() + config.spread_weight * spread + rest * contrast
+        spread = (cosines.mean() - self.mean_similarity).square()
+        rest = 1 - self.context_weight - self.spread_weight
+        return self.context_weight * wrong.mean() + self.spread_weight * spread + rest * contrast
 
     def activity(self, embeddings: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Shares of the pairs with a contrastive term above zero; the contextual term sees all pairs."""
+        """Shares of the pairs with a contrastive term above zero; the contextual term uses all pairs."""
         embeddings = functional.normalize(embeddings, dim=1)
         cosines = embeddings @ embeddings.T
-        pulled, pushed = cosines < self.config.positive_margin, cosines > self.config.margin
+        pulled, pushed = cosines < self.positive_margin, cosines > self.margin
         return pair_shares(pulled, pushed, *same_class(labels))
 
 
@@ -61,10 +77,10 @@ def contextual_similarity(cosines: Tensor, neighbors: int, tolerance: float, slo
 
 
 def agreement(members: Tensor) -> Tensor:
-    """Who is in which set, (B, B) → share of the set of i that is in the set of j too; 0 where it is empty."""
+    """Membership in sets, (B, B) → share of the set of i that is in the set of j too; 0 if it is empty."""
     return members @ members.T / members.detach().sum(1, keepdim=True).clamp(min=1)
 
 
 def nonzero_mean(terms: Tensor) -> Tensor:
-    """Mean of the terms above zero, 0 where there are none."""
+    """Mean of the terms above zero, 0 if there are none."""
     return terms.sum() / (terms > 0).sum().clamp(min=1)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from attrs import frozen
 
-from dmlcore import LossConfig, LossContext, MarginAxis, MarginKind, MinerConfig, hookimpl, option
+from dmlcore import LossConfig, LossContext, MarginAxis, MinerConfig, hookimpl, option
 from dmlcore_plugins.losses.distances import build_distance
 from dmlcore_plugins.losses.miners import TripletMargin, mined
 
@@ -26,37 +26,39 @@ class Contrastive(LossConfig):
         cosine        max(p − s, 0)    max(s − m, 0) with "hinge"; s if s > m, else 0, with "gate"
         euclidean     max(d − p, 0)    max(m − d, 0)
 
-    so p left out pulls positives all the way: p = 1 for cosine, 0 for euclidean. Two codes mean different
-    things by "contrastive, margin 0.5":
+    By default p pulls positives all the way: p = 1 for cosine, 0 for euclidean. Two implementations differ in what
+    they call "contrastive, margin 0.5":
 
     - bnu-wangxun/Deep_Metric: cosine, gate, anchor_mean, which sums each anchor's terms and averages over the
       anchors;
     - pytorch-metric-learning with neg_margin 0.5, also Proxy-Anchor's repository: euclidean, nonzero_mean,
-      which averages the terms above zero, positives and negatives apart. Its m = 0.5 is the cosine 0.875.
+      which averages the terms above zero, separately for positives and negatives. Its m = 0.5 is the cosine 0.875.
 
     The cosine 0.5 is the Euclidean distance 1. A gate has the gradient of the hinge: it gives another loss
-    curve and the same network. Embeddings are L2-normalised here, whether or not the study does it.
+    curve and the same network. Embeddings are L2-normalized here, whether or not the study does it. Take
+    `pml_contrastive` for another distance, reducer, regularizer or a memory.
     """
 
     name = "contrastive"
     libraries = ("pytorch-metric-learning",)
+    margin_kind = "threshold"
 
     distance: Literal["cosine", "euclidean"] = option("cosine", help="what both margins are measured on")
     margin: float = option(
         0.5, help="negatives nearer than this are pushed away: a cosine ≥ -1 and < 1, or a distance > 0 and ≤ 2"
     )
     positive_margin: float | None = option(
-        None, help="positives farther apart than this are pulled; left out: all, as with the cosine 1 or distance 0"
+        None, help="positives farther apart than this are pulled; default: all, as with the cosine 1 or distance 0"
     )
     negative: Literal["hinge", "gate"] = option(
-        "hinge", help='what a negative inside the margin counts: its excess, or (cosine only, "gate") its cosine'
+        "hinge", help='what a negative inside the margin adds: its excess, or (cosine only, "gate") its cosine'
     )
     reduction: Literal["nonzero_mean", "anchor_mean"] = option(
         "nonzero_mean",
-        help="mean over terms above zero, positives and negatives apart; or each anchor's sum, mean over anchors",
+        help="mean over terms above zero, separately for positives and negatives; or over the anchors' sums",
     )
     miner: MinerConfig | None = option(
-        None, help="which pairs count (a mined triplet gives two); left out: all of the batch"
+        None, help="selects the pairs that count (a mined triplet has two); default: all of the batch"
     )
 
     def __attrs_post_init__(self) -> None:
@@ -66,10 +68,7 @@ class Contrastive(LossConfig):
                 'use negative = "hinge" here'
             )
         if isinstance(self.miner, TripletMargin) and self.miner.lacks_margin:
-            raise ValueError(
-                f'the miner "{self.miner.name}" with triplets = "{self.miner.triplets}" needs a margin between '
-                "positives and negatives, and this loss has none that it could take; set miner.margin, such as 0.1"
-            )
+            raise ValueError(self.miner.no_margin)
         self._check_margins()
 
     def _check_margins(self) -> None:
@@ -77,13 +76,13 @@ class Contrastive(LossConfig):
         for name, value in (("margin", self.margin), ("positive_margin", self._pull)):
             if not low <= value <= high:
                 raise ValueError(
-                    f'{name} = {value:g} can\'t be reached: with distance = "{self.distance}" all pairs lie '
+                    f'{name} = {value:g} can\'t be reached: with distance = "{self.distance}" all pairs are '
                     f"between {low} and {high}"
                 )
         if self.margin == self._nearest:
             raise ValueError(
                 f'margin = {self.margin:g} with distance = "{self.distance}" pushes no negative away, so that all '
-                f"embeddings could become one point; try {0.5 if self.distance == 'cosine' else 1}"
+                f"embeddings could become equal; try {0.5 if self.distance == 'cosine' else 1}"
             )
         if self.negative == "gate" and self.margin < 0:
             raise ValueError(
@@ -92,14 +91,14 @@ class Contrastive(LossConfig):
             )
         if abs(self._pull - self._nearest) > abs(self.margin - self._nearest):
             raise ValueError(
-                f"positive_margin = {self._pull:g} lets positives lie farther apart than margin = {self.margin:g} "
+                f"positive_margin = {self._pull:g} lets positives be farther apart than margin = {self.margin:g} "
                 f'pushes negatives (distance = "{self.distance}"); bring it to {self.margin:g} or nearer to '
                 f"{self._nearest}"
             )
 
     @property
     def _nearest(self) -> int:
-        """Where two equal embeddings lie."""
+        """The measure of two equal embeddings."""
         return 1 if self.distance == "cosine" else 0
 
     @property
@@ -133,10 +132,6 @@ class Contrastive(LossConfig):
     @property
     def margin_axis(self) -> MarginAxis:
         return self.distance
-
-    @property
-    def margin_kind(self) -> MarginKind:
-        return "threshold"
 
     def build(self, context: LossContext) -> torch.nn.Module:
         """embeddings (B, D), labels (B,) → loss (); see LossConfig.build."""

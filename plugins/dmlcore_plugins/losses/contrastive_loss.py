@@ -9,7 +9,7 @@ from pytorch_metric_learning.reducers import BaseReducer
 from pytorch_metric_learning.utils.loss_and_miner_utils import convert_to_pairs
 from torch import Tensor
 
-from dmlcore_plugins.losses.active import pair_shares, picked_pairs, same_class
+from dmlcore_plugins.losses.activity import ACTIVITIES
 
 Pairs = tuple[Tensor, Tensor, Tensor, Tensor]
 """Indices of anchors and their positives, then of anchors and their negatives."""
@@ -26,15 +26,8 @@ class Hinge(ContrastiveLoss):  # type: ignore[misc]  # the library is untyped
         return self.pair_based_loss(self.distance(embeddings, other_embeddings), pairs)
 
     def activity(self, embeddings: Tensor, labels: Tensor, picks: Any = None) -> dict[str, Tensor]:
-        """Of all pairs of the batch, embeddings (B, D), those that are picked and have a term above zero."""
-        distances = self.distance(embeddings)
-        pulled = self.pos_calc(distances, self.pos_margin) > 0
-        pushed = self.neg_calc(distances, self.neg_margin) > 0
-        positives, negatives = same_class(labels)
-        if picks is not None:
-            near, far = picked_pairs(picks, labels)
-            pulled, pushed = pulled & near, pushed & far
-        return pair_shares(pulled, pushed, positives, negatives)
+        """Of all pairs of the batch, embeddings (B, D), those that are selected and have a term above zero."""
+        return ACTIVITIES["ContrastiveLoss"](self, embeddings, labels, picks)
 
 
 class Gate(Hinge):

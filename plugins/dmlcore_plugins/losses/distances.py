@@ -8,9 +8,9 @@ if TYPE_CHECKING:
     from pytorch_metric_learning.distances import BaseDistance
 
 Distance = Literal["cosine", "euclidean", "squared_euclidean"]
-"""All on the unit sphere: embeddings are L2-normalised before they are compared, whatever their length was.
+"""All on the unit sphere: embeddings are L2-normalized before they are compared.
 
-There a cosine s and a Euclidean distance d say the same, d² = 2 − 2s.
+There a cosine s and a Euclidean distance d are equivalent, d² = 2 − 2s.
 """
 
 

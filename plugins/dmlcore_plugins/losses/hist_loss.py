@@ -1,4 +1,4 @@
-"""Class distributions, the hypergraph that they span over a batch, and the network on it."""
+"""Class distributions, the hypergraph of a batch that follows from them, and the network on it."""
 
 from __future__ import annotations
 
@@ -8,47 +8,57 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dmlcore_plugins.losses.hist import HIST
-
 
 class HISTLoss(nn.Module):
     """See `HIST` for the formula."""
 
-    def __init__(self, config: HIST, embedding_dim: int, num_classes: int) -> None:
+    def __init__(
+        self,
+        embedding_dim: int,
+        num_classes: int,
+        *,
+        tau: float,
+        alpha: float,
+        graph_weight: float,
+        graph_rate: float,
+        hidden_dim: int,
+    ) -> None:
         super().__init__()
-        self.config = config
+        self.tau = tau
+        self.alpha = alpha
+        self.graph_weight = graph_weight
         self.means = nn.Parameter(nn.init.kaiming_normal_(torch.empty(num_classes, embedding_dim), mode="fan_out"))
         self.log_variances = nn.Parameter(
             nn.init.kaiming_normal_(torch.empty(num_classes, embedding_dim), mode="fan_out")
         )
-        self.graph = HypergraphNetwork(embedding_dim, config.hidden_dim, num_classes)
-        self.rate_factors = {"graph": config.graph_rate}
+        self.graph = HypergraphNetwork(embedding_dim, hidden_dim, num_classes)
+        self.rate_factors = {"graph": graph_rate}
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """embeddings: (B, D); labels: (B,) in 0 … C−1 → loss ()."""
         embeddings = functional.normalize(embeddings, dim=1)
         distances = self.distances(embeddings)
-        distribution_loss = functional.cross_entropy(-self.config.tau * distances, labels)
+        distribution_loss = functional.cross_entropy(-self.tau * distances, labels)
         logits = self.graph(math.sqrt(embeddings.shape[1]) * embeddings, self.incidence(distances, labels))
-        return distribution_loss + self.config.graph_weight * functional.cross_entropy(logits, labels)
+        return distribution_loss + self.graph_weight * functional.cross_entropy(logits, labels)
 
     def distances(self, embeddings: Tensor) -> Tensor:
         """embeddings (B, D), L2-normalised → squared Mahalanobis distances from the classes (B, C)."""
         means = functional.normalize(self.means, dim=1)
         precisions = (-functional.relu6(self.log_variances)).exp()
         weighted = means * precisions
-        # (x − μ)ᵀ Σ⁻¹ (x − μ), multiplied out, so that nothing of B × C × D is held
+        # (x − μ)ᵀ Σ⁻¹ (x − μ), multiplied out, so that nothing of B × C × D is in memory
         distances = embeddings.square() @ precisions.T - 2 * embeddings @ weighted.T + (weighted * means).sum(1)
         return distances.clamp(min=0)
 
     def incidence(self, distances: Tensor, labels: Tensor) -> Tensor:
         """How much each image belongs to the edge of each of the batch's classes, (B, edges), from 0 to 1."""
         edges = torch.unique(labels)
-        return (-self.config.alpha * distances[:, edges]).exp().masked_fill(labels[:, None] == edges, 1)
+        return (-self.alpha * distances[:, edges]).exp().masked_fill(labels[:, None] == edges, 1)
 
 
 class HypergraphNetwork(nn.Module):
-    """Two hypergraph convolutions (Feng et al., 2019), the edges all of weight one."""
+    """Two hypergraph convolutions (Feng et al., 2019), with all edges of weight one."""
 
     def __init__(self, embedding_dim: int, hidden_dim: int, num_classes: int) -> None:
         super().__init__()
@@ -63,7 +73,7 @@ class HypergraphNetwork(nn.Module):
 
 
 def propagated(values: Tensor, incidence: Tensor) -> Tensor:
-    """Each node's values (B, F) averaged over its edges, and theirs over their nodes: G · values."""
+    """Each node's values (B, F) averaged over its edges, and these over their nodes: G · values."""
     scale = incidence.sum(1, keepdim=True).rsqrt()
     of_edges = incidence.T @ (scale * values) / incidence.sum(0)[:, None]
     return scale * (incidence @ of_edges)

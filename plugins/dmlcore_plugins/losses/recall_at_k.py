@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @frozen
 class RecallAtK(LossConfig):
-    """Recall@k surrogate loss (Patel et al., 2022): Recall@k of the batch, its two step functions made sigmoids.
+    """Recall@k surrogate loss (Patel et al., 2022): Recall@k of the batch, with sigmoids for its two step functions.
 
     Every image of the batch is a query q, ranked against all others. With the cosine s, the positives P of a query,
     the sigmoid σ(x; T) = 1 / (1 + exp(−x / T)), the temperature t of similarities and τ of the place k:
@@ -26,17 +26,17 @@ class RecallAtK(LossConfig):
 
     "Recall@k Surrogate Loss with Large Batches and Similarity Mixup", CVPR 2022; written from the authors' code
     (yash0307/RecallatK_surrogate). As both temperatures go to 0 the loss becomes 1 − the share of min(k, |P|) that is
-    found among the first k, an image exactly at place k counting half. Defaults are the authors'. Their code leaves the
+    found among the first k, an image exactly at place k counting half. Defaults are the authors'. Their code keeps the
     query in its own list, where it is first, so that all ranks are larger by one; `count_query` does so too.
 
     SiMix (`mixup`) puts a virtual image v = a x + (1 − a) x' between each pair of a class's images, a drawn uniformly
-    from 0 to 1 anew at every step. v is not normalised, so its similarities are mixed like itself: s(v, y) =
+    from 0 to 1 at every step. v is not normalized, so its similarities are mixed like itself: s(v, y) =
     a s(x, y) + (1 − a) s(x', y). Virtual images are queries, positives and negatives like all others. Of the n images
     of a class come n (n + 1) / 2.
 
-    Queries without a positive are left out. Time grows with the positive pairs times the batch size; memory with the
-    square of the batch size alone, since ranks are made in chunks, and again for the gradient. The gain comes with
-    large batches: see `training.chunk_size`.
+    Queries without a positive do not count. Time grows with the positive pairs times the batch size; memory only with
+    the square of the batch size, because ranks are computed in chunks, and again for the gradient. The loss works best
+    with large batches: see `training.chunk_size`.
     """
 
     name = "recall_at_k"
@@ -51,7 +51,7 @@ class RecallAtK(LossConfig):
     similarity_temperature: float = option(
         0.01, gt=0, unit="cosine", help="t: softness of the comparison of two similarities"
     )
-    count_query: bool = option(False, help="leave the query in its own list, as the authors' code does")
+    count_query: bool = option(False, help="keep the query in its own list, as the authors' code does")
     mixup: bool = option(False, help="SiMix: add a virtual image between each pair of a class's images")
 
     def __attrs_post_init__(self) -> None:

@@ -12,7 +12,7 @@ from torch.utils.checkpoint import checkpoint
 from dmlcore_plugins.losses.active import pair_shares, same_class
 
 COMPARISONS = 2**24
-"""Comparisons of two similarities that are held at once: 64 MB in float32."""
+"""Comparisons of two similarities in memory at once: 64 MB in float32."""
 
 
 class RecallAtKLoss(nn.Module):
@@ -35,7 +35,7 @@ class RecallAtKLoss(nn.Module):
         self.mixup = mixup
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
-        """embeddings: (B, D); labels: (B,) → loss (), 0 where no query has a positive."""
+        """embeddings: (B, D); labels: (B,) → loss (), 0 if no query has a positive."""
         embeddings = functional.normalize(embeddings, dim=1)
         if self.mixup:
             embeddings, labels = mixed(embeddings, labels)

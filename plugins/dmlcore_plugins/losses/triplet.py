@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from dmlcore import LossConfig, LossContext, MarginAxis, MarginKind, MinerConfig, hookimpl, option
+from dmlcore import LossConfig, LossContext, MarginAxis, MinerConfig, hookimpl, option
 from dmlcore_plugins.losses.distances import Distance, build_distance
 from dmlcore_plugins.losses.miners import mined
 
@@ -25,25 +25,26 @@ class Triplet(LossConfig):
         squared_euclidean   max(d(a, p)² − d(a, n)² + margin, 0)
         cosine              max(s(a, n) − s(a, p) + margin, 0)
 
-    A margin means nothing without its distance: d² = 2 − 2s, so squared_euclidean 0.2 is cosine 0.1 with
-    twice its loss, and neither is any one Euclidean margin. Without a miner all triplets of the batch count.
-    Embeddings are L2-normalised here, whether or not the study does it.
+    A margin needs its distance: d² = 2 − 2s, so squared_euclidean 0.2 is cosine 0.1 with twice its loss, and neither
+    equals any Euclidean margin. Embeddings are L2-normalized here, whether or not the study does it. Take
+    `triplet_margin` for another distance, reducer, regularizer or a memory, to swap, or for a smooth loss.
     """
 
     name = "triplet"
     libraries = ("pytorch-metric-learning",)
+    margin_kind = "difference"
 
     distance: Distance = option("euclidean", help="what the margin is measured on")
     margin: float = option(
         0.1, gt=0, help="how much farther than a positive a negative must be; at most 2, squared_euclidean 4"
     )
-    miner: MinerConfig | None = option(None, help="which triplets count; left out: all of the batch")
+    miner: MinerConfig | None = option(None, help="selects the triplets that count; default: all of the batch")
 
     def __attrs_post_init__(self) -> None:
         largest = 4 if self.distance == "squared_euclidean" else 2
         if self.margin > largest:
             raise ValueError(
-                f'margin = {self.margin:g} can\'t be kept: with distance = "{self.distance}" a negative is at '
+                f'margin = {self.margin:g} can\'t be reached: with distance = "{self.distance}" a negative is at '
                 f"most {largest} farther than a positive"
             )
 
@@ -59,10 +60,6 @@ class Triplet(LossConfig):
     @property
     def margin_axis(self) -> MarginAxis:
         return self.distance
-
-    @property
-    def margin_kind(self) -> MarginKind:
-        return "difference"
 
     def build(self, context: LossContext) -> torch.nn.Module:
         """embeddings (B, D), labels (B,) → loss (); see LossConfig.build."""

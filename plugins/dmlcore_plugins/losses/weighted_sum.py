@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @frozen
 class WeightedSum(LossConfig):
-    """A weighted sum of losses, of any plugin: each on the same batch, all their parameters trained.
+    """A weighted sum of losses of any plugin: all on the same batch, all their parameters trained.
 
     A study writes a table `[[loss.parts]]` for each, with `use` and its options.
     """
@@ -23,9 +23,7 @@ class WeightedSum(LossConfig):
     name = "weighted_sum"
 
     parts: tuple[LossConfig, ...] = option(help="the losses, each a table [[loss.parts]]")
-    weights: tuple[float, ...] | None = option(
-        None, gt=0, help="what each is multiplied by, in the order of parts; left out: 1"
-    )
+    weights: tuple[float, ...] | None = option(None, gt=0, help="factor of each, in the order of parts; default: 1")
 
     def __attrs_post_init__(self) -> None:
         if not self.parts:
@@ -41,7 +39,7 @@ class WeightedSum(LossConfig):
         return self.weights or (1.0,) * len(self.parts)
 
     @property
-    def needs_positives(self) -> bool:  # type: ignore[override]  # what a class says of itself is here of its parts
+    def needs_positives(self) -> bool:  # type: ignore[override]  # depends on the parts
         return any(part.needs_positives for part in self.parts)
 
     @property

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from dmlcore import LossContext
+from dmlcore_plugins.losses.catalogue.miners import BatchHard, MultiSimilarity
+from dmlcore_plugins.losses.catalogue.proxy_losses import ProxyAnchor
 from dmlcore_plugins.losses.contrastive import Contrastive
-from dmlcore_plugins.losses.miners import BatchHard, MultiSimilarity, TripletMargin
-from dmlcore_plugins.losses.proxy_anchor import ProxyAnchor
+from dmlcore_plugins.losses.miners import TripletMargin
 from dmlcore_plugins.losses.triplet import Triplet
 
 CONTEXT = LossContext(embedding_dim=5, num_classes=4)
@@ -127,7 +128,7 @@ def test_pairs_of_images_and_proxies(batch: Batch, margin: float) -> None:
     torch.manual_seed(0)
     loss = ProxyAnchor(margin=margin).build(CONTEXT).double()
     embeddings, labels = batch
-    cosines = torch.nn.functional.cosine_similarity(embeddings[:, None], loss.proxies.detach(), dim=2)
+    cosines = torch.nn.functional.cosine_similarity(embeddings[:, None], loss.loss.proxies.detach(), dim=2)
     own, others = [], []
     for image, proxy in product(range(12), range(4)):
         if labels[image] == proxy:
@@ -144,7 +145,7 @@ def test_proxies_meet_embeddings_of_another_precision(batch: Batch) -> None:
     loss = ProxyAnchor().build(CONTEXT)
     single = loss.activity(batch[0].float(), batch[1])
     assert loss.activity(*batch) == single
-    assert loss.proxies.dtype == torch.float32
+    assert loss.loss.proxies.dtype == torch.float32
 
 
 @pytest.mark.parametrize(

@@ -189,22 +189,16 @@ def test_activity_is_that_of_the_contrastive_term(batch: Batch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("options", "words"),
     [
         (
             {"context_weight": 0.7, "spread_weight": 0.5},
-            "context_weight (0.7) and spread_weight (0.5) are more than 1 together, and the contrastive term has what"
-            " they leave of 1",
+            r"context_weight \(0.7\) and spread_weight \(0.5\) .*more than 1",
         ),
-        (
-            {"positive_margin": 0.5},
-            "positive_margin = 0.5 lets positives lie farther apart than margin = 0.6 pushes negatives; bring it to 0.6"
-            " or more",
-        ),
+        ({"positive_margin": 0.5}, "positive_margin = 0.5 .*margin = 0.6 .*set 0.6 or more"),
     ],
     ids=str,
 )
-def test_options_that_cannot_be(options: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match="more") as caught:
+def test_options_that_cannot_be(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
         Contextual(**options)
-    assert str(caught.value) == message

@@ -260,53 +260,23 @@ def test_no_pairs_give_a_zero_that_can_be_trained_on(batch: tuple[Tensor, Tensor
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("options", "words"),
     [
-        (
-            {"distance": "euclidean", "negative": "gate"},
-            'negative = "gate" counts a cosine, so it goes with distance = "cosine" only; use negative = "hinge" here',
-        ),
-        (
-            {"margin": 1.2},
-            'margin = 1.2 can\'t be reached: with distance = "cosine" all pairs lie between -1 and 1',
-        ),
-        (
-            {"distance": "euclidean", "margin": 2.5},
-            'margin = 2.5 can\'t be reached: with distance = "euclidean" all pairs lie between 0 and 2',
-        ),
-        (
-            {"positive_margin": -1.5},
-            'positive_margin = -1.5 can\'t be reached: with distance = "cosine" all pairs lie between -1 and 1',
-        ),
-        (
-            {"margin": 1.0},
-            'margin = 1 with distance = "cosine" pushes no negative away, so that all embeddings could become one '
-            "point; try 0.5",
-        ),
-        (
-            {"distance": "euclidean", "margin": 0.0},
-            'margin = 0 with distance = "euclidean" pushes no negative away, so that all embeddings could become one '
-            "point; try 1",
-        ),
-        (
-            {"negative": "gate", "margin": -0.1},
-            'margin = -0.1 with negative = "gate" would count cosines below 0 as a negative loss; use a margin of 0 '
-            'or more, or negative = "hinge"',
-        ),
-        (
-            {"positive_margin": 0.4},
-            "positive_margin = 0.4 lets positives lie farther apart than margin = 0.5 pushes negatives (distance = "
-            '"cosine"); bring it to 0.5 or nearer to 1',
-        ),
+        ({"distance": "euclidean", "negative": "gate"}, 'negative = "gate" .*distance = "cosine" only'),
+        ({"margin": 1.2}, 'margin = 1.2 .*"cosine" .*between -1 and 1'),
+        ({"distance": "euclidean", "margin": 2.5}, 'margin = 2.5 .*"euclidean" .*between 0 and 2'),
+        ({"positive_margin": -1.5}, 'positive_margin = -1.5 .*"cosine" .*between -1 and 1'),
+        ({"margin": 1.0}, 'margin = 1 .*"cosine" .*try 0.5'),
+        ({"distance": "euclidean", "margin": 0.0}, 'margin = 0 .*"euclidean" .*try 1'),
+        ({"negative": "gate", "margin": -0.1}, 'margin = -0.1 .*"gate" .*"hinge"'),
+        ({"positive_margin": 0.4}, "positive_margin = 0.4 .*margin = 0.5 .*0.5 or nearer to 1"),
         (
             {"distance": "euclidean", "positive_margin": 0.6},
-            "positive_margin = 0.6 lets positives lie farther apart than margin = 0.5 pushes negatives (distance = "
-            '"euclidean"); bring it to 0.5 or nearer to 0',
+            "positive_margin = 0.6 .*margin = 0.5 .*0.5 or nearer to 0",
         ),
         ({"margin": math.nan}, "margin must be a number, not nan"),
     ],
 )
-def test_margins_that_mean_nothing_are_refused(options: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError) as caught:  # noqa: PT011 the whole message is compared
+def test_margins_that_mean_nothing_are_refused(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
         Contrastive(**options)
-    assert str(caught.value) == message

@@ -48,11 +48,10 @@ def authors_loss(loss: nn.Module, x: Tensor, labels: Tensor, tau: float, alpha: 
 )
 def test_equals_the_authors_code_in_value_and_gradients(batch: Batch, options: dict[str, Any]) -> None:
     loss = built(**options)
-    config = loss.config
     embeddings = batch[0].requires_grad_()
     wanted = [embeddings, *loss.parameters()]
     ours = loss(embeddings, batch[1])
-    theirs = authors_loss(loss, embeddings, batch[1], config.tau, config.alpha, config.graph_weight)
+    theirs = authors_loss(loss, embeddings, batch[1], loss.tau, loss.alpha, loss.graph_weight)
     assert ours.shape == ()
     assert ours.item() == pytest.approx(theirs.item(), rel=1e-10)
     for mine, other in zip(torch.autograd.grad(ours, wanted), torch.autograd.grad(theirs, wanted), strict=True):

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from dmlcore import LossContext, MinerConfig, StudyError
+from dmlcore_plugins.losses.catalogue.miners import BatchHard, MultiSimilarity
 from dmlcore_plugins.losses.contrastive import Contrastive
-from dmlcore_plugins.losses.miners import BatchHard, MultiSimilarity, TripletMargin
+from dmlcore_plugins.losses.miners import TripletMargin
 from dmlcore_plugins.losses.triplet import Triplet
 
 CONTEXT = LossContext(embedding_dim=5, num_classes=4)
@@ -157,12 +158,8 @@ def test_the_contrastive_loss_has_no_margin_to_give(batch: Batch) -> None:
     taken = Contrastive(miner=miner).build(CONTEXT)(*batch).item()
     assert taken == Contrastive(miner=TripletMargin(margin=0.2, distance="cosine")).build(CONTEXT)(*batch).item()
     assert Contrastive(miner=TripletMargin(triplets="hard")).build(CONTEXT)(*batch).item() > 0
-    with pytest.raises(ValueError) as caught:  # noqa: PT011 the whole message is compared
+    with pytest.raises(ValueError, match=r'"semihard" needs a margin .*set miner.margin'):
         Contrastive(miner=TripletMargin())
-    assert str(caught.value) == (
-        'the miner "triplet_margin" with triplets = "semihard" needs a margin between positives and negatives, and '
-        "this loss has none that it could take; set miner.margin, such as 0.1"
-    )
 
 
 @pytest.mark.parametrize(
@@ -173,18 +170,10 @@ def test_the_contrastive_loss_has_no_margin_to_give(batch: Batch) -> None:
     ],
 )
 def test_another_plugins_loss_gives_neither(miner: TripletMargin, name: str, example: str) -> None:
-    with pytest.raises(StudyError) as caught:
+    with pytest.raises(StudyError, match=f'"all" needs a {name}.* Set loss.miner.{name}, such as {example}'):
         miner.build(CONTEXT)
-    assert str(caught.value) == (
-        f'The miner "triplet_margin" with triplets = "all" needs a {name}, and this loss has none for it to take. '
-        f"Set loss.miner.{name}, such as {example}."
-    )
 
 
 def test_hard_triplets_have_no_margin() -> None:
-    with pytest.raises(ValueError) as caught:  # noqa: PT011 the whole message is compared
+    with pytest.raises(ValueError, match=r'triplets = "hard" .*margin'):
         TripletMargin(triplets="hard", margin=0.1)
-    assert str(caught.value) == (
-        'triplets = "hard" picks those whose negative is not farther than the positive, whatever the margin; '
-        'leave margin out, or use triplets = "semihard" or "all"'
-    )

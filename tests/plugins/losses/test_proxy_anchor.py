@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from dmlcore import LossContext
-from dmlcore_plugins.losses.proxy_anchor import ProxyAnchor
+from dmlcore_plugins.losses.catalogue.proxy_losses import ProxyAnchor
 
 CONTEXT = LossContext(embedding_dim=5, num_classes=6)
 """Two classes more than the batch has."""
@@ -46,7 +46,7 @@ def test_equals_the_equation(batch: tuple[Tensor, Tensor], options: dict[str, fl
     loss.double()
     value = loss(*batch)
     assert value.shape == ()
-    assert value.item() == pytest.approx(looped(*batch, loss.proxies, **options), rel=1e-9)
+    assert value.item() == pytest.approx(looped(*batch, loss.loss.proxies, **options), rel=1e-9)
 
 
 def test_one_image_is_a_batch() -> None:
@@ -56,8 +56,8 @@ def test_one_image_is_a_batch() -> None:
     embeddings, labels = torch.tensor([[1.0, 2, 3, 4, 5]], requires_grad=True), torch.tensor([3])
     value = loss(embeddings, labels)
     value.backward()
-    assert value.item() == pytest.approx(looped(embeddings, labels, loss.proxies), rel=1e-5)
-    assert loss.proxies.grad.abs().sum(1).gt(0).sum() >= 2
+    assert value.item() == pytest.approx(looped(embeddings, labels, loss.loss.proxies), rel=1e-5)
+    assert loss.loss.proxies.grad.abs().sum(1).gt(0).sum() >= 2
 
 
 def test_gradients_of_embeddings_and_proxies(batch: tuple[Tensor, Tensor]) -> None:
@@ -65,9 +65,9 @@ def test_gradients_of_embeddings_and_proxies(batch: tuple[Tensor, Tensor]) -> No
     loss = built(alpha=8.0).double()
 
     def at(x: Tensor, proxies: Tensor) -> Tensor:
-        return torch.func.functional_call(loss, {"proxies": proxies}, (x, labels))
+        return torch.func.functional_call(loss, {"loss.proxies": proxies}, (x, labels))
 
-    proxies = loss.proxies.detach().clone().requires_grad_()
+    proxies = loss.loss.proxies.detach().clone().requires_grad_()
     assert torch.autograd.gradcheck(at, (embeddings.requires_grad_(), proxies))
 
 
@@ -90,9 +90,9 @@ def test_order_and_length_of_the_embeddings_do_not_count(batch: tuple[Tensor, Te
 
 
 def test_proxies_follow_the_seed() -> None:
-    assert torch.equal(built().proxies, built().proxies)
+    assert torch.equal(built().loss.proxies, built().loss.proxies)
     torch.manual_seed(1)
-    assert not torch.equal(built().proxies, ProxyAnchor().build(CONTEXT).proxies)
+    assert not torch.equal(built().loss.proxies, ProxyAnchor().build(CONTEXT).loss.proxies)
 
 
 def test_a_stopped_run_goes_on_with_its_proxies(tmp_path: Path, batch: tuple[Tensor, Tensor]) -> None:
@@ -106,5 +106,12 @@ def test_a_stopped_run_goes_on_with_its_proxies(tmp_path: Path, batch: tuple[Ten
     torch.manual_seed(99)
     resumed = ProxyAnchor().build(CONTEXT)
     resumed.load_state_dict(torch.load(tmp_path / "loss.pt", weights_only=True))
-    assert {name: value.shape for name, value in resumed.named_parameters()} == {"proxies": (6, 5)}
+    assert {name: value.shape for name, value in resumed.named_parameters()} == {"loss.proxies": (6, 5)}
     assert torch.equal(resumed(embeddings, labels), loss(embeddings, labels))
+
+
+def test_a_checkpoint_from_before_the_library_module_is_read(batch: tuple[Tensor, Tensor]) -> None:
+    before = {"proxies": built().loss.proxies.detach() + 1}
+    resumed = built()
+    resumed.load_state_dict(before)
+    assert torch.equal(resumed.loss.proxies, built().loss.proxies + 1)

@@ -10,11 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from dmlcore import LossConfig, LossContext
+from dmlcore_plugins.losses.catalogue.miners import BatchHard, MultiSimilarity
+from dmlcore_plugins.losses.catalogue.proxy_losses import ProxyAnchor
 from dmlcore_plugins.losses.contextual import Contextual
 from dmlcore_plugins.losses.contrastive import Contrastive
 from dmlcore_plugins.losses.hist import HIST
-from dmlcore_plugins.losses.miners import BatchHard, MultiSimilarity, TripletMargin
-from dmlcore_plugins.losses.proxy_anchor import ProxyAnchor
+from dmlcore_plugins.losses.miners import TripletMargin
 from dmlcore_plugins.losses.recall_at_k import RecallAtK
 from dmlcore_plugins.losses.triplet import Triplet
 from running import python

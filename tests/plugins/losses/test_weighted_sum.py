@@ -12,9 +12,9 @@ from dmlcore import LossContext, StudyError
 from dmlcore.host.discovery import discover
 from dmlcore.host.registry import Registry
 from dmlcore.study.load import load_study
+from dmlcore_plugins.losses.catalogue.proxy_losses import ProxyAnchor
 from dmlcore_plugins.losses.catalogue.softmax_losses import ArcFace
 from dmlcore_plugins.losses.contrastive import Contrastive
-from dmlcore_plugins.losses.proxy_anchor import ProxyAnchor
 from dmlcore_plugins.losses.triplet import Triplet
 from dmlcore_plugins.losses.weighted_sum import WeightedSum
 
@@ -68,10 +68,10 @@ def test_weights_left_out_are_one() -> None:
 def test_parameters_and_state_are_those_of_the_parts() -> None:
     loss = WeightedSum(parts=(ProxyAnchor(), Triplet(), ArcFace())).build(CONTEXT)
     assert [(name, tuple(p.shape)) for name, p in loss.named_parameters()] == [
-        ("parts.0.proxies", (3, 5)),
+        ("parts.0.loss.proxies", (3, 5)),
         ("parts.2.loss.W", (5, 3)),
     ]
-    assert list(loss.state_dict()) == ["parts.0.proxies", "parts.2.loss.W"]
+    assert list(loss.state_dict()) == ["parts.0.loss.proxies", "parts.2.loss.W"]
 
 
 @pytest.mark.parametrize(

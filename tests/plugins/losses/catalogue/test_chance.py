@@ -29,9 +29,9 @@ DRAWING = [miners.DistanceWeighted(), miners.UniformHistogram(num_bins=5, pos_pe
 EXACT = [
     miners.Angular(),
     miners.BatchEasyHard(),
-    miners.PmlBatchHard(),
+    miners.BatchHard(),
     miners.HDC(),
-    miners.PmlMultiSimilarity(),
+    miners.MultiSimilarity(),
     miners.PairMargin(),
     miners.PmlTripletMargin(),
 ]

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from dmlcore import DistanceConfig, LossContext, StudyError
-from dmlcore_plugins.losses.catalogue.distances import SNR, Cosine, DotProduct, Lp, built_distance
+from dmlcore_plugins.losses.catalogue.adapted import built
+from dmlcore_plugins.losses.catalogue.distances import SNR, Cosine, DotProduct, Lp
 
 CONTEXT = LossContext(embedding_dim=5, num_classes=4)
 Batch = tuple[Tensor, Tensor]
@@ -71,34 +72,28 @@ def test_gradients_are_finite_though_each_embedding_is_compared_with_itself(conf
 
 
 @pytest.mark.parametrize(
-    ("make", "message"),
+    ("make", "words"),
     [
         (
             lambda: DotProduct(p=1, normalize_embeddings=False),
-            "p = 1 is the norm that embeddings are divided by, and normalize_embeddings = false has none of it; leave "
-            "one of them out",
+            "p = 1 .*normalize_embeddings = false",
         ),
         (
             lambda: SNR(p=inf, normalize_embeddings=False),
-            "p = inf is the norm that embeddings are divided by, and normalize_embeddings = false has none of it; "
-            "leave one of them out",
+            "p = inf .*normalize_embeddings = false",
         ),
         (lambda: Lp(power=0.5), "power must be ≥ 1, not 0.5"),
         (lambda: Lp(p=0.5), "p must be ≥ 1, not 0.5"),
     ],
 )
-def test_what_makes_no_sense_is_refused(make: Callable[[], object], message: str) -> None:
-    with pytest.raises(ValueError) as caught:  # noqa: PT011 the whole message is compared
+def test_what_makes_no_sense_is_refused(make: Callable[[], object], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
         make()
-    assert str(caught.value) == message
 
 
 def test_one_number_has_no_variance() -> None:
-    with pytest.raises(StudyError) as caught:
+    with pytest.raises(StudyError, match=r'"snr".*set embedding.dim above 1'):
         SNR().build(LossContext(embedding_dim=1, num_classes=4))
-    assert str(caught.value) == (
-        'The distance "snr" is made of variances within an embedding: set embedding.dim above 1.'
-    )
 
 
 class Foreign(DistanceConfig):
@@ -111,9 +106,5 @@ class Foreign(DistanceConfig):
 
 
 def test_a_distance_that_the_library_cant_call_is_refused() -> None:
-    with pytest.raises(StudyError) as caught:
-        built_distance(Foreign(), CONTEXT)
-    assert str(caught.value) == (
-        'The distance "foreign" gives a Identity, and losses and miners of pytorch-metric-learning can only call a '
-        "BaseDistance. Use another distance here."
-    )
+    with pytest.raises(StudyError, match=r'"foreign" builds a Identity, .*BaseDistance'):
+        built(Foreign(), CONTEXT)

@@ -20,11 +20,11 @@ from dmlcore_plugins.losses.catalogue.miners import (
     HDC,
     Angular,
     BatchEasyHard,
+    BatchHard,
     DistanceWeighted,
     EmbeddingsPackagedAsTriplets,
+    MultiSimilarity,
     PairMargin,
-    PmlBatchHard,
-    PmlMultiSimilarity,
     PmlTripletMargin,
     UniformHistogram,
 )
@@ -150,7 +150,7 @@ def test_batch_easy_hard(batch: Batch, pos: Any, neg: Any, distance: DistanceCon
 def test_batch_hard(batch: Batch, distance: DistanceConfig) -> None:
     low, high = np.quantile(matrix(distance, batch), [0.2, 0.8]).tolist()
     for limits in (None, (low, high)):
-        config = PmlBatchHard(distance=distance, allowed_pos_range=limits, allowed_neg_range=limits)
+        config = BatchHard(distance=distance, allowed_pos_range=limits, allowed_neg_range=limits)
         plain = BatchEasyHard(
             pos_strategy="hard",
             neg_strategy="hard",
@@ -184,7 +184,7 @@ def test_multi_similarity(batch: Batch, epsilon: float, distance: DistanceConfig
     anchors = {a for a, _ in positives}
     farthest = {a: max(far[a, p] for p in of_anchor(a, positives)) for a in anchors}
     nearest = {a: min(far[a, n] for n in of_anchor(a, negatives)) for a in anchors}
-    picks = picked(PmlMultiSimilarity(epsilon=epsilon, distance=distance), batch)
+    picks = picked(MultiSimilarity(epsilon=epsilon, distance=distance), batch)
     assert rows(picks[:2]) == [(a, p) for a, p in positives if far[a, p] > nearest[a] - epsilon]
     assert rows(picks[2:]) == [(a, n) for a, n in negatives if a in anchors and far[a, n] < farthest[a] + epsilon]
 
@@ -312,54 +312,39 @@ def test_packaged_triplets() -> None:
     assert [part.tolist() for part in picks] == [[0, 3, 6], [1, 4, 7], [2, 5, 8]]
 
 
-PACKAGED = (
-    'The miner "embeddings_packaged_as_triplets" needs batches of anchor, positive, negative, anchor, positive, '
-    "negative, and so on, and {}. Use a sampler that makes them, or a miner that looks for triplets."
-)
-
-
 @pytest.mark.parametrize(
     ("labels", "found"),
     [
-        ([0, 0, 1, 1], "one has 4 images, which is no multiple of 3"),
+        ([0, 0, 1, 1], "one has 4 images, which is not a multiple of 3"),
         ([0, 0, 1, 0, 1, 1], "in one, images 4 to 6 are of the classes 0, 1, 1"),
         ([2, 2, 2], "in one, images 1 to 3 are of the classes 2, 2, 2"),
     ],
 )
 def test_other_batches_are_refused(labels: list[int], found: str) -> None:
-    with pytest.raises(TrainingError) as caught:
+    with pytest.raises(TrainingError, match=f"anchor, positive, negative.*{found}. Use a sampler"):
         picked(EmbeddingsPackagedAsTriplets(), (torch.zeros(len(labels), 5), torch.tensor(labels)))
-    assert str(caught.value) == PACKAGED.format(found)
 
 
 def test_packaged_triplets_are_none_of_a_memory() -> None:
     miner = EmbeddingsPackagedAsTriplets().build(CONTEXT)
     labels = torch.tensor([0, 0, 1])
-    with pytest.raises(StudyError) as caught:
+    with pytest.raises(StudyError, match=r"memory. Use another miner"):
         miner(torch.zeros(3, 5), labels, torch.zeros(6, 5), labels.repeat(2))
-    assert str(caught.value) == (
-        'The miner "embeddings_packaged_as_triplets" finds its triplets in the batch, and this loss compares the batch '
-        "with others, such as a memory. Use another miner, or none."
-    )
 
 
 @pytest.mark.parametrize("config", [DistanceWeighted(), UniformHistogram()], ids=repr)
 def test_nothing_is_drawn_of_embeddings_that_are_not_finite(config: MinerConfig) -> None:
-    with pytest.raises(TrainingError) as caught:
+    with pytest.raises(TrainingError, match=r"no longer finite.*Lower the learning rate"):
         picked(config, (torch.full((4, 5), math.nan), torch.tensor([0, 0, 1, 1])))
-    assert str(caught.value) == (
-        "The embeddings are no longer finite, so that the miner can draw no pairs of them. Lower the learning rate, "
-        "clip gradients (training.clip_norm), or use precision fp32 or bf16."
-    )
 
 
 EVERY = [
     Angular(),
     BatchEasyHard(),
-    PmlBatchHard(),
+    BatchHard(),
     DistanceWeighted(),
     HDC(),
-    PmlMultiSimilarity(),
+    MultiSimilarity(),
     PairMargin(),
     PmlTripletMargin(),
     UniformHistogram(),
@@ -394,90 +379,51 @@ def test_another_plugins_distance_is_taken_as_it_is(batch: Batch) -> None:
     assert PmlTripletMargin(type_of_triplets="easy", margin=5.0, distance=Foreign())
 
 
-SEMIHARD = '"semihard" is measured against one pair of the other sort, so that must be "easy" or "hard"'
-OPEN = "it has no fixed scale to take them from"
-
-
 @pytest.mark.parametrize(
-    ("make", "message"),
+    ("make", "words"),
     [
         (lambda: Angular(angle=90.0), "angle must be > 0 and < 90 degrees, not 90"),
-        (
-            lambda: BatchEasyHard(pos_strategy="semihard"),
-            f'pos_strategy = "semihard" does not go with neg_strategy = "semihard": {SEMIHARD}',
-        ),
-        (
-            lambda: BatchEasyHard(pos_strategy="all"),
-            f'pos_strategy = "all" does not go with neg_strategy = "semihard": {SEMIHARD}',
-        ),
+        (lambda: BatchEasyHard(pos_strategy="semihard"), 'pos_strategy = "semihard" .*neg_strategy = "semihard"'),
+        (lambda: BatchEasyHard(pos_strategy="all"), 'pos_strategy = "all" .*neg_strategy = "semihard"'),
         (
             lambda: BatchEasyHard(pos_strategy="all", neg_strategy="hard", allowed_pos_range=(0.0, 1.0)),
-            'allowed_pos_range = [0, 1] changes nothing with pos_strategy = "all", which picks every pair; leave it '
-            "out",
+            r'allowed_pos_range = \[0, 1\] .*pos_strategy = "all"',
         ),
-        (
-            lambda: PmlBatchHard(allowed_neg_range=(1.0, 0.5)),
-            "allowed_neg_range = [1, 0.5] is empty; write the least first: [0.5, 1]",
-        ),
-        (
-            lambda: PmlBatchHard(allowed_pos_range=(2.5, 3.0)),
-            'allowed_pos_range = [2.5, 3] can\'t be reached: with distance = "lp" all pairs lie between 0 and 2',
-        ),
+        (lambda: BatchHard(allowed_neg_range=(1.0, 0.5)), r"write the least first: \[0.5, 1\]"),
+        (lambda: BatchHard(allowed_pos_range=(2.5, 3.0), distance=Lp()), 'distance = "lp" .*between 0 and 2'),
         (
             lambda: BatchEasyHard(allowed_neg_range=(-3.0, -1.5), distance=Cosine()),
-            'allowed_neg_range = [-3, -1.5] can\'t be reached: with distance = "cosine" all pairs lie between -1 and 1',
+            'distance = "cosine" .*between -1 and 1',
         ),
-        (
-            lambda: DistanceWeighted(cutoff=1.4),
-            "cutoff = 1.4 takes all distances for at least that, and from nonzero_loss_cutoff = 1.4 on nothing is "
-            "drawn, so there would be no triplet at all; cutoff must be less",
-        ),
+        (lambda: DistanceWeighted(cutoff=1.4), "cutoff = 1.4 .*nonzero_loss_cutoff = 1.4"),
         (lambda: HDC(filter_percentage=50.0), "filter_percentage must be > 0 and ≤ 1, not 50"),
-        (
-            lambda: PairMargin(pos_margin=0.5, distance=SNR()),
-            f'pos_margin and neg_margin must both be set with distance = "snr" as it is here: {OPEN}',
-        ),
-        (
-            lambda: PairMargin(distance=Lp(normalize_embeddings=False)),
-            f'pos_margin and neg_margin must both be set with distance = "lp" as it is here: {OPEN}',
-        ),
-        (
-            lambda: PairMargin(distance=Foreign()),
-            f'pos_margin and neg_margin must both be set with distance = "foreign" as it is here: {OPEN}',
-        ),
+        (lambda: MultiSimilarity(epsilon=2.5), "epsilon = 2.5 .*at most 2"),
+        (lambda: PairMargin(pos_margin=0.5, distance=SNR()), 'must both be set with distance = "snr"'),
+        (lambda: PairMargin(distance=Lp(normalize_embeddings=False)), 'must both be set with distance = "lp"'),
+        (lambda: PairMargin(distance=Foreign()), 'must both be set with distance = "foreign"'),
         (
             lambda: PairMargin(pos_margin=0.2, neg_margin=0.8, distance=Cosine()),
-            "pos_margin = 0.2 picks only positives that are farther apart than the negatives of neg_margin = 0.8 (with "
-            'distance = "cosine" smaller is farther), so that pairs between them are never picked; exchange them, or '
-            "bring them together",
+            'pos_margin = 0.2 .*neg_margin = 0.8 .*"cosine" smaller is farther',
         ),
         (
             lambda: PairMargin(pos_margin=0.8, neg_margin=0.2),
-            "pos_margin = 0.8 picks only positives that are farther apart than the negatives of neg_margin = 0.2 (with "
-            'distance = "lp" larger is farther), so that pairs between them are never picked; exchange them, or bring '
-            "them together",
+            'pos_margin = 0.8 .*neg_margin = 0.2 .*"lp" larger is farther',
         ),
-        (
-            lambda: PairMargin(pos_margin=2.0, neg_margin=2.5),
-            'pos_margin = 2 picks no positive: with distance = "lp" none is farther apart than 2',
-        ),
+        (lambda: PairMargin(pos_margin=2.0, neg_margin=2.5), 'pos_margin = 2 selects no positive: .*"lp" .*than 2'),
         (
             lambda: PairMargin(pos_margin=1.2, neg_margin=1.0, distance=Cosine()),
-            'neg_margin = 1 picks no negative: with distance = "cosine" none is nearer than 1',
+            'neg_margin = 1 selects no negative: .*"cosine" .*than 1',
         ),
         (
             lambda: PmlTripletMargin(type_of_triplets="semihard", margin=0.0),
-            'margin = 0 leaves no triplet to type_of_triplets = "semihard", whose gap is above 0 and at most the '
-            "margin; use a margin above 0",
+            'margin = 0 .*"semihard".*use a margin above 0',
         ),
         (
             lambda: PmlTripletMargin(type_of_triplets="easy", margin=4.0, distance=Lp(power=2)),
-            'margin = 4 leaves no triplet to type_of_triplets = "easy": with distance = "lp" a negative is at most 4 '
-            "farther than a positive",
+            'margin = 4 .*"easy".*"lp" .*at most 4',
         ),
     ],
 )
-def test_what_makes_no_sense_is_refused(make: Callable[[], object], message: str) -> None:
-    with pytest.raises(ValueError) as caught:  # noqa: PT011 the whole message is compared
+def test_what_makes_no_sense_is_refused(make: Callable[[], object], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
         make()
-    assert str(caught.value) == message

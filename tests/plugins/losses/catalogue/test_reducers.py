@@ -11,6 +11,7 @@ from pytorch_metric_learning import losses
 from torch import Tensor, nn
 
 from dmlcore import LossContext, ReducerConfig, StudyError
+from dmlcore_plugins.losses.catalogue.adapted import built
 from dmlcore_plugins.losses.catalogue.reducers import (
     AvgNonZero,
     ClassWeighted,
@@ -20,7 +21,6 @@ from dmlcore_plugins.losses.catalogue.reducers import (
     PerAnchor,
     Sum,
     Threshold,
-    built_reducer,
 )
 
 CONTEXT = LossContext(embedding_dim=5, num_classes=4)
@@ -39,7 +39,7 @@ def reduced(config: ReducerConfig, sort: str, divisor: float | None = None) -> f
     indices = {"element": torch.arange(5), "triplet": (*pair, pair[1])}.get(sort, pair)
     info = {"losses": torch.tensor(TERMS), "indices": indices, "reduction_type": sort}
     terms = {"loss": info if divisor is None else {**info, "divisor": divisor}}
-    return float(built_reducer(config, CONTEXT)(terms, torch.zeros(5, 5), torch.tensor(LABELS)))
+    return float(built(config, CONTEXT)(terms, torch.zeros(5, 5), torch.tensor(LABELS)))
 
 
 ALL_SORTS = ("element", "pos_pair", "neg_pair", "triplet")
@@ -124,83 +124,50 @@ def test_proxy_anchors_default_is_the_divisor(batch: Batch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("config", "loss", "message"),
+    ("config", "loss", "words"),
     [
         (
             PerAnchor(),
             losses.TripletMarginLoss,
-            'The reducer "per_anchor" makes one term of an anchor\'s pairs, and this loss has terms of triplets. Use '
-            '"mean", "sum", "avg_non_zero", "threshold" or "class_weighted".',
+            '"per_anchor".*triplets.*"mean"',
         ),
-        (
-            Divisor(),
-            losses.TripletMarginLoss,
-            'The reducer "divisor" divides by a number that the loss gives, and this loss gives none. Use "mean", '
-            '"sum" or "avg_non_zero".',
-        ),
+        (Divisor(), losses.TripletMarginLoss, '"divisor".*"mean"'),
         (
             Multiple(margin_loss=Sum(), neg_loss=Sum(), beta_reg_loss=Sum()),
             losses.ContrastiveLoss,
-            'The reducer "multiple" sets margin_loss, beta_reg_loss, and this loss has no such part: its parts are '
-            "pos_loss, neg_loss. Set one of these, or use a single reducer.",
+            "sets margin_loss, beta_reg_loss, .*its parts are pos_loss, neg_loss",
         ),
     ],
 )
 def test_a_loss_that_a_reducer_does_not_fit_stops(
-    batch: Batch, config: ReducerConfig, loss: Callable[..., nn.Module], message: str
+    batch: Batch, config: ReducerConfig, loss: Callable[..., nn.Module], words: str
 ) -> None:
-    with pytest.raises(StudyError) as caught:
+    with pytest.raises(StudyError, match=words):
         loss(reducer=config.build(CONTEXT))(*batch)
-    assert str(caught.value) == message
-
-
-NESTED = (
-    'can\'t follow per_anchor, which leaves one term an image: use "mean", "sum", "avg_non_zero", "threshold" or '
-    '"class_weighted"'
-)
 
 
 @pytest.mark.parametrize(
-    ("make", "message"),
+    ("make", "words"),
     [
-        (Threshold, '"threshold" needs low, high or both, such as low = 0; without a limit use "mean"'),
-        (
-            lambda: Threshold(low=1.0, high=1.0),
-            "no term lies above low = 1 and below high = 1, so the loss would be 0 for ever; low must be less than "
-            "high",
-        ),
-        (
-            lambda: ClassWeighted(weights=(0.0, 0.0)),
-            "weights needs a number above 0, or the loss would be 0 for ever; such as [1, 1, 0.5]",
-        ),
+        (Threshold, "needs low, high or both"),
+        (lambda: Threshold(low=1.0, high=1.0), "low = 1 and below high = 1"),
+        (lambda: ClassWeighted(weights=(0.0, 0.0)), "weights needs a number above 0"),
         (lambda: ClassWeighted(weights=(1.0, -1.0)), "weights must be ≥ 0 and < inf, not -1"),
-        (lambda: PerAnchor(reducer=Divisor()), f'reducer = "divisor" {NESTED}'),
-        (lambda: PerAnchor(reducer=PerAnchor()), f'reducer = "per_anchor" {NESTED}'),
-        (lambda: PerAnchor(reducer=Multiple(pos_loss=Sum())), f'reducer = "multiple" {NESTED}'),
-        (
-            Multiple,
-            '"multiple" names no part of a loss: set pos_loss, neg_loss, margin_loss or beta_reg_loss, or use its '
-            'default_reducer "mean" alone',
-        ),
-        (
-            lambda: Multiple(pos_loss=Multiple(neg_loss=Sum())),
-            '"multiple" can\'t be within "multiple": a part has no parts',
-        ),
+        (lambda: PerAnchor(reducer=Divisor()), 'reducer = "divisor" .*per_anchor'),
+        (lambda: PerAnchor(reducer=PerAnchor()), 'reducer = "per_anchor" .*per_anchor'),
+        (lambda: PerAnchor(reducer=Multiple(pos_loss=Sum())), 'reducer = "multiple" .*per_anchor'),
+        (Multiple, "set pos_loss, neg_loss, margin_loss or beta_reg_loss"),
+        (lambda: Multiple(pos_loss=Multiple(neg_loss=Sum())), 'within "multiple"'),
     ],
 )
-def test_what_makes_no_sense_is_refused(make: Callable[[], object], message: str) -> None:
-    with pytest.raises(ValueError) as caught:  # noqa: PT011 the whole message is compared
+def test_what_makes_no_sense_is_refused(make: Callable[[], object], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
         make()
-    assert str(caught.value) == message
 
 
 def test_a_weight_for_each_class() -> None:
-    with pytest.raises(StudyError) as caught:
+    with pytest.raises(StudyError, match=r"2 weights, .*4 classes"):
         ClassWeighted(weights=(1.0, 2.0)).build(CONTEXT)
-    assert str(caught.value) == (
-        'The reducer "class_weighted" has 2 weights, and the run trains on 4 classes. Write one weight for each of '
-        "them."
-    )
 
 
 class Foreign(ReducerConfig):
@@ -213,9 +180,5 @@ class Foreign(ReducerConfig):
 
 
 def test_a_reducer_that_the_library_cant_call_is_refused() -> None:
-    with pytest.raises(StudyError) as caught:
+    with pytest.raises(StudyError, match=r'"foreign" builds a Identity, .*BaseReducer'):
         PerAnchor(reducer=Foreign()).build(CONTEXT)
-    assert str(caught.value) == (
-        'The reducer "foreign" gives a Identity, and losses of pytorch-metric-learning can only call a BaseReducer. '
-        "Use another reducer here."
-    )

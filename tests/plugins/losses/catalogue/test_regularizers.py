@@ -104,33 +104,21 @@ def test_what_each_is_for() -> None:
 )
 @pytest.mark.parametrize("make", [Lp, ZeroMean, CenterInvariant, RegularFace])
 def test_reducers_that_want_more_than_rows_are_refused(make: Any, reducer: ReducerConfig) -> None:
-    with pytest.raises(ValueError) as caught:  # noqa: PT011 the whole message is compared
+    with pytest.raises(ValueError, match=f'reducer = "{reducer.name}" .*"{make.name}".*use "mean"'):
         make(reducer=reducer)
-    assert str(caught.value) == (
-        f'reducer = "{reducer.name}" does not go with the regularizer "{make.name}", which has one term a row and '
-        'knows no labels; use "mean", "sum", "avg_non_zero" or "threshold"'
-    )
 
 
 def test_centres_know_no_labels_either() -> None:
-    with pytest.raises(ValueError) as caught:  # noqa: PT011 the whole message is compared
+    with pytest.raises(ValueError, match=r'reducer = "per_anchor" .*"sparse_centers".*use "mean"'):
         SparseCenters(centers_per_class=2, reducer=PerAnchor())
-    assert str(caught.value) == (
-        'reducer = "per_anchor" does not go with the regularizer "sparse_centers", which has one term a row and knows '
-        'no labels; use "mean", "sum", "avg_non_zero" or "threshold"'
-    )
     with pytest.raises(ValueError, match="centers_per_class must be ≥ 2, not 1"):
         SparseCenters(centers_per_class=1)
 
 
 @pytest.mark.parametrize("distance", [LpConfig(), SNR()])
 def test_class_vectors_are_spread_by_similarity(distance: DistanceConfig) -> None:
-    with pytest.raises(ValueError) as caught:  # noqa: PT011 the whole message is compared
+    with pytest.raises(ValueError, match=f'needs a similarity.*"{distance.name}" is a distance'):
         RegularFace(distance=distance)
-    assert str(caught.value) == (
-        f'"regular_face" needs a similarity, larger for nearer vectors, and "{distance.name}" is a distance; use '
-        'distance "cosine" or "dot_product"'
-    )
 
 
 class Foreign(DistanceConfig):
@@ -143,9 +131,5 @@ class Foreign(DistanceConfig):
 
 
 def test_another_plugins_distance_is_looked_at_when_built() -> None:
-    with pytest.raises(StudyError) as caught:
+    with pytest.raises(StudyError, match=r'needs a similarity.*"foreign" is a distance'):
         RegularFace(distance=Foreign()).build(CONTEXT)
-    assert str(caught.value) == (
-        'The regularizer "regular_face" needs a similarity, larger for nearer vectors, and "foreign" is a distance. '
-        'Use distance "cosine" or "dot_product".'
-    )

@@ -18,7 +18,8 @@ from dmlcore_plugins.losses.catalogue.distances import Cosine, DotProduct, Lp
 from dmlcore_plugins.losses.catalogue.library_loss import LibraryLoss, Memory
 from dmlcore_plugins.losses.catalogue.library_module import LibraryModule
 from dmlcore_plugins.losses.catalogue.losses import LOSSES
-from dmlcore_plugins.losses.catalogue.neighbour_losses import NCA
+from dmlcore_plugins.losses.catalogue.miners import MultiSimilarity as MultiSimilarityMiner
+from dmlcore_plugins.losses.catalogue.neighbor_losses import NCA
 from dmlcore_plugins.losses.catalogue.pair_losses import (
     Circle,
     Contrastive,
@@ -31,7 +32,6 @@ from dmlcore_plugins.losses.catalogue.ranking_losses import PNP, FastAP, RankedL
 from dmlcore_plugins.losses.catalogue.reducers import ClassWeighted, PerAnchor
 from dmlcore_plugins.losses.catalogue.softmax_losses import ArcFace
 from dmlcore_plugins.losses.catalogue.triplet_losses import Angular, DynamicSoftMargin, TripletMargin, TupletMargin
-from dmlcore_plugins.losses.miners import MultiSimilarity as MultiSimilarityMiner
 from dmlcore_plugins.losses.miners import TripletMargin as TripletMarginMiner
 
 CONTEXT = LossContext(embedding_dim=6, num_classes=4)
@@ -153,16 +153,30 @@ def test_a_state_is_saved_whole(config: LibraryLoss, steps: int) -> None:
         assert torch.equal(whole(embeddings(seed), LABELS), resumed(embeddings(seed), LABELS))
 
 
+ONE_SIDED = {
+    "generalized_lifted_structure",
+    "instance",
+    "intra_pair_variance",
+    "multi_similarity",
+    "pml_contrastive",
+    "ranked_list",
+    "signal_to_noise_ratio_contrastive",
+    "threshold_consistent_margin",
+}
+"""Losses that go on to pull or to push where the other kind of pair is missing; alone that teaches no metric."""
+
+
 @pytest.mark.parametrize("cls", LOSSES, ids=lambda cls: cls.name)
 def test_what_it_needs_of_a_batch(cls: Any) -> None:
-    """Without what a loss needs there is no number, or no sense in it; without the rest it still teaches."""
+    """Without the pairs that a loss needs it has no gradient, unless it is one-sided; without the rest it has one."""
     alone, one_class = torch.arange(4), torch.zeros(4, dtype=torch.int64)
     for labels, needed in ((alone, cls.needs_positives), (one_class, cls.needs_negatives)):
         given = embeddings()[:4].detach().requires_grad_()
         loss = built(config_of(cls))(given, labels)
         loss.backward()
         assert given.grad is not None
-        assert needed or (loss.isfinite() and given.grad.norm() > 0.01)
+        assert (given.grad.norm() > 0.01) == (not needed or cls.name in ONE_SIDED)
+        assert needed or loss.isfinite()
     assert cls.needs_positives == cls.needs_negatives == (not cls.learns_classes)
 
 
@@ -263,15 +277,11 @@ def test_a_miner_takes_margin_and_distance_of_its_loss() -> None:
 
 @pytest.mark.parametrize("config", [ProxyNCA(), ArcFace()], ids=lambda config: config.name)
 @pytest.mark.parametrize("label", [4, -1])
-def test_wrong_labels_are_told(config: LibraryLoss, label: int) -> None:
+def test_wrong_labels_are_reported(config: LibraryLoss, label: int) -> None:
     labels = LABELS.clone()
     labels[5] = label
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(DataError, match=rf"'{config.name}' .*0 … 3.*label {label}"):
         built(config)(embeddings(), labels)
-    assert str(caught.value) == (
-        f"The loss '{config.name}' learns weights for the classes 0 … 3, and a batch has the label {label}. The labels"
-        " of a data set must be indices into its class names."
-    )
 
 
 def test_another_plugins_distance_is_tried_and_refused_by_the_library() -> None:
@@ -289,9 +299,8 @@ def test_another_plugins_distance_is_tried_and_refused_by_the_library() -> None:
         (Circle(distance=Bent()), "CircleLoss requires the distance metric to be CosineSimilarity"),
         (Angular(distance=Bent()), "AngularLoss requires distance.power to be 1"),
     ):
-        with pytest.raises(StudyError) as caught:
+        with pytest.raises(StudyError, match=f"{config.name!r} .*{needed}"):
             built(config)
-        assert str(caught.value) == f"The loss {config.name!r} can't be made with these settings: {needed}."
 
 
 VARIANTS = [config_of(cls) for cls in LOSSES] + [

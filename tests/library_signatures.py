@@ -1,7 +1,7 @@
-"""What every class of pytorch-metric-learning takes: the table `signatures.toml`, which tests hold ours against.
+"""The signatures of pytorch-metric-learning, in `library_signatures.toml`, which components are compared with.
 
-`python -m dmlcore_plugins.losses.catalogue.signatures` writes it anew from the installed version. What has changed then
-is in the difference, and belongs in the components too.
+`python tests/library_signatures.py` writes it again from the installed version. Adopt what changed
+in the components too.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-TABLE = Path(__file__).with_name("signatures.toml")
+TABLE = Path(__file__).with_name("library_signatures.toml")
 KINDS = ("losses", "miners", "distances", "reducers", "regularizers")
 """The packages of the library."""
 
-NO_CLASS_OF_ITS_OWN = ("Base", "Generic")
-"""How the names of classes begin that are there to be subclassed."""
+ABSTRACT = ("Base", "Generic")
+"""Prefixes of the names of classes that are for subclassing."""
 
 Signatures = Mapping[str, Mapping[str, list[str]]]
 """Package → class → its parameters, as Python writes them."""
@@ -32,12 +32,12 @@ def installed() -> Signatures:
 def _classes(kind: str) -> Iterator[type]:
     package = import_module(f"pytorch_metric_learning.{kind}")
     for name, cls in sorted(vars(package).items()):
-        if inspect.isclass(cls) and not name.startswith(NO_CLASS_OF_ITS_OWN) and not name.endswith("Mixin"):
+        if inspect.isclass(cls) and not name.startswith(ABSTRACT) and not name.endswith("Mixin"):
             yield cls
 
 
 def parameters(cls: type) -> Iterator[str]:
-    """What a class can be called with: its own parameters, and those that it passes on to the classes it is made of."""
+    """All parameters of a class: its own, and those that it passes on to its base classes."""
     seen: set[str] = set()
     for base in cls.__mro__:
         if "__init__" not in vars(base) or not base.__module__.startswith("pytorch_metric_learning"):
@@ -59,8 +59,8 @@ def _written(parameter: inspect.Parameter) -> str:
 
 
 def written(signatures: Signatures) -> str:
-    """The table as TOML, a line a class."""
-    lines = [f"# pytorch-metric-learning {version('pytorch-metric-learning')}, written by signatures.py beside it."]
+    """The table as TOML, one line for each class."""
+    lines = [f"# pytorch-metric-learning {version('pytorch-metric-learning')}, written by library_signatures.py."]
     for kind, classes in signatures.items():
         lines += ["", f"[{kind}]"]
         for name, found in classes.items():

@@ -1,6 +1,6 @@
-"""Losses of pytorch-metric-learning 2.9 that need mending, each under the library's own name.
+"""Losses of pytorch-metric-learning 2.9 that need corrections, each under the library's own name.
 
-Values and gradients are the library's wherever it gives the loss that its paper defines.
+Values and gradients are the library's wherever it computes the loss that its paper defines.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ EDGE = 1e-6
 
 
 class FlatTerms:
-    """Gives terms (n, 1) as (n,): the library's reducers "class_weighted" and "per_anchor" go wrong on the former."""
+    """Returns terms (n, 1) as (n,): the library's reducers "class_weighted" and "per_anchor" fail on the former."""
 
     def compute_loss(self, *given: Any) -> dict[str, Any]:
         """The terms of the loss, by part."""
-        parts: dict[str, Any] = super().compute_loss(*given)  # type: ignore[misc]  # of the library's class beside it
+        parts: dict[str, Any] = super().compute_loss(*given)  # type: ignore[misc]  # of the library's class
         for part in parts.values():
             if isinstance(part["losses"], Tensor):
                 part["losses"] = part["losses"].flatten()
@@ -62,7 +62,7 @@ class TupletMarginLoss(FlatTerms, losses.TupletMarginLoss):  # type: ignore[misc
 class HistogramLoss(losses.HistogramLoss):  # type: ignore[misc]
     """Defined for equal embeddings, whose cosine the library looks up beyond its last bin.
 
-    The library indexes by lists in a way that torch takes for something else from version 2.9 on; here it is not.
+    The library indexes by lists, which torch interprets differently from version 2.9 on; this class does not.
     """
 
     def compute_loss(self, embeddings: Tensor, labels: Tensor, picks: Any, *_: Any) -> Any:
@@ -89,10 +89,10 @@ def different_pairs(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class DynamicSoftMarginLoss(losses.DynamicSoftMarginLoss):  # type: ignore[misc]
-    """Trains for more than one step, goes on where it was stopped, and has room for the largest difference.
+    """Trains for more than one step, resumes exactly, and has a bin for the largest difference.
 
-    The library's histogram of past batches holds on to their graphs, is no part of the state, and lacks the upper edge
-    of its last bin.
+    The library's histogram of past batches keeps their graphs, is not part of the state, and lacks the upper edge of
+    its last bin.
     """
 
     hist_: Tensor
@@ -140,7 +140,7 @@ class SphereFaceLoss(WholeMargin, losses.SphereFaceLoss):  # type: ignore[misc]
 
 
 class RankedListLoss(losses.RankedListLoss):  # type: ignore[misc]
-    """Without the library's warning above Tn = 5: the paper's is 10, and what overflows is refused."""
+    """Without the library's warning above Tn = 5: the paper has 10, and what overflows is refused."""
 
     def __init__(self, **settings: Any) -> None:
         with warnings.catch_warnings():
@@ -149,13 +149,13 @@ class RankedListLoss(losses.RankedListLoss):  # type: ignore[misc]
 
 
 class SmoothAPLoss(losses.SmoothAPLoss):  # type: ignore[misc]
-    """For any batch: the library's cuts the batch into wrong classes, unless there are as many as images of each.
+    """For any batch: the library splits the batch into wrong classes unless their number is that of images of each.
 
-    It also wants them in order. The paper and its code know neither condition on the numbers.
+    It also requires them in order. The paper and its code have neither condition.
     """
 
     def compute_loss(self, embeddings: Tensor, labels: Tensor, picks: Any, *_: Any) -> Any:
-        """One minus the smoothed average precision of each image's ranking, in which the image itself comes first."""
+        """Return one minus the smoothed average precision of each image's ranking, with the image itself first."""
         same = labels[:, None] == labels
         similarities = self.distance(embeddings)
         ahead = ((similarities[:, None] - similarities[:, :, None]) / self.temperature).sigmoid()
