@@ -46,7 +46,7 @@ class Resampling:
     def of(
         cls, labels: npt.NDArray[np.int64], seed: int = 0, draws: npt.NDArray[np.integer[Any]] | None = None
     ) -> Self:
-        """Return the draws for queries of these labels: those of the seed, or `draws`."""
+        """Return a resampling for queries of these labels, by the given draws or by those of the seed."""
         names, classes = np.unique(labels, return_inverse=True)
         count = len(names)
         if draws is None:
@@ -204,20 +204,6 @@ def interval(sample: Sample) -> Interval | None:
         return _percentiles(sample)
     over_classes, over_seeds = _over_classes(sample.resampling, sample.replicates), _over_seeds(sample)
     return _around(sample.mean, over_classes, over_seeds)
-
-
-def mean_interval(values: Floats, labels: npt.NDArray[np.int64]) -> Interval | None:
-    """Return the interval of a mean over queries, by the bootstrap over classes; None with fewer than two classes.
-
-    values: (N,), one per query, NaN for excluded queries; labels: (N,).
-    """
-    kept = np.isfinite(values)
-    if not kept.any():
-        return None
-    resampling = Resampling.of(labels[kept])
-    return interval(
-        Sample((0,), np.array([values[kept].mean()]), resampling, resampling.replicates(values[None, kept]))
-    )
 
 
 def compare(a: Sample, b: Sample) -> Comparison | None:

@@ -17,7 +17,6 @@ from dmlcore.report.content.statistics import (
     compare,
     holm,
     interval,
-    mean_interval,
     pooled_seed_variance,
 )
 
@@ -183,15 +182,6 @@ def test_lone_queries_are_left_out() -> None:
     assert found is not None
     assert wanted is not None
     assert (found.low, found.high) == (pytest.approx(wanted.low, abs=0.02), pytest.approx(wanted.high, abs=0.02))
-
-
-def test_a_mean_over_queries_has_the_interval_of_its_sample_without_lone_queries() -> None:
-    values = drawn(np.random.default_rng(8))[0]
-    values[LABELS == 3] = np.nan
-    others = LABELS != 3
-    assert mean_interval(values, LABELS) == interval(sample(values[None, others], Resampling.of(LABELS[others])))
-    assert mean_interval(values[LABELS == 4], LABELS[LABELS == 4]) is None, "one class shows no spread over classes"
-    assert mean_interval(np.full(4, np.nan), LABELS[:4]) is None
 
 
 def test_rows_of_different_test_images_are_not_tested() -> None:
