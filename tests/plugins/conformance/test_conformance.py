@@ -276,7 +276,7 @@ def test_refusals(act: Callable[[Embeddings], object], error: type[Exception], m
 def test_zero_vectors_are_refused() -> None:
     vectors, labels = spread(0)
     vectors[7] = 0
-    with pytest.raises(ValueError, match=r"^vectors are zero, .* in 1 of 40 rows: 7$"):
+    with pytest.raises(ValueError, match=r"^vectors contain zero .* in 1 of 40 rows: 7$"):
         Conformance().evaluate(Embeddings(vectors, labels))
     assert issubclass(TrainingError, Exception)
 

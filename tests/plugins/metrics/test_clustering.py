@@ -139,35 +139,33 @@ def test_the_numbers_of_the_classes_do_not_matter() -> None:
             [[1.0], [np.inf], [2.0]],
             [0, 0, 1],
             VectorError,
-            "queries hold NaN or infinite values in 1 of 3 rows: 1",
+            "queries .* NaN or infinite values in 1 of 3 rows: 1",
         ),
         (
             [[1.0], [2.0]],
             [3, 3],
             ValueError,
-            "all 2 samples are of one class: NMI and AMI need two classes or more",
+            "all 2 samples are of one class",
         ),
         (
             [[1.0], [2.0]],
             [3, 4],
             ValueError,
-            "each of the 2 samples is a class of its own, and NMI would be 1 for any embedding: "
-            "it needs fewer classes than samples",
+            "each of the 2 samples .* fewer classes than samples",
         ),
         (
             [[1.0], [2.0]],
             [3],
             ValueError,
-            "labels of queries must be of shape (2,), one a sample, not (1,)",
+            r"labels of queries must be of shape \(2,\).* not \(1,\)",
         ),
     ],
 )
 def test_what_can_not_be_clustered_is_a_clear_error(
     vectors: Any, labels: Any, kind: type[Exception], message: str
 ) -> None:
-    with pytest.raises(kind) as caught:
+    with pytest.raises(kind, match=message):
         Clustering().evaluate(Embeddings(np.array(vectors, np.float32), np.array(labels)))
-    assert str(caught.value) == message
 
 
 def test_zero_vectors_can_be_clustered() -> None:

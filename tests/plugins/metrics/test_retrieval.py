@@ -158,35 +158,33 @@ def test_a_gallery_label_without_a_name_is_refused() -> None:
             [[1.0, np.nan], [1.0, 2.0], [2.0, 1.0]],
             [0, 0, 1],
             VectorError,
-            "queries hold NaN or infinite values in 1 of 3 rows: 0",
+            "queries .* NaN or infinite values in 1 of 3 rows: 0",
         ),
         (
             [[1.0, 2.0], [0.0, 0.0], [2.0, 1.0]],
             [0, 0, 1],
             VectorError,
-            "queries are zero, and zero has no direction for a cosine, in 1 of 3 rows: 1",
+            "queries .* zero .* in 1 of 3 rows: 1",
         ),
         (
             [[1.0, 2.0], [2.0, 1.0]],
             [4, 4],
             ValueError,
-            "all 2 samples to rank are of one class, label 4: a ranking needs two classes or more",
+            "all 2 samples .* label 4: .* two classes",
         ),
         (
             [[1.0, 2.0], [2.0, 1.0]],
             [0, 1],
             ValueError,
-            "none of the 2 queries has another member of its class to find: every class needs two "
-            "samples, or one in the gallery",
+            "none of the 2 queries has another member of its class",
         ),
     ],
 )
 def test_what_can_not_be_measured_is_a_clear_error(
     vectors: Any, labels: Any, kind: type[Exception], message: str
 ) -> None:
-    with pytest.raises(kind) as caught:
+    with pytest.raises(kind, match=message):
         Retrieval().evaluate(Embeddings(np.array(vectors, np.float32), np.array(labels)))
-    assert str(caught.value) == message
 
 
 def test_options() -> None:
