@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
-from attrs import define, evolve, frozen
+from attrs import evolve, frozen
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 from torchvision.transforms import v2
@@ -92,23 +92,14 @@ class TransformedImages(Dataset[tuple[Tensor, int]]):
             return self.transform(image), int(self.images.labels[index])
 
 
-@define
-class _SeededBatches:
-    """A batch sampler with replaceable batches, so that worker processes persist over epochs."""
-
-    batches: list[list[tuple[int, int]]]
-
-    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        return iter(self.batches)
-
-    def __len__(self) -> int:
-        return len(self.batches)
+SeededBatches = list[list[tuple[int, int]]]
+"""Batches of pairs of index and seed."""
 
 
 class Loader:
     """Batches of images and labels, loaded by worker processes."""
 
-    def __init__(self, images: TransformedImages, batches: _SeededBatches, training: Training) -> None:
+    def __init__(self, images: TransformedImages, batches: SeededBatches, training: Training) -> None:
         workers = worker_count(training)
         self._loader: DataLoader[Any] = DataLoader(
             images,
@@ -140,7 +131,7 @@ class TrainLoader:
 
     def __init__(self, images: LabelledImages, transform: Transform, training: Training, seed: int) -> None:
         self._seed = seed
-        self._batches = _SeededBatches([])
+        self._batches: SeededBatches = []
         self._loader = Loader(TransformedImages(images, transform), self._batches, training)
 
     def epoch(self, epoch: int, batches: Batches) -> Loader:
@@ -150,7 +141,8 @@ class TrainLoader:
         after resuming.
         """
         base = derive_seed(self._seed, "augmentation", epoch)
-        self._batches.batches = [
+        # replaced in place, so that the worker processes persist
+        self._batches[:] = [
             [(index, derive_seed(base, number, place)) for place, index in enumerate(batch)]
             for number, batch in enumerate(batches)
         ]
@@ -163,7 +155,7 @@ def embedding_loader(
     """Return all images of a split in order, as batches of images (B, 3, size, size) and labels (B,)."""
     count = len(images.labels)
     batches = [[(i, 0) for i in range(start, min(start + batch_size, count))] for start in range(0, count, batch_size)]
-    return Loader(TransformedImages(images, transform), _SeededBatches(batches), training)
+    return Loader(TransformedImages(images, transform), batches, training)
 
 
 def _one_thread(_worker: int) -> None:

@@ -140,15 +140,8 @@ class Session:
             )  # the last one wins if an image is in it twice
 
         on_embeddings = keep if self.run.study.sampler.needs_embeddings else None
-        figures = self.trainer.train_epoch(epoch, loader.epoch(epoch, batches), on_step, on_embeddings)
-        return EpochSummary(
-            epoch=epoch,
-            loss=figures.loss,
-            learning_rate=figures.learning_rate,
-            seconds=figures.seconds,
-            images_per_second=figures.images_per_second,
-            diagnostics={**figures.diagnostics, "coverage": visited},
-        )
+        summary = self.trainer.train_epoch(epoch, loader.epoch(epoch, batches), on_step, on_embeddings)
+        return evolve(summary, diagnostics={**summary.diagnostics, "coverage": visited})
 
     def _seen(self) -> Embeddings | None:
         """Return the embeddings of the training images from their last batches, for a sampler that needs them."""

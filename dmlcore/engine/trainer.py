@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Protocol, Self
+from collections.abc import Callable, Mapping
+from typing import Any, Self
 
 import torch
-from attrs import frozen
 from torch import Tensor, nn
 from torch.nn import functional
 
 from dmlcore.api.components import LossConfig
+from dmlcore.api.values import EpochSummary
 from dmlcore.engine.averaging import WeightAverage
 from dmlcore.engine.chunking import ChunkedBatch
 from dmlcore.engine.embedding import autocast
-from dmlcore.engine.loading import resolve_device, to_batch
+from dmlcore.engine.loading import Loader, resolve_device, to_batch
 from dmlcore.engine.model import EmbeddingModel, build_loss, build_model
 from dmlcore.engine.optimization import build_optimizer, build_schedule, clip_gradients
 from dmlcore.engine.recording import Recorder
@@ -27,25 +27,6 @@ from dmlcore.study.schema import Run
 
 COLLAPSED = 0.9999
 """Mean cosine between the embeddings of a batch above which they count as one point."""
-
-
-@frozen
-class EpochFigures:
-    """The outcome of a training epoch."""
-
-    loss: float
-    learning_rate: float
-    seconds: float
-    images_per_second: float
-    diagnostics: Mapping[str, float]
-
-
-class LoadedBatches(Protocol):
-    """The batches of an epoch: images (B, 3, H, W) and labels (B,)."""
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]: ...
-
-    def __len__(self) -> int: ...
 
 
 _PASSING = (torch.OutOfMemoryError,)
@@ -102,8 +83,8 @@ class Trainer:
             part.load_state_dict(state[name])
 
     def train_epoch(
-        self, epoch: int, batches: LoadedBatches, on_step: OnStep, on_embeddings: OnEmbeddings | None = None
-    ) -> EpochFigures:
+        self, epoch: int, batches: Loader, on_step: OnStep, on_embeddings: OnEmbeddings | None = None
+    ) -> EpochSummary:
         """Train on the batches of one epoch.
 
         Raises TrainingError if the loss is not finite, the embeddings collapse or memory runs out; PluginError if the
@@ -134,8 +115,8 @@ class Trainer:
             "mean_cosine": math.fsum(cosines) / len(cosines),
             "zero_loss_steps": sum(value == 0 for value in losses) / len(losses),
         }
-        rate = self.optimizer.param_groups[0]["lr"]
-        return EpochFigures(math.fsum(losses) / len(losses), rate, seconds, done / seconds, diagnostics)
+        loss, rate = math.fsum(losses) / len(losses), self.optimizer.param_groups[0]["lr"]
+        return EpochSummary(epoch, loss, rate, seconds, done / seconds, diagnostics=diagnostics)
 
     def _prepare(self, epoch: int) -> None:
         """Set modes, frozen parts and learning rates for an epoch, counted from 1."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import attrs
 import numpy as np
 import numpy.typing as npt
 from attrs import frozen
@@ -42,15 +43,7 @@ class Evidence:
     neighbor_similarities: npt.NDArray[np.float32]
 
 
-_ARRAYS = (
-    "labels",
-    "spectrum",
-    "similarity_edges",
-    "positive_density",
-    "negative_density",
-    "neighbors",
-    "neighbor_similarities",
-)
+_ARRAYS = set(attrs.fields_dict(Evidence)) - {"class_names", "queries"}
 
 
 def save_evidence(path: Path, evidence: Evidence) -> None:

@@ -87,8 +87,17 @@ def _sampled(run: Run, labels: np.ndarray) -> tuple[Batches, str | None]:
         if isinstance(error, StudyError) or error.__cause__ is None:
             return [], str(error)
         # a sampler may not expect a size that only the search uses
-        size, why = run.study.training.batch_size, f"{type(error.__cause__).__name__}: {error.__cause__}"
-        return [], f"The sampler {run.study.sampler.name!r} fails at a batch size of {size} ({why})."
+        size = run.study.training.batch_size
+        return [], f"The sampler {run.study.sampler.name!r} fails at a batch size of {size} ({in_one_line(error)})."
+
+
+def in_one_line(error: Exception) -> str:
+    """Return an error in one line, with its type unless it is from dmlcore; for a PluginError, its cause."""
+    if isinstance(error, PluginError) and isinstance(error.__cause__, Exception):
+        error = error.__cause__
+    text = str(error).strip().partition("\n")[0]
+    name = type(error).__name__
+    return text if type(error).__module__ == "dmlcore.errors" else f"{name}: {text}" if text else name
 
 
 def with_batch_size(run: Run, batch_size: int) -> Run:

@@ -22,11 +22,11 @@ from dmlcore.engine.evaluation import measure, per_query
 from dmlcore.engine.loading import TrainLoader, resolve_transforms, train_transform
 from dmlcore.engine.memory import forget_peak, peak_memory
 from dmlcore.engine.model import EmbeddingModel, build_model
-from dmlcore.engine.probe.reasoning import with_batch_size
+from dmlcore.engine.probe.reasoning import in_one_line, with_batch_size
 from dmlcore.engine.seeding import generator, use_deterministic_algorithms
 from dmlcore.engine.splits import Data, load_data
 from dmlcore.engine.trainer import Trainer, mean_cosine
-from dmlcore.errors import DataError, PluginError, StudyError, TrainingError
+from dmlcore.errors import DataError, StudyError, TrainingError
 from dmlcore.report.content.statistics import RESAMPLES, Resampling
 from dmlcore.study.schema import Run, Scheduler, StudyProbe, Transforms
 
@@ -38,16 +38,12 @@ class MetricReading:
     value: float
     queries: np.ndarray | None
     """(N,): values per query, NaN for excluded queries; None if the metric is not a mean over queries."""
-    labels: np.ndarray
-    """(N,) int64."""
 
 
 @frozen
 class Observation:
     """The outcome of the training steps with one batch size."""
 
-    steps: int
-    """Completed steps."""
     error: str | None
     """A sentence on the failure; None if all steps completed and the embeddings are finite."""
     figures: Mapping[str, float]
@@ -161,7 +157,7 @@ class Bench:
         if error is None and "gain" not in figures:
             error = f"After {steps.done} steps the embeddings are not finite."
         peak = peak_memory(trainer.device)
-        return Observation(steps.done, error, figures if peak is None else figures | {"peak_memory": float(peak)})
+        return Observation(error, figures if peak is None else figures | {"peak_memory": float(peak)})
 
     def fits(self, batch_size: int) -> bool:
         """Whether one training step with a batch of that size fits in the device's memory."""
@@ -202,7 +198,7 @@ class Bench:
             except DataError:
                 raise
             except Exception as error:  # a network or a loss may raise anything if a batch is too small
-                return steps, f"Step {steps.done + 1} of {len(batches)} failed: {_reason(error)}"
+                return steps, f"Step {steps.done + 1} of {len(batches)} failed: {in_one_line(error)}"
         return steps, None
 
     def _gain(self, model: EmbeddingModel) -> dict[str, float]:
@@ -218,7 +214,7 @@ class Bench:
         figures["gain"] = after.value - self.before.value
         if after.queries is not None and self.before.queries is not None:
             draws = generator(self.run.seed, "bootstrap over classes")
-            low, high = gain_interval(after.queries - self.before.queries, after.labels, draws)
+            low, high = gain_interval(after.queries - self.before.queries, embeddings.labels, draws)
             figures |= {"gain_low": low, "gain_high": high}
         return figures
 
@@ -242,7 +238,7 @@ def measured(run: Run, metric: str, embeddings: Embeddings) -> MetricReading:
     metrics, _ = measure([evaluator], embeddings)
     if metric not in metrics:
         raise StudyError(f"probe.metric = {metric!r} was not measured. Measured: {', '.join(metrics)}.")
-    return MetricReading(metrics[metric], per_query([evaluator], embeddings).get(metric), embeddings.labels)
+    return MetricReading(metrics[metric], per_query([evaluator], embeddings).get(metric))
 
 
 def gain_interval(gains: np.ndarray, labels: np.ndarray, draws: np.random.Generator) -> tuple[float, float]:
@@ -256,12 +252,3 @@ def gain_interval(gains: np.ndarray, labels: np.ndarray, draws: np.random.Genera
     means = Resampling.of(labels[kept], draws=drawn).replicates(gains[None, kept])
     low, high = np.percentile(means, [2.5, 97.5])
     return float(low), float(high)
-
-
-def _reason(error: Exception) -> str:
-    """Return an error in one line, with its type unless it is from dmlcore; for a PluginError, its cause."""
-    if isinstance(error, PluginError) and isinstance(error.__cause__, Exception):
-        error = error.__cause__
-    text = str(error).strip().splitlines()[0] if str(error).strip() else ""
-    name = type(error).__name__
-    return text if type(error).__module__ == "dmlcore.errors" else f"{name}: {text}" if text else name

@@ -55,7 +55,7 @@ def _seen(reasoning: Reasoning, seen: Observation, metric: str) -> Iterator[str]
     f = seen.figures
     cosine = f.get("mean_cosine_last")
     yield (
-        f"{begin}{counted(seen.steps, 'step')}, loss {f['loss_first']:.4g} → {f['loss_last']:.4g}, exactly zero in"
+        f"{begin}{counted(int(f['steps']), 'step')}, loss {f['loss_first']:.4g} → {f['loss_last']:.4g}, exactly zero in"
         f" {f['zero_loss_steps']:.0%} of the steps; gradient norm {f['gradient_norm']:.3g}"
         + ("." if cosine is None else f"; final mean cosine within a batch {cosine:.4f}.")
     )
