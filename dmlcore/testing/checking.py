@@ -14,13 +14,19 @@ from dmlcore.errors import DataError, PluginError, StudyError
 
 
 class ContractError(AssertionError):
-    """A component does not do what its kind promises. `expected` and `found` are phrases, `cure` a sentence."""
+    """A component breaks the contract of its kind. `expected` and `got` are phrases, `remedy` is a sentence."""
 
-    def __init__(self, expected: str, found: str, cure: str) -> None:
-        super().__init__(f"expected  {expected}\ngot       {found}\n{cure}")
+    def __init__(self, expected: str, got: str, remedy: str) -> None:
+        super().__init__(f"expected  {expected}\ngot       {got}\n{remedy}")
         self.expected = expected
-        self.found = found
-        self.cure = cure
+        self.got = got
+        self.remedy = remedy
+
+
+def demand(condition: object, expected: str, got: str, remedy: str) -> None:
+    """Raise ContractError unless a condition holds."""
+    if not condition:
+        raise ContractError(expected, got, remedy)
 
 
 class RefusedError(ContractError):
