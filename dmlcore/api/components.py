@@ -90,8 +90,8 @@ def option(
     The type is the field's annotation: bool, int, float, str, pathlib.Path, a Literal, a kind of component
     (a table with `use` in the study), an attrs class of options (a table), a tuple of these, or any of them with
     `| None`. Bounds apply to the number, or to each number of a tuple. `identity=False` marks an option that can't
-    change a run's numbers, such as a path: the run's fingerprint ignores it. `omit_if_default=True` is for an option that
-    is added later: stored settings omit it unless the study sets it, so that earlier runs keep their fingerprint. If the
+    change a run's numbers, such as a path: the run's fingerprint ignores it. `omit_if_default=True` is for an option
+    added later: stored settings omit it unless the study sets it, so that earlier runs keep their fingerprint. If the
     name is a Python keyword, append an underscore: `lambda_` is `lambda` in a study.
     """
     if not help.strip():
