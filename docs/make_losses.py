@@ -1,4 +1,4 @@
-"""Writes docs/losses.md: what is told of losses here, and a table of them from the classes themselves: `make docs`."""
+"""Writes docs/losses.md: the text here, and a table of losses from the classes themselves: `make docs`."""
 
 from __future__ import annotations
 
@@ -11,33 +11,34 @@ from dmlcore import LossConfig
 from dmlcore.host import describe
 from dmlcore.host.discovery import discover
 from dmlcore.host.registry import Registry
+from dmlcore_plugins.losses.catalogue.refusals import REFUSED
 
 PAGE = Path(__file__).with_name("losses.md")
 
 INTRODUCTION = """\
 # Losses
 
-Made by `make docs`: the tables come from the classes themselves. All options of each loss, with their defaults, are in
-[reference.md](reference.md), and `dmlcore describe circle` shows them for one.
+`make docs` writes this page: the tables come from the classes themselves. All options of each loss, with their
+defaults, are in [reference.md](reference.md), and `dmlcore describe circle` shows them for one.
 
-Every loss of pytorch-metric-learning 2.9 that is computed from embeddings and labels is a component. `contrastive`,
-`triplet` and `proxy_anchor` are made for comparisons: reports place their margins on one axis, and tell how many pairs
-or triplets were active. `pml_contrastive`, `triplet_margin` and `pml_proxy_anchor` are the same losses with every
-option of the library.
+Every loss of pytorch-metric-learning 2.9 that is computed from embeddings and labels is a component. Two of them exist
+twice. `contrastive` and `triplet` are for comparisons: they have three distances on the unit sphere and check their
+margins against them. `pml_contrastive` and `triplet_margin` have every option of the library. Reports show for all
+losses on pairs, triplets and proxies how many of them were active.
 
-## What a loss is made of
+## The tables of a loss
 
-A loss takes some of these tables, as the table below says. What is left out is the library's own default for that
-loss, which the help of the option names.
+A loss takes some of these tables; the last column of the table below lists them. `dmlcore describe` shows their
+defaults, which are the library's for that loss.
 
-| table | what it is | `use` |
+| table | content | `use` |
 | --- | --- | --- |
-| `[loss.distance]` | what two embeddings are compared by | {distances} |
+| `[loss.distance]` | how two embeddings are compared | {distances} |
 | `[loss.reducer]` | how the terms of the loss become one number | {reducers} |
 | `[loss.miner]` | which pairs or triplets of the batch count | {miners} |
-| `[loss.memory]` | past embeddings that the batch is compared with too (Wang et al., 2020): `size`, and a `miner` | |
-| `[loss.embedding_regularizer]` | what is added for the embeddings, times `embedding_reg_weight` | {regularizers} |
-| `[loss.weight_regularizer]` | what is added for weights that the loss learns, times `weight_reg_weight` | the same |
+| `[loss.memory]` | past embeddings that the batch is also compared with (Wang et al., 2020): `size`, and a `miner` | |
+| `[loss.embedding_regularizer]` | a term for the embeddings, times `embedding_reg_weight` | {regularizers} |
+| `[loss.weight_regularizer]` | a term for weights that the loss learns, times `weight_reg_weight` | the same |
 
 ```toml
 [loss]
@@ -57,7 +58,7 @@ use = "triplet_margin"          # takes margin and distance of its loss
 triplets = "semihard"
 ```
 
-With a memory, the miner is one of batch and memory, so it stands in the memory's table:
+With a memory, the miner selects pairs of batch and memory, so it is part of the memory's table:
 
 ```toml
 [loss]
@@ -85,32 +86,36 @@ weight_regularizer = {{ use = "sparse_centers", centers_per_class = 4 }}
 use = "threshold_consistent_margin"
 ```
 
-What does not go together is refused before training, by its line, with what to write instead: a distance that the
-loss is not defined for, margins with which collapsed embeddings have no loss, a margin in radians where degrees are
-meant, a reducer that the loss has no terms for. What a loss learns is trained at `optimizer.loss_learning_rate` and
-saved with the run; so is a memory, so that a stopped run goes on to the same numbers.
+Options that conflict are refused before training, with their line and a remedy: a distance that the loss is not
+defined for, margins with which equal embeddings have no loss, a margin in radians instead of degrees, a reducer that
+does not fit the terms of the loss. The parameters of a loss are trained at `optimizer.loss_learning_rate` and saved
+with the run; so is a memory, so that an interrupted run resumes with the same numbers.
 
 ## All losses
 
-Needs: whether every batch must hold a positive pair and a negative pair. Terms: what a reducer makes one number of;
+Needs: whether every batch must have a positive pair and a negative pair. Terms: what a reducer reduces to one number;
 "per_anchor" is not for triplets, "class_weighted" not for proxies, and "divisor" only for the losses marked with it.
 """
 
 REMARKS = """\
-## Where the library is not followed
+## Differences from the library
 
-Values and gradients are the library's, and tests hold them against it, but for these:
+Values and gradients are the library's, and tests compare them, with these exceptions:
 
-- `smooth_ap`: the library cuts a batch into wrong classes unless there are as many classes as images of each. Here it
+- `smooth_ap`: the library splits a batch into wrong classes unless it has as many classes as images of each. Here it
   is the paper's loss, on any batch.
-- `dynamic_soft_margin`: the library's fails in the second step. Past histograms are kept without their gradients, and
-  saved with the run.
-- `histogram`, `tuplet_margin`: defined for equal embeddings too, where the library fails or gives NaN.
-- The reducers `class_weighted` and `per_anchor` work on all losses that have fitting terms; with {flat}
+- `dynamic_soft_margin`: the library's fails in the second step. Here, past histograms are kept without their
+  gradients, and saved with the run.
+- `histogram`, `tuplet_margin`: also defined for equal embeddings, where the library fails or gives NaN.
+- The reducers `class_weighted` and `per_anchor` work with all losses that have suitable terms; with {flat}
   the library weighs every term by every weight, or fails.
-- `lifted_structure` and `nca` have no memory: the library computes something else with one, as their pages in the
-  reference say.
-- `manifold` and `vicreg` can be named and are refused: they take no labels.
+- `lifted_structure` and `nca` have no memory: the library computes something else with one, as the reference says.
+
+## Former names and refused names
+
+`pml_proxy_anchor` is now `proxy_anchor`, and the miners `pml_batch_hard` and `pml_multi_similarity` are now
+`batch_hard` and `multi_similarity`. The former names still work, with their former defaults, and are deprecated.
+{refused}
 """
 
 PAPER = re.compile(r"\(([^()]*\b(?:19|20)\d\d)[^()]*\)")
@@ -129,16 +134,13 @@ def page() -> str:
     """The whole page."""
     registry = Registry.of(discover())
     losses = [o.component for o in registry.of_kind("loss") if o.source.distribution == "dmlcore"]
-    rows = [_row(cls) for cls in losses if issubclass(cls, LossConfig) and not _refused(cls)]
+    rows = [_row(cls) for cls in losses if issubclass(cls, LossConfig)]
     head = ["loss", "paper", "needs", "distances", "terms", "tables"]
     table = [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
     names = {f"{kind}s": _names(registry, kind) for kind in ("distance", "reducer", "miner", "regularizer")}
     flat = ", ".join(f"`{name}`" for name in FLAT)
-    return "\n".join([INTRODUCTION.format(**names), *table, "", REMARKS.format(flat=flat)])
-
-
-def _refused(cls: type) -> bool:
-    return describe.summary(cls).startswith("Not usable")
+    refused = "\n".join(f"`{name}` is refused: {reason}." for name, reason in REFUSED.items())
+    return "\n".join([INTRODUCTION.format(**names), *table, "", REMARKS.format(flat=flat, refused=refused)])
 
 
 def _names(registry: Registry, kind: str) -> str:
@@ -168,8 +170,8 @@ def _needs(cls: type[LossConfig]) -> str:
 def _distances(cls: type[LossConfig]) -> str:
     names = getattr(cls, "distances", None) or typing.get_args(typing.get_type_hints(cls)["distance"])
     needs = getattr(cls, "distance_needs", {})
-    told = ", ".join(f"{key} = {str(value).lower()}" for key, value in needs.items())
-    return ", ".join(names) + (f" ({told})" if told else "")
+    needed = ", ".join(f"{key} = {str(value).lower()}" for key, value in needs.items())
+    return ", ".join(names) + (f" ({needed})" if needed else "")
 
 
 def _terms(cls: type[LossConfig]) -> str:
@@ -177,7 +179,7 @@ def _terms(cls: type[LossConfig]) -> str:
 
 
 def _tables(cls: type[LossConfig]) -> Iterator[str]:
-    """The options that are tables, the most usual first."""
+    """The options that are tables, the most common first."""
     tables = {option.name for option in describe.options(cls) if "table" in option.type}
     yield from (name for name in TABLES if name in tables)
     yield from sorted(tables - set(TABLES))

@@ -201,7 +201,7 @@ def plain(value: Any, folder: Path, *, identity_only: bool = False) -> Any:
         table: dict[str, Any] = {USE: value.name} if isinstance(value, Component) else {}
         for attribute in own_first(type(value)):
             item, facts = getattr(value, attribute.name), attribute.metadata[OPTION]
-            if item is None or (facts.omit_if_default and item is attribute.default):  # an equal one was set
+            if item is None or (facts.omit_if_default and item is attribute.default):  # not ==: one that is set stays
                 continue
             if identity_only and not facts.identity:
                 continue

@@ -13,7 +13,6 @@ from dmlcore.testing import contract
 from dmlcore_plugins.backbones.resnet50 import ResNet50
 from dmlcore_plugins.backbones.timm import Timm
 from dmlcore_plugins.datasets.image_folder import ImageFolder
-from dmlcore_plugins.losses.catalogue.losses import REFUSED
 from dmlcore_plugins.losses.catalogue.miners import BatchHard, EmbeddingsPackagedAsTriplets, MultiSimilarity
 from dmlcore_plugins.losses.catalogue.neighbor_losses import Instance, NPairs
 from dmlcore_plugins.losses.catalogue.proxy_losses import ProxyAnchor, ProxyNCA
@@ -45,9 +44,9 @@ GIVEN: Mapping[type[Component], tuple[Component, ...]] = {
 }
 """Components that need options, or whose options build something else; of the others, one with the defaults."""
 
-ELSEWHERE = (ImageFolder, ResNet50, EmbeddingsPackagedAsTriplets, SparseCenters, *REFUSED)
+ELSEWHERE = (ImageFolder, ResNet50, EmbeddingsPackagedAsTriplets, SparseCenters)
 """Tested with files of their own in test_datasets.py; below, since it is large; on batches of triplets in
-test_miners.py; on weights of several centres a class in test_regularizers.py. And those that can't be built."""
+test_miners.py; on weights of several centers per class in test_regularizers.py."""
 
 CONSTANTS = (
     ClassWeighted(weights=(1.0, 2.0, 1.0, 0.5, 1.0, 1.0)),
