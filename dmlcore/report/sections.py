@@ -11,7 +11,7 @@ from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.content.protocol import protocol_texts
 from dmlcore.report.content.published import published_grid, published_margins
 from dmlcore.report.content.table import full_columns, full_table, headline, study_table, table_grid
-from dmlcore.report.explanation import explain_runs
+from dmlcore.report.explanation import explain
 from dmlcore.report.explanation.batch_size import explain_probe
 
 TITLES = {
@@ -58,7 +58,7 @@ def _blocks(material: StudyMaterial, published: bool) -> Iterator[tuple[str, Seq
         first = material.results[0]
         yield "results", [table_grid(study_table(material))]
         yield "protocol", protocol_texts(material)
-        yield "explanation", explain_runs(material).blocks
+        yield "explanation", list(explain(material))
         if full_columns(material) != headline(material):
             yield "all_metrics", [table_grid(full_table(material))]
         yield "epochs", _present(epochs_grid(material))

@@ -27,6 +27,10 @@ class AxisPoint:
     def label(self) -> str:
         return value_text(self.value)
 
+    def spread(self, name: str) -> Spread | None:
+        """Return a metric with its interval, or a recorded quantity; None if it is missing here."""
+        return Spread.of_sample(self.samples[name]) if name in self.samples else self.recorded.get(name)
+
     @property
     def number(self) -> float:
         """The value of a numeric axis."""

@@ -17,7 +17,6 @@ class RankCorrelation:
 
     rho: float
     p: float
-    points: int
 
 
 def rank_correlation(x: Sequence[float], y: Sequence[float]) -> RankCorrelation | None:
@@ -44,4 +43,4 @@ def rank_correlation(x: Sequence[float], y: Sequence[float]) -> RankCorrelation 
             vectorized=True,
         )
         p = float(orders.pvalue)
-    return RankCorrelation(rho, p, count)
+    return RankCorrelation(rho, p)

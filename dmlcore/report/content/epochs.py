@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 
 from dmlcore.api.blocks import Table
 from dmlcore.api.result import Result
@@ -17,8 +17,6 @@ NOTE = (
     "The first column is the result. The best test epoch is selected on the test classes, as in many older papers; it"
     " is optimistic and shown only for comparison with them."
 )
-
-Choose = Callable[[Result, str], EpochSummary | None]
 
 
 def epochs_grid(material: StudyMaterial) -> Table | None:
@@ -37,33 +35,32 @@ def epochs_grid(material: StudyMaterial) -> Table | None:
 
 def _row(row: PointMeasurements, metric: str) -> tuple[str, ...]:
     reported = [result.metrics[metric] for result in row.results if metric in result.metrics]
-    chosen = [best.epoch for result in row.results if (best := _best_test(result, metric)) is not None]
+    chosen = [_best(result, metric, "test") for result in row.results]
     return (
         row.label,
         str(Spread.of(reported)) if reported else MISSING,
-        _over_seeds(row.results, metric, _best_validation),
-        _over_seeds(row.results, metric, _best_test),
-        ", ".join(map(str, chosen)) or MISSING,
+        _over_seeds([_best(result, metric, "validation") for result in row.results], metric),
+        _over_seeds(chosen, metric),
+        ", ".join(str(best.epoch) for best in chosen if best is not None) or MISSING,
     )
 
 
-def _over_seeds(results: Sequence[Result], metric: str, choose: Choose) -> str:
+def _over_seeds(chosen: Sequence[EpochSummary | None], metric: str) -> str:
     """The test metric at the chosen epochs; missing if some run has none."""
-    chosen = [choose(result, metric) for result in results]
     values = [best.test[metric] for best in chosen if best is not None and best.test and metric in best.test]
-    return str(Spread.of(values)) if len(values) == len(results) else MISSING
+    return str(Spread.of(values)) if len(values) == len(chosen) else MISSING
 
 
-def _best_test(result: Result, metric: str) -> EpochSummary | None:
-    """The trained epoch with the highest metric, the earliest of equals."""
-    epochs = [epoch for epoch in result.curve[1:] if metric in (epoch.test or {})]
-    return max(epochs, key=lambda epoch: (epoch.test or {})[metric], default=None)
+def _best(result: Result, metric: str, split: str) -> EpochSummary | None:
+    """The trained epoch with the highest metric on a split, the earliest of equals."""
+    epochs = [epoch for epoch in result.curve[1:] if metric in _metrics(epoch, split)]
+    return max(epochs, key=lambda epoch: _metrics(epoch, split)[metric], default=None)
 
 
-def _best_validation(result: Result, metric: str) -> EpochSummary | None:
-    epochs = [epoch for epoch in result.curve[1:] if metric in (epoch.validation or {})]
-    return max(epochs, key=lambda epoch: (epoch.validation or {})[metric], default=None)
+def _metrics(epoch: EpochSummary, split: str) -> Mapping[str, float]:
+    return (epoch.test if split == "test" else epoch.validation) or {}
 
 
 def _measured(result: Result, metric: str) -> bool:
-    return sum(metric in (epoch.test or {}) or metric in (epoch.validation or {}) for epoch in result.curve[1:]) > 1
+    """Whether there are several epochs to choose from."""
+    return sum(metric in {**_metrics(e, "test"), **_metrics(e, "validation")} for e in result.curve[1:]) > 1

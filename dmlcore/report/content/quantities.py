@@ -88,7 +88,7 @@ _ENTRIES = (
     Quantity("effective_rank", "effective rank"),
     Quantity("dimensions_for_90_percent", "number of axes for 90% variance"),
     Quantity("intra_class_distance", "mean distance within classes", "lower"),
-    Quantity("inter_class_distance", "mean distance between class centers", "higher"),
+    Quantity("inter_class_distance", "mean distance between classes", "higher", "mean distance between class centers"),
     Quantity("distance_ratio", "distance ratio", "lower", "mean distance within classes over between class centers"),
     Quantity("alignment", "alignment", "lower", "mean squared distance of positive pairs"),
     Quantity("uniformity", "uniformity", "lower", "log mean exp(−2d²) over pairs, low where embeddings spread out"),

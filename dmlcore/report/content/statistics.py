@@ -174,6 +174,10 @@ class Spread:
             return cls(values[0], 0.0 if len(values) > 1 else None)
         return cls(math.fsum(values) / len(values), stdev(values))
 
+    @classmethod
+    def of_sample(cls, sample: Sample) -> Spread:
+        return cls(sample.mean, sample.sd, interval(sample))
+
     def __str__(self) -> str:
         return self.text(decimals) + (f" {BEST}" if self.best else "")
 

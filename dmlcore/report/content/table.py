@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from dmlcore.api.blocks import Table
 from dmlcore.report.content.material import StudyMaterial
@@ -86,7 +86,7 @@ def _table(measured: Sequence[PointMeasurements], columns: tuple[str, ...]) -> R
 
 def _row(row: PointMeasurements, columns: Sequence[str], best: set[str]) -> Row:
     spreads = {
-        name: Spread(sample.mean, sample.sd, interval(sample), name in best)
+        name: evolve(Spread.of_sample(sample), best=name in best)
         for name in columns
         if (sample := row.samples.get(name)) is not None
     }

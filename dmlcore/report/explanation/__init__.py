@@ -2,38 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from dmlcore.api.blocks import Block, Formula, Section, Text
+from dmlcore.api.blocks import Block, Formula, Text
 from dmlcore.report.content.axis import Axis, marginal_axis
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.content.quantities import label
 from dmlcore.report.content.statistics import LEVEL, compare
 from dmlcore.report.content.table import headline
-from dmlcore.report.explanation.batch_size import batch_composition, explain_probe
+from dmlcore.report.explanation.batch_size import batch_composition
 from dmlcore.report.explanation.comparison import explain_comparison
 from dmlcore.report.explanation.dimension import dimension_use
-from dmlcore.report.explanation.effect import Effect, effect_of, effect_text
-from dmlcore.report.explanation.generic import Explain, explain_number
+from dmlcore.report.explanation.effect import Effect, against_highest, edge_text, effect_of, effect_text, steps_grid
 from dmlcore.report.explanation.margin import margin_activity
+from dmlcore.report.explanation.moved import moved_blocks
 from dmlcore.report.explanation.phrases import difference, level
 from dmlcore.report.explanation.single import explain_single
 from dmlcore.text import counted, listing
 
-
-def explain(material: StudyMaterial) -> Section:
-    """Return the explanation of a study, finished or not."""
-    probe = [] if material.probe is None else list(explain_probe(material.probe))
-    runs = list(_runs(material)) if material.results or not probe else []
-    return Section("Explanation", [*probe, *runs], "explanation")
-
-
-def explain_runs(material: StudyMaterial) -> Section:
-    """Return the explanation of the runs, without the probe."""
-    return Section("Explanation", list(_runs(material)), "explanation")
+MECHANISMS: dict[str, Callable[[Effect], Iterator[Block]]] = {
+    "embedding.dim": dimension_use,
+    "training.batch_size": batch_composition,
+}
+"""Numeric path → what may explain its effect; for other paths none is claimed."""
 
 
-def _runs(material: StudyMaterial) -> Iterator[Block]:
+def explain(material: StudyMaterial) -> Iterator[Block]:
+    """Return the explanation of the runs that are finished."""
     yield from _missing(material)
     metrics = headline(material)
     if not metrics:
@@ -111,7 +106,14 @@ def _along(material: StudyMaterial, path: str, metrics: tuple[str, ...]) -> Iter
 
 def _explained(axis: Axis, effect: Effect) -> Iterator[Block]:
     if not axis.numeric:
-        return explain_comparison(effect)
-    mechanisms: dict[str, Explain] = {"embedding.dim": dimension_use, "training.batch_size": batch_composition}
-    margin = axis.path.rpartition(".")[2].endswith("margin")
-    return explain_number(effect, margin_activity if margin else mechanisms.get(axis.path))
+        yield from explain_comparison(effect)
+        return
+    yield effect_text(effect)
+    yield from against_highest(effect)
+    yield edge_text(effect)
+    yield steps_grid(effect)
+    if axis.path.rpartition(".")[2].endswith("margin"):
+        yield from margin_activity(effect)
+    elif axis.path in MECHANISMS:
+        yield from MECHANISMS[axis.path](effect)
+    yield from moved_blocks(effect)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from math import log2
-from textwrap import wrap
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator
@@ -35,7 +35,7 @@ def number_axis(axes: Axes, path: str, labels: Mapping[float, str]) -> None:
 
 def row_panel(name: str, alt: str, rows: Sequence[str], draw: Callable[[Axes], object]) -> Panel:
     """Draw a panel with a row per name from top to bottom, at 0, 1, …; its size fits the names."""
-    lines = [wrap(row, LETTERS, max_lines=2, placeholder="…", break_on_hyphens=False) or [""] for row in rows]
+    lines = [_lines(row) for row in rows]
     size = 9 if len(rows) <= 12 else 6
 
     def drawn(axes: Axes) -> None:
@@ -48,6 +48,17 @@ def row_panel(name: str, alt: str, rows: Sequence[str], draw: Callable[[Axes], o
     left = 0.25 + 0.0085 * size * max(len(part) for parts in lines for part in parts)
     height = 0.8 + len(rows) * 0.019 * size * max(map(len, lines))
     return panel(name, alt, drawn, left=left, height=max(HEIGHT, height))
+
+
+def _lines(name: str) -> list[str]:
+    """The name in at most two lines, broken after a comma, bracket, underscore or equals sign."""
+    lines = [""]
+    for part in re.split(r"(?<=[,(_=])", name):
+        if lines[-1] and len(lines[-1]) + len(part) > LETTERS:
+            lines.append("")
+        lines[-1] += part
+    two = [lines[0], "".join(lines[1:])] if len(lines) > 1 else lines
+    return [line if len(line) <= LETTERS else f"{line[: LETTERS - 1]}…" for line in two]
 
 
 def by_doubling(places: Sequence[float]) -> bool:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from dmlcore.api.blocks import Figure
 from dmlcore.report.content.material import StudyMaterial
-from dmlcore.report.content.series import study_series
 from dmlcore.report.figures.cost import cost_figure
 from dmlcore.report.figures.distributions import similarity_histograms, spectra
 from dmlcore.report.figures.over_epochs import learning_curves, recorded_curves
@@ -28,9 +27,8 @@ def _figures(material: StudyMaterial) -> Iterator[tuple[str, Figure | None]]:
         yield "probe", probe_picture(material.probe)
     if not material.results:
         return
-    series = study_series(material)
-    yield "results", metric_curves(material, series)
-    yield "explanation", quantity_curves(material, series)
+    yield "results", metric_curves(material)
+    yield "explanation", quantity_curves(material)
     yield "explanation", similarity_histograms(material)
     yield "explanation", spectra(material)
     yield "explanation", recorded_curves(material)

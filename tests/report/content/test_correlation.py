@@ -21,10 +21,8 @@ def test_rho_is_spearmans(count: int) -> None:
 
 
 def test_p_counts_all_orders() -> None:
-    assert rank_correlation([1, 2, 3, 4], [10, 20, 30, 90]) == RankCorrelation(
-        pytest.approx(1), pytest.approx(2 / 24), 4
-    )
-    assert rank_correlation([1, 2, 3], [3, 2, 1]) == RankCorrelation(pytest.approx(-1), pytest.approx(1 / 3), 3)
+    assert rank_correlation([1, 2, 3, 4], [10, 20, 30, 90]) == RankCorrelation(pytest.approx(1), pytest.approx(2 / 24))
+    assert rank_correlation([1, 2, 3], [3, 2, 1]) == RankCorrelation(pytest.approx(-1), pytest.approx(1 / 3))
 
 
 def test_two_points_and_equal_values_have_no_order() -> None:
@@ -33,4 +31,4 @@ def test_two_points_and_equal_values_have_no_order() -> None:
 
 
 def test_a_perfect_order_of_many_points_is_no_chance() -> None:
-    assert rank_correlation(range(20), range(20)) == RankCorrelation(1.0, 0.0, 20)
+    assert rank_correlation(range(20), range(20)) == RankCorrelation(1.0, 0.0)

@@ -9,11 +9,12 @@ import matplotlib
 import pytest
 from attrs import evolve
 
+from dmlcore.api.blocks import Figure
 from dmlcore.report.content.material import StudyMaterial
-from dmlcore.report.figures.axes import by_doubling, roomy, short_point
+from dmlcore.report.figures.axes import LETTERS, by_doubling, roomy, short_point
 from dmlcore.report.figures.drawing import INK, RAMP, colours, formula
 from dmlcore.report.figures.study import study_figures
-from sample_results import FORMULA, drawn_material, drawn_probe, letters
+from sample_results import FORMULA, drawn_material, drawn_probe, letters, made_material
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +24,13 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> StudyMaterial:
     return evolve(drawn, probe=drawn_probe())
 
 
-def test_every_figure_is_there_and_told_in_words(material: StudyMaterial) -> None:
-    found = {key: [figure.key for figure in figures] for key, figures in study_figures(material).items()}
+@pytest.fixture(scope="module")
+def drawn(material: StudyMaterial) -> dict[str, list[Figure]]:
+    return study_figures(material)
+
+
+def test_every_figure_is_there_and_described_in_words(drawn: dict[str, list[Figure]]) -> None:
+    found = {key: [figure.key for figure in figures] for key, figures in drawn.items()}
     assert found == {
         "probe": ["probe"],
         "results": ["metrics"],
@@ -32,7 +38,7 @@ def test_every_figure_is_there_and_told_in_words(material: StudyMaterial) -> Non
         "learning": ["learning"],
         "costs": ["cost"],
     }
-    for figure in (figure for figures in study_figures(material).values() for figure in figures):
+    for figure in (figure for figures in drawn.values() for figure in figures):
         assert figure.title
         assert figure.caption.endswith(".")
         assert figure.panels
@@ -42,24 +48,26 @@ def test_every_figure_is_there_and_told_in_words(material: StudyMaterial) -> Non
             assert len(panel.svg) < 80_000
 
 
-def test_a_figure_is_drawn_the_same_each_time_and_shares_no_id(material: StudyMaterial) -> None:
+def test_a_figure_is_drawn_the_same_each_time_and_shares_no_id(
+    material: StudyMaterial, drawn: dict[str, list[Figure]]
+) -> None:
     once, again = (
-        [panel.svg for figures in study_figures(material).values() for figure in figures for panel in figure.panels]
-        for _ in range(2)
+        [panel.svg for figures in found.values() for figure in figures for panel in figure.panels]
+        for found in (drawn, study_figures(material))
     )
     assert once == again
     ids = [set(re.findall(r'id="([^"]*)"', svg)) for svg in once]
     assert sum(map(len, ids)) == len(set().union(*ids))
 
 
-def test_metrics_are_told_with_their_bounds(material: StudyMaterial) -> None:
-    (figure,) = study_figures(material)["results"]
+def test_metrics_are_described_with_their_bounds(drawn: dict[str, list[Figure]]) -> None:
+    (figure,) = drawn["results"]
     for panel, name in zip(figure.panels, ("recall@1", "recall@2", "map@r", "nmi"), strict=True):
         assert re.fullmatch(rf"{name} over embedding\.dim: 16: [\d.]+ \[[\d.]+, [\d.]+\], 64: .*, 256: .*\.", panel.alt)
 
 
-def test_a_probe_tells_every_size(material: StudyMaterial) -> None:
-    (figure,) = study_figures(material)["probe"]
+def test_a_probe_describes_every_size(drawn: dict[str, list[Figure]]) -> None:
+    (figure,) = drawn["probe"]
     assert "Batch size 3: undefined." in figure.panels[0].alt
     assert "Batch size 10: weak, gain 0.150." in figure.panels[0].alt
     assert [key.label for key in figure.legend] == ["× undefined", "▼ degenerate", "■ weak", "● fine"]
@@ -127,6 +135,22 @@ def test_sizes_double_and_margins_do_not() -> None:
     assert not by_doubling([0.1, 0.2, 0.5])
     assert not by_doubling([0, 5, 100])
     assert not by_doubling([2, 3, 4])
+
+
+def test_long_names_are_rows_within_the_panel(tmp_path: Path) -> None:
+    names = [
+        {"use": "multi_similarity", "alpha": 2.0, "beta": 50.0, "base": 0.5},
+        {"use": "x" * 60},
+        {"use": "triplet"},
+    ]
+    points = [{"loss": name} for name in names]
+    (figure,) = study_figures(made_material(tmp_path, points, lambda point: 0.5, seeds=[0]))["results"]
+    for panel in figure.panels:
+        words = re.findall(r"<text[^>]*>([^<]*)</text>", panel.svg)
+        assert {"multi_similarity(", "alpha=2,beta=50,base=…", "triplet"} <= set(words)
+        places = re.findall(r'<text style="[^"]*end[^"]*" x="([\d.-]+)" y="([\d.-]+)"', panel.svg)
+        assert len(places) == 2
+        assert all(float(x) > 6 * LETTERS for x, _ in places), "names end at the axis and have room on their left"
 
 
 def test_labels_have_room() -> None:

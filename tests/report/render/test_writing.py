@@ -16,7 +16,7 @@ from attrs import evolve
 from dmlcore.api.result import LossFacts, Result
 from dmlcore.errors import DmlcoreError
 from dmlcore.report.content.material import StudyMaterial
-from dmlcore.report.page import best_run, study_page
+from dmlcore.report.page import StudyPage, best_run, study_page
 from dmlcore.report.render import html, pdf
 from dmlcore.report.render.pdf import printable
 from dmlcore.report.render.writing import write_report
@@ -40,6 +40,16 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> StudyMaterial:
     )
 
 
+@pytest.fixture(scope="module")
+def page(study: StudyMaterial) -> StudyPage:
+    return study_page(study)
+
+
+@pytest.fixture(scope="module")
+def text(page: StudyPage) -> str:
+    return html.render([page])
+
+
 class Tags(HTMLParser):
     """Every start tag with its attributes, and the ids."""
 
@@ -52,8 +62,7 @@ class Tags(HTMLParser):
         self.found.append((tag, dict(attrs)))
 
 
-def test_the_page_names_nothing_outside_itself(study: StudyMaterial) -> None:
-    text = html.render([study_page(study)])
+def test_the_page_names_nothing_outside_itself(text: str) -> None:
     for tag, attributes in Tags(text).found:
         assert tag not in ("iframe", "object", "embed", "base", "img")
         for name in ("src", "href", "xlink:href", "action", "data"):
@@ -63,8 +72,7 @@ def test_the_page_names_nothing_outside_itself(study: StudyMaterial) -> None:
     assert all(address.startswith(("data:image/webp;base64,", "#")) for address in re.findall(r"url\(([^)]*)\)", text))
 
 
-def test_only_the_page_s_own_script_may_run(study: StudyMaterial) -> None:
-    text = html.render([study_page(study)])
+def test_only_the_page_s_own_script_may_run(text: str) -> None:
     (script,) = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
     allowed = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     assert f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{allowed}'" in text
@@ -72,16 +80,14 @@ def test_only_the_page_s_own_script_may_run(study: StudyMaterial) -> None:
     assert "innerHTML" not in script
 
 
-def test_what_a_study_says_is_text_and_no_markup(study: StudyMaterial) -> None:
-    text = html.render([study_page(study)])
+def test_what_a_study_says_is_text_and_no_markup(text: str) -> None:
     assert "<script>alert" not in text
     assert "<h1>Is &lt;script&gt;alert(&#34;x&#34;)&lt;/script&gt; &amp; #panic" in text
     assert "The loss became &lt;nan&gt;." in text
     assert r"<code>\begin{cases} 1 \end{cases}</code>" in text, "mathtext can't draw it"
 
 
-def test_ids_are_unique_and_links_lead_somewhere(study: StudyMaterial) -> None:
-    page = study_page(study)
+def test_ids_are_unique_and_links_lead_somewhere(page: StudyPage) -> None:
     tags = Tags(html.render([page, evolve(page, name="another")])).found
     ids = [attributes["id"] for tag, attributes in tags if "id" in attributes and tag in ("article", "section")]
     assert len(set(ids)) == len(ids)
@@ -89,8 +95,8 @@ def test_ids_are_unique_and_links_lead_somewhere(study: StudyMaterial) -> None:
     assert links == {f"#{name}" for name in ids}
 
 
-def test_sections_stand_in_their_order(study: StudyMaterial) -> None:
-    keys = [part.key for part in study_page(study).parts]
+def test_sections_are_in_their_order(page: StudyPage) -> None:
+    keys = [part.key for part in page.parts]
     expected = ["probe", "results", "explanation", "learning", "map", "gallery", "costs", "failures", "unfinished"]
     assert [key for key in keys if key in expected] == expected
 
@@ -124,6 +130,7 @@ def test_a_study_that_has_not_begun(study: StudyMaterial) -> None:
     assert pdf.render([study_page(empty)]).startswith(b"%PDF")
 
 
+@pytest.mark.slow
 def test_twenty_runs_and_a_thousand_pictures_stay_small(tmp_path: Path) -> None:
     material = drawn_material(tmp_path, letters(40, 25))
     text = html.render([study_page(material)])
@@ -141,9 +148,9 @@ def test_the_best_run_is_of_the_best_mean_and_the_first_seed() -> None:
 
 
 @needs("pdftotext", "pdffonts")
-def test_the_pdf_says_the_same(study: StudyMaterial, tmp_path: Path) -> None:
+def test_the_pdf_says_the_same(page: StudyPage, tmp_path: Path) -> None:
     path = tmp_path / "report.pdf"
-    path.write_bytes(pdf.render([study_page(study)]))
+    path.write_bytes(pdf.render([page]))
     text = pdf_text(path)
     words = " ".join(text.split())
     assert '<script>alert("x")</script> & #panic("y") $z$ *b* \\ `c` @d {{ e }} safe?' in words

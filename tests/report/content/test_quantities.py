@@ -1,0 +1,62 @@
+"""Every recorded quantity has one label, format and direction, and every name has a label."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from dmlcore import Embeddings
+from dmlcore.engine.geometry import evidence_of
+from dmlcore.report.content.quantities import QUANTITIES, full_label, label, metric, number, quantity, signed
+
+
+def test_every_quantity_of_the_embeddings_has_an_entry() -> None:
+    labels = np.repeat(np.arange(4), 5)
+    vectors = np.random.default_rng(0).normal(size=(20, 8)).astype(np.float32)
+    _, figures = evidence_of(Embeddings(vectors, labels, tuple("abcd")), {})
+    assert figures.keys() <= QUANTITIES.keys()
+
+
+def test_labels_are_distinct_and_short_enough_for_a_figure() -> None:
+    headings = [entry.heading for entry in QUANTITIES.values()]
+    assert len(set(headings)) == len(headings)
+    assert max(map(len, headings)) <= 34
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("retrieval/recall_at_1", "recall@1"),
+        ("mine/coverage", "coverage"),
+        ("training/coverage", "share of images visited"),
+        ("training/positive_similarity_q05", "5% quantile of positive-pair cosines"),
+        ("geometry/made_by_a_plugin", "made by a plugin"),
+        ("seconds", "time per run"),
+    ],
+)
+def test_a_name_has_a_label(name: str, expected: str) -> None:
+    assert label(name) == expected
+
+
+def test_a_label_says_what_was_measured_where_that_matters() -> None:
+    names = ("geometry/similarity_overlap", "training/similarity_overlap", "training/zero_loss_steps")
+    full = [full_label(name) for name in names]
+    assert len(set(full)) == 3
+    assert all(text.startswith(label(name)) for text, name in zip(full, names, strict=True))
+
+
+def test_direction_and_definition_are_shown() -> None:
+    assert quantity("retrieval/map_at_r").better == "higher"
+    assert quantity("geometry/hubness").heading == "hubness ↓"
+    assert re.fullmatch("hubness: .*; lower is better", quantity("geometry/hubness").note)
+    assert quantity("geometry/effective_rank").note == ""
+
+
+def test_numbers() -> None:
+    assert [number(value) for value in (12345.6, 3.0, 0.5, 12.345, 0.00012, -2.5)] == [
+        "12,346", "3", "0.5000", "12.3", "0.00012", "−2.5",
+    ]  # fmt: skip
+    assert [metric(value) for value in (1200.0, 1.0, 0.25)] == ["1,200", "1.0000", "0.2500"]
+    assert [signed(value) for value in (0.1, -0.1, -0.00001)] == ["+0.1000", "−0.1000", "+0.0000"]
