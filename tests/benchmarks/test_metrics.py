@@ -46,7 +46,6 @@ def test_one_measurement_in_a_process(tmp_path: Path) -> None:
     np.save(tmp_path / "labels.npy", labels)
     run = BENCH["in_a_process"](sys.executable, "ranking", 0, tmp_path)
     assert run.wall > 0
-    assert run.peak >= 0
     assert run.values["recall_at_1"] == rank(vectors, labels).recall_at(1)
     none = "not run: too slow"
     lines = BENCH["table"]("ranking", {"**dmlcore**": [run, run], "another": none}).splitlines()

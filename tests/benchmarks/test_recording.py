@@ -25,7 +25,6 @@ def test_every_loss_can_be_trained_with(loss: str) -> None:
     network = BENCH["NETWORKS"]["quickstart"]._replace(batch_size=10, pixels=32)
     cost = BENCH["measured"](network, loss, 2)
     assert 0 < cost.itself < cost.without
-    assert cost.low <= cost.recording <= cost.high
 
 
 def test_a_table_has_a_row_for_each_loss() -> None:
