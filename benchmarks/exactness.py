@@ -1,8 +1,8 @@
-"""How far the metrics are from a reference in float64, on embeddings of published sizes: part of `make bench`.
+"""Differences of the metrics to a float64 reference, on embeddings of published sizes: part of `make bench`.
 
-The reference ranks by float64 products of all pairs, and counts for each query what stands before each item of its
-class, with plain comparisons. Beside it stand faiss's NMI, and the queries with an item of another class within 1e-6 of
-one of their own that decides a metric: where float32 may turn either way.
+The reference ranks by float64 products of all pairs, and counts the items before each item of the query's class by
+plain comparisons. The table also has the difference to faiss's NMI, and the queries with a near-tie: an item of another
+class within 1e-6 of one of the query's class that decides a metric, so that float32 may give either result.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NEAR = 1e-6
 
 
 class Reference(NamedTuple):
-    """The metrics in float64, and how many queries have a near-tie that matters."""
+    """The metrics in float64, and the number of queries with a near-tie that matters."""
 
     values: Values
     near_ties: int
@@ -87,7 +87,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=["cub", "cars", "sop"])
     parser.add_argument("--dims", nargs="+", type=int, choices=[128, 512], default=[128, 512])
-    parser.add_argument("--print", action="store_true", help="print the table, and leave the page as it is")
+    parser.add_argument("--print", action="store_true", help="print the table instead of updating the page")
     asked = parser.parse_args()
     lines = [
         "| shape | D | largest difference of a metric to float64 | of NMI to faiss | queries with a near-tie |",

@@ -1,9 +1,8 @@
-"""Time, memory and values of the metric suite beside the peers': `make bench` fills docs/performance.md.
+"""Time, memory and values of the metric suite compared with its peers: `make bench` updates docs/performance.md.
 
-Each system runs in a process of its own, which loads the same embeddings, warms up on a small part, and
-measures one evaluation. The systems of a shape take turns, `--repeats` times; one that took longer than `--slow`
-runs once. Reported are medians of wall and CPU seconds, and the highest peak of memory above what the loaded
-process held.
+Each system runs in a separate process that loads the same embeddings, warms up on a small part, and measures one
+evaluation. The systems take turns, `--repeats` times; one that takes longer than `--slow` runs once. The tables have
+medians of wall and CPU seconds, and the highest peak of memory above that of the loaded process.
 """
 
 from __future__ import annotations
@@ -212,7 +211,7 @@ class System(NamedTuple):
     run: Callable[[np.ndarray, np.ndarray], Values]
     most_samples: float = float("inf")
     apart: bool = False
-    """It can't be installed beside dmlcore, and runs in the Python of `--oml-python`."""
+    """It can't be installed together with dmlcore, and runs in the Python of `--oml-python`."""
 
 
 SYSTEMS = {
@@ -348,7 +347,7 @@ def write(text: str, page: Path, begin: str = BEGIN, end: str = END) -> None:
     before, _, rest = page.read_text(encoding="utf-8").partition(begin)
     _, ended, after = rest.partition(end)
     if not ended:
-        raise SystemExit(f"{page}: the lines {begin} and {end} are missing: nothing was written. The tables:\n\n{text}")
+        raise SystemExit(f"{page}: the lines {begin} and {end} are missing, so nothing was written. The tables:\n\n{text}")
     page.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}", encoding="utf-8")
 
 
@@ -377,12 +376,12 @@ def main() -> None:
     parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=["cub", "cars", "sop"])
     parser.add_argument("--dims", nargs="+", type=int, choices=[128, 512], default=[128, 512])
     parser.add_argument("--parts", nargs="+", choices=SYSTEMS, default=list(SYSTEMS))
-    parser.add_argument("--repeats", type=int, default=3, help="turns that every system takes")
-    parser.add_argument("--slow", type=float, default=30, metavar="SECONDS", help="one turn for what takes longer")
+    parser.add_argument("--repeats", type=int, default=3, help="measurements of each system")
+    parser.add_argument("--slow", type=float, default=30, metavar="SECONDS", help="measure slower systems once")
     parser.add_argument(
-        "--oml-python", metavar="FILE", help="Python with open-metric-learning, which can't be installed beside dmlcore"
+        "--oml-python", metavar="FILE", help="Python with open-metric-learning, which can't be installed with dmlcore"
     )
-    parser.add_argument("--print", action="store_true", help="print the tables, and leave the page as it is")
+    parser.add_argument("--print", action="store_true", help="print the tables instead of updating the page")
     parser.add_argument("--work", nargs=3, metavar=("PART", "NUMBER", "FOLDER"), help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.work:
@@ -390,7 +389,7 @@ def main() -> None:
         print(json.dumps(work(SYSTEMS[part][int(number)], Path(folder))))
         return
     if asked.oml_python and not Path(asked.oml_python).is_file():
-        parser.error(f"--oml-python {asked.oml_python}: there is no such file")
+        parser.error(f"--oml-python {asked.oml_python}: file not found")
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     head = machine()
     text = "\n\n".join([head, *sections(asked)])

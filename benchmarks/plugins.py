@@ -3,7 +3,7 @@
     python benchmarks/plugins.py
     python benchmarks/plugins.py --distributions 200 --times 20
 
-The distributions are made up: each has its metadata as pip would write it, and one module with a loss of three options.
+The distributions are generated: each has metadata as written by pip, and one module with a loss of three options.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def main() -> None:
                 make(site, number)
             seconds = [list_plugins(site, count) for _ in range(given.times + 1)][1:]  # the first compiles the modules
             print(
-                f"{count:4} distributions beside dmlcore: median {statistics.median(seconds):.3f} s of {given.times},"
+                f"{count:4} additional distributions: median {statistics.median(seconds):.3f} s of {given.times},"
                 f" from {min(seconds):.3f} to {max(seconds):.3f} s"
             )
 

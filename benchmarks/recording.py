@@ -1,12 +1,12 @@
-"""What recording the explanation of a run costs, in % of a training step.
+"""The cost of recording training diagnostics, in % of a training step.
 
     python benchmarks/recording.py
     python benchmarks/recording.py --networks resnet50 --losses triplet
 
 Steps of the real trainer on random images: each batch is trained on twice, with and without recording, and the order
 changes from pair to pair. The cost of a recorded step is the median of the differences within pairs; in training, one
-step of four or fewer is recorded, so that the cost in % depends on how many steps an epoch has. Where steps vary by
-more than recording takes, the recorder's own time tells more than the differences.
+step of four or fewer is recorded, so that the cost in % depends on the number of steps per epoch. If steps vary by
+more than the cost of recording, the recorder's own time is more precise than the differences.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Network(NamedTuple):
     """Of the training classes, which say how many steps an epoch has."""
     classes: int
     pairs: int
-    """Pairs of steps that are measured, unless told otherwise."""
+    """Default number of measured pairs of steps."""
 
     @property
     def steps(self) -> int:
@@ -70,14 +70,14 @@ LOSSES = {
 
 
 class Nothing:
-    """Stands in the recorder's place and records nothing."""
+    """A recorder that records nothing."""
 
     def record(self, *_: object) -> None:
         return None
 
 
 class Timed:
-    """Stands in the recorder's place, and times it."""
+    """A recorder that times another one."""
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
@@ -96,12 +96,12 @@ class Cost(NamedTuple):
     recording: float
     low: float
     high: float
-    """The middle half of the differences lies between these."""
+    """The quartiles of the differences."""
     itself: float
     """The recorder alone, by the clock."""
 
     def share(self, steps: int) -> float:
-        """Of the time of an epoch of so many steps."""
+        """Return the share of the time of an epoch with this number of steps."""
         return self.recording * len(recorded_steps(steps)) / (self.without * steps)
 
 
@@ -118,7 +118,7 @@ def trainer_of(network: Network, loss: str) -> Trainer:
 def measured(network: Network, loss: str, pairs: int) -> Cost:
     """Trains on `pairs` batches, after two to warm up, twice on each."""
     trainer = trainer_of(network, loss)
-    trainer.recorder.start_epoch(1)  # whose one step it records
+    trainer.recorder.start_epoch(1)  # the epoch has one step, which is recorded
     recorder, nothing = Timed(trainer.recorder), Nothing()
     labels = torch.arange(network.batch_size) // SAMPLES_PER_CLASS
     without, differences = [], []
@@ -160,8 +160,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     parser.add_argument("--losses", nargs="+", choices=LOSSES, default=list(LOSSES))
-    parser.add_argument("--pairs", type=int, help="pairs of steps, 2 or more; left out: 200, and 10 of ResNet-50")
-    parser.add_argument("--threads", type=int, help="torch's threads; left out: as many as torch takes")
+    parser.add_argument("--pairs", type=int, help="pairs of steps, at least 2; default: 200, and 10 of ResNet-50")
+    parser.add_argument("--threads", type=int, help="torch's threads; default: as torch chooses")
     asked = parser.parse_args()
     if asked.pairs is not None and asked.pairs < 2:
         parser.error("--pairs must be 2 or more: quartiles need them")

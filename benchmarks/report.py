@@ -3,7 +3,7 @@
     OMP_NUM_THREADS=1 python benchmarks/report.py
 
 The study is drawn, not trained: five embedding dimensions, four seeds, 1,000 test images of 40 letters. Each report is
-made by a process of its own, and its time counts from the start of Python.
+written by a separate process, and its time includes the start of Python.
 """
 
 from __future__ import annotations

@@ -136,7 +136,7 @@ def test_a_stopped_run_goes_on_with_its_average(
 
 
 def test_a_warmup_of_no_average_is_refused(make_study: Any) -> None:
-    with pytest.raises(StudyError, match="ema_warmup means nothing without ema_decay: give both, or leave it out"):
+    with pytest.raises(StudyError, match=r"ema_warmup .* ema_decay"):
         make_study("training.ema_warmup=0.5")
 
 
