@@ -1,6 +1,6 @@
-"""What every component must do, as tests: for authors of plugins, and for `dmlcore test-plugin`.
+"""The contract of components as tests, for plugin authors and for `dmlcore test-plugin`.
 
-In a test file of a plugin, this makes one test of every check and component:
+In a test file of a plugin, this creates a test for every check of every component:
 
     from dmlcore.testing import contract
 

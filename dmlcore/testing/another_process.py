@@ -1,4 +1,4 @@
-"""Components in a new interpreter: what importing them loads, and what numbers they give there."""
+"""Components in a new interpreter: whether importing them loads torch, and the numbers that they compute."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ from dmlcore.testing.checking import NotApplicable
 from dmlcore.testing.numbers import Numbers, gives_numbers, numbers_of
 
 HASH_SEED = "7"
-"""Another than that of the process that compares: what follows the order of a set comes out differently."""
+"""The hash seed of the other process, so that a dependence on the order of a set shows."""
 
 
 @frozen
 class Seen:
-    """What the other process made of a component; `loads_torch` is the line that does, or empty."""
+    """A component in the other process; `loads_torch` is the line that imports torch, or empty."""
 
     loads_torch: str = ""
     numbers: Numbers | None = None
     missing: str = ""
-    """Why it could not be imported there."""
+    """Why its import failed there."""
     error: str = ""
-    """What it raised there, where it gives numbers here."""
+    """The error that it raised there."""
 
 
 class AnotherProcess:
-    """A new interpreter for some components, started once, when it is first asked."""
+    """A new interpreter for a set of components, started once, on first use."""
 
     def __init__(self, components: Iterable[Component]) -> None:
         self.components = tuple(components)
         self._seen: Mapping[Component, Seen] | None = None
 
     def sees(self, component: Component) -> Seen:
-        """What it made of one of the components. Raises NotApplicable where it can't import it."""
+        """A component in the other process. Raises NotApplicable if its import fails there."""
         if self._seen is None:
             self._seen = dict(zip(self.components, _look(self.components), strict=True))
         seen = self._seen[component]
@@ -76,14 +76,14 @@ def _pickled(component: Component) -> bytes | None:
 
 
 def _environment() -> dict[str, str]:
-    """This process's, with its import path, and as many threads as it has."""
+    """The environment of this process, with its import path and number of threads."""
     path = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path if entry)
     threads = {"OMP_NUM_THREADS": str(sys.modules["torch"].get_num_threads())} if "torch" in sys.modules else {}
     return os.environ | threads | {"PYTHONPATH": path, "PYTHONHASHSEED": HASH_SEED}
 
 
 def answer(question: str, place: str) -> None:
-    """What the other process does: looks at each component, and writes what it saw."""
+    """Run in the other process: inspect each component, and write the results."""
     asked: list[tuple[str, bytes | None]] = pickle.loads(Path(question).read_bytes())
     imports = {module: _import_without_torch(module) for module, _ in asked}
     seen = [_see(imports[module], pickled) for module, pickled in asked]
@@ -101,11 +101,11 @@ def _see(imported: Seen, pickled: bytes | None) -> Seen:
 
 
 class _TorchLoadedError(BaseException):
-    """Torch was asked for. No Exception, so that none catches it."""
+    """Torch was imported. Not an Exception, so that nothing catches it."""
 
 
 class _NoTorch(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Stops whoever imports torch, so that the next module can be looked at as if nobody had."""
+    """Stop every import of torch, so that all modules can be inspected in one process."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: types.ModuleType | None = None
@@ -113,14 +113,14 @@ class _NoTorch(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return importlib.machinery.ModuleSpec(name, self) if name == "torch" else None
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> None:
-        """As usual."""
+        """Use the default module."""
 
     def exec_module(self, module: types.ModuleType) -> None:
         raise _TorchLoadedError
 
 
 def _import_without_torch(module: str) -> Seen:
-    """Imports a module, and finds the line that loads torch."""
+    """Import a module, and find the line that imports torch."""
     finder = _NoTorch()
     sys.meta_path.insert(0, finder)
     try:

@@ -1,4 +1,4 @@
-"""What a backbone must do. It is built as for `dmlcore run --smoke`, so that nothing is downloaded."""
+"""Checks of backbones, built as for `dmlcore run --smoke`, without downloads."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dmlcore.api.components import BackboneConfig
 from dmlcore.api.values import BackboneContext, InputSpec
 from dmlcore.errors import StudyError
 from dmlcore.testing.chance import seeded
-from dmlcore.testing.checking import REFUSALS, ContractError, NotApplicable, refused
+from dmlcore.testing.checking import REFUSALS, ContractError, NotApplicable, demand, refused
 from dmlcore.testing.modules import as_array, demand_registered
 from dmlcore.testing.numbers import Numbers, demand_same
 
@@ -23,7 +23,7 @@ IMAGES = 2
 
 
 class _NetworkUsedError(BaseException):
-    """A connection was asked for. No Exception, so that nothing tries again."""
+    """The network was used. Not an Exception, so that nothing retries."""
 
 
 def numbers(component: BackboneConfig) -> Numbers:
@@ -32,7 +32,7 @@ def numbers(component: BackboneConfig) -> Numbers:
 
 
 def builds(component: BackboneConfig) -> None:
-    """After `for_smoke` it builds, without the network, a module with `feature_dim` and `input_spec`."""
+    """After `for_smoke`, `build` returns a module with `feature_dim` and `input_spec`, without network access."""
     try:
         with _no_network():
             module = _built(component)
@@ -40,105 +40,105 @@ def builds(component: BackboneConfig) -> None:
         raise refused(error) from error
     except _NetworkUsedError:
         raise ContractError(
-            "a backbone that needs no network after for_smoke()",
+            "no network access after for_smoke()",
             "a connection",
-            "Let for_smoke() return the backbone with random weights: attrs.evolve(self, weights=…).",
+            "Return random weights from for_smoke(): attrs.evolve(self, weights=…).",
         ) from None
-    if not isinstance(module, nn.Module):
-        raise ContractError("a torch.nn.Module", repr(type(module)), "Return a module from `build`.")
+    demand(isinstance(module, nn.Module), "a torch.nn.Module", repr(type(module)), "Return a module from `build`.")
     for name, wanted in (("feature_dim", int), ("input_spec", InputSpec)):
-        if not isinstance(getattr(module, name, None), wanted):
-            raise ContractError(
-                f"an attribute {name} of its module, of type {wanted.__name__}",
-                repr(getattr(module, name, None)),
-                "Set it in the module's __init__.",
-            )
+        demand(
+            isinstance(getattr(module, name, None), wanted),
+            f"a module attribute {name} of type {wanted.__name__}",
+            repr(getattr(module, name, None)),
+            "Set it in the module's __init__.",
+        )
 
 
 def smoke_keeps_the_component(component: BackboneConfig) -> None:
-    """`for_smoke` gives a component of the same class."""
-    if type(component.for_smoke()) is not type(component):
-        raise ContractError(
-            f"a {type(component).__name__} from for_smoke()",
-            repr(component.for_smoke()),
-            "Return attrs.evolve(self, …), or self.",
-        )
+    """`for_smoke` returns a component of the same class."""
+    demand(
+        type(component.for_smoke()) is type(component),
+        f"a {type(component).__name__} from for_smoke()",
+        repr(component.for_smoke()),
+        "Return attrs.evolve(self, …), or self.",
+    )
 
 
 def features_are_as_promised(component: BackboneConfig) -> None:
-    """Images (B, 3, H, W) of the size of `input_spec` give finite features (B, F), F = `feature_dim`."""
+    """Features of images with the size of `input_spec` are finite and (B, F), F = `feature_dim`."""
     module = _built(component)
     features = _features(module)
-    if tuple(features.shape) != (IMAGES, module.feature_dim):
-        raise ContractError(
-            f"features ({IMAGES}, {module.feature_dim})",
-            f"{tuple(features.shape)}",
-            "Pool the feature map, and set feature_dim to what comes out.",
-        )
-    if not features.isfinite().all():
-        raise ContractError("finite features", "NaN or infinity", "Look at how the weights are initialised.")
+    demand(
+        tuple(features.shape) == (IMAGES, module.feature_dim),
+        f"features ({IMAGES}, {module.feature_dim})",
+        f"{tuple(features.shape)}",
+        "Pool the feature map, and set feature_dim to the number of features.",
+    )
+    demand(features.isfinite().all(), "finite features", "NaN or infinity", "Check the initialization of the weights.")
 
 
 def feature_map_is_given_or_refused(component: BackboneConfig) -> None:
-    """With `context.feature_map` it gives a map (B, F, h, w), or raises StudyError."""
+    """With `context.feature_map`, it returns a map (B, F, h, w) or raises StudyError."""
     try:
         module = _built(component, feature_map=True)
     except StudyError as error:
         raise NotApplicable(f"it refuses: {error}") from None
     features = _features(module)
-    if features.ndim != 4 or features.shape[:2] != (IMAGES, module.feature_dim):
-        raise ContractError(
-            f"a feature map ({IMAGES}, {module.feature_dim}, h, w)",
-            f"{tuple(features.shape)}",
-            "Leave the pooling out where context.feature_map is set, or raise StudyError.",
-        )
+    demand(
+        features.ndim == 4 and features.shape[:2] == (IMAGES, module.feature_dim),
+        f"a feature map ({IMAGES}, {module.feature_dim}, h, w)",
+        f"{tuple(features.shape)}",
+        "Do not pool if context.feature_map is set, or raise StudyError.",
+    )
 
 
 def each_image_stands_alone(component: BackboneConfig) -> None:
-    """In evaluation mode an image has the same features each time, whatever is beside it in the batch."""
+    """In evaluation mode, the features of an image do not vary, and do not depend on the rest of the batch."""
     module = _built(component)
     both, again = _features(module), _features(module)
-    if not torch.equal(both, again):
-        raise ContractError(
-            "the same features each time in evaluation mode", "others", "Let dropout and the like heed self.training."
-        )
+    demand(
+        torch.equal(both, again),
+        "the same features each time in evaluation mode",
+        "other features",
+        "Apply dropout and the like only if self.training is set.",
+    )
     demand_same(
         {"features": as_array(both[:1])},
         {"features": as_array(_features(module, images=1))},
-        when="for an image alone and beside another, in evaluation mode",
-        cure="Take no statistics over the batch where self.training is False.",
+        when="for an image alone and with another one, in evaluation mode",
+        remedy="Do not use batch statistics if self.training is False.",
         relative=1e-3,
     )
 
 
 def state_is_all_there_is(component: BackboneConfig) -> None:
-    """Its `state_dict`, loaded into a network with other random weights, gives the same features."""
+    """Its `state_dict`, loaded into a network with other random weights, restores the features."""
     module, other = _built(component), _built(component, seed=1)
     other.load_state_dict(module.state_dict())
     demand_same(
         {"features": as_array(_features(module))},
         {"features": as_array(_features(other))},
-        when="after `state_dict` was loaded into a new network",
-        cure="Keep all that is drawn or learnt in parameters and buffers.",
+        when="after loading `state_dict` into a new network",
+        remedy="Store everything random or trained in parameters and buffers.",
     )
 
 
 def can_be_trained(component: BackboneConfig) -> None:
-    """In training mode a gradient reaches its parameters, and is finite."""
+    """In training mode, the gradients of its parameters are finite."""
     module = _built(component).train()
     with seeded():
         torch.autograd.backward(module(_images(module)).square().sum())
     gradients = [parameter.grad for parameter in module.parameters() if parameter.grad is not None]
-    if not gradients or not all(gradient.isfinite().all() for gradient in gradients):
-        raise ContractError(
-            "finite gradients of its parameters",
-            "NaN or infinity" if gradients else "none",
-            "Leave out no_grad() and requires_grad_(False): the study says what is frozen.",
-        )
+    demand(
+        gradients and all(gradient.isfinite().all() for gradient in gradients),
+        "finite gradients of its parameters",
+        "NaN or infinity" if gradients else "none",
+        "Remove no_grad() and requires_grad_(False): the study says what is frozen.",
+    )
 
 
 def keeps_its_tensors_where_torch_finds_them(component: BackboneConfig) -> None:
-    """Tensors, but for single numbers, are parameters or buffers: they move with the module and are saved with it."""
+    """Tensors are parameters or buffers, except scalars, so that they move with the module and are saved."""
     demand_registered(_built(component))
 
 
@@ -165,7 +165,7 @@ def _images(module: Any, images: int = IMAGES) -> Tensor:
 
 
 def _features(module: Any, images: int = IMAGES) -> Tensor:
-    """The features of some images, in evaluation mode."""
+    """The features of a few images, in evaluation mode."""
     module.eval()
     with torch.no_grad():
         features: Tensor = module(_images(module, images))

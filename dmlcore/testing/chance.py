@@ -1,4 +1,4 @@
-"""Generators of chance: set for a while, and watched."""
+"""Random number generators: seeding them, and detecting their use."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dmlcore.testing.checking import ContractError
 
 @contextmanager
 def seeded(seed: int = 0) -> Iterator[None]:
-    """Torch's global generator seeded, as the engine does it, and put back afterwards."""
+    """Seed torch's global generator inside the block, as the engine does, and restore it afterwards."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         yield
@@ -23,16 +23,16 @@ def seeded(seed: int = 0) -> Iterator[None]:
 
 @contextmanager
 def nothing_drawn() -> Iterator[None]:
-    """Raises ContractError where something drew from, or seeded, a global generator, and puts them back."""
+    """Raise ContractError if the block uses or seeds a global generator, and restore the generators."""
     before = _states()
     try:
         yield
         moved = [name for name, state in _states().items() if state != before[name]]
         if moved:
             raise ContractError(
-                "the global generators as they were",
-                f"{moved[0]} has moved on",
-                "Draw from a generator of your own, such as numpy.random.default_rng(seed) or random.Random(seed).",
+                "unchanged global generators",
+                f"{moved[0]} was used",
+                "Draw from a separate generator, such as numpy.random.default_rng(seed) or random.Random(seed).",
             )
     finally:
         random.setstate(pickle.loads(before["random of Python"]))

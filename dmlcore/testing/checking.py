@@ -1,16 +1,20 @@
-"""What a check is, and how it ends."""
+"""Checks and their outcomes."""
 
 from __future__ import annotations
 
 import inspect
 import traceback
 from collections.abc import Callable
-from functools import partial
+from contextlib import suppress
+from functools import partial, wraps
 from typing import Any, Literal
 
 from attrs import frozen
 
 from dmlcore.errors import DataError, PluginError, StudyError
+
+Function = Callable[..., None]
+"""A check: its arguments are a component and, for some checks, the other process."""
 
 
 class ContractError(AssertionError):
@@ -30,35 +34,56 @@ def demand(condition: object, expected: str, got: str, remedy: str) -> None:
 
 
 class RefusedError(ContractError):
-    """The component can't be built with these options, and says why: there is nothing to check."""
+    """The component rejects its options with a message, so there is nothing to check."""
 
 
-class NotApplicable(Exception):  # noqa: N818  it is no error: there is nothing to ask
-    """The check has nothing to ask of this component; the text is the reason."""
+class NotApplicable(Exception):  # noqa: N818  it is not an error
+    """The check does not apply to this component; the text is the reason."""
 
 
 REFUSALS = (StudyError, DataError, PluginError)
-"""What a component raises to say what a user must change, in words."""
+"""Errors of a component with a message for the user."""
+
+
+def applies_if(condition: Callable[[Any], object], reason: str) -> Callable[[Function], Function]:
+    """Decorate a check that applies only to components that meet a condition; `reason` says why it does not."""
+
+    def decorate(function: Function) -> Function:
+        @wraps(function)
+        def check(component: Any) -> None:
+            if not condition(component):
+                raise NotApplicable(reason)
+            function(component)
+
+        check.applies = condition  # type: ignore[attr-defined]
+        return check
+
+    return decorate
 
 
 @frozen
 class Check:
-    """One demand on one component; `run` returns where it is met."""
+    """A requirement on a component; `run` raises an error if the component does not meet it."""
 
     name: str
     demand: str
-    """What is demanded, in one line."""
+    """The requirement, in one line."""
     run: Callable[[], None]
+    applies: bool = True
+    """Whether the check applies, as far as the component's class and options show."""
 
     @classmethod
-    def of(cls, function: Callable[..., None], *arguments: Any) -> Check:
-        """The check that a function makes of its arguments: its name, and the first line of its docstring."""
-        return cls(
-            function.__name__, (inspect.getdoc(function) or "").partition("\n")[0], partial(function, *arguments)
-        )
+    def of(cls, function: Function, *arguments: Any) -> Check:
+        """The check of a function, with its name and the first line of its docstring."""
+        applies = True
+        if arguments and hasattr(function, "applies"):
+            with suppress(Exception):  # running the check reports it
+                applies = bool(function.applies(arguments[0]))
+        demand = (inspect.getdoc(function) or "").partition("\n")[0]
+        return cls(function.__name__, demand, partial(function, *arguments), applies)
 
     def outcome(self) -> Outcome:
-        """How it ends. An error of the component's own is a failure too."""
+        """Run the check. Any error of the component is a failure."""
         try:
             self.run()
         except NotApplicable as reason:
@@ -72,7 +97,7 @@ class Check:
 
 @frozen
 class Outcome:
-    """How a check ended."""
+    """The outcome of a check."""
 
     check: Check
     status: Literal["passed", "failed", "not applicable"]
@@ -81,11 +106,11 @@ class Outcome:
 
 
 def refused(error: Exception) -> RefusedError:
-    """That a component can't be built with these options, in the words of its own message."""
+    """The RefusedError for the error that a component raised for its options."""
     return RefusedError(
         "a component that can be built with these options",
         f"{type(error).__name__}: {error}",
-        "Give it the options that it asks for.",
+        "Set the options that it needs.",
     )
 
 

@@ -1,4 +1,4 @@
-"""What a data set must do."""
+"""Checks of data sets."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from dmlcore.api.components import DatasetConfig
 from dmlcore.api.sources import Source
 from dmlcore.api.values import LabelledImages, Split
 from dmlcore.errors import DataError, StudyError
-from dmlcore.testing.checking import ContractError, NotApplicable, refused
+from dmlcore.testing.checking import ContractError, NotApplicable, applies_if, demand, refused
 from dmlcore.testing.numbers import Numbers, demand_same
 
 SPLITS: tuple[Split, ...] = get_args(Split)
 
 
 def numbers(component: DatasetConfig) -> Numbers:
-    """The labels, and the pixels of some images."""
+    """The labels, and the pixels of a few images."""
     found: dict[str, np.ndarray] = {}
     for split, images in _splits(component):
         found[f"labels to {split}"] = np.asarray(images.labels)
@@ -29,7 +29,7 @@ def numbers(component: DatasetConfig) -> Numbers:
 
 
 def builds(component: DatasetConfig) -> None:
-    """Both splits can be loaded; or a DataError says what is missing and, as its `remedy`, how to get it."""
+    """Both splits load, or a DataError says what is missing and, in `remedy`, how to get it."""
     try:
         for split in SPLITS:
             component.load(split)
@@ -40,66 +40,66 @@ def builds(component: DatasetConfig) -> None:
             raise ContractError(
                 "a DataError with a remedy",
                 f"DataError({error.problem!r})",
-                'Say what to do as its second argument: DataError("… was not found.", "Get it: dmlcore data fetch …").',
+                'Add what to do as second argument: DataError("… was not found.", "Get it: dmlcore data fetch …").',
             ) from None
 
 
 def labels_are_numbers_of_classes(component: DatasetConfig) -> None:
-    """`labels` is (N,) int64, from 0 to C − 1; `class_names` has C different names, each with an image."""
+    """`labels` is (N,) int64, from 0 to C − 1; `class_names` has C unique names, each with an image."""
     for split, images in _splits(component):
         labels, names = images.labels, images.class_names
         if not isinstance(labels, np.ndarray) or labels.ndim != 1 or labels.dtype != np.int64 or not len(labels):
-            found = f"{labels.dtype} {labels.shape}" if isinstance(labels, np.ndarray) else repr(type(labels))
+            got = f"{labels.dtype} {labels.shape}" if isinstance(labels, np.ndarray) else repr(type(labels))
             raise ContractError(
-                f"labels (N,) int64 to {split}, one or more", found, "Give np.array(labels, dtype=np.int64)."
+                f"labels (N,) int64 to {split}, one or more", got, "Return np.array(labels, dtype=np.int64)."
             )
         if not np.array_equal(np.unique(labels), np.arange(len(names))):
             raise ContractError(
                 f"labels to {split} from 0 to {len(names) - 1}, as there are {len(names)} class_names",
                 f"{len(np.unique(labels))} different labels from {labels.min()} to {labels.max()}",
-                "Number the classes of each split from 0, and name only those with an image.",
+                "Number the classes of each split from 0, and name only classes with an image.",
             )
-        if len(set(names)) < len(names) or not all(isinstance(name, str) for name in names):
-            raise ContractError(
-                f"a name of its own for each class to {split}",
-                f"{len(set(names))} different names of {len(names)}",
-                "Tell classes of one name apart, by their folder for example.",
-            )
+        demand(
+            len(set(names)) >= len(names) and all(isinstance(name, str) for name in names),
+            f"a unique name for each class to {split}",
+            f"{len(set(names))} unique names of {len(names)}",
+            "Make the names unique, for example by the folder.",
+        )
 
 
 def splits_share_no_class(component: DatasetConfig) -> None:
-    """No class is both in training and in test."""
+    """Training and test classes are disjoint."""
     train, test = (set(images.class_names) for _, images in _splits(component))
     if train & test:
         raise ContractError(
-            "classes to test that are not trained on",
+            "disjoint training and test classes",
             f"{len(train & test)} in both, such as {min(train & test)!r}",
-            "Divide the classes, not the images: test classes must be unseen.",
+            "Split the classes, not the images: test classes must be unseen.",
         )
 
 
 def images_are_rgb(component: DatasetConfig) -> None:
-    """`image(index)` is an image of PIL in RGB, and the same each time."""
+    """`image(index)` is a PIL image in RGB, and the same each time."""
     for split, images in _splits(component):
         for index in _some(images):
             image = images.image(index)
             if not isinstance(image, Image) or image.mode != "RGB":
                 found = f"mode {image.mode}" if isinstance(image, Image) else repr(type(image))
                 raise ContractError(
-                    f"{split} image {index} as an image of PIL in RGB",
+                    f"{split} image {index} as a PIL image in RGB",
                     found,
                     "Read it by dmlcore.read_rgb(path), or call image.convert('RGB').",
                 )
-            if image.tobytes() != images.image(index).tobytes():
-                raise ContractError(
-                    f"the same {split} image {index} each time",
-                    "another the second time",
-                    "Leave augmentation to the study's transforms.",
-                )
+            demand(
+                image.tobytes() == images.image(index).tobytes(),
+                f"the same {split} image {index} each time",
+                "another image the second time",
+                "Do not augment images: the study's transforms do.",
+            )
 
 
 def images_reach_worker_processes(component: DatasetConfig) -> None:
-    """What `load` gives can be pickled, and gives the same images afterwards."""
+    """The result of `load` can be pickled, and returns the same images afterwards."""
     for split, images in _splits(component):
         try:
             copy = pickle.loads(pickle.dumps(images))
@@ -107,29 +107,27 @@ def images_reach_worker_processes(component: DatasetConfig) -> None:
             raise ContractError(
                 f"{split} images that can be pickled",
                 f"{type(error).__name__}: {error}",
-                "Keep paths and numbers, no open file, no lambda; open the file in `image`.",
+                "Store paths and numbers, not open files or lambdas; open files in `image`.",
             ) from None
         demand_same(
             {f"{split} image {i}": np.asarray(images.image(i)) for i in _some(images)},
             {f"{split} image {i}": np.asarray(copy.image(i)) for i in _some(images)},
             when="after pickling",
-            cure="Keep all that `image` needs in what is pickled.",
+            remedy="Include everything that `image` needs in the pickled state.",
         )
 
 
+@applies_if(lambda dataset: dataset.source() is not None, "it has no source")
 def source_can_be_fetched(component: DatasetConfig) -> None:
-    """`source`, where there is one, is a Source, and the data set has an option `root` for its place."""
+    """`source` returns a Source, and the data set has an option `root` for the folder of its files."""
     source = component.source()
-    if source is None:
-        raise NotApplicable("it has no source")
-    if not isinstance(source, Source):
-        raise ContractError("a dmlcore.Source", repr(type(source)), "Return Source(…), or None.")
-    if not hasattr(component, "root"):
-        raise ContractError(
-            "an option `root`, since there is a source",
-            "none",
-            "Add root: Path = option(…, identity=False): the folder that the files lie in.",
-        )
+    demand(isinstance(source, Source), "a dmlcore.Source", repr(type(source)), "Return Source(…), or None.")
+    demand(
+        hasattr(component, "root"),
+        "an option `root`, since there is a source",
+        "none",
+        "Add root: Path = option(…, identity=False), the folder with the files.",
+    )
 
 
 CHECKS = (
@@ -143,12 +141,12 @@ CHECKS = (
 
 
 def _splits(component: DatasetConfig) -> Iterator[tuple[Split, LabelledImages]]:
-    """Both splits. Raises NotApplicable where their files are not here."""
+    """Both splits. Raises NotApplicable if the files are missing."""
     for split in SPLITS:
         try:
             images = component.load(split)
         except DataError as error:
-            raise NotApplicable(f"its files are not here: {error.problem}") from None
+            raise NotApplicable(f"its files are missing: {error.problem}") from None
         yield split, images
 
 

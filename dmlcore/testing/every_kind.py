@@ -1,4 +1,4 @@
-"""What components of every kind must do."""
+"""Checks of components of every kind."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from dmlcore.host.distributions import PluginSource
 from dmlcore.host.registry import Offer, Registry
 from dmlcore.study.component import component_from
 from dmlcore.study.structure import plain
-from dmlcore.testing.checking import ContractError
+from dmlcore.testing.checking import ContractError, demand
 
 
 def is_well_made(component: Component) -> None:
-    """Its class has a name, a docstring, and options made by `option()` of types that a study can write."""
+    """Its class has a name, a docstring, and options defined by `option()` with supported types."""
     try:
         check_component(type(component), component.kind)
     except PluginError as error:
-        raise ContractError("a class that dmlcore can offer", str(error), "See docs/plugins.md, The class.") from None
+        raise ContractError("a valid component class", str(error), "See docs/plugins.md, The class.") from None
 
 
 def options_survive_a_study(component: Component) -> None:
-    """Written into a study file and read again, it has the same options."""
+    """Its options survive writing to a study file and reading again."""
     written = plain(component, Path())
     text = f"component = {_toml(written)}"
     values = tomli.loads(text)["component"]
@@ -38,20 +38,18 @@ def options_survive_a_study(component: Component) -> None:
         )
     except StudyError as error:
         raise ContractError(
-            f"options that a study can give: {text}",
-            " ".join(str(error).split()),
-            "Give options of the annotated types.",
+            f"options that a study can set: {text}", " ".join(str(error).split()), "Use values of the annotated types."
         ) from None
-    if plain(again, Path()) != written:
-        raise ContractError(
-            f"the same options after a study file: {written}",
-            f"{plain(again, Path())}",
-            "A study can't write None: let None be the default of an option that can be left out.",
-        )
+    demand(
+        plain(again, Path()) == written,
+        f"the same options after reading a study file: {written}",
+        f"{plain(again, Path())}",
+        "A study can't contain None: use None only as a default.",
+    )
 
 
 def names_its_libraries(component: Component) -> None:
-    """`libraries` are names of distributions, not of modules."""
+    """`libraries` contains names of distributions, not of modules."""
     for name in component.libraries:
         try:
             importlib.metadata.version(name)
@@ -59,8 +57,8 @@ def names_its_libraries(component: Component) -> None:
             distributions = importlib.metadata.packages_distributions().get(name)
             if distributions:
                 raise ContractError(
-                    "names of distributions in `libraries`",
-                    f"{name!r}, which is a module",
+                    "distribution names in `libraries`",
+                    f"the module {name!r}",
                     f"Write {distributions[0]!r}, as pip does.",
                 ) from None
 
@@ -69,7 +67,7 @@ CHECKS = (is_well_made, options_survive_a_study, names_its_libraries)
 
 
 def _registry_of(component: Component) -> Registry:
-    """A registry of the component's class, and those of the components in its options."""
+    """A registry of the classes of the component and of the components in its options."""
     source = PluginSource("checked", "0", "checked")
     classes = dict.fromkeys(type(part) for _, part in parts(component) if isinstance(part, Component))
     return Registry(tuple(Offer(cls, source) for cls in classes))
@@ -86,5 +84,5 @@ def _toml(value: Any) -> str:
     if isinstance(value, bool | int | float):
         return str(value).lower()
     raise ContractError(
-        "options that a study can write", f"{value!r}, of {type(value).__name__}", "Use one of the types of option()."
+        "options of supported types", f"{value!r}, of type {type(value).__name__}", "Use the types of option()."
     )

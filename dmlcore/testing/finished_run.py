@@ -1,4 +1,4 @@
-"""A finished run, as observers and sections of reports are given it."""
+"""A sample result, for observers and report sections."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ METRICS = {"retrieval/recall_at_1": 0.5, "retrieval/map_at_r": 0.25}
 
 
 def a_result(study: str, run: str, point: Mapping[str, object], curve: tuple[EpochSummary, ...]) -> Result:
-    """The result of a run at a point of a study's grid, measured by `retrieval` alone."""
+    """The result of a run at a grid point, measured by `retrieval`."""
     return Result(
         study=study,
-        question="Does it do what its kind promises?",
+        question="Does it pass the contract?",
         run=run,
         fingerprint="0" * 64,
         seed=0,

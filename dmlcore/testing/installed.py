@@ -1,4 +1,4 @@
-"""`dmlcore test-plugin`: the installed components of a name, made with given options, and checked."""
+"""`dmlcore test-plugin`: checks of installed components, with given options."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dmlcore.text import did_you_mean
 
 @frozen
 class Checked:
-    """An offered component and how its checks ended, or why it was not checked."""
+    """An offered component with the outcomes of its checks, or why it was not checked."""
 
     offer: Offer
     outcomes: tuple[Outcome, ...] = ()
@@ -29,9 +29,9 @@ class Checked:
 
 
 def offers_named(name: str, registry: Registry) -> tuple[Offer, ...]:
-    """The offers of a component's name, of `distribution/name`, or of all of a distribution.
+    """The offers with a component's name or `distribution/name`, or all offers of a distribution.
 
-    Raises UnknownComponentError where there are none; it tells of a plugin of that name that could not be loaded.
+    Raises UnknownComponentError if there are none, or if a plugin of that name failed to load.
     """
     offers = [offer for kind in KINDS for offer in registry.of_kind(kind)]
     found = tuple(o for o in offers if name in (o.component.name, o.full_name, o.source.distribution))
@@ -51,10 +51,10 @@ def offers_named(name: str, registry: Registry) -> tuple[Offer, ...]:
 
 
 def check_installed(name: str, settings: Sequence[str], registry: Registry) -> Iterator[Checked]:
-    """The components of a name, one after the other.
+    """Check the components of a name, one by one.
 
-    Of a whole distribution, one that needs options which were not given is not checked, and says so.
-    Raises StudyError where options are wrong, and where a component that was named itself needs options.
+    Of a whole distribution, components that need more options are not checked, and the result says so. Raises
+    StudyError if options are invalid, or if a component that is named itself needs more options.
     """
     from dmlcore.testing.another_process import AnotherProcess
     from dmlcore.testing.checks import outcomes
@@ -74,7 +74,7 @@ def check_installed(name: str, settings: Sequence[str], registry: Registry) -> I
         ends = tuple(outcomes(result, elsewhere))
         error = ends[0].error
         if offer in lenient and isinstance(error, RefusedError):
-            yield Checked(offer, not_checked=f"{error.found} Give it by --set {offer.component.name}.OPTION=VALUE.")
+            yield Checked(offer, not_checked=f"{error.got} Set it by --set {offer.component.name}.OPTION=VALUE.")
         else:
             yield Checked(offer, ends)
 

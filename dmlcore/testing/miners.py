@@ -1,4 +1,4 @@
-"""What a miner must do."""
+"""Checks of miners."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from torch import Tensor
 
 from dmlcore.api.components import MinerConfig
 from dmlcore.testing.chance import seeded
-from dmlcore.testing.checking import ContractError, NotApplicable
+from dmlcore.testing.checking import ContractError, NotApplicable, demand
 from dmlcore.testing.modules import LABELS, builds, built, embedded, keeps_its_tensors_where_torch_finds_them
 from dmlcore.testing.numbers import Numbers
 
 BATCHES = ((0, 1.0), (1, 0.3), (2, 3.0))
-"""Seed and spread of embeddings: classes that overlap, are well apart, and can hardly be told apart."""
+"""Seed and spread of embeddings: classes that overlap, are well separated, and hardly separable."""
 
 
 def numbers(component: MinerConfig) -> Numbers:
-    """The picks of some batches."""
+    """The picks of a few batches."""
     module = built(component)
     return {
         f"picks of batch {seed}": _as_set(_picks(module, embedded(LABELS, seed, spread), LABELS))
@@ -28,74 +28,76 @@ def numbers(component: MinerConfig) -> Numbers:
 
 
 def picks_indices_of_the_batch(component: MinerConfig) -> None:
-    """The picks are three or four int64 tensors of indices into the batch, one entry a triplet or a pair."""
+    """It returns three or four int64 tensors of indices into the batch, with an entry per triplet or pair."""
     picks = _picks(built(component), embedded(LABELS), LABELS)
     if not isinstance(picks, tuple | list) or len(picks) not in (3, 4) or not all(map(_is_index, picks)):
         found = [f"{tuple(p.shape)} {p.dtype}" if isinstance(p, Tensor) else repr(p) for p in _as_list(picks)]
         raise ContractError(
             "three index tensors for triplets or four for pairs, each (P,) int64",
             ", ".join(found),
-            "Give (anchors, positives, negatives), or (anchors, positives, anchors, negatives).",
+            "Return (anchors, positives, negatives), or (anchors, positives, anchors, negatives).",
         )
     lengths = [len(indices) for indices in picks]
     pairs = [lengths] if len(picks) == 3 else [lengths[:2], lengths[2:]]
-    if any(len(set(each)) > 1 for each in pairs):
-        raise ContractError(
-            "one partner for each anchor", f"tensors of {lengths} entries", "Give each pair or triplet one entry."
-        )
+    demand(
+        not any(len(set(each)) > 1 for each in pairs),
+        "a partner for each anchor",
+        f"tensors of {lengths} entries",
+        "Return an entry for each pair or triplet.",
+    )
     outside = [int(index) for indices in picks for index in indices if not 0 <= index < len(LABELS)]
     if outside:
         raise ContractError(
             f"indices from 0 to {len(LABELS) - 1} in a batch of {len(LABELS)}",
             f"{outside[0]}",
-            "Give places in the batch, no labels and no places in a flattened matrix.",
+            "Return indices into the batch, not labels or indices into a flattened matrix.",
         )
 
 
 def picks_the_right_classes(component: MinerConfig) -> None:
-    """Positives are other images of the anchor's class, negatives are of another class."""
+    """Positives are other images of the anchor's class, negatives have another class."""
     for seed, spread in BATCHES:
         picks = _picks(built(component), embedded(LABELS, seed, spread), LABELS)
         anchors, positives, others, negatives = picks if len(picks) == 4 else (*picks[:2], picks[0], picks[2])
-        if (anchors == positives).any() or (LABELS[anchors] != LABELS[positives]).any():
-            raise ContractError(
-                "each positive another image of its anchor's class",
-                "the anchor itself" if (anchors == positives).any() else "an image of another class",
-                "Pick where labels[:, None] == labels, without the diagonal.",
-            )
-        if (LABELS[others] == LABELS[negatives]).any():
-            raise ContractError(
-                "each negative of another class than its anchor",
-                "an image of the anchor's class",
-                "Pick where labels[:, None] != labels.",
-            )
+        demand(
+            not (anchors == positives).any() and not (LABELS[anchors] != LABELS[positives]).any(),
+            "positives that are other images of the anchor's class",
+            "the anchor itself" if (anchors == positives).any() else "an image of another class",
+            "Select from labels[:, None] == labels, without the diagonal.",
+        )
+        demand(
+            not (LABELS[others] == LABELS[negatives]).any(),
+            "negatives of another class than the anchor",
+            "an image of the anchor's class",
+            "Select from labels[:, None] != labels.",
+        )
 
 
 def picks_something(component: MinerConfig) -> None:
-    """Of three batches, some of whose classes overlap, at least one gives a pair or a triplet."""
+    """It selects a pair or triplet of at least one of three batches, some with overlapping classes."""
     batches = [embedded(LABELS, seed, spread) for seed, spread in BATCHES]
-    if not any(len(indices) for batch in batches for indices in _picks(built(component), batch, LABELS)):
-        raise ContractError(
-            "at least one pick in three batches",
-            "none in any of them",
-            "See whether a larger number of the distance means nearer or farther.",
-        )
+    demand(
+        any(len(indices) for batch in batches for indices in _picks(built(component), batch, LABELS)),
+        "a pair or triplet of at least one of three batches",
+        "none",
+        "Check whether a larger value of the distance means nearer or farther.",
+    )
 
 
 def order_of_the_batch_does_not_matter(component: MinerConfig) -> None:
-    """The images of a batch in another order give the same pairs or triplets."""
+    """The pairs or triplets do not depend on the order of the images in a batch."""
     embeddings = embedded(LABELS)
     first, again = (_as_set(_picks(built(component), embeddings, LABELS, seed)) for seed in (0, 1))
     if not np.array_equal(first, again):
-        raise NotApplicable("it draws by chance in every batch")
+        raise NotApplicable("it is random")
     order = torch.randperm(len(LABELS), generator=torch.Generator().manual_seed(0))
     moved = _picks(built(component), embeddings[order], LABELS[order])
-    if not np.array_equal(first, _as_set(tuple(order[indices] for indices in moved))):
-        raise ContractError(
-            "the same picks with the images in another order",
-            "others",
-            "Look for an index that takes the place of an image for its class.",
-        )
+    demand(
+        np.array_equal(first, _as_set(tuple(order[indices] for indices in moved))),
+        "the same picks for another order of the images",
+        "other picks",
+        "Check for an index that uses the position of an image as its class.",
+    )
 
 
 CHECKS = (
@@ -123,7 +125,7 @@ def _as_list(picks: Any) -> list[Any]:
 
 
 def _as_set(picks: Any) -> np.ndarray:
-    """The picks in an order of their own, (picks, 3), or (picks, 3) of pairs marked as positive or negative."""
+    """The sorted picks (P, 3); pairs are marked as positive or negative."""
     if len(picks) == 4:
         marked = [torch.stack([torch.full_like(a, sort), a, b]) for sort, a, b in ((0, *picks[:2]), (1, *picks[2:]))]
         rows = torch.cat(marked, dim=1)

@@ -1,4 +1,4 @@
-"""What losses, miners, distances, reducers and regularizers share: they build a module for the same context."""
+"""Checks shared by losses, miners, distances, reducers and regularizers, which build a module for a LossContext."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from dmlcore.api.values import LossContext
 from dmlcore.testing.chance import seeded
-from dmlcore.testing.checking import REFUSALS, ContractError, refused
+from dmlcore.testing.checking import REFUSALS, demand, refused
 
 CONTEXT = LossContext(embedding_dim=8, num_classes=6, seed=3)
 LABELS = torch.arange(CONTEXT.num_classes).repeat(4)
@@ -20,48 +20,47 @@ LABELS = torch.arange(CONTEXT.num_classes).repeat(4)
 
 
 def embedded(labels: Tensor, seed: int = 0, spread: float = 1.0) -> Tensor:
-    """Embeddings (B, D) float32 of unit length, around a centre for each class; `spread` is the noise on it."""
+    """Unit-length embeddings (B, D) float32 around a center per class; `spread` is the noise."""
     generator = torch.Generator().manual_seed(seed)
-    centres = torch.randn(CONTEXT.num_classes, CONTEXT.embedding_dim, generator=generator)
+    centers = torch.randn(CONTEXT.num_classes, CONTEXT.embedding_dim, generator=generator)
     noise = torch.randn(len(labels), CONTEXT.embedding_dim, generator=generator)
-    return functional.normalize(centres[labels] + spread * noise, dim=1)
+    return functional.normalize(centers[labels] + spread * noise, dim=1)
 
 
 def built(component: Any, seed: int = 0) -> Any:
-    """The component's module, its parameters drawn under a seed."""
+    """The component's module, with parameters drawn under a seed."""
     with seeded(seed):
         return component.build(CONTEXT)
 
 
 def builds(component: Any) -> None:
-    """`build` gives a `torch.nn.Module`."""
+    """`build` returns a `torch.nn.Module`."""
     try:
         module = built(component)
     except REFUSALS as error:
         raise refused(error) from error
-    if not isinstance(module, nn.Module):
-        raise ContractError("a torch.nn.Module", repr(type(module)), "Return a module from `build`.")
+    demand(isinstance(module, nn.Module), "a torch.nn.Module", repr(type(module)), "Return a module from `build`.")
 
 
 def keeps_its_tensors_where_torch_finds_them(component: Any) -> None:
-    """Tensors, but for single numbers, are parameters or buffers: they move with the module and are saved with it."""
+    """Tensors are parameters or buffers, except scalars, so that they move with the module and are saved."""
     demand_registered(built(component))
 
 
 def demand_registered(module: nn.Module) -> None:
-    """Raises ContractError where a module holds a tensor as a plain attribute."""
+    """Raise ContractError if a module has a tensor as a plain attribute."""
     for path, part in module.named_modules():
         for name, value in vars(part).items():
-            if name not in ("_parameters", "_buffers", "_modules") and any(_tensors(value)):
-                raise ContractError(
-                    "every tensor a parameter or a buffer",
-                    f"{'.'.join(filter(None, (path, name)))} of {type(part).__name__}, which torch does not know",
-                    f"Write self.register_buffer({name!r}, tensor), or self.{name} = torch.nn.Parameter(tensor).",
-                )
+            demand(
+                name in ("_parameters", "_buffers", "_modules") or not any(_tensors(value)),
+                "tensors as parameters or buffers",
+                f"{'.'.join(filter(None, (path, name)))} of {type(part).__name__}, a plain attribute",
+                f"Write self.register_buffer({name!r}, tensor), or self.{name} = torch.nn.Parameter(tensor).",
+            )
 
 
 def _tensors(value: Any) -> Iterator[bool]:
-    """For each tensor or module in a value, whether torch should know it: a single number goes with any device."""
+    """For each tensor or module in a value, whether torch must know it: scalars work on any device."""
     if isinstance(value, Tensor):
         yield value.ndim > 0 or value.requires_grad
     elif isinstance(value, nn.Module):
@@ -74,11 +73,11 @@ def _tensors(value: Any) -> Iterator[bool]:
 
 
 def as_array(tensor: Tensor) -> np.ndarray:
-    """A tensor's values, for comparison."""
+    """The values of a tensor, for comparison."""
     values = tensor.detach().cpu()
     return (values.double() if values.is_floating_point() else values).numpy()
 
 
 def parameters_of(module: nn.Module) -> dict[str, np.ndarray]:
-    """Everything in the module's state, by its name."""
+    """The tensors of the module's state, by name."""
     return {name: as_array(value) for name, value in module.state_dict().items() if isinstance(value, Tensor)}

@@ -1,4 +1,4 @@
-"""What an observer must do."""
+"""Checks of observers."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from dmlcore.api.components import ObserverConfig
 from dmlcore.api.hookspecs import RunSpecs
 from dmlcore.api.values import EpochSummary, Evaluation, Progress, RunInfo
 from dmlcore.engine.observing import Observers
-from dmlcore.testing.checking import REFUSALS, ContractError, refused
+from dmlcore.testing.checking import REFUSALS, ContractError, demand, refused
 from dmlcore.testing.finished_run import METRICS, a_result
 
 UNTRAINED = EpochSummary(0, None, None, 1.0, None, test=METRICS)
 
 
 def builds(component: ObserverConfig) -> None:
-    """`build` gives an object with at least one run hook of dmlcore, and with no hook that does not exist."""
+    """`build` returns an object with at least one run hook, and without unknown hooks."""
     hooks = [name for name in vars(RunSpecs) if name.startswith("dmlcore_on_")]
     with _run() as run:
         try:
@@ -29,19 +29,17 @@ def builds(component: ObserverConfig) -> None:
             raise refused(error) from error
         dropped = Observers([component], run).warnings
         if dropped:
-            raise ContractError(
-                "hooks and arguments that dmlcore has", dropped[0], f"The hooks are {', '.join(hooks)}."
-            )
-    if not any(hasattr(getattr(watcher, hook, None), "dmlcore_impl") for hook in hooks):
-        raise ContractError(
-            "at least one run hook, marked by @hookimpl",
-            f"none of {type(watcher).__name__}",
-            f"The hooks are {', '.join(hooks)}.",
-        )
+            raise ContractError("known hooks and arguments", dropped[0], f"The hooks are {', '.join(hooks)}.")
+    demand(
+        any(hasattr(getattr(watcher, hook, None), "dmlcore_impl") for hook in hooks),
+        "at least one run hook, marked by @hookimpl",
+        f"none of {type(watcher).__name__}",
+        f"The hooks are {', '.join(hooks)}.",
+    )
 
 
 def hears_a_whole_run(component: ObserverConfig) -> None:
-    """It raises nothing during a run that is trained and measured to its end."""
+    """It raises no error during a complete run."""
     with _run() as run, _silence():
         observers = Observers([component], run)
         observers.start()
@@ -60,7 +58,7 @@ def hears_a_whole_run(component: ObserverConfig) -> None:
 
 
 def hears_a_run_that_fails(component: ObserverConfig) -> None:
-    """It raises nothing during a run that ends with an error before the first epoch."""
+    """It raises no error during a run that fails before the first epoch."""
     with _run() as run, _silence():
         observers = Observers([component], run)
         observers.start()
@@ -69,7 +67,7 @@ def hears_a_run_that_fails(component: ObserverConfig) -> None:
 
 
 def hears_a_run_that_goes_on(component: ObserverConfig) -> None:
-    """It raises nothing where a stopped run goes on in the folder that it has written to."""
+    """It raises no error if an interrupted run resumes in the same folder."""
     with _run() as run, _silence():
         for epoch in (0, 1):
             observers = Observers([component], run)
@@ -84,7 +82,7 @@ CHECKS = (builds, hears_a_whole_run, hears_a_run_that_fails, hears_a_run_that_go
 
 @contextmanager
 def _run() -> Iterator[RunInfo]:
-    """A run of two epochs, in a folder of its own."""
+    """A run of two epochs, in a temporary folder."""
     with tempfile.TemporaryDirectory() as folder:
         settings = {"loss": {"use": "triplet"}, "training": {"epochs": 2}}
         yield RunInfo("contract", "contract", 1, 1, 0, {"loss.margin": 0.1}, 2, Path(folder), settings)
@@ -99,7 +97,5 @@ def _silence() -> Iterator[None]:
 def _demand_no_error(observers: Observers) -> None:
     if observers.warnings:
         raise ContractError(
-            "no error",
-            observers.warnings[0],
-            "Values may be None where a stage has none, and a run may end before its first epoch.",
+            "no error", observers.warnings[0], "Values can be None, and a run can end before its first epoch."
         )

@@ -1,4 +1,4 @@
-"""The checks of components as tests of pytest."""
+"""The checks of components as pytest tests."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from dmlcore.testing.checking import Check, ContractError, NotApplicable
 
 
 def contract(*components: Component, without: Mapping[str, str] | None = None) -> Callable[[Check], None]:
-    """A test function, parametrised by every check of every component: assign it to a name that begins with `test_`.
+    """A test function, parametrized by the checks that apply to each component: assign it to a name `test_…`.
 
-    `without` names the checks that these components are not meant to pass, and why: they are skipped with the reason.
+    `without` maps checks that these components need not pass to the reason; they are skipped with the reason.
     """
     import pytest
 
@@ -27,7 +27,12 @@ def contract(*components: Component, without: Mapping[str, str] | None = None) -
 
     @pytest.mark.parametrize(
         "check",
-        [pytest.param(check, id=f"{title(c)}-{check.name}") for c, each in checks.items() for check in each],
+        [
+            pytest.param(check, id=f"{title(c)}-{check.name}")
+            for c, each in checks.items()
+            for check in each
+            if check.applies
+        ],
     )
     def test_contract(check: Check) -> None:
         if check.name in reasons:
@@ -48,7 +53,7 @@ def contract(*components: Component, without: Mapping[str, str] | None = None) -
 
 
 def title(component: Component) -> str:
-    """A component as a test's name shows it: its name, and the options that are not the defaults."""
+    """A component's name for test ids, with the options that differ from the defaults."""
     options = [
         f"{attribute.name}={title(value) if isinstance(value, Component) else value}"
         for attribute in attrs.fields(type(component))
@@ -60,7 +65,7 @@ def title(component: Component) -> str:
 def _instances(components: tuple[Component, ...]) -> tuple[Component, ...]:
     for component in components:
         if isinstance(component, type):
-            raise TypeError(f"contract() takes components with their options, such as {component.__name__}()")
+            raise TypeError(f"contract() takes instances of components, such as {component.__name__}()")
         if not isinstance(component, Component):
             raise TypeError(f"contract() takes components, not {component!r}")
     if not components:

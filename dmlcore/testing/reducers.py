@@ -1,4 +1,4 @@
-"""What a reducer must do: how it is called is between it and its loss."""
+"""Checks of reducers. How it is called is up to its loss."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dmlcore.testing.numbers import Numbers
 
 
 def numbers(component: ReducerConfig) -> Numbers:
-    """What it was built with."""
+    """The state of its module."""
     return parameters_of(built(component))
 
 

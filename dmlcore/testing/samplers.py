@@ -1,4 +1,4 @@
-"""What a sampler must do."""
+"""Checks of samplers."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 from dmlcore.api.components import SamplerConfig
 from dmlcore.api.values import SamplerContext
 from dmlcore.errors import StudyError
-from dmlcore.testing.checking import ContractError, refused
+from dmlcore.testing.checking import ContractError, demand, refused
 from dmlcore.testing.numbers import Numbers, demand_same
 
 BATCH_SIZES = (20, 24, 18, 28, 16, 30, 60, 32)
-"""Tried in turn: a sampler may refuse those that it can't make its batches of."""
+"""Tried in order: a sampler may refuse some."""
 
 LABELS = np.random.default_rng(0).permutation(np.repeat(np.arange(12), 10))
-"""(120,): ten images of each of twelve classes, in no order."""
+"""(120,): ten images of each of twelve classes, in random order."""
 
 
 def numbers(component: SamplerConfig) -> Numbers:
@@ -27,69 +27,72 @@ def numbers(component: SamplerConfig) -> Numbers:
 
 
 def builds(component: SamplerConfig) -> None:
-    """Of 120 images of 12 classes it makes batches, of one of the usual sizes."""
+    """It returns batches of 120 images of 12 classes, for at least one common batch size."""
     try:
         size = _batch_size(component)
     except StudyError as error:
         raise refused(error) from error
-    if not _batches(component, size):
-        raise ContractError("at least one batch", "none", "Raise StudyError where no batch of this size can be made.")
+    demand(_batches(component, size), "at least one batch", "none", "Raise StudyError for unsupported batch sizes.")
 
 
 def batches_are_indices(component: SamplerConfig) -> None:
-    """Every batch is a sequence of integers from 0 to N − 1."""
+    """Batches are sequences of integers from 0 to N − 1."""
     size = _batch_size(component)
     for number, batch in enumerate(component.build(_context(size)), start=1):
         for index in batch:
-            if not isinstance(index, int | np.integer) or isinstance(index, bool) or not 0 <= index < len(LABELS):
-                raise ContractError(
-                    f"indices from 0 to {len(LABELS) - 1} of {len(LABELS)} images",
-                    f"{index!r} in batch {number}",
-                    "Give places in `context.labels`.",
-                )
+            demand(
+                isinstance(index, int | np.integer) and not isinstance(index, bool) and 0 <= index < len(LABELS),
+                f"indices from 0 to {len(LABELS) - 1} of {len(LABELS)} images",
+                f"{index!r} in batch {number}",
+                "Return indices into `context.labels`.",
+            )
 
 
 def batches_are_of_the_asked_size(component: SamplerConfig) -> None:
-    """Every batch has `context.batch_size` images; the last may have fewer."""
+    """Batches have `context.batch_size` images; the last may have fewer."""
     size = _batch_size(component)
     lengths = [len(batch) for batch in _batches(component, size)]
     if any(length != size for length in lengths[:-1]) or not 0 < lengths[-1] <= size:
         wrong = next(length for length in lengths if length != size)
         raise ContractError(
-            f"batches of {size} images", f"one of {wrong}", "Raise StudyError where the batch size can't be served."
+            f"batches of {size} images", f"one of {wrong}", "Raise StudyError for unsupported batch sizes."
         )
 
 
 def same_generator_gives_the_same_batches(component: SamplerConfig) -> None:
-    """All chance comes from `context.generator`: with its state the batches come again."""
+    """A generator in the same state gives the same batches."""
     size = _batch_size(component)
     first, again = (np.array([i for batch in _batches(component, size) for i in batch]) for _ in range(2))
     demand_same(
         {"batches": first},
         {"batches": again},
         when="with a generator of the same state",
-        cure="Draw from context.generator alone.",
+        remedy="Draw only from context.generator.",
     )
 
 
 def another_epoch_gives_other_batches(component: SamplerConfig) -> None:
-    """With another epoch's generator the batches are others."""
+    """Another epoch has other batches."""
     size = _batch_size(component)
-    if _batches(component, size, epoch=1, seed=1) == _batches(component, size, epoch=2, seed=2):
-        raise ContractError(
-            "other batches in another epoch",
-            "the same",
-            "Draw from context.generator. Where this is meant, say so in the test: "
-            'contract(…, without={"another_epoch_gives_other_batches": "why"}).',
-        )
+    demand(
+        _batches(component, size, epoch=1, seed=1) != _batches(component, size, epoch=2, seed=2),
+        "other batches in another epoch",
+        "the same",
+        "Draw from context.generator. If this is intended, say so in the test: "
+        'contract(…, without={"another_epoch_gives_other_batches": "why"}).',
+    )
 
 
 def leaves_the_labels_alone(component: SamplerConfig) -> None:
-    """The labels are the same afterwards as before."""
+    """It does not modify the labels."""
     context = _context(_batch_size(component))
     list(component.build(context))
-    if not np.array_equal(context.labels, LABELS):
-        raise ContractError("the labels as they were given", "others", "Work on a copy: np.sort, not labels.sort().")
+    demand(
+        np.array_equal(context.labels, LABELS),
+        "unchanged labels",
+        "other labels",
+        "Work on a copy: np.sort, not labels.sort().",
+    )
 
 
 CHECKS = (
@@ -111,7 +114,7 @@ def _batches(component: SamplerConfig, batch_size: int, epoch: int = 1, seed: in
 
 
 def _batch_size(component: SamplerConfig) -> int:
-    """The first size that the sampler can serve. Raises its last StudyError where there is none."""
+    """The first batch size that the sampler supports. Raises its last StudyError if there is none."""
     refusal = StudyError("no batch size was tried")
     for size in BATCH_SIZES:
         try:

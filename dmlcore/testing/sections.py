@@ -1,4 +1,4 @@
-"""What a section of a report must do."""
+"""Checks of report sections."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dmlcore.api.components import SectionConfig
 from dmlcore.api.result import StudyResults
 from dmlcore.api.values import EpochSummary
 from dmlcore.results.store import EMBEDDINGS, save_tensors
-from dmlcore.testing.checking import REFUSALS, ContractError, refused
+from dmlcore.testing.checking import REFUSALS, demand, refused
 from dmlcore.testing.finished_run import BASELINE, METRICS, a_result
 
 CURVE = (
@@ -24,12 +24,12 @@ CURVE = (
 
 
 def makes_a_section_of_one_run(component: SectionConfig) -> None:
-    """Of a study with one run it makes a `Section`, or None where there is nothing to show."""
+    """For a study with one run, it returns a `Section`, or None."""
     _demand_section(component, [{}])
 
 
 def makes_a_section_of_a_grid(component: SectionConfig) -> None:
-    """Of a study that varies a value, with two runs, it makes a `Section` or None."""
+    """For a study with a grid of two runs, it returns a `Section`, or None."""
     _demand_section(component, [{"loss.margin": 0.1}, {"loss.margin": 0.5}])
 
 
@@ -42,13 +42,17 @@ def _demand_section(component: SectionConfig, points: list[Mapping[str, object]]
             section = component.build(study)
         except REFUSALS as error:
             raise refused(error) from error
-    if section is not None and not isinstance(section, Section):
-        raise ContractError("a dmlcore.Section, or None", repr(section), "Return Section(title, [blocks]).")
+    demand(
+        section is None or isinstance(section, Section),
+        "a dmlcore.Section, or None",
+        repr(section),
+        "Return Section(title, [blocks]).",
+    )
 
 
 @contextmanager
 def _study(points: list[Mapping[str, object]]) -> Iterator[StudyResults]:
-    """A study with a finished run at each of these points of its grid, measured by `retrieval` alone."""
+    """A study with a finished run at each of these grid points, measured by `retrieval`."""
     with tempfile.TemporaryDirectory() as home:
         results = tuple(a_result("contract", f"run-{number}", point, CURVE) for number, point in enumerate(points))
         folders = {result.run: Path(home) / result.run for result in results}

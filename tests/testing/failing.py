@@ -37,13 +37,13 @@ def outcome_of(component: Component, check: str) -> Outcome:
     return next(each for each in checks_of(component) if each.name == check).outcome()
 
 
-def failure_of(component: Component, check: str) -> tuple[str, str]:
-    """What the check expected and found. It must fail, and its cure must be a sentence."""
+def failure_of(component: Component, check: str) -> str:
+    """The message of a check that must fail, with a sentence that says what to do."""
     outcome = outcome_of(component, check)
     assert outcome.error is not None, outcome
-    assert outcome.error.cure[0].isupper()
-    assert outcome.error.cure[-1] == "."
-    return outcome.error.expected, outcome.error.found
+    assert outcome.error.remedy[0].isupper()
+    assert outcome.error.remedy[-1] == "."
+    return str(outcome.error)
 
 
 def pulling(self: nn.Module, embeddings: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:

@@ -76,54 +76,47 @@ BROKEN: list[tuple[str, Any, str, str]] = [
     (
         "builds",
         of(refusing),
-        "a component that can be built with these options",
         "StudyError: backbone.model: there is no such model.",
     ),
-    ("builds", of(downloading), "a backbone that needs no network after for_smoke()", "a connection"),
-    ("builds", of(lambda: print), "a torch.nn.Module", "<class 'builtin_function_or_method'>"),
-    ("builds", of(Unsized), "an attribute feature_dim of its module, of type int", "'four'"),
+    ("builds", of(downloading), "a connection"),
+    ("builds", of(lambda: print), "<class 'builtin_function_or_method'>"),
+    ("builds", of(Unsized), "'four'"),
     (
         "smoke_keeps_the_component",
         of(Net, for_smoke=lambda self: "small"),
-        "a Broken from for_smoke()",
         "'small'",
     ),
-    ("features_are_as_promised", backbone(unpooled=True), "features (2, 4)", "(2, 4, 6, 6)"),
-    ("features_are_as_promised", backbone(explodes=True), "finite features", "NaN or infinity"),
-    ("feature_map_is_given_or_refused", of(Net), "a feature map (2, 4, h, w)", "(2, 4)"),
+    ("features_are_as_promised", backbone(unpooled=True), "(2, 4, 6, 6)"),
+    ("features_are_as_promised", backbone(explodes=True), "NaN or infinity"),
+    ("feature_map_is_given_or_refused", of(Net), "(2, 4)"),
     (
         "each_image_stands_alone",
         backbone(drops=True),
         "the same features each time in evaluation mode",
-        "others",
     ),
     (
         "each_image_stands_alone",
         backbone(mixes=True),
-        "the same features for an image alone and beside another, in evaluation mode",
-        "",
+        "the same features for an image alone and",
     ),
     (
         "state_is_all_there_is",
         of(Stateful),
-        "the same features after `state_dict` was loaded into a new network",
-        "",
+        "the same features after",
     ),
-    ("can_be_trained", backbone(freezes=True), "finite gradients of its parameters", "none"),
-    ("can_be_trained", backbone(explodes=True), "finite gradients of its parameters", "NaN or infinity"),
+    ("can_be_trained", backbone(freezes=True), "got       none"),
+    ("can_be_trained", backbone(explodes=True), "NaN or infinity"),
     (
         "keeps_its_tensors_where_torch_finds_them",
         of(Stateful),
-        "every tensor a parameter or a buffer",
-        "noise of Stateful, which torch does not know",
+        "tensors as parameters or buffers",
     ),
 ]
 
 
-@pytest.mark.parametrize(("check", "component", "expected", "found"), BROKEN)
-def test_a_broken_promise_is_told(check: str, component: Any, expected: str, found: str) -> None:
-    told = failure_of(component, check)
-    assert told == (expected, found or told[1])  # what is drawn is not asserted
+@pytest.mark.parametrize(("check", "component", "words"), BROKEN)
+def test_a_broken_promise_is_told(check: str, component: Any, words: str) -> None:
+    assert words in failure_of(component, check)
 
 
 def test_every_check_is_seen_to_fail() -> None:

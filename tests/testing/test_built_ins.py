@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
+from dmlcore import testing
 from dmlcore.api.components import Component
 from dmlcore.host.discovery import discover
 from dmlcore.host.registry import Registry
-from dmlcore.testing import contract
+from dmlcore.testing.another_process import AnotherProcess
+from dmlcore.testing.checks import checks_of
 from dmlcore_plugins.backbones.resnet50 import ResNet50
 from dmlcore_plugins.backbones.timm import Timm
 from dmlcore_plugins.datasets.image_folder import ImageFolder
@@ -60,14 +63,38 @@ APART = {type(component) for component in (*CONSTANTS, *ORDERED, P2SGrad())}
 
 OFFERED = [offer.component for offer in Registry.of(discover()).offers if offer.source.distribution == "dmlcore"]
 
-test_contract = contract(
-    *(
-        component
-        for offered in OFFERED
-        if offered not in ELSEWHERE and offered not in APART
-        for component in (GIVEN[offered] if offered in GIVEN else (offered(),))
-    )
-)
+COMPONENTS = [
+    component
+    for offered in OFFERED
+    if offered not in ELSEWHERE and offered not in APART
+    for component in (GIVEN[offered] if offered in GIVEN else (offered(),))
+]
+
+IN_ANOTHER_PROCESS = ("loads_no_torch", "gives_the_same_numbers_in_another_process")
+
+
+def contract(*components: Component, without: Mapping[str, str] | None = None) -> Any:
+    """The contract of components, with the checks in another process marked as slow."""
+    test: Any = testing.contract(*components, without=without)
+    (parametrized,) = test.pytestmark
+    _, tests = parametrized.args
+    tests[:] = [
+        each._replace(marks=[pytest.mark.slow]) if each.values[0].name in IN_ANOTHER_PROCESS else each for each in tests
+    ]
+    return test
+
+
+def test_one_component_of_each_base_class_in_another_process() -> None:
+    """`make test-slow` checks all of them."""
+    of_each_base = {(component.kind, type(component).__bases__): component for component in COMPONENTS}.values()
+    elsewhere = AnotherProcess(of_each_base)
+    checks = [check for component in of_each_base for check in checks_of(component, elsewhere)]
+    outcomes = [check.outcome() for check in checks if check.name in IN_ANOTHER_PROCESS]
+    assert {outcome.check.name for outcome in outcomes if outcome.status == "passed"} == set(IN_ANOTHER_PROCESS)
+    assert [outcome for outcome in outcomes if outcome.status == "failed"] == []
+
+
+test_contract = contract(*COMPONENTS)
 
 test_contract_of_those_with_constants = contract(
     *CONSTANTS,

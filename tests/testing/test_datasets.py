@@ -72,61 +72,54 @@ BROKEN: list[tuple[str, Any, str, str]] = [
     (
         "builds",
         raising(StudyError("Set dataset.root.")),
-        "a component that can be built with these options",
         "StudyError: Set dataset.root.",
     ),
-    ("builds", raising(DataError("It is gone.")), "a DataError with a remedy", "DataError('It is gone.')"),
+    ("builds", raising(DataError("It is gone.")), "DataError('It is gone.')"),
     (
         "labels_are_numbers_of_classes",
         dataset(np.array([0.0, 1.0])),
-        "labels (N,) int64 to train, one or more",
         "float64 (2,)",
     ),
     (
         "labels_are_numbers_of_classes",
         dataset(np.array([1, 1, 2])),
-        "labels to train from 0 to 1, as there are 2 class_names",
         "2 different labels from 1 to 2",
     ),
     (
         "labels_are_numbers_of_classes",
         dataset(names=("a", "a")),
-        "a name of its own for each class to train",
-        "1 different names of 2",
+        "for each class to train",
     ),
     (
         "splits_share_no_class",
         dataset(names=lambda: ("a", "b")),
-        "classes to test that are not trained on",
         "2 in both, such as 'a'",
     ),
-    ("images_are_rgb", dataset(mode="L"), "train image 0 as an image of PIL in RGB", "mode L"),
-    ("images_are_rgb", dataset(unsteady=True), "the same train image 0 each time", "another the second time"),
+    ("images_are_rgb", dataset(mode="L"), "mode L"),
+    ("images_are_rgb", dataset(unsteady=True), "the same train image 0 each time"),
     (
         "images_reach_worker_processes",
         dataset(cls=Shy),
-        "the same train image 2 after pickling",
         "40, then 0",
     ),
     (
         "source_can_be_fetched",
         dataset(source=source),
-        "an option `root`, since there is a source",
-        "none",
+        "got       none",
     ),
-    ("source_can_be_fetched", dataset(source=lambda self: "a place"), "a dmlcore.Source", "<class 'str'>"),
+    ("source_can_be_fetched", dataset(source=lambda self: "a place"), "<class 'str'>"),
 ]
 
 
-@pytest.mark.parametrize(("check", "component", "expected", "found"), BROKEN)
-def test_a_broken_promise_is_told(check: str, component: Any, expected: str, found: str) -> None:
-    assert failure_of(component, check) == (expected, found)
+@pytest.mark.parametrize(("check", "component", "words"), BROKEN)
+def test_a_broken_promise_is_told(check: str, component: Any, words: str) -> None:
+    assert words in failure_of(component, check)
 
 
 def test_what_can_not_be_pickled_is_told() -> None:
-    expected, found = failure_of(dataset(held=lambda: 0), "images_reach_worker_processes")
-    assert expected == "train images that can be pickled"
-    assert "lambda" in found
+    message = failure_of(dataset(held=lambda: 0), "images_reach_worker_processes")
+    assert "pickled" in message
+    assert "lambda" in message
 
 
 def test_every_check_is_seen_to_fail() -> None:
@@ -137,7 +130,7 @@ def test_missing_files_with_a_remedy_are_all_right() -> None:
     missing = raising(DataError("It is gone.", "Get it: dmlcore data fetch it"))
     assert outcome_of(missing, "builds").status == "passed"
     outcome = outcome_of(missing, "images_are_rgb")
-    assert (outcome.status, outcome.reason) == ("not applicable", "its files are not here: It is gone.")
+    assert (outcome.status, outcome.reason) == ("not applicable", "its files are missing: It is gone.")
 
 
 def test_built_in_data_sets_with_their_files(tmp_path: Path) -> None:

@@ -62,88 +62,75 @@ BROKEN: list[tuple[str, Any, str, str]] = [
     (
         "builds",
         evaluator(refusing),
-        "a component that can be built with these options",
-        "DataError: It needs more than 48 embeddings.\nGive more.",
+        "DataError: It needs more than 48 embeddings.",
     ),
-    ("builds", evaluator(lambda queries: {}), "at least one metric", "none"),
+    ("builds", evaluator(lambda queries: {}), "got       none"),
     (
         "metrics_are_finite_numbers",
         evaluator(lambda queries: {"recall": float("nan")}),
-        "finite numbers by name",
         "'recall': nan",
     ),
     (
         "metrics_are_finite_numbers",
         evaluator(lambda q: {"recall": "high"}),
-        "finite numbers by name",
         "'recall': 'high'",
     ),
     (
         "headline_names_metrics",
         evaluator(mean_of(hits), headline=("retrieval/recall",)),
-        "one of the metrics of the headline: retrieval/recall",
         "recall",
     ),
     (
         "perfect_embeddings_are_best",
         evaluator(mean_of(misses), headline=("recall",)),
-        "recall of perfect embeddings no lower than of noise",
         "0 and 0.958333",
     ),
     (
         "values_by_query_have_the_metric_as_their_mean",
         evaluator(lambda q: {"recall": 0.25}, lambda q: {"recall": np.full(len(q), 0.5)}),
-        "recall of `evaluate` the mean of that of `per_query`",
         "0.25 and 0.5",
     ),
     (
         "values_by_query_have_the_metric_as_their_mean",
         evaluator(lambda q: {"recall": 0.25}, lambda q: {"recall": np.array(0.25)}),
-        "recall: one number for each of 48 queries",
         "shape ()",
     ),
     (
         "order_of_the_queries_does_not_matter",
         evaluator(mean_of(places), lambda q: {"recall": places(q)}),
-        "the same recall with the queries in another order",
         "0.3125, then 0",
     ),
     (
         "order_of_the_queries_does_not_matter",
         evaluator(mean_of(first), lambda q: {"recall": hits(q)}),
-        "the same recall with the queries in another order",
         "3, then 7",
     ),
     (
         "refuses_nan",
         evaluator(lambda q: {"recall": 1.0}),
-        "ValueError from `evaluate` for embeddings with NaN",
         "{'recall': 1.0}",
     ),
     (
         "refuses_nan",
         evaluator(mean_of(hits), lambda q: {}),
         "ValueError from `per_query` for embeddings with NaN",
-        "{}",
     ),
     (
         "ranks_a_gallery",
         component_of(EvaluatorConfig, evaluate=with_gallery),
-        "finite numbers by name",
         "'recall': nan",
     ),
     (
         "leaves_the_embeddings_alone",
         evaluator(writing),
-        "embeddings as they were given",
-        "others after the evaluation",
+        "other values after the evaluation",
     ),
 ]
 
 
-@pytest.mark.parametrize(("check", "component", "expected", "found"), BROKEN)
-def test_a_broken_promise_is_told(check: str, component: Any, expected: str, found: str) -> None:
-    assert failure_of(component, check) == (expected, found)
+@pytest.mark.parametrize(("check", "component", "words"), BROKEN)
+def test_a_broken_promise_is_told(check: str, component: Any, words: str) -> None:
+    assert words in failure_of(component, check)
 
 
 def test_every_check_is_seen_to_fail() -> None:
@@ -153,8 +140,8 @@ def test_every_check_is_seen_to_fail() -> None:
 @pytest.mark.parametrize(
     ("check", "reason"),
     [
-        ("headline_names_metrics", "it has no headline, so short tables show all of its metrics"),
-        ("perfect_embeddings_are_best", "it has no headline, and of other metrics a larger number need not be better"),
+        ("headline_names_metrics", "it has no headline"),
+        ("perfect_embeddings_are_best", "it has no headline"),
         ("values_by_query_have_the_metric_as_their_mean", "it has no `per_query`"),
         ("order_of_the_queries_does_not_matter", "it has no `per_query`"),
     ],

@@ -82,127 +82,106 @@ BROKEN = [
     (
         "builds",
         component_of(LossConfig, build=refusing),
-        "a component that can be built with these options",
         "StudyError: It needs a distance. Set loss.distance.",
     ),
     (
         "builds",
         component_of(LossConfig, build=lambda self, context: pulling),
-        "a torch.nn.Module",
         "<class 'function'>",
     ),
     (
         "gives_a_finite_scalar",
         building(LossConfig, lambda self, e, labels: (e @ e.T).mean(1)),
-        "a loss of shape (), floating-point",
         "a tensor of shape (24,), torch.float32",
     ),
-    ("gives_a_finite_scalar", building(LossConfig, lambda self, e, y: (e.sum() * 0).log()), "a finite loss", "-inf"),
-    ("gradient_reaches_the_embeddings", building(LossConfig, rooted), "a finite gradient", "NaN or infinity"),
+    ("gives_a_finite_scalar", building(LossConfig, lambda self, e, y: (e.sum() * 0).log()), "-inf"),
+    ("gradient_reaches_the_embeddings", building(LossConfig, rooted), "NaN or infinity"),
     (
         "gradient_reaches_the_embeddings",
         building(LossConfig, lambda self, e, labels: (e * 0).sum()),
-        "a gradient that is not zero for at least one of three batches",
-        "zero for all of them",
+        "for at least one of three batches",
     ),
     (
         "gradient_reaches_the_embeddings",
         building(LossConfig, lambda self, e, labels: pulling(self, e.detach(), labels)),
         "a loss with a gradient",
-        "one that depends on nothing that is trained",
     ),
     (
         "order_of_the_batch_does_not_matter",
         building(LossConfig, by_place),
-        "the same loss with the images in another order",
         "0, then 2",
     ),
     (
         "manages_with_what_it_needs",
         building(LossConfig, asking_for_four),
-        "a finite loss and gradient for just the images that it says it needs",
         "IndexError: index 3 is out of bounds",
     ),
     (
         "manages_without_positives",
         building(LossConfig, without_a_guard, needs_positives=False),
-        "a finite loss and gradient for no two images of one class",
         "a loss of nan",
     ),
     (
         "manages_without_negatives",
         building(LossConfig, without_a_guard, needs_negatives=False),
-        "a finite loss and gradient for images of one class only",
         "a loss of nan",
     ),
     (
         "manages_with_one_image",
         building(LossConfig, without_a_guard, needs_positives=False, needs_negatives=False),
-        "a finite loss and gradient for one image",
         "a loss of nan",
     ),
     (
         "keeps_to_other_precisions",
         building(LossConfig, rounded),
-        "the same loss in float64",
         "1 in float32, 2 in float64",
     ),
     (
         "keeps_to_other_precisions",
         building(LossConfig, overflowing),
         "a finite loss in torch.float16, or an error",
-        "inf",
     ),
     (
         "leaves_its_inputs_alone",
         building(LossConfig, in_place),
-        "embeddings and labels as they were given",
         "other values after the call",
     ),
     (
         "goes_on_as_if_never_stopped",
         component_of(LossConfig, build=lambda self, context: Counting()),
-        "the same losses after `state_dict` was loaded into a new module",
         "4, then 1",
     ),
     (
         "keeps_its_tensors_where_torch_finds_them",
         component_of(LossConfig, build=lambda self, context: module_of(pulling, weights=[torch.ones(3)])),
-        "every tensor a parameter or a buffer",
-        "weights of Broken, which torch does not know",
+        "tensors as parameters or buffers",
     ),
     (
         "activity_is_shares_and_changes_nothing",
         component_of(LossConfig, build=lambda self, context: Active(1.5)),
-        "shares from 0 to 1, or NaN where one is undefined",
         "active_positive_pairs = 1.5",
     ),
     (
         "activity_is_shares_and_changes_nothing",
         component_of(LossConfig, build=lambda self, context: Active(0.5, change=1)),
-        "the same seen after `activity`",
         "0, then 1",
     ),
     (
         "formula_can_be_drawn",
         building(LossConfig, pulling, formula=r"\nosuch"),
-        "a formula in the part of LaTeX that matplotlib draws, without dollar signs",
-        r"\nosuch: ParseFatalException: Unknown symbol: \nosuch",
+        "\\nosuch: ParseFatalException: Unknown symbol: \\nosuch",
     ),
     (
         "margin_can_be_reported",
         building(LossConfig, pulling, margin_axis="cosine"),
-        "an option `margin` that is a number, since there is a margin_axis",
-        "none",
+        "got       none",
     ),
 ]
 
 
-@pytest.mark.parametrize(
-    ("check", "component", "expected", "found"), BROKEN, ids=[f"{i}-{row[0]}" for i, row in enumerate(BROKEN)]
-)
-def test_a_broken_promise_is_told(check: str, component: Any, expected: str, found: str) -> None:
-    assert failure_of(component, check) == (expected, found)
+@pytest.mark.parametrize(("check", "component", "words"), BROKEN, ids=[f"{i}-{row[0]}" for i, row in enumerate(BROKEN)])
+def test_a_broken_promise_is_told(check: str, component: Any, words: str) -> None:
+    assert words in failure_of(component, check)
 
 
 def test_every_check_is_seen_to_fail() -> None:
@@ -212,12 +191,12 @@ def test_every_check_is_seen_to_fail() -> None:
 @pytest.mark.parametrize(
     ("check", "reason"),
     [
-        ("manages_without_positives", "it says that it needs positives"),
-        ("manages_without_negatives", "it says that it needs negatives"),
-        ("manages_with_one_image", "it says that it needs positives or negatives"),
-        ("activity_is_shares_and_changes_nothing", "its module has no method `activity`"),
-        ("formula_can_be_drawn", "it tells no formula"),
-        ("margin_can_be_reported", "it tells no margin_axis"),
+        ("manages_without_positives", "it needs positives"),
+        ("manages_without_negatives", "it needs negatives"),
+        ("manages_with_one_image", "it needs positives or negatives"),
+        ("activity_is_shares_and_changes_nothing", "its module has no `activity`"),
+        ("formula_can_be_drawn", "it has no formula"),
+        ("margin_can_be_reported", "it has no margin_axis"),
     ],
 )
 def test_what_a_loss_does_not_promise_is_not_asked(check: str, reason: str) -> None:
@@ -228,7 +207,7 @@ def test_what_a_loss_does_not_promise_is_not_asked(check: str, reason: str) -> N
 def test_a_loss_that_draws_by_chance_need_not_keep_to_an_order() -> None:
     dropping = building(LossConfig, lambda self, e, labels: pulling(self, nn.functional.dropout(e), labels))
     outcome = outcome_of(dropping, "order_of_the_batch_does_not_matter")
-    assert (outcome.status, outcome.reason) == ("not applicable", "it draws by chance in every batch")
+    assert (outcome.status, outcome.reason) == ("not applicable", "it is random")
 
 
 def test_a_loss_may_refuse_a_precision() -> None:

@@ -41,109 +41,94 @@ def loose(base: Any, forward: Any) -> Any:
     return component_of(base, build=lambda self, context: module_of(forward, weights={"one": torch.ones(1)}))
 
 
-TENSORS = ("every tensor a parameter or a buffer", "weights of Broken, which torch does not know")
-FUNCTION = ("a torch.nn.Module", "<class 'function'>")
+TENSORS, FUNCTION = "weights of Broken", "<class 'function'>"
 
-BROKEN: list[tuple[str, Any, str, str]] = [
-    ("builds", component_of(MinerConfig, build=lambda self, context: pulling), *FUNCTION),
+BROKEN: list[tuple[str, Any, str]] = [
+    ("builds", component_of(MinerConfig, build=lambda self, context: pulling), FUNCTION),
     (
         "picks_indices_of_the_batch",
         building(MinerConfig, lambda self, e, labels: labels[:, None] == labels),
-        "three index tensors for triplets or four for pairs, each (P,) int64",
         "(24, 24) torch.bool",
     ),
     (
         "picks_indices_of_the_batch",
         building(MinerConfig, lambda self, e, labels: (none(), torch.zeros(1, dtype=torch.int64), none())),
-        "one partner for each anchor",
         "tensors of [0, 1, 0] entries",
     ),
     (
         "picks_indices_of_the_batch",
         building(MinerConfig, lambda self, e, labels: (torch.tensor([24]), torch.tensor([1]), torch.tensor([2]))),
         "indices from 0 to 23 in a batch of 24",
-        "24",
     ),
     (
         "picks_the_right_classes",
         building(MinerConfig, lambda self, e, labels: (torch.tensor([1]), torch.tensor([1]), torch.tensor([2]))),
-        "each positive another image of its anchor's class",
         "the anchor itself",
     ),
     (
         "picks_the_right_classes",
         building(MinerConfig, lambda self, e, labels: (torch.tensor([1]), torch.tensor([2]), torch.tensor([3]))),
-        "each positive another image of its anchor's class",
         "an image of another class",
     ),
     (
         "picks_the_right_classes",
         building(MinerConfig, lambda self, e, labels: (none(), none(), torch.tensor([0]), torch.tensor([6]))),
-        "each negative of another class than its anchor",
         "an image of the anchor's class",
     ),
     (
         "picks_something",
         building(MinerConfig, lambda self, e, labels: (none(), none(), none())),
-        "at least one pick in three batches",
-        "none in any of them",
+        "got       none",
     ),
     (
         "order_of_the_batch_does_not_matter",
         building(MinerConfig, first_pairs),
-        "the same picks with the images in another order",
-        "others",
+        "the same picks",
     ),
-    ("keeps_its_tensors_where_torch_finds_them", loose(MinerConfig, all_triplets), *TENSORS),
-    ("builds", component_of(DistanceConfig, build=lambda self, context: pulling), *FUNCTION),
+    ("keeps_its_tensors_where_torch_finds_them", loose(MinerConfig, all_triplets), TENSORS),
+    ("builds", component_of(DistanceConfig, build=lambda self, context: pulling), FUNCTION),
     (
         "compares_all_embeddings",
         building(DistanceConfig, lambda self, e, others=None: e @ e.T),
-        "distances of shape (24, 5)",
         "(24, 24)",
     ),
     (
         "compares_all_embeddings",
         building(DistanceConfig, lambda self, e, others=None: cosines(self, e, others).add(1).log() * 0 / 0),
-        "finite distances",
         "NaN or infinity",
     ),
     (
         "gradient_is_finite",
         building(DistanceConfig, lambda self, e: (e[:, None] - e).square().sum(-1).sqrt()),
-        "a finite gradient of the embeddings",
         "NaN or infinity",
     ),
     (
         "each_embedding_is_nearest_to_itself",
         component_of(DistanceConfig, build=lambda self, context: module_of(cosines, is_inverted=False)),
         "each embedding nearest to itself, with is_inverted = False",
-        "another that is nearer",
     ),
-    ("keeps_its_tensors_where_torch_finds_them", loose(DistanceConfig, cosines), *TENSORS),
-    ("builds", component_of(ReducerConfig, build=lambda self, context: pulling), *FUNCTION),
-    ("keeps_its_tensors_where_torch_finds_them", loose(ReducerConfig, pulling), *TENSORS),
-    ("builds", component_of(RegularizerConfig, build=lambda self, context: pulling), *FUNCTION),
+    ("keeps_its_tensors_where_torch_finds_them", loose(DistanceConfig, cosines), TENSORS),
+    ("builds", component_of(ReducerConfig, build=lambda self, context: pulling), FUNCTION),
+    ("keeps_its_tensors_where_torch_finds_them", loose(ReducerConfig, pulling), TENSORS),
+    ("builds", component_of(RegularizerConfig, build=lambda self, context: pulling), FUNCTION),
     (
         "gives_a_finite_scalar",
         building(RegularizerConfig, lambda self, e: e.norm(dim=1)),
-        "a loss of shape ()",
         "shape (6,)",
     ),
     (
         "gives_a_finite_scalar",
         building(RegularizerConfig, lambda self, e: (e - e).sum().sqrt()),
-        "a finite loss and gradient",
         "a gradient that is NaN or infinite",
     ),
-    ("keeps_its_tensors_where_torch_finds_them", loose(RegularizerConfig, pulling), *TENSORS),
+    ("keeps_its_tensors_where_torch_finds_them", loose(RegularizerConfig, pulling), TENSORS),
 ]
 IDS = [f"{row[1].kind}-{row[0]}-{number}" for number, row in enumerate(BROKEN)]
 
 
-@pytest.mark.parametrize(("check", "component", "expected", "found"), BROKEN, ids=IDS)
-def test_a_broken_promise_is_told(check: str, component: Any, expected: str, found: str) -> None:
-    assert failure_of(component, check) == (expected, found)
+@pytest.mark.parametrize(("check", "component", "words"), BROKEN, ids=IDS)
+def test_a_broken_promise_is_told(check: str, component: Any, words: str) -> None:
+    assert words in failure_of(component, check)
 
 
 @pytest.mark.parametrize(
@@ -171,12 +156,12 @@ def test_a_miner_that_draws_by_chance_need_not_keep_to_an_order() -> None:
         return tuple(indices[chosen] for indices in all_triplets(self, embeddings, labels))
 
     outcome = outcome_of(building(MinerConfig, some), "order_of_the_batch_does_not_matter")
-    assert (outcome.status, outcome.reason) == ("not applicable", "it draws by chance in every batch")
+    assert (outcome.status, outcome.reason) == ("not applicable", "it is random")
 
 
 def test_a_distance_need_not_say_what_is_near() -> None:
     outcome = outcome_of(building(DistanceConfig, cosines), "each_embedding_is_nearest_to_itself")
-    assert outcome.reason == "its module does not say by `is_inverted` what is near"
+    assert "is_inverted" in outcome.reason
 
 
 def test_a_module_may_hold_a_number_as_a_tensor() -> None:
@@ -186,5 +171,4 @@ def test_a_module_may_hold_a_number_as_a_tensor() -> None:
 
 def test_a_loss_may_hold_no_module_in_a_list() -> None:
     hidden = component_of(LossConfig, build=lambda self, context: module_of(pulling, parts=[torch.nn.Linear(2, 2)]))
-    _, found = failure_of(hidden, "keeps_its_tensors_where_torch_finds_them")
-    assert found == "parts of Broken, which torch does not know"
+    assert "parts of Broken" in failure_of(hidden, "keeps_its_tensors_where_torch_finds_them")

@@ -56,39 +56,32 @@ def lacking() -> None:
     raise PluginError("It needs a package: pip install wandb.")
 
 
-BROKEN: list[tuple[str, Any, str, str]] = [
+BROKEN: list[tuple[str, Any, str]] = [
     (
         "builds",
         lacking,
-        "a component that can be built with these options",
         "PluginError: It needs a package: pip install wandb.",
     ),
-    ("builds", Misspelt, "hooks and arguments that dmlcore has", "unknown hook 'dmlcore_on_epoch'"),
-    ("builds", Greedy, "hooks and arguments that dmlcore has", "network"),
-    ("builds", Unmarked, "at least one run hook, marked by @hookimpl", "none of Unmarked"),
+    ("builds", Misspelt, "unknown hook 'dmlcore_on_epoch'"),
+    ("builds", Greedy, "network"),
+    ("builds", Unmarked, "none of Unmarked"),
     (
         "hears_a_whole_run",
         Rounding,
-        "no error",
-        "The observer 'broken' failed in dmlcore_on_epoch_end (TypeError: type NoneType doesn't define __round__ "
-        "method) and was dropped.",
+        "failed in dmlcore_on_epoch_end (TypeError: type NoneType doesn't define __round__ method)",
     ),
     (
         "hears_a_run_that_fails",
         Closing,
-        "no error",
-        "The observer 'broken' failed in dmlcore_on_run_error (AttributeError: 'Closing' object has no attribute "
-        "'file') and was dropped.",
+        "failed in dmlcore_on_run_error (AttributeError: 'Closing' object has no attribute 'file')",
     ),
-    ("hears_a_run_that_goes_on", Creating, "no error", "The observer 'broken' failed in dmlcore_on_run_start (File"),
+    ("hears_a_run_that_goes_on", Creating, "failed in dmlcore_on_run_start (File"),
 ]
 
 
-@pytest.mark.parametrize(("check", "watcher", "expected", "found"), BROKEN)
-def test_a_broken_promise_is_told(check: str, watcher: Any, expected: str, found: str) -> None:
-    told = failure_of(watching(watcher), check)
-    assert told[0] == expected
-    assert found in told[1]
+@pytest.mark.parametrize(("check", "watcher", "words"), BROKEN)
+def test_a_broken_promise_is_told(check: str, watcher: Any, words: str) -> None:
+    assert words in failure_of(watching(watcher), check)
 
 
 def test_every_check_is_seen_to_fail() -> None:

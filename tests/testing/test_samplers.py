@@ -51,24 +51,22 @@ BROKEN = [
     (
         "builds",
         refusing,
-        "a component that can be built with these options",
         "StudyError: training.batch_size = 32 is not 7.",
     ),
-    ("builds", lambda self, context: [], "at least one batch", "none"),
-    ("batches_are_indices", beyond, "indices from 0 to 119 of 120 images", "np.int64(120) in batch 6"),
-    ("batches_are_indices", lambda self, context: [["a"]], "indices from 0 to 119 of 120 images", "'a' in batch 1"),
-    ("batches_are_of_the_asked_size", shrinking, "batches of 20 images", "one of 2"),
-    ("batches_are_of_the_asked_size", lambda self, context: [[0] * 21], "batches of 20 images", "one of 21"),
-    ("same_generator_gives_the_same_batches", unseeded, "the same batches with a generator of the same state", None),
-    ("another_epoch_gives_other_batches", always_alike, "other batches in another epoch", "the same"),
-    ("leaves_the_labels_alone", sorting, "the labels as they were given", "others"),
+    ("builds", lambda self, context: [], "got       none"),
+    ("batches_are_indices", beyond, "np.int64(120) in batch 6"),
+    ("batches_are_indices", lambda self, context: [["a"]], "'a' in batch 1"),
+    ("batches_are_of_the_asked_size", shrinking, "one of 2"),
+    ("batches_are_of_the_asked_size", lambda self, context: [[0] * 21], "one of 21"),
+    ("same_generator_gives_the_same_batches", unseeded, "the same batches with a generator of the same state"),
+    ("another_epoch_gives_other_batches", always_alike, "got       the same"),
+    ("leaves_the_labels_alone", sorting, "other labels"),
 ]
 
 
-@pytest.mark.parametrize(("check", "build", "expected", "found"), BROKEN)
-def test_a_broken_promise_is_told(check: str, build: Any, expected: str, found: str | None) -> None:
-    told = failure_of(sampler(build), check)
-    assert told == (expected, told[1] if found is None else found)
+@pytest.mark.parametrize(("check", "build", "words"), BROKEN)
+def test_a_broken_promise_is_told(check: str, build: Any, words: str) -> None:
+    assert words in failure_of(sampler(build), check)
 
 
 def test_every_check_is_seen_to_fail() -> None:

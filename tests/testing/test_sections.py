@@ -37,23 +37,20 @@ def counting(self: Any, study: StudyResults) -> Section:
 
 
 BROKEN = [
-    ("makes_a_section_of_one_run", saying, "a dmlcore.Section, or None", "'all is well'"),
-    ("makes_a_section_of_one_run", comparing, "no error", "IndexError: tuple index out of range"),
-    ("makes_a_section_of_a_grid", naming, "no error", "Error: "),
+    ("makes_a_section_of_one_run", saying, "'all is well'"),
+    ("makes_a_section_of_one_run", comparing, "IndexError: tuple index out of range"),
+    ("makes_a_section_of_a_grid", naming, "Error: "),
     (
         "makes_a_section_of_a_grid",
         lacking,
-        "a component that can be built with these options",
         "PluginError: It needs a package: pip install networkx.",
     ),
 ]
 
 
-@pytest.mark.parametrize(("check", "build", "expected", "found"), BROKEN)
-def test_a_broken_promise_is_told(check: str, build: Any, expected: str, found: str) -> None:
-    told = failure_of(component_of(SectionConfig, build=build), check)
-    assert told[0] == expected
-    assert found in told[1]
+@pytest.mark.parametrize(("check", "build", "words"), BROKEN)
+def test_a_broken_promise_is_told(check: str, build: Any, words: str) -> None:
+    assert words in failure_of(component_of(SectionConfig, build=build), check)
 
 
 def test_every_check_is_seen_to_fail() -> None:
