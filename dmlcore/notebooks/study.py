@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
@@ -81,6 +81,8 @@ class NotebookStudy:
     path: Path
     runs: Path
     overrides: tuple[str, ...] = ()
+    _drawn: dict[str, Any] = field(factory=dict, init=False, repr=False, eq=False)
+    """What was stored, and its sections as drawn last: `table`, `explanation` and `details` share them."""
 
     def __repr__(self) -> str:
         return f"{self.path}: {self.state()}"
@@ -191,11 +193,14 @@ class NotebookStudy:
         from dmlcore.handin.showing import pieces
 
         try:
-            chosen = [piece for piece in pieces(self._stored()[1]) if wanted(piece.key)]
+            material = self._stored()[1]
         except StudyError as error:  # the results for [best] are missing
             return Shown([Page(str(error))])
+        stored = (*material.results, *material.failures.items(), material.probe)
+        if self._drawn.get("stored") != stored:
+            self._drawn.update(stored=stored, pieces=pieces(material))
         items: list[Page | Picture] = []
-        for piece in chosen:
+        for piece in filter(lambda piece: wanted(piece.key), self._drawn["pieces"]):
             heading = f"### {piece.title}\n\n" if headings else ""
             if heading or piece.markdown:
                 items.append(Page(heading + piece.markdown))
