@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -27,6 +26,7 @@ def results(studies: Sequence[Path], overrides: Sequence[str], root: Path, as_js
     """
     from dmlcore.engine.plan.stored import result_rows
     from dmlcore.report.render.csv import csv_text
+    from dmlcore.report.render.terminal import runs_table
     from dmlcore.results.store import Store
 
     if as_json and as_csv:
@@ -40,26 +40,5 @@ def results(studies: Sequence[Path], overrides: Sequence[str], root: Path, as_js
     elif as_csv:
         click.echo(csv_text(rows), nl=False)
     else:
-        _show(rows, dict.fromkeys(name for _, headline in studies_rows for name in headline))
-
-
-def _show(rows: Sequence[Mapping[str, Any]], metrics: Iterable[str]) -> None:
-    """The rows as a table, with the runs' values in place of their names."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    from dmlcore.report.content.quantities import label, metric
-    from dmlcore.text import value_text
-
-    hidden = ("run", "seconds", "reason")
-    words = list(dict.fromkeys(name for row in rows for name in row if name not in hidden and "/" not in name))
-    table = Table(box=SIMPLE_HEAD)
-    for name in words:
-        table.add_column(name, overflow="fold")
-    for name in metrics:
-        table.add_column(label(name), justify="right")
-    for row in rows:
-        cells = [value_text(row[name]) if name in row else "" for name in words]
-        numbers = [metric(row[name]) if name in row else "" for name in metrics]
-        table.add_row(*cells, *numbers, style="dim" if row["state"] != "finished" else None)
-    console(requested=True).print(table)
+        metrics = list(dict.fromkeys(name for _, headline in studies_rows for name in headline))
+        console(requested=True).print(runs_table(rows, metrics))

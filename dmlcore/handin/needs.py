@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from dmlcore.host.registry import Registry
 from dmlcore.study.load import load_study
@@ -28,6 +28,11 @@ def with_needed(files: Iterable[StudyFile], registry: Registry, overrides: Seque
 def set_options(overrides: Iterable[str]) -> list[str]:
     """The words that give these overrides on the command line."""
     return [word for value in overrides for word in ("--set", value)]
+
+
+def run_command(studies: Iterable[PurePath], overrides: Iterable[str], runs: Path | None = None) -> list[str]:
+    """The words of the command that runs these studies."""
+    return ["dmlcore", "run", *map(str, studies), *set_options(overrides), *(["--runs", str(runs)] if runs else [])]
 
 
 def _short(path: Path) -> Path:

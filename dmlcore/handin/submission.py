@@ -15,7 +15,7 @@ from dmlcore.api.progress import note
 from dmlcore.engine.plan.stored import missing, study_material
 from dmlcore.errors import ResultsError, StudyError
 from dmlcore.handin.environment import write_environment
-from dmlcore.handin.needs import set_options, with_needed
+from dmlcore.handin.needs import run_command, set_options, with_needed
 from dmlcore.handin.notebook import write_notebook
 from dmlcore.handin.packing import pack
 from dmlcore.handin.printing import print_notebook
@@ -73,14 +73,11 @@ class Submission:
     def commands(self, path: Path) -> list[str]:
         """The commands that create the hand-in from its study files."""
         sources = read_sources(entry.file.path for entry in self.entries)
-        all_files = [str(sources.place(study.absolute())) for study in self.studies]
+        all_files = [sources.place(study.absolute()) for study in self.studies]
         files = [str(sources.place(entry.file.path.absolute())) for entry in self.entries]
-        settings = set_options(self.overrides)
         partial = ["--partial"] if any(entry.missing for entry in self.entries) else []
-        return [
-            shlex.join(["dmlcore", "run", *all_files, *settings]),
-            shlex.join(["dmlcore", "submit", *files, *settings, "-o", path.name, *partial]),
-        ]
+        submit = ["dmlcore", "submit", *files, *set_options(self.overrides), "-o", path.name, *partial]
+        return [shlex.join(run_command(all_files, self.overrides)), shlex.join(submit)]
 
     def _write_report(self, folder: Path) -> None:
         note("report")
@@ -156,9 +153,8 @@ def _missing_text(
     lines = [f"{len(unfinished)} of {of} studies are not finished."]
     for entry in unfinished:
         lines += [f"  {entry.file.path}", *(f"    {run}" for run in entry.missing)]
-    words = ["dmlcore", "run", *map(str, studies), *set_options(overrides), "--runs", str(store.root)]
-    ways = ["Run the missing runs:", f"    {shlex.join(words)}", "or pack the finished ones with --partial."]
-    return "\n".join([*lines, *ways])
+    command = shlex.join(run_command(studies, overrides, store.root))
+    return "\n".join([*lines, "Finish them:", f"    {command}", "or pack what is finished with --partial."])
 
 
 def _resolved(file: StudyFile) -> list[Mapping[str, object]]:

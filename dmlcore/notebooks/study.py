@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
@@ -81,6 +81,8 @@ class NotebookStudy:
     path: Path
     runs: Path
     overrides: tuple[str, ...] = ()
+    _drawn: dict[str, Any] = field(factory=dict, init=False, repr=False, eq=False)
+    """What was stored, and its sections as drawn last: `table`, `explanation` and `details` share them."""
 
     def __repr__(self) -> str:
         return f"{self.path}: {self.state()}"
@@ -108,33 +110,54 @@ class NotebookStudy:
 
     def fetch(self) -> None:
         """Download the data set, unless its images are here or all runs are finished."""
+        from dmlcore.api.progress import shown_on
+        from dmlcore.api.progress_bar import ProgressBar
+        from dmlcore.data.fetching import fetch
         from dmlcore.engine.plan.stored import images_at_hand
 
-        dataset = self.load().study.dataset
-        if images_at_hand(self.load()) is not None:
-            print(f"The images of {dataset.name} are here.")
+        file = self.load()
+        if images_at_hand(file) is not None:
+            print(f"The images of {file.study.dataset.name} are here.")
         elif self.finished:
             print("All runs are finished; no images are needed.")
         else:
-            root = getattr(dataset, "root", None)
-            self._dmlcore("data", "fetch", dataset.name, *(["--root", str(root)] if root else []))
+            with shown_on(ProgressBar()):
+                print(fetch(file.study.dataset))
 
     def check(self) -> None:
         """Check the study and its data, as `dmlcore check` does."""
         from dmlcore.engine.plan.stored import images_at_hand
+        from dmlcore.engine.preflight import preflight
+        from dmlcore.results.store import Store
 
-        if self.finished and images_at_hand(self.load()) is None:
+        file = self.load()
+        if self.finished and images_at_hand(file) is None:
             print("All runs are finished, and the images are not here; there is nothing to check.")
         else:
-            self._dmlcore("check", str(self.path), *self._settings())
+            print("\n".join(preflight(file, Store(self.runs))))
 
     def run(self) -> None:
-        """Run what is not finished, after the studies that `[best]` needs."""
-        from dmlcore.handin.needs import with_needed
+        """Run what is not finished, after the studies that `[best]` needs. Raises DmlcoreError if a run fails.
+
+        The runs take place in another process, whose output is shown as it comes.
+        """
+        from dmlcore.handin.needs import run_command, with_needed
 
         if not self.finished:
-            studies = with_needed([self.load()], _registry(), self.overrides)
-            self._dmlcore("run", *map(str, studies), *self._settings())
+            words = run_command(with_needed([self.load()], _registry(), self.overrides), self.overrides, self.runs)
+            print("$", shlex.join(words), flush=True)
+            with subprocess.Popen(
+                [sys.executable, "-m", *words],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                encoding="utf-8",
+            ) as process:
+                assert process.stdout is not None
+                for line in process.stdout:
+                    print(line.rstrip(), flush=True)
+            if process.returncode:
+                raise DmlcoreError(f"dmlcore run failed with exit code {process.returncode}; see above.")
         print(self.state())
 
     def table(self) -> Shown:
@@ -170,34 +193,19 @@ class NotebookStudy:
         from dmlcore.handin.showing import pieces
 
         try:
-            chosen = [piece for piece in pieces(self._stored()[1]) if wanted(piece.key)]
+            material = self._stored()[1]
         except StudyError as error:  # the results for [best] are missing
             return Shown([Page(str(error))])
+        stored = (*material.results, *material.failures.items(), material.probe)
+        if self._drawn.get("stored") != stored:
+            self._drawn.update(stored=stored, pieces=pieces(material))
         items: list[Page | Picture] = []
-        for piece in chosen:
+        for piece in filter(lambda piece: wanted(piece.key), self._drawn["pieces"]):
             heading = f"### {piece.title}\n\n" if headings else ""
             if heading or piece.markdown:
                 items.append(Page(heading + piece.markdown))
             items += [Picture(name, svg) for name, svg in piece.figures.items()]
         return Shown(items or [Page("There are no results yet.")])
-
-    def _settings(self) -> list[str]:
-        from dmlcore.handin.needs import set_options
-
-        return ["--runs", str(self.runs), *set_options(self.overrides)]
-
-    def _dmlcore(self, *arguments: str) -> None:
-        """Run a command and show its output as it comes. Raises DmlcoreError if it fails."""
-        print("$", shlex.join(["dmlcore", *arguments]), flush=True)
-        command = [sys.executable, "-m", "dmlcore", *arguments]
-        with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8"
-        ) as process:
-            assert process.stdout is not None
-            for line in process.stdout:
-                print(line.rstrip(), flush=True)
-        if process.returncode:
-            raise DmlcoreError(f"dmlcore {arguments[0]} failed with exit code {process.returncode}; see above.")
 
 
 def _registry() -> Registry:

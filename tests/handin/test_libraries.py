@@ -11,9 +11,8 @@ from dmlcore.handin.libraries import distributions, need, requirements
 def test_missing_packages_end_in_one_message() -> None:
     with pytest.raises(DmlcoreError) as error:
         need(["json", "no_such_module", "nor_this"])
-    assert str(error.value) == (
-        "Notebooks need what is not installed here: no_such_module, nor_this.\n    pip install 'dmlcore[handin]'"
-    )
+    assert "no_such_module, nor_this" in str(error.value)
+    assert str(error.value).endswith("\n    pip install 'dmlcore[handin]'")
 
 
 def test_extras_and_others_plugins_are_asked_for() -> None:

@@ -45,6 +45,5 @@ def test_an_absolute_path_is_refused(tmp_path: Path) -> None:
     path.write_text('extends = "/home/me/base.toml"\n')
     with pytest.raises(StudyError) as error:
         read_sources([path])
-    assert str(error.value) == (
-        f"{path}: '/home/me/base.toml' is on no other machine. Write it relative to the study file."
-    )
+    assert str(error.value).startswith(f"{path}: ")
+    assert "'/home/me/base.toml'" in str(error.value)

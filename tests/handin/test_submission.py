@@ -11,7 +11,7 @@ import nbformat
 import pytest
 
 from dmlcore.engine.plan.stored import study_material
-from dmlcore.errors import DmlcoreError, StudyError
+from dmlcore.errors import ResultsError, StudyError
 from dmlcore.handin.printing import print_notebook
 from dmlcore.handin.submission import submission_of
 from dmlcore.host.registry import Registry
@@ -53,7 +53,7 @@ def test_the_zip_holds_everything_sorted_and_undated(handed_in: HandIn) -> None:
     assert {entry.date_time for entry in entries} == {(1980, 1, 1, 0, 0, 0)}
 
 
-def test_every_step_is_told(handed_in: HandIn) -> None:
+def test_every_step_is_shown(handed_in: HandIn) -> None:
     steps = [line for line in handed_in.said if not line.startswith("  ")]
     assert steps[:3] == ["report", "study 1/1  tiny", "studies and environment"]
     assert steps[3].startswith("Hand-in: handin.zip (18 files, ")
@@ -86,9 +86,10 @@ def test_nothing_names_this_machine(at_home: HandIn) -> None:
 
 def test_the_readme_says_what_and_how(handed_in: HandIn) -> None:
     lines = (handed_in.unpacked / "README.txt").read_text().splitlines()
-    assert ["notebooks/tiny.pdf", "that notebook on paper"] in [line.strip().split(maxsplit=1) for line in lines]
-    assert lines[-3:] == [
-        "Commands that made it, given in a folder with these studies",
+    described = {line.split()[0] for line in lines if line.startswith("  ") and len(line.split()) > 1}
+    files = {path.relative_to(handed_in.unpacked).as_posix() for path in handed_in.unpacked.rglob("*.*")}
+    assert files - described == {"README.txt"}
+    assert lines[-2:] == [
         "  dmlcore run studies/tiny.toml --set training.epochs=1",
         "  dmlcore submit studies/tiny.toml --set training.epochs=1 -o handin.zip",
     ]
@@ -127,17 +128,17 @@ def test_the_pdf_has_the_words_the_numbers_and_the_pages(at_home: HandIn, real_r
 
 
 def test_unfinished_runs_are_named_with_the_command_that_makes_them(at_home: HandIn, real_registry: Registry) -> None:
-    with pytest.raises(DmlcoreError) as error:
+    with pytest.raises(ResultsError) as error:
         submission_of([PATH], real_registry, [*OVERRIDES, "seeds=[0,1]"], Store(Path("runs")), partial=False)
-    assert str(error.value) == (
-        "Not finished: 1 of 1 studies.\n"
-        "  studies/tiny.toml\n"
-        "    embedding.dim=4 seed=1 (not finished)\n"
-        "    embedding.dim=8 seed=1 (not finished)\n"
-        "Make what is missing:\n"
-        "    dmlcore run studies/tiny.toml --set training.epochs=1 --set 'seeds=[0,1]' --runs runs\n"
-        "or hand in what is there, with --partial."
-    )
+    lines = str(error.value).splitlines()
+    assert lines[0].startswith("1 of 1 studies ")
+    assert lines[1:4] == [
+        "  studies/tiny.toml",
+        "    embedding.dim=4 seed=1 (not finished)",
+        "    embedding.dim=8 seed=1 (not finished)",
+    ]
+    assert "    dmlcore run studies/tiny.toml --set training.epochs=1 --set 'seeds=[0,1]' --runs runs" in lines
+    assert "--partial" in lines[-1]
 
 
 def test_a_failed_run_is_missing(at_home: HandIn, real_registry: Registry) -> None:
@@ -146,11 +147,11 @@ def test_a_failed_run_is_missing(at_home: HandIn, real_registry: Registry) -> No
     folder = Store(Path("runs")).run("tiny", run.name)
     folder.partial.mkdir()
     folder.note_failure("The loss became nan.")
-    with pytest.raises(DmlcoreError, match=r"\n    embedding.dim=16 seed=0 \(failed: The loss became nan.\)\n"):
+    with pytest.raises(ResultsError, match=r"\n    embedding.dim=16 seed=0 \(failed: The loss became nan.\)\n"):
         submission_of([PATH], real_registry, overrides, Store(Path("runs")), partial=False)
 
 
-def test_partial_goes_on_and_knows_what_is_missing(at_home: HandIn, real_registry: Registry) -> None:
+def test_partial_continues_and_knows_what_is_missing(at_home: HandIn, real_registry: Registry) -> None:
     overrides = [*OVERRIDES, "seeds=[0,1]"]
     submission = submission_of([PATH], real_registry, overrides, Store(Path("runs")), partial=True)
     (entry,) = submission.entries
@@ -165,7 +166,7 @@ def test_a_study_that_waits_for_best_values_is_missing_whole(
     text = 'extends = "tiny.toml"\ngrid = {}\n[best]\nfrom = ["tiny.toml"]\ntake = ["embedding.dim"]\n'
     Path("studies/best.toml").write_text(text)
     try:
-        with pytest.raises(DmlcoreError) as error:
+        with pytest.raises(ResultsError) as error:
             submission_of([Path("studies/best.toml")], real_registry, OVERRIDES, Store(tmp_path), partial=False)
     finally:
         Path("studies/best.toml").unlink()
@@ -183,7 +184,4 @@ def test_two_studies_of_one_name_are_refused(at_home: HandIn, real_registry: Reg
             submission_of([PATH, twin], real_registry, OVERRIDES, Store(Path("runs")), partial=False)
     finally:
         twin.unlink()
-    assert str(error.value) == (
-        "studies/tiny.toml, studies/base/tiny.toml: both are named 'tiny'."
-        " Leave one out, or give it another name: name = …"
-    )
+    assert str(error.value).startswith("studies/tiny.toml, studies/base/tiny.toml: both are named 'tiny'.")

@@ -51,7 +51,7 @@ def test_a_command_that_fails_is_an_error(study: NotebookStudy, capsys: pytest.C
     with pytest.raises(DmlcoreError, match=r"^dmlcore run .* exit code 2"):
         study.run()
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "$ dmlcore run toy.toml --runs runs --set 'seeds=[0]'"
+    assert lines[0] == "$ dmlcore run toy.toml --set 'seeds=[0]' --runs runs"
     assert lines[1].startswith("Error: toy.toml has ")  # another process knows nothing of the small components
 
 

@@ -6,38 +6,63 @@ import json
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
+import attrs
 import click
+from attrs import frozen
 
 from dmlcore import API_VERSION, __version__
-from dmlcore.api.components import KINDS
+from dmlcore.api.components import KINDS, Component
 from dmlcore.host.describe import summary
-from dmlcore.host.discovery import FailedPlugin, LoadedPlugin, PluginSet
+from dmlcore.host.discovery import PluginSet
 from dmlcore.host.distributions import PluginSource
 from dmlcore.host.registry import Offer, Registry
 from dmlcore.text import counted
 
 AMBIGUOUS = "ambiguous"
+DEPRECATED = "deprecated: "
+"""Begins such a remark."""
+
+
+@frozen
+class _Entry:
+    """A plugin with its state."""
+
+    source: PluginSource
+    state: str
+    reason: str = ""
+    traceback: str = ""
+    remarks: tuple[str, ...] = ()
+    components: tuple[type[Component], ...] = ()
+
+
+def _entries(plugins: PluginSet) -> list[_Entry]:
+    loaded = [
+        (plugin, "deprecated" if any(remark.startswith(DEPRECATED) for remark in plugin.remarks) else "ok")
+        for plugin in plugins.loaded
+    ]
+    return [
+        *(_Entry(plugin.source, "failed", plugin.reason, plugin.traceback) for plugin in plugins.failed),
+        *(_Entry(plugin.source, "disabled", f"by {plugin.by}") for plugin in plugins.disabled),
+        *(_Entry(p.source, state, remarks=tuple(p.remarks), components=tuple(p.components)) for p, state in loaded),
+    ]
 
 
 def show(plugins: PluginSet, verbose: bool) -> None:
-    """Prints the list, with lines cut to the width of a terminal. `verbose` adds tracebacks."""
-    registry = Registry.of(plugins)
+    """Print the list, with lines cut to the width of a terminal. `verbose` adds tracebacks."""
+    registry, entries = Registry.of(plugins), _entries(plugins)
     width = shutil.get_terminal_size((100, 24)).columns if is_terminal() else None
     rows = {kind: [_component(offer, registry) for offer in registry.of_kind(kind)] for kind in KINDS}
     _show_columns({kind: offers for kind, offers in rows.items() if offers}, width)
-    sources = (plugin.source for plugin in _all(plugins))
-    distributions = dict.fromkeys((source.distribution, source.version, source.origin) for source in sources)
-    _show_columns(
-        {"plugins": [(f"{n} {version}", origin, _states(plugins, n)) for n, version, origin in distributions]}, width
-    )
-    for key, state, text in _not_ok(plugins, registry):
+    states: dict[tuple[str, str], list[str]] = {}
+    for entry in sorted(entries, key=lambda entry: entry.source.key):
+        source = entry.source
+        states.setdefault((f"{source.distribution} {source.version}", source.origin), []).append(entry.state)
+    _show_columns({"plugins": [(*names, _summed_up(found)) for names, found in states.items()]}, width)
+    for key, state, text in _not_ok(entries, registry, verbose):
         click.secho(f"  {state}: {key}", fg="red" if state == "failed" else "yellow")
         click.echo(f"      {text}")
-        if verbose and state == "failed":
-            click.echo(_traceback(plugins, key))
-    if any(plugin.traceback for plugin in plugins.failed) and not verbose:
+    if any(entry.traceback for entry in entries) and not verbose:
         click.echo("  To see the tracebacks: dmlcore list-plugins --verbose")
 
 
@@ -49,38 +74,27 @@ def is_terminal() -> bool:
 def as_json(plugins: PluginSet) -> str:
     """The list as JSON: one entry per plugin, with its components."""
     registry = Registry.of(plugins)
-    states = [(plugin.source, "failed", plugin.reason, ()) for plugin in plugins.failed]
-    states += [(plugin.source, "disabled", f"by {plugin.by}", ()) for plugin in plugins.disabled]
-    entries = [_entry(*state) for state in states]
-    for plugin in plugins.loaded:
-        offers = [Offer(component, plugin.source) for component in plugin.components]
-        entry = _entry(plugin.source, _state(plugin), "", plugin.remarks)
-        entry["components"] = [
-            {
-                "kind": offer.component.kind,
-                "name": offer.component.name,
-                "full_name": offer.full_name,
-                "summary": summary(offer.component),
-                AMBIGUOUS: registry.is_ambiguous(offer),
-            }
-            for offer in offers
-        ]
-        entries.append(entry)
-    entries.sort(key=lambda entry: entry["key"])
-    return json.dumps({"dmlcore": __version__, "api": API_VERSION, "plugins": entries}, indent=1, ensure_ascii=False)
+    listed = [
+        {
+            "key": entry.source.key,
+            **attrs.asdict(entry.source),
+            "status": entry.state,
+            "reason": entry.reason,
+            "remarks": entry.remarks,
+            "components": [_facts(Offer(component, entry.source), registry) for component in entry.components],
+        }
+        for entry in sorted(_entries(plugins), key=lambda entry: entry.source.key)
+    ]
+    return json.dumps({"dmlcore": __version__, "api": API_VERSION, "plugins": listed}, indent=1, ensure_ascii=False)
 
 
-def _entry(source: PluginSource, status: str, reason: str, remarks: Sequence[str]) -> dict[str, Any]:
+def _facts(offer: Offer, registry: Registry) -> dict[str, object]:
     return {
-        "key": source.key,
-        "distribution": source.distribution,
-        "version": source.version,
-        "entry_point": source.entry_point,
-        "origin": source.origin,
-        "status": status,
-        "reason": reason,
-        "remarks": list(remarks),
-        "components": [],
+        "kind": offer.component.kind,
+        "name": offer.component.name,
+        "full_name": offer.full_name,
+        "summary": summary(offer.component),
+        AMBIGUOUS: registry.is_ambiguous(offer),
     }
 
 
@@ -90,44 +104,28 @@ def _component(offer: Offer, registry: Registry) -> tuple[str, str, str]:
     return name, f"{offer.source.distribution} {offer.source.version}", summary(offer.component)
 
 
-def _states(plugins: PluginSet, distribution: str) -> str:
+def _summed_up(states: Sequence[str]) -> str:
     """ "ok", or the number of a distribution's plugins in each state."""
-    states = [_state(plugin) for plugin in _all(plugins) if plugin.source.distribution == distribution]
-    if set(states) == {"ok"}:
-        return "ok" if len(states) == 1 else f"ok, {counted(len(states), 'plugin')}"
     if len(states) == 1:
         return states[0]
+    if set(states) == {"ok"}:
+        return f"ok, {counted(len(states), 'plugin')}"
     return ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
 
 
-def _not_ok(plugins: PluginSet, registry: Registry) -> Iterator[tuple[str, str, str]]:
+def _not_ok(entries: Sequence[_Entry], registry: Registry, verbose: bool) -> Iterator[tuple[str, str, str]]:
     """Key, state and explanation of everything that is not simply ok."""
-    for failed in plugins.failed:
-        yield failed.source.key, "failed", failed.reason
-    for disabled in plugins.disabled:
-        yield disabled.source.key, "disabled", f"by {disabled.by}"
-    for loaded in plugins.loaded:
-        for remark in loaded.remarks:
-            state, _, text = remark.partition(": ") if remark.startswith("deprecated: ") else ("ok, but", "", remark)
-            yield loaded.source.key, state, text
+    for entry in entries:
+        if entry.reason:
+            details = f"\n{entry.traceback}" if verbose and entry.traceback else ""
+            yield entry.source.key, entry.state, entry.reason + details
+        for remark in entry.remarks:
+            text = remark.removeprefix(DEPRECATED)
+            yield entry.source.key, "ok, but" if text == remark else entry.state, text
     for offer in registry.offers:
         if registry.is_ambiguous(offer):
             what = f"{offer.component.kind} {offer.component.name}"
             yield offer.full_name, AMBIGUOUS, f"several distributions have the {what}; use the full name in studies"
-
-
-def _all(plugins: PluginSet) -> Sequence[Any]:
-    return sorted((*plugins.loaded, *plugins.failed, *plugins.disabled), key=lambda plugin: plugin.source.key)
-
-
-def _state(plugin: Any) -> str:
-    if isinstance(plugin, LoadedPlugin):
-        return "deprecated" if any(remark.startswith("deprecated: ") for remark in plugin.remarks) else "ok"
-    return "failed" if isinstance(plugin, FailedPlugin) else "disabled"
-
-
-def _traceback(plugins: PluginSet, key: str) -> str:
-    return next(plugin.traceback for plugin in plugins.failed if plugin.source.key == key)
 
 
 def _show_columns(rows: Mapping[str, Sequence[tuple[str, str, str]]], width: int | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -10,6 +11,7 @@ from rich.table import Table
 from dmlcore.report.content.quantities import MISSING, decimals, label, quantity, signed
 from dmlcore.report.content.statistics import BEST
 from dmlcore.report.content.table import ResultTable, table_grid
+from dmlcore.text import value_text
 
 OPTIMISTIC = "_optimistic"
 """Suffix of a metric with ties counted in favor of the query."""
@@ -30,6 +32,18 @@ def rich_table(table: ResultTable, title: str) -> Table:
         name = cells[0].replace(",", ", ")  # breaks between the options of a component
         drawn.add_row(name, *cells[1:], style="dim" if row.seconds is None else None)
     return drawn
+
+
+def runs_table(rows: Sequence[Mapping[str, Any]], metrics: Sequence[str]) -> Table:
+    """Return a row per run, with its grid values and these metrics; finished runs are bright."""
+    hidden = ("run", "seconds", "reason", *metrics)
+    words = list(dict.fromkeys(name for row in rows for name in row if name not in hidden and "/" not in name))
+    table = _table([*words, *map(label, metrics)], words=len(words))
+    for row in rows:
+        cells = [value_text(row[name]) if name in row else "" for name in words]
+        numbers = [quantity(name).format(row[name]) if name in row else MISSING for name in metrics]
+        table.add_row(*cells, *numbers, style=None if row["state"] == "finished" else "dim")
+    return table
 
 
 def metrics_table(metrics: Mapping[str, float]) -> Table:
