@@ -35,7 +35,7 @@ _work: ContextVar[Progress | None] = ContextVar("work", default=None)
 
 @contextmanager
 def shown_on(display: Display) -> Iterator[None]:
-    """Inside the block, `display` shows all progress and notes reported from this thread."""
+    """Show all progress and notes of this thread on `display`, inside the block."""
     token = _display.set(display)
     try:
         yield
@@ -45,7 +45,7 @@ def shown_on(display: Display) -> Iterator[None]:
 
 @contextmanager
 def work(label: str, total: int = 0, unit: str = "step", *, done: int = 0, stage: Stage = "other") -> Iterator[None]:
-    """Names the work whose progress `report_progress` reports inside the block; see Progress for the arguments."""
+    """Name the work that `report_progress` reports on inside the block; see Progress for the arguments."""
     start = Progress(stage, label, done, total, unit=unit)
     token, completed = _work.set(start), False
     try:

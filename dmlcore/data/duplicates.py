@@ -18,7 +18,7 @@ Group = tuple[int, ...]
 
 
 def equal_groups(keys: Iterable[Hashable]) -> list[Group]:
-    """The groups of two and more indices whose keys are equal, by their first index."""
+    """The groups of at least two indices with equal keys, by their first index."""
     places: dict[Hashable, list[int]] = {}
     for index, key in enumerate(keys):
         places.setdefault(key, []).append(index)
@@ -26,7 +26,7 @@ def equal_groups(keys: Iterable[Hashable]) -> list[Group]:
 
 
 def near_groups(hashes: Sequence[int], most_bits: int) -> list[Group]:
-    """The groups of two and more indices that are linked by 64-bit hashes of at most `most_bits` different bits.
+    """The groups of at least two indices that are linked by 64-bit hashes of at most `most_bits` different bits.
 
     Compares all pairs of different hashes: 20,000 took 0.4 s of one core, and the time grows with the square.
     """

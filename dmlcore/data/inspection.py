@@ -37,7 +37,7 @@ class Look:
     digest: bytes = b""
     """Differs between all different files (or pixels, of a generated image)."""
     difference_hash: int | None = None
-    """Similar for images that look similar; None of a flat image, whose hash would be random."""
+    """Similar for images that look similar; None for a flat image, since its hash would be random."""
 
 
 def look(images: LabelledImages, index: int) -> Look:

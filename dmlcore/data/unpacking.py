@@ -26,7 +26,7 @@ from dmlcore.errors import DataError
 from dmlcore.text import byte_size
 
 LARGEST_GROWTH = 10
-"""The most unpacked bytes for each byte of an archive whose unpacked size is not known; photographs hardly grow."""
+"""The most unpacked bytes for each byte of an archive of unknown unpacked size; photographs hardly grow."""
 
 
 CHUNK = 1 << 20
@@ -54,7 +54,7 @@ def is_packed(file: Path) -> bool:
 
 
 def _is_tar(file: Path) -> bool:
-    """Checked first: a plain tar whose last member is a zip ends like a zip."""
+    """Checked first: a plain tar that ends with a zip ends like a zip."""
     try:
         return tarfile.is_tarfile(file)
     except EOFError:

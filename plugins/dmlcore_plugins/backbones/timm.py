@@ -18,17 +18,16 @@ if TYPE_CHECKING:
 class Timm(BackboneConfig):
     """Any network of timm (Wightman, 2019), by its name there.
 
-    `dmlcore backbones "vit_small*"` lists names with the licence of their weights; a wrong name is answered with the
-    nearest. The licence is timm's word for it: `dmlcore plan` tells it, too, and a result keeps it. Where it forbids
-    commercial use, a warning stays with the result.
+    `dmlcore backbones "vit_small*"` lists names with the license of their weights, as timm gives it. `dmlcore plan`
+    shows the license, too, and a result records it. Where it forbids commercial use, the result has a warning.
     """
 
     name = "timm"
     libraries = ("timm",)
 
     model: str = option(
-        help='timm\'s name of the network, best with the tag of its weights, such as "resnet50.tv_in1k"; '
-        "without a tag timm picks its default weights"
+        help='timm\'s name of the network, preferably with the tag of its weights, such as "resnet50.tv_in1k"; '
+        "without a tag, timm chooses its default weights"
     )
     weights: Literal["pretrained", "random"] | Path = option(
         "pretrained",
@@ -36,21 +35,21 @@ class Timm(BackboneConfig):
     )
     img_size: int | None = option(
         None,
-        help="side of the images, if not the network's own; a network of a fixed input size is built for it",
+        help="side of the images, by default the network's; a network of a fixed input size is built for it",
         unit="pixels",
         ge=1,
     )
-    drop_path: float | None = option(None, help="rate of stochastic depth, where the network has it", ge=0, lt=1)
+    drop_path: float | None = option(None, help="rate of stochastic depth, if the network has it", ge=0, lt=1)
     pooling: str | None = option(
         None,
-        help='how timm pools the features: "avg", "max", "catavgmax", for transformers "token", or what else '
-        "the network has; not together with embedding.pooling",
+        help='how timm pools the features: "avg", "max", "catavgmax", "token" for transformers, or any other way '
+        "that the network has; conflicts with embedding.pooling",
     )
 
     grad_checkpointing: bool | None = option(
         None,
-        help="compute activations anew in the backward pass instead of keeping them: less memory, about a third slower;"
-        " BatchNorm statistics that are not frozen take in each batch twice",
+        help="recompute activations in the backward pass instead of storing them: less memory, about a third slower;"
+        " BatchNorm statistics that are not frozen count each batch twice",
     )
 
     def build(self, context: BackboneContext) -> torch.nn.Module:

@@ -19,14 +19,14 @@ from dmlcore_plugins.backbones.timm_names import all_names, nearest
 from dmlcore_plugins.backbones.weights import State, check_weights_file, load_state, read_state, sha256
 
 NONCOMMERCIAL = ("cc-by-nc", "noncommercial", "apple-amlr")
-"""What the names of licences hold that forbid commercial use, as timm writes them."""
+"""Parts of the names of licenses that forbid commercial use, as timm writes them."""
 
 
 class TimmBackbone(nn.Module):
     """A timm network without its classifier: images → features, or feature maps where it does not pool."""
 
     feature_dim: int
-    """F, set by a dry run: what timm writes as num_features is not always what comes out."""
+    """F, set by a dry run: timm's num_features is not always the size of the output."""
 
     def __init__(self, model: str, network: Any, input_spec: InputSpec, provenance: str) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class TimmBackbone(nn.Module):
         size = self.input_spec.size
         if self.fixed_size and (height, width) != (size, size):
             raise StudyError(
-                f"{self.model} is built for images of {size}×{size} pixels and got {width}×{height}. "
+                f"{self.model} expects images of {size}×{size} pixels, got {width}×{height}. "
                 f"Set backbone.img_size to the size of the images."
             )
         features: torch.Tensor = self.network(images)
@@ -55,9 +55,7 @@ class TimmBackbone(nn.Module):
         """The parameters of each layer, as timm's own layer decay groups them; see BackboneConfig.build."""
         matcher = getattr(self.network, "group_matcher", None)
         if matcher is None:
-            raise StudyError(
-                f"timm does not say which parameters of {self.model} are a layer: leave optimizer.layer_decay out."
-            )
+            raise StudyError(f"timm does not define the layers of {self.model}: remove optimizer.layer_decay.")
         layer_of = group_parameters(self.network, matcher(coarse=False), reverse=True)
         last = max(layer_of.values())
         layers: list[list[nn.Parameter]] = [[] for _ in range(last + 1)]
@@ -80,15 +78,16 @@ def build_timm(
 ) -> TimmBackbone:
     """The timm model of that name, with its weights.
 
-    weights: `keyword` for timm's own weights, "random", or a file, whose keys `rename` turns into timm's.
-    Raises StudyError for a name, an option or a value that timm can't serve, DataError for weights that are
-    not to be had or do not fit.
+    weights: `keyword` for timm's own weights, "random", or a file; `rename` converts its keys to timm's.
+    Raises StudyError for a name, an option or a value that timm does not support, DataError for weights that are
+    not available or do not fit.
     """
-    _check_name(model)
+    if model not in all_names():
+        raise StudyError(f'backbone.model: timm {timm.__version__} has no model "{model}". {nearest(model)}')
     if context.feature_map and pooling is not None:
         raise StudyError(
-            f'backbone.pooling = "{pooling}" and embedding.pooling are both set: the first has timm pool the '
-            f"feature map, the second needs it unpooled. Leave one of them out."
+            f'backbone.pooling = "{pooling}" and embedding.pooling conflict: the first lets timm pool the '
+            f"feature map, the second needs it unpooled. Remove one of them."
         )
     if isinstance(weights, Path):
         check_weights_file(weights, keyword)
@@ -111,15 +110,10 @@ def build_timm(
     return backbone
 
 
-def _check_name(model: str) -> None:
-    if model not in all_names():
-        raise StudyError(f'backbone.model: timm {timm.__version__} has no model "{model}". {nearest(model)}')
-
-
 def _create(model: str, source: Mapping[str, Any] | None, **options: Any) -> Any:
-    """The network, with timm's weights from `source`, or with random ones where there is no source.
+    """The network, with timm's weights from `source`, or with random weights without a source.
 
-    timm leaves out the options that are None.
+    timm ignores options that are None.
     """
     try:
         return timm.create_model(
@@ -150,27 +144,27 @@ def _refusal(
     global_pool: str | None,
 ) -> str:
     if "drop_path_rate" in str(error):
-        return f"{model} has no stochastic depth: leave backbone.drop_path out."
+        return f"{model} has no stochastic depth: remove backbone.drop_path."
     if global_pool == "":
-        return f"{model} gives no feature map ({error}): leave embedding.pooling out."
+        return f"{model} has no feature map ({error}): remove embedding.pooling."
     options = {"img_size": img_size, "drop_path": drop_path_rate, "pooling": global_pool}
     given = [f"backbone.{name} = {json.dumps(value)}" for name, value in options.items() if value is not None]
-    return f"timm does not build {model} with {', '.join(given) or 'its own settings'}: {error}"
+    return f"timm does not build {model} with {', '.join(given) or 'its default settings'}: {error}"
 
 
 def _checkpoint_gradients(model: str, network: Any) -> None:
     try:
         network.set_grad_checkpointing(True)
     except (AssertionError, AttributeError):
-        raise StudyError(f"{model} has no gradient checkpointing: leave backbone.grad_checkpointing out.") from None
+        raise StudyError(f"{model} has no gradient checkpointing: remove backbone.grad_checkpointing.") from None
 
 
 def _caution(network: Any) -> str:
-    """A sentence on timm's weights of a licence that forbids commercial use; empty of any other."""
-    licence = network.pretrained_cfg.get("license") or ""
-    if not any(part in licence.lower() for part in NONCOMMERCIAL):
+    """A warning where the license of timm's weights forbids commercial use, else empty."""
+    license_name = network.pretrained_cfg.get("license") or ""
+    if not any(part in license_name.lower() for part in NONCOMMERCIAL):
         return ""
-    return f"the licence of these weights, {licence}, forbids commercial use"
+    return f"the license of these weights, {license_name}, forbids commercial use"
 
 
 def _provenance(network: Any, weights: str | Path) -> str:
@@ -180,7 +174,7 @@ def _provenance(network: Any, weights: str | Path) -> str:
         return "random"
     settings = network.pretrained_cfg
     name = ".".join(filter(None, (settings["architecture"], settings.get("tag"))))
-    return f"{name} of timm, licence {settings.get('license', 'not stated')}"
+    return f"{name} of timm, license {settings.get('license', 'not stated')}"
 
 
 def _input_spec(model: str, network: Any, img_size: int | None) -> InputSpec:
@@ -188,7 +182,7 @@ def _input_spec(model: str, network: Any, img_size: int | None) -> InputSpec:
     height, width = config["input_size"][1:]
     if img_size is None and height != width:
         raise StudyError(
-            f"{model} is made for images of {width}×{height} pixels, and images are square here: set backbone.img_size."
+            f"{model} expects images of {width}×{height} pixels, but images are square here: set backbone.img_size."
         )
     return InputSpec(
         size=img_size or height,
@@ -202,17 +196,17 @@ def _input_spec(model: str, network: Any, img_size: int | None) -> InputSpec:
 def _feature_dim(backbone: TimmBackbone, feature_map: bool) -> int:
     features = _dry_run(backbone)
     if feature_map and (not isinstance(features, torch.Tensor) or features.ndim != 4):
-        raise StudyError(f"{backbone.model} gives tokens, no feature map: leave embedding.pooling out.")
+        raise StudyError(f"{backbone.model} returns tokens, not a feature map: remove embedding.pooling.")
     if not feature_map and features.ndim != 2:
         raise StudyError(
-            f"{backbone.model} gives {tuple(features.shape[1:])} for an image, where one vector was expected: "
-            f"set backbone.pooling to a way of pooling that it has, or leave the option out."
+            f"{backbone.model} returns {tuple(features.shape[1:])} for an image, expected one vector: "
+            f"set backbone.pooling to a way of pooling that it has, or remove the option."
         )
     return features.shape[1]
 
 
 def _dry_run(backbone: TimmBackbone) -> torch.Tensor:
-    """What comes out for one black image; no random number is drawn, no BatchNorm statistic moves."""
+    """The output for one black image; draws no random number, changes no BatchNorm statistic."""
     size = backbone.input_spec.size
     training = backbone.training
     backbone.eval()
@@ -221,7 +215,7 @@ def _dry_run(backbone: TimmBackbone) -> torch.Tensor:
             features: torch.Tensor = backbone(torch.zeros(1, 3, size, size))
     except (AssertionError, RuntimeError, ValueError) as error:
         raise StudyError(
-            f"{backbone.model} can't take images of {size}×{size} pixels ({error}): set another backbone.img_size."
+            f"{backbone.model} does not accept images of {size}×{size} pixels ({error}): change backbone.img_size."
         ) from None
     finally:
         backbone.train(training)

@@ -1,22 +1,12 @@
-"""The names of timm's networks, and what is known of each without building it."""
+"""The names of timm's networks, and what is known about each without building it."""
 
 from __future__ import annotations
 
 from difflib import get_close_matches
 
 import timm
-from attrs import frozen
 
 from dmlcore import StudyError
-
-
-@frozen
-class NetworkFacts:
-    """One network, or one set of its weights, in words."""
-
-    name: str
-    size: str
-    licence: str
 
 
 def all_names() -> set[str]:
@@ -25,13 +15,13 @@ def all_names() -> set[str]:
 
 
 def names_like(pattern: str) -> list[str]:
-    """The names, those with weights by their tags, that match a pattern with * and ?."""
+    """The names, with the tags of their weights, that match a pattern with * and ?."""
     tagged: list[str] = timm.list_models(pattern, include_tags=True)
     return tagged
 
 
 def matching(pattern: str) -> list[str]:
-    """As `names_like`; without * and ? the text may stand anywhere. Raises StudyError where nothing matches."""
+    """Like `names_like`; without * and ? the text matches anywhere. Raises StudyError where nothing matches."""
     anywhere = pattern if set("*?[") & set(pattern) else f"*{pattern}*"
     found = names_like(anywhere)
     if not found:
@@ -40,19 +30,19 @@ def matching(pattern: str) -> list[str]:
 
 
 def nearest(name: str) -> str:
-    """The names nearest to one that there is not, as a sentence."""
+    """A sentence with the names nearest to an unknown one."""
     names = all_names()
     tags = [each for each in names if each.startswith(name.partition(".")[0] + ".")]
     near = get_close_matches(name, sorted(tags or names), n=5)
     return f"Nearest: {', '.join(near)}." if near else "`dmlcore backbones` lists them all."
 
 
-def facts_of(name: str) -> NetworkFacts:
-    """What timm says of a network and of the weights of its tag."""
+def size_and_license(name: str) -> tuple[str, str]:
+    """The side of a network's images and the license of its weights, for a person to read."""
     settings = timm.get_pretrained_cfg(name)
     if settings is None:
-        return NetworkFacts(name, "size not stated", "no weights")
+        return "size not stated", "no weights"
     height, width = settings.input_size[1:]
     side = f"{width} px" if width == height else f"{width}×{height} px"
-    licence = f"licence {settings.license or 'not stated'}" if settings.has_weights else "no weights"
-    return NetworkFacts(name, f"{side}{', fixed' if settings.fixed_input_size else ''}", licence)
+    license_name = f"license {settings.license or 'not stated'}" if settings.has_weights else "no weights"
+    return f"{side}{', fixed' if settings.fixed_input_size else ''}", license_name

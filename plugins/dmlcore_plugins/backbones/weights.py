@@ -1,4 +1,4 @@
-"""Weights in files: read without running code from them, and fitted to a network key by key."""
+"""Weights in files: read without running code from them, and loaded into a network key by key."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ State = dict[str, torch.Tensor]
 
 
 def check_weights_file(path: Path, keyword: str) -> None:
-    """Raises StudyError where `backbone.weights` names no file."""
+    """Raises StudyError where `backbone.weights` is not a file."""
     if not path.is_file():
         raise StudyError(
-            f'backbone.weights = "{path.name}" is neither "{keyword}" nor "random", and there is no file '
-            f"{path.absolute()}. Write one of the two words, or the path of a .safetensors or .pth file."
+            f'backbone.weights: expected "{keyword}", "random", or the path of a .safetensors or .pth file; got '
+            f'"{path.name}", and {path.absolute()} does not exist.'
         )
 
 
@@ -32,20 +32,20 @@ def sha256(path: Path) -> str:
 
 
 def read_state(path: Path) -> State:
-    """The state dict in a .safetensors file or in one of torch; there also under "state_dict" or "model".
+    """The state dict in a .safetensors file, or in a file of torch, there also under "state_dict" or "model".
 
-    Prefixes left by DistributedDataParallel and torch.compile are taken off. Raises DataError.
+    Prefixes of DistributedDataParallel and torch.compile are removed. Raises DataError.
     """
     try:
         state = _read(path)
         for wrapper in ("state_dict", "model"):
             state = state.get(wrapper, state)
         state = clean_state_dict(state)
-    except Exception as error:  # every reader raises errors of its own kind
+    except Exception as error:  # every reader raises different errors
         reason = str(error).partition("\n")[0]
         raise DataError(
-            f"{path}: not a file of weights ({type(error).__name__}: {reason}). Expected a state dict, as "
-            f".safetensors or as torch.save writes it, with nothing in it but tensors."
+            f"{path} is not a file of weights ({type(error).__name__}: {reason}). Expected a state dict of tensors "
+            f"only, as .safetensors or from torch.save."
         ) from None
     return {key: value for key, value in state.items() if isinstance(value, torch.Tensor)}
 
@@ -59,11 +59,11 @@ def _read(path: Path) -> Any:
 
 
 def load_state(network: Any, state: State, source: Path) -> None:
-    """Load all weights of a timm network that is without its classifier, whose weights the state may have.
+    """Load all weights of a timm network without its classifier; the state may include the classifier.
 
-    A state that does not fit as it stands is first handed to timm's own converter for this architecture:
-    it knows the names of the original authors, and resizes position embeddings to another `img_size`.
-    Raises DataError, which lists the keys that are missing, unexpected or of another shape.
+    A state that does not fit is converted by timm's converter for this architecture first: it knows the names of the
+    original authors, and resizes position embeddings to another `img_size`.
+    Raises DataError with the keys that are missing, unexpected or of another shape.
     """
     faults = _load(network, state)
     if faults:
@@ -71,8 +71,7 @@ def load_state(network: Any, state: State, source: Path) -> None:
     if faults:
         architecture = network.pretrained_cfg["architecture"]
         raise DataError(
-            f"{source} does not fit {architecture}: {'; '.join(faults)}. "
-            f"Give weights that were saved from this very network."
+            f"{source} does not fit {architecture}: {'; '.join(faults)}. Use weights that were saved from this network."
         )
 
 
@@ -82,12 +81,12 @@ def _converted(network: Any, state: State) -> State:
         return state
     try:
         return dict(convert(dict(state), network))
-    except Exception:  # a converter breaks in its own way on a file that it was not written for
+    except Exception:  # converters fail in many ways on files that they do not know
         return state
 
 
 def _load(network: Any, state: State) -> list[str]:
-    """Load what fits, and say in words what does not."""
+    """Load what fits, and describe what does not."""
     own = network.state_dict()
     reshaped = {key: value for key, value in state.items() if key in own and value.shape != own[key].shape}
     fitting = {key: value for key, value in state.items() if key not in reshaped}

@@ -15,7 +15,7 @@ MOST_DISTANCES = 2_000_000
 
 
 def compare(vectors: np.ndarray, labels: np.ndarray, recall_at: Sequence[int]) -> Comparison:
-    """Recall@K by the cosine with ties counted for the query, and NMI."""
+    """Recall@K by the cosine with ties counted in favor of the query, and NMI."""
     blocks = []
     for rows, near in similarities(vectors, "cosine"):
         nearer = items_above(near, labels, rows)
@@ -25,16 +25,16 @@ def compare(vectors: np.ndarray, labels: np.ndarray, recall_at: Sequence[int]) -
     lone = int((class_sizes(labels) == 1).sum())
     return Comparison(
         mean_by_name(blocks) | ({"nmi_by_bnu": nmi(vectors, labels)} if clustered else {}),
-        "bnu: Recall@K counts the items that are nearer than the nearest of the class, so ties count for the query: "
-        "an embedding that collapsed to one point gets 100 %. The query itself stays, its similarity lowered by 1: "
+        "bnu: Recall@K counts the items that are nearer than the nearest of the class, so ties count in favor of the "
+        "query: a collapsed embedding gets 100 %. The query itself remains, with its similarity lowered by 1: "
         f"queries alone in their class ({lone:,} here) are found where fewer than K items have a cosine above 0. NMI "
         "is that of scikit-learn's k-means, the best of 10 starts"
-        + ("" if clustered else f" (left out: too slow for {len(labels):,} samples of {classes:,} classes)"),
+        + ("" if clustered else f" (skipped: too slow for {len(labels):,} samples of {classes:,} classes)"),
     )
 
 
 def items_above(near: np.ndarray, labels: Indices, rows: Indices) -> Indices:
-    """(b,): how many items are nearer than the nearest item of the query's class; near: (b, N) cosines."""
+    """(b,): the number of items nearer than the nearest item of the query's class; near: (b, N) cosines."""
     near = near.copy()
     near[np.arange(len(rows)), rows] -= 1
     own = labels == labels[rows][:, None]
@@ -43,13 +43,13 @@ def items_above(near: np.ndarray, labels: Indices, rows: Indices) -> Indices:
 
 
 def nmi(vectors: np.ndarray, labels: np.ndarray) -> float:
-    """NMI of scikit-learn's k-means, ten starts from seed 0, a cluster a class."""
+    """NMI of scikit-learn's k-means, ten starts from seed 0, one cluster per class."""
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.metrics import normalized_mutual_info_score
 
     k_means = KMeans(n_clusters=len(np.unique(labels)), n_init=10, random_state=0)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer points than classes, where samples are alike
+        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer points than classes, where samples are equal
         clusters = k_means.fit(vectors).labels_
     return float(normalized_mutual_info_score(labels, clusters))

@@ -1,4 +1,4 @@
-"""What a codebase gives for the same embeddings, and in words why it differs."""
+"""The metrics of a codebase for the same embeddings, and why they differ."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from attrs import frozen
 
 @frozen
 class Comparison:
-    """metrics: <metric of dmlcore>_by_<codebase> → value; words: how its definitions differ, counted on the data."""
+    """metrics: <metric of dmlcore>_by_<codebase> → value; note: how its definitions differ, with counts on the data."""
 
     metrics: Mapping[str, float]
-    words: str
+    note: str
 
 
 def mean_by_name(blocks: list[dict[str, np.ndarray]]) -> dict[str, float]:
-    """Means over all queries of what each block of them gives, by name."""
+    """Means over all queries, from blocks of values by name."""
     return {name: float(np.concatenate([block[name] for block in blocks]).mean()) for name in blocks[0]}

@@ -1,4 +1,4 @@
-"""Evaluator `conformance`: what other codebases call the same metrics."""
+"""Evaluator `conformance`: the same metrics by the definitions of other codebases."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from dmlcore import DataError, Embeddings, EvaluatorConfig, MetricWarning, hooki
 class Conformance(EvaluatorConfig):
     """The definitions of other codebases on the same embeddings; `dmlcore metrics --conformance` shows them.
 
-    A metric is named <metric of dmlcore>_by_<codebase>, so that the evaluators `retrieval` and `clustering` have
-    what to compare it with; a note for each codebase tells its definition, and what in it matters on this data.
+    A metric is named <metric of dmlcore>_by_<codebase>, for comparison with the evaluators `retrieval` and
+    `clustering`; a note for each codebase explains its definition, and what matters on this data.
 
     - pml: pytorch-metric-learning's AccuracyCalculator itself, with its default k up to 3,000 samples, else with
       k = "max_bin_count".
@@ -29,8 +29,8 @@ class Conformance(EvaluatorConfig):
       items found / min(k, R); both with k the largest R.
     - proxy_anchor: Kim et al., "Proxy Anchor Loss for Deep Metric Learning", 2020: Recall@K.
 
-    All but the first are written anew from their formulas, in float64; where they leave the order of ties to a
-    sorting routine, the lower index comes first. Every sample is ranked against all others.
+    All but the first are reimplemented from their formulas, in float64; where a sorting routine decides the order of
+    ties, the lower index comes first. Every sample is ranked against all others.
     Raises DataError for a gallery, and for more samples than `limit`.
     """
 
@@ -40,7 +40,7 @@ class Conformance(EvaluatorConfig):
     recall_at: tuple[int, ...] = option((1, 8), help="each K for which Recall@K is compared", ge=1)
     limit: int = option(
         20_000,
-        help="most samples to compare: the definitions sort all neighbours, and pytorch-metric-learning needs memory "
+        help="most samples to compare: the definitions sort all neighbors, and pytorch-metric-learning needs memory "
         "for classes × samples",
         ge=2,
         unit="samples",
@@ -53,11 +53,11 @@ class Conformance(EvaluatorConfig):
         from dmlcore_plugins.conformance import bnu, open_metric_learning, pml, proxy_anchor, roth
 
         if gallery is not None:
-            raise DataError("conformance: the definitions rank each sample against all others. Leave out the gallery.")
+            raise DataError("conformance: the definitions rank each sample against all others. Remove the gallery.")
         if len(queries) > self.limit:
             raise DataError(
-                f"conformance: {len(queries):,} samples are more than the limit of {self.limit:,}, above which the "
-                "comparison takes many minutes and gigabytes. Give fewer classes, or set conformance.limit."
+                f"conformance: {len(queries):,} samples exceed the limit of {self.limit:,}; the comparison would take "
+                "many minutes and gigabytes. Use fewer classes, or raise conformance.limit."
             )
         vectors = np.require(checked_vectors(queries.vectors, "vectors", nonzero=True), np.float32, ["C"])
         labels = checked_labels(queries.labels, len(vectors))
@@ -71,11 +71,11 @@ class Conformance(EvaluatorConfig):
         ]
         if not np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3):
             _warn(
-                "the vectors are not of unit length: pml, roth and oml rank by their Euclidean distance, bnu and "
+                "the vectors do not have unit length: pml, roth and oml rank by their Euclidean distance, bnu and "
                 "proxy_anchor by the cosine"
             )
         for comparison in compared:
-            _warn(comparison.words)
+            _warn(comparison.note)
         return {name: value for comparison in compared for name, value in comparison.metrics.items()}
 
 
@@ -85,5 +85,4 @@ def _warn(text: str) -> None:
 
 @hookimpl
 def dmlcore_register_evaluators() -> list[type[EvaluatorConfig]]:
-    """Offers the evaluator."""
     return [Conformance]

@@ -1,8 +1,8 @@
 """open-metric-learning 4.0, oml/functional/: knn.py and metrics.py (calc_cmc, calc_precision, calc_map).
 
-It asks for numpy < 2 and so can't be installed beside dmlcore; the definitions are written anew from its formulas, and
-gave its own numbers where both were tried. Of a query alone in its class the original makes a precision of 0/0, and of
-all queries NaN; here it counts as 0.
+It requires numpy < 2 and can't be installed together with dmlcore; the definitions are reimplemented from its formulas,
+with equal values where both were compared. For a query alone in its class, the precision of the original is 0/0, and
+NaN for all queries; here it counts as 0.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def compare(vectors: np.ndarray, labels: np.ndarray, recall_at: Sequence[int]) -
         mean_by_name(blocks),
         f"oml: map@{k} divides by the number of items found among the {k} nearest, not by R: a query that finds one of "
         f"many, at rank 1, gets 1. precision@{k} divides by the smaller of {k} and R. Queries alone in their class "
-        f"count as misses ({lone:,} here; the original's precision@{k} is NaN with any). Of ties, "
-        "whichever the sorting puts first is first",
+        f"count as misses ({lone:,} here; the original's precision@{k} is NaN with any). The "
+        "sorting decides the order of ties",
     )
 
 

@@ -11,7 +11,7 @@ from dmlcore_plugins.conformance.ranked import class_sizes, found_among, ranking
 
 
 def compare(vectors: np.ndarray, labels: np.ndarray, recall_at: Sequence[int]) -> Comparison:
-    """Recall@K by the cosine: the K + 1 nearest without the first, which is taken to be the query itself."""
+    """Recall@K by the cosine: the K + 1 nearest without the first, assumed to be the query itself."""
     blocks, strays = [], 0
     for rows, order in rankings(vectors, "cosine"):
         hits = without_the_first(labels, rows, order)
@@ -20,7 +20,7 @@ def compare(vectors: np.ndarray, labels: np.ndarray, recall_at: Sequence[int]) -
     lone = int((class_sizes(labels) == 1).sum())
     return Comparison(
         mean_by_name(blocks),
-        "proxy_anchor: Recall@K leaves out the nearest item instead of the query itself; where a duplicate comes "
-        f"first, the query stays and finds itself ({strays:,} of {len(labels):,} queries here). Queries alone in their "
-        f"class count as misses ({lone:,} here). Of ties, whichever the sorting puts first is first",
+        "proxy_anchor: Recall@K excludes the nearest item instead of the query itself; where a duplicate comes "
+        f"first, the query remains and finds itself ({strays:,} of {len(labels):,} queries here). Queries alone in "
+        f"their class count as misses ({lone:,} here). The sorting decides the order of ties",
     )

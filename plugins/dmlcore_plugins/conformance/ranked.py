@@ -1,4 +1,4 @@
-"""Whole rankings, block by block, as the compared codebases make them: the query itself among its neighbours."""
+"""Full rankings, block by block, as in the compared codebases: with the query itself among its neighbors."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ Indices = npt.NDArray[np.int64]
 Hits = npt.NDArray[np.bool_]
 
 BLOCK = 256
-"""Queries ranked at once."""
+"""Queries ranked at a time."""
 
 
 def similarities(vectors: np.ndarray, distance: Literal["cosine", "l2"]) -> Iterator[tuple[Indices, np.ndarray]]:
-    """Blocks of queries (b,), and how near every sample is to them (b, N), in float64; the higher, the nearer.
+    """Blocks of queries (b,), and the nearness of every sample to them (b, N), in float64; higher is nearer.
 
-    By the cosine, or by the squared Euclidean distance of the vectors (N, D) as they are given.
+    By the cosine, or by the squared Euclidean distance of the vectors (N, D) as they are.
     """
     vectors = vectors.astype(np.float64)
     if distance == "cosine":
@@ -31,18 +31,18 @@ def similarities(vectors: np.ndarray, distance: Literal["cosine", "l2"]) -> Iter
 
 
 def rankings(vectors: np.ndarray, distance: Literal["cosine", "l2"]) -> Iterator[tuple[Indices, Indices]]:
-    """Blocks of queries (b,), and all samples from near to far (b, N); of ties the lower index comes first."""
+    """Blocks of queries (b,), and all samples from near to far (b, N); for ties, the lower index comes first."""
     for rows, near in similarities(vectors, distance):
         yield rows, np.argsort(-near, axis=1, kind="stable")
 
 
 def without_the_first(labels: Indices, rows: Indices, order: Indices) -> Hits:
-    """(b, N - 1): whether each neighbour but the nearest is of the query's class."""
+    """(b, N - 1): whether each neighbor except the nearest is of the query's class."""
     return np.asarray(labels[order[:, 1:]] == labels[rows][:, None])
 
 
 def without_the_query(labels: Indices, rows: Indices, order: Indices) -> Hits:
-    """(b, N - 1): whether each neighbour but the query itself is of its class."""
+    """(b, N - 1): whether each neighbor except the query itself is of its class."""
     others = order[order != rows[:, None]].reshape(len(rows), -1)
     return np.asarray(labels[others] == labels[rows][:, None])
 
@@ -58,6 +58,6 @@ def precision_at_hits(hits: Hits) -> np.ndarray:
 
 
 def class_sizes(labels: Indices) -> Indices:
-    """(N,): how many samples the class of each sample has, itself among them."""
+    """(N,): the number of samples in the class of each sample, including itself."""
     _, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
     return np.asarray(counts[inverse])

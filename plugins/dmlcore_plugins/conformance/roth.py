@@ -1,8 +1,8 @@
 """Confusezius/Revisiting_Deep_Metric_Learning_PyTorch (Roth et al., 2020), metrics/.
 
-e_recall.py, mAP_c.py, mAP_lim.py, nmi.py, and the neighbours and k-means of metrics/__init__.py. Where a set has no
-more than 1,023 samples, the original of mAP_lim asks faiss for one neighbour too many and reads the missing one as
-the last sample; that is not followed here.
+e_recall.py, mAP_c.py, mAP_lim.py, nmi.py, and the neighbors and k-means of metrics/__init__.py. For sets of at most
+1,023 samples, the original mAP_lim requests one neighbor too many from faiss and reads the missing one as the last
+sample; this is not reproduced here.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from dmlcore_plugins.conformance.ranked import (
 )
 
 LIMIT = 1023
-"""As many neighbours as faiss gives on a GPU."""
+"""The most neighbors that faiss returns on a GPU."""
 
 
 def compare(vectors: np.ndarray, labels: np.ndarray, recall_at: Sequence[int]) -> Comparison:
@@ -43,12 +43,12 @@ def compare(vectors: np.ndarray, labels: np.ndarray, recall_at: Sequence[int]) -
     perfect = float((1 - 1 / sizes).mean())
     return Comparison(
         mean_by_name(blocks) | {"nmi_by_roth": nmi(vectors, labels)},
-        "roth: all retrieval leaves out the nearest item instead of the query itself, which stays where a duplicate "
+        "roth: all retrieval excludes the nearest item instead of the query itself, which remains where a duplicate "
         f"comes first ({strays:,} of {len(labels):,} queries here); queries alone in their class count as misses "
         f"({lone:,} here). mAP_c counts the query in the size of its class: a perfect embedding gets {perfect:.4f} "
-        f"here. mAP_lim looks at the {LIMIT:,} nearest instead of the R nearest, and divides by the same size. NMI "
-        "fits k-means to all samples where faiss's default takes 256 a cluster, and has as many clusters as there are "
-        "training classes (here: as there are classes)",
+        f"here. mAP_lim uses the {LIMIT:,} nearest instead of the R nearest, and divides by the same size. NMI "
+        "fits k-means to all samples, where faiss's default takes 256 per cluster, and has one cluster per training "
+        "class (here: per class)",
     )
 
 
@@ -65,7 +65,7 @@ def map_lim(hits: Hits, sizes: Indices) -> np.ndarray:
 
 
 def nmi(vectors: np.ndarray, labels: np.ndarray) -> float:
-    """NMI of faiss's k-means, 20 iterations over all samples, a cluster a class."""
+    """NMI of faiss's k-means, 20 iterations over all samples, one cluster per class."""
     import torch  # noqa: F401  both bring an OpenMP library; on macOS torch's must be loaded first
     import faiss  # isort: skip
     from sklearn.metrics import normalized_mutual_info_score

@@ -1,4 +1,4 @@
-"""Evaluator `clustering`: how well k-means finds the classes again."""
+"""Evaluator `clustering`: how well k-means clusters match the classes."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ if TYPE_CHECKING:
     from dmlcore.neighbors import OnProgress
 
 FIRST_SEED = 1234
-"""Faiss's default, and so the seed of pytorch-metric-learning's NMI."""
+"""The default of faiss, and therefore the seed of pytorch-metric-learning's NMI."""
 
 ITERATIONS = 20
-"""As many as pytorch-metric-learning asks for; faiss itself would make 25."""
+"""As in pytorch-metric-learning; the default of faiss is 25."""
 
 MANY_CLUSTERS = 1000
-"""From here on `dmlcore.neighbors.k_means` is faster than faiss."""
+"""From this number on, `dmlcore.neighbors.k_means` is faster than faiss."""
 
-LOOKED_AT = 256
-"""Samples a cluster that faiss fits the centres to, at most."""
+SAMPLES_A_CLUSTER = 256
+"""The most samples per cluster that faiss fits the centers to."""
 
 
 @frozen
 class Clustering(EvaluatorConfig):
-    """NMI and AMI of a k-means clustering with the classes.
+    """NMI and AMI between k-means clusters and the classes.
 
-    The queries are clustered as they are given (a gallery is not looked at) by the k-means of faiss, Euclidean,
-    with as many clusters as they have classes, 20 iterations from a random choice of samples; where there are
-    more than 256 samples a cluster, faiss fits the centres to a random part of them. From 1000 classes on the same
-    clusters are made by `dmlcore.neighbors.k_means`, from faiss's choice of samples, several times faster.
+    Clusters the queries as they are, without the gallery, by the Euclidean k-means of faiss, with one cluster per
+    class and 20 iterations from a random choice of samples; with more than 256 samples per cluster, faiss fits the
+    centers to a random part of them. From 1000 classes on, `dmlcore.neighbors.k_means` computes the same clusters from
+    the same choice of samples, several times faster.
 
     With classes Y, clusters C, entropy H and mutual information I (natural logarithms):
 
@@ -42,15 +42,15 @@ class Clustering(EvaluatorConfig):
       Clusterings Comparison", JMLR 2010, table 2, NMI_sum);
     - AMI = (I − E[I]) / ((H(Y) + H(C)) / 2 − E[I]), which is about 0 for chance (ibid., AMI_sum).
 
-    Both are made by `dmlcore.neighbors.agreement`.
+    `dmlcore.neighbors.agreement` computes both.
 
-    `nmi` and `ami` are those of seed 1234: what pytorch-metric-learning's AccuracyCalculator gives. The value
-    depends on the seed, so `nmi_mean`, `nmi_std` (of the sample, n − 1), `ami_mean` and `ami_std` are over `seeds`
-    of them; with one seed there is no std. Compare means.
+    `nmi` and `ami` are those of seed 1234, as from pytorch-metric-learning's AccuracyCalculator. The values depend
+    on the seed, so `nmi_mean`, `nmi_std` (of the sample, n − 1), `ami_mean` and `ami_std` are over `seeds` runs; with
+    one seed there is no std. Compare means.
 
-    A class with one sample counts like any other. A sample as near to two centres goes to one of them.
-    Raises VectorError for NaN or infinite embeddings, ValueError for fewer than two classes, or as many
-    classes as samples, where any embedding has an NMI of 1.
+    A class with one sample counts like any other. A sample equally near to two centers belongs to one of them.
+    Raises VectorError for NaN or infinite embeddings, ValueError for fewer than two classes, or as many classes as
+    samples, where any embedding has an NMI of 1.
 
     >>> import numpy as np
     >>> vectors = np.array([[0, 0], [0, 1], [9, 9], [9, 8]], dtype=np.float32)
@@ -61,9 +61,7 @@ class Clustering(EvaluatorConfig):
     name = "clustering"
     headline = ("nmi",)
     libraries: ClassVar[tuple[str, ...]] = ("faiss-cpu",)
-    seeds: int = option(
-        5, help="how many k-means runs the means and deviations are over, with seeds 1234, 1235, …", ge=1
-    )
+    seeds: int = option(5, help="number of k-means runs for means and deviations, with seeds 1234, 1235, …", ge=1)
 
     def evaluate(self, queries: Embeddings, gallery: Embeddings | None = None) -> Mapping[str, float]:
         import numpy as np
@@ -101,11 +99,11 @@ class Clustering(EvaluatorConfig):
 def _check_classes(labels: np.ndarray) -> None:
     classes = len(set(labels.tolist()))
     if classes == 1:
-        raise ValueError(f"all {len(labels):,} samples are of one class: NMI and AMI need two classes or more")
+        raise ValueError(f"all {len(labels):,} samples have one class: NMI and AMI need at least two classes")
     if classes == len(labels):
         raise ValueError(
-            f"each of the {len(labels):,} samples is a class of its own, and NMI would be 1 for any embedding: "
-            "it needs fewer classes than samples"
+            f"each of the {len(labels):,} samples has a different class, so that NMI is 1 for any embedding: "
+            "NMI needs fewer classes than samples"
         )
 
 
@@ -116,8 +114,8 @@ def _k_means(vectors: np.ndarray, clusters: int, seed: int, progress: OnProgress
 
     from dmlcore import neighbors
 
-    if clusters >= MANY_CLUSTERS and len(vectors) <= LOOKED_AT * clusters:
-        first = _first_centres(len(vectors), clusters, seed)
+    if clusters >= MANY_CLUSTERS and len(vectors) <= SAMPLES_A_CLUSTER * clusters:
+        first = _first_centers(len(vectors), clusters, seed)
         return neighbors.k_means(vectors, first, iterations=ITERATIONS, progress=progress)
     # min_points_per_centroid only silences a message on stderr for small classes; it changes no number
     k_means = faiss.Kmeans(vectors.shape[1], clusters, niter=ITERATIONS, seed=seed, min_points_per_centroid=1)
@@ -126,8 +124,8 @@ def _k_means(vectors: np.ndarray, clusters: int, seed: int, progress: OnProgress
     return assigned
 
 
-def _first_centres(count: int, clusters: int, seed: int) -> np.ndarray:
-    """(clusters,): the samples that faiss starts from."""
+def _first_centers(count: int, clusters: int, seed: int) -> np.ndarray:
+    """(clusters,): the samples from which faiss starts."""
     import faiss
     import numpy as np
 
@@ -138,5 +136,4 @@ def _first_centres(count: int, clusters: int, seed: int) -> np.ndarray:
 
 @hookimpl
 def dmlcore_register_evaluators() -> list[type[EvaluatorConfig]]:
-    """Offers the evaluator."""
     return [Clustering]

@@ -1,4 +1,4 @@
-"""Evaluator `retrieval`: how well the images of a class find each other."""
+"""Evaluator `retrieval`: how near images of the same class are to each other."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 class Retrieval(EvaluatorConfig):
     """Recall@K, R-precision, MAP@R and mean reciprocal rank, by exact ranking.
 
-    Without a gallery each image is ranked against all others, itself left out by its index. Formulas and
-    sources stand at the methods of `dmlcore.neighbors.Ranking`. The names are recall_at_<K>, r_precision,
-    map_at_r, mrr; precision@1 is recall_at_1. Ties count against the query: where that changes a number,
-    <name>_optimistic tells the number with ties counted for it. Queries without another image of their class
-    are left out, and their number is lone_queries. A K above the number of images to rank gives no number.
+    Without a gallery, each image is ranked against all others, itself excluded by its index. For formulas and
+    sources, see the methods of `dmlcore.neighbors.Ranking`. The names are recall_at_<K>, r_precision, map_at_r and
+    mrr; precision@1 is recall_at_1. Ties count against the query: where that changes a value, <name>_optimistic is
+    the value with ties counted in favor of the query. Queries without another image of their class are excluded; their
+    number is lone_queries. There is no value for a K above the number of images to rank.
 
     Classes of queries and gallery are matched by name where both have names, else by number.
     Raises VectorError for NaN, infinite or (by cosine) zero embeddings, ValueError where nothing can be ranked.
@@ -39,7 +39,7 @@ class Retrieval(EvaluatorConfig):
     headline = ("recall_at_1", "recall_at_2", "map_at_r")
     recall_at: tuple[int, ...] = option((1, 2, 4, 8, 16, 32), help="each K for which Recall@K is reported", ge=1)
     distance: Literal["cosine", "l2", "inner_product"] = option(
-        "cosine", help="what makes images near: the angle, the Euclidean distance, or the inner product"
+        "cosine", help="measure of nearness: the angle, the Euclidean distance, or the inner product"
     )
 
     def evaluate(self, queries: Embeddings, gallery: Embeddings | None = None) -> Mapping[str, float]:
@@ -47,12 +47,12 @@ class Retrieval(EvaluatorConfig):
         numbers = self._metrics(ranking, "pessimistic")
         optimistic = self._metrics(ranking, "optimistic")
         tied = {name: value for name, value in optimistic.items() if value != numbers[name]}
-        self._tell(ranking, numbers, tied)
+        self._add_notes(ranking, numbers, tied)
         metrics = numbers | {f"{name}_optimistic": value for name, value in tied.items()}
         return metrics | ({"lone_queries": float(ranking.lone_queries)} if ranking.lone_queries else {})
 
     def per_query(self, queries: Embeddings, gallery: Embeddings | None = None) -> Mapping[str, np.ndarray]:
-        """Each query's part in the metrics of `evaluate`, ties counting against it; NaN for lone queries.
+        """Each query's value of the metrics of `evaluate`, with ties against it; NaN for lone queries.
 
         recall_at_<K>: 1 where an image of the class is among the K nearest, else 0; mrr: the reciprocal rank of the
         first.
@@ -72,7 +72,7 @@ class Retrieval(EvaluatorConfig):
         return {name: np.where(ranking.relevant > 0, each, np.nan) for name, each in values.items()}
 
     def _ranked(self, queries: Embeddings, gallery: Embeddings | None) -> Ranking:
-        """The ranking of the queries, against each other where there is no gallery."""
+        """The ranking of the queries, against each other without a gallery."""
         from dmlcore.neighbors import rank
 
         others = None if gallery is None else gallery.vectors
@@ -87,25 +87,25 @@ class Retrieval(EvaluatorConfig):
             "mrr": ranking.mrr(ties=ties),
         }
 
-    def _tell(self, ranking: Ranking, numbers: Mapping[str, float], tied: Mapping[str, float]) -> None:
+    def _add_notes(self, ranking: Ranking, numbers: Mapping[str, float], tied: Mapping[str, float]) -> None:
         if ranking.lone_queries:
             _warn(
                 f"{ranking.lone_queries:,} of {len(ranking.relevant):,} queries have no other image of their "
-                "class to find: they are left out of every mean"
+                "class to find and are excluded from all means"
             )
         unanswered = [str(k) for k in self.recall_at if k > ranking.candidates]
         if unanswered:
             _warn(
-                f"no Recall@K for K = {', '.join(unanswered)}: a query is ranked against "
-                f"{ranking.candidates:,} images only"
+                f"no Recall@K for K = {', '.join(unanswered)}: a query is ranked against only "
+                f"{ranking.candidates:,} images"
             )
         if tied:
             changes = ", ".join(f"{name} {numbers[name]:.4f} → {value:.4f}" for name, value in tied.items())
-            _warn(f"images tie, and ties count against the query; were they to count for it: {changes}")
+            _warn(f"some images tie; ties count against the query, and in favor of it these metrics are: {changes}")
 
 
 def _numbered_alike(queries: Embeddings, gallery: Embeddings) -> np.ndarray:
-    """The gallery's labels, in the numbers that the queries' class names have."""
+    """The gallery's labels, numbered like the class names of the queries."""
     import numpy as np
 
     from dmlcore.neighbors import checked_labels
@@ -130,5 +130,4 @@ def _warn(text: str) -> None:
 
 @hookimpl
 def dmlcore_register_evaluators() -> list[type[EvaluatorConfig]]:
-    """Offers the evaluator."""
     return [Retrieval]

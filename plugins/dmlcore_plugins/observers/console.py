@@ -1,4 +1,4 @@
-"""A run on the console: a line an epoch, and a bar while something is at work."""
+"""A run on the console: a line for each epoch, and a bar for the work in progress."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Console(ObserverConfig):
 
     metrics: tuple[str, ...] | None = option(
         None,
-        help="metrics on an epoch's line, by their whole names; without it, Recall@1, MAP@R and NMI "
-        "as far as they are measured, else the first three",
+        help="metrics on the line of an epoch, by their full names; by default those measured of Recall@1, MAP@R and "
+        "NMI, else the first three",
         identity=False,
     )
 

@@ -1,4 +1,4 @@
-"""What the console observer prints."""
+"""The output of the console observer."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ Part = str | tuple[str, str]
 
 
 class ConsoleLines:
-    """Lines for what has happened, and on a terminal a bar for what is happening.
+    """Lines for finished epochs, and a bar for the work in progress.
 
-    Where the console is no terminal, the lines are plain text without control characters, and there is no bar.
+    Without a terminal or notebook, the lines are plain text without control characters, and there is no bar.
     """
 
     def __init__(self, run: RunInfo, metrics: Sequence[str] | None, console: Console | None = None) -> None:
@@ -70,7 +70,7 @@ class ConsoleLines:
         self._print(("  stopped", "bold red"), type(error).__name__)
 
     def _values(self, metrics: Mapping[str, float], untrained: Mapping[str, float] | None = None) -> Iterator[Part]:
-        """The metrics to show, each with its value, and with that of the untrained network where it is given."""
+        """The metrics to show with their values, and with those of the untrained network where they are given."""
         names = self._metrics or [name for name in USUAL_METRICS if name in metrics] or list(metrics)[:3]
         for name, label in zip(names, short_names(names), strict=True):
             value = f"{metrics[name]:.4f}" if name in metrics else "not measured"
@@ -89,7 +89,7 @@ def _epoch_label(run: RunInfo, epoch: int) -> str:
 
 
 def _in_short(value: object) -> object:
-    """A grid's value; a table by the component that it uses."""
+    """A grid value; a table by its component."""
     return value.get("use", value) if isinstance(value, Mapping) else value
 
 
@@ -100,6 +100,6 @@ def duration(seconds: float) -> str:
 
 
 def short_names(names: Sequence[str]) -> Sequence[str]:
-    """Metrics' names without their evaluator, unless two would become one."""
+    """Metric names without their evaluators, unless two become equal."""
     short = [name.rpartition("/")[2] for name in names]
     return short if len(set(short)) == len(short) else names

@@ -30,28 +30,28 @@ if TYPE_CHECKING:
 
 @frozen
 class Jsonl(ObserverConfig):
-    """Appends every event of a run to a file in its folder, one JSON object a line."""
+    """Appends every event of a run to a file in its folder, one JSON object per line."""
 
     name = "jsonl"
 
     file: str = option("events.jsonl", help="name of the file in the run's folder, ending in .jsonl", identity=False)
-    progress: bool = option(False, help="write the steps within an epoch too, many a second", identity=False)
+    progress: bool = option(False, help="also write progress within an epoch, many times a second", identity=False)
 
     def build(self, run: RunInfo) -> object:
         """An observer that writes to `run.folder`."""
         if Path(self.file).name != self.file or Path(self.file).suffix != ".jsonl":
             raise StudyError(
-                f'observers: jsonl: file = "{self.file}" is not the plain name of a .jsonl file. The file lies in the '
-                f'run\'s folder, beside files of other kinds: give a name such as "events.jsonl".'
+                f"observers: jsonl: expected file to be the name of a .jsonl file in the run's folder, such as "
+                f'"events.jsonl"; got "{self.file}".'
             )
         return EventLog(run.folder / self.file, self.progress)
 
 
 @frozen
 class EventLog:
-    """Appends events to a file, which is open only while a line is written: its folder will be renamed.
+    """Appends events to a file, which is open only while a line is written, since its folder will be renamed.
 
-    Each line has `time` (UTC) and `event`; a number that JSON lacks is a string: "nan", "inf" or "-inf".
+    Each line has `time` (UTC) and `event`; numbers that JSON lacks are strings: "nan", "inf" or "-inf".
     """
 
     path: Path
@@ -93,7 +93,7 @@ class EventLog:
 
 
 def _torn(file: BinaryIO) -> bool:
-    """Whether the last line lacks its end: the process that wrote it was killed."""
+    """Whether the last line is incomplete, because the process that wrote it was killed."""
     if file.tell() == 0:
         return False
     file.seek(-1, os.SEEK_END)

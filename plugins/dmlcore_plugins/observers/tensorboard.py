@@ -24,8 +24,8 @@ class TensorBoard(ObserverConfig):
         """An observer that writes to `run.folder`/tensorboard. Raises PluginError without the package."""
         if find_spec("tensorboard") is None:
             raise PluginError(
-                "The observer tensorboard needs a package that is not installed: run "
-                "pip install 'dmlcore[tensorboard]', or take the observer out of the study."
+                "The observer tensorboard needs a package that is not installed. Install it:\n"
+                "    pip install 'dmlcore[tensorboard]'\nor remove the observer from the study."
             )
         return Curves()
 

@@ -13,7 +13,7 @@ Images = dict[int, list[int]]
 
 
 class ShuffledRounds:
-    """Items without end, in rounds: each round holds every item once, in a new order."""
+    """Endless items in rounds: each round has every item once, in a new order."""
 
     def __init__(self, items: Sequence[int], generator: np.random.Generator) -> None:
         self._items = items
@@ -27,7 +27,7 @@ class ShuffledRounds:
         self._next += len(taken)
         while len(taken) < count:
             order: list[int] = self._generator.permutation(self._items).tolist()
-            # Only the head of the new round avoids what the old one gave; to push that to its end would bind
+            # Only the head of the new round avoids the items of the old one; moving them to its end would keep
             # the same items together round after round.
             head = sorted(order, key=taken.count)[: count - len(taken)]
             taken += head
@@ -41,7 +41,7 @@ def balanced_batches(
 ) -> list[list[int]]:
     """The batches of one epoch, `batches` of them or as many as the images fill (at least one).
 
-    Raises StudyError where no such batch can be made.
+    Raises StudyError where there is no such batch.
     """
     images = _images_by_class(context.labels)
     _check_batch_size(context.batch_size, samples_per_class, len(images))
@@ -65,16 +65,16 @@ def _images_by_class(labels: np.ndarray) -> Images:
 
 def _check_batch_size(batch_size: int, samples_per_class: int, classes: int) -> None:
     if batch_size % samples_per_class:
-        problem = f"training.batch_size = {batch_size} is no multiple of {samples_per_class}"
+        problem = f"training.batch_size = {batch_size} is not a multiple of {samples_per_class}"
     elif batch_size // samples_per_class > classes:
         problem = (
-            f"training.batch_size = {batch_size} asks for {batch_size // samples_per_class} classes, and the "
+            f"training.batch_size = {batch_size} needs {batch_size // samples_per_class} classes, but the "
             f"training images have {classes}"
         )
     else:
         return
     raise StudyError(
-        f"{problem}: a batch holds {samples_per_class} images (sampler.samples_per_class) of each of its classes. "
+        f"{problem}: a batch has {samples_per_class} images (sampler.samples_per_class) of each of its classes. "
         f"{_sizes_that_work(batch_size, samples_per_class, classes)}"
     )
 
@@ -98,6 +98,5 @@ def _check_class_sizes(images: Images, samples_per_class: int) -> None:
     lower = f"Lower it to {fewest}, or set" if fewest > 1 else "Set"
     raise StudyError(
         f"{len(small)} of {len(images)} classes have fewer images than sampler.samples_per_class = "
-        f"{samples_per_class}: {', '.join(shown)}. {lower} sampler.allow_repeats = true, so that their images repeat "
-        f"within a batch."
+        f"{samples_per_class}: {', '.join(shown)}. {lower} sampler.allow_repeats = true to repeat images in a batch."
     )

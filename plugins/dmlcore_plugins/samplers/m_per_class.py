@@ -13,11 +13,10 @@ from dmlcore import SamplerConfig, SamplerContext, hookimpl, option
 class MPerClass(SamplerConfig):
     """Batches of as many classes as fit, with the same number of images of each.
 
-    Classes come in shuffled rounds, so that over an epoch all are drawn equally often, ±1; so do the images of
-    a class, so that none comes again before all have come. No image is twice in a batch. An epoch is as long
-    as the training images, unless `batches_per_epoch` says otherwise: of classes of one size it visits nearly
-    all images; of unequal ones it visits the large ones in part and the small ones several times, which is
-    the price of balance.
+    Classes are drawn in shuffled rounds, so that an epoch draws all equally often, ±1; likewise the images of a class,
+    so that none repeats before all have been drawn. No image is twice in a batch. By default, an epoch has as many
+    images as the training images: with classes of equal size it visits nearly all images; with unequal sizes it visits
+    large classes in part and small ones several times, which is the price of balance.
     """
 
     name = "m_per_class"
@@ -29,14 +28,14 @@ class MPerClass(SamplerConfig):
         False, help="let a class with fewer images than samples_per_class repeat them within the batch"
     )
     batches_per_epoch: int | None = option(
-        None, ge=1, help="batches an epoch; left out: as many as the training images fill"
+        None, ge=1, help="batches per epoch; by default as many as the training images fill"
     )
 
     def build(self, context: SamplerContext) -> Sequence[Sequence[int]]:
         """The batches of one epoch.
 
-        Raises StudyError where the batch size is no multiple of samples_per_class or asks for more classes
-        than there are, and where a class has too few images.
+        Raises StudyError where the batch size is not a multiple of samples_per_class, needs more classes than there
+        are, or a class has too few images.
         """
         from dmlcore_plugins.samplers.balanced import balanced_batches
 

@@ -11,18 +11,17 @@ from dmlcore import SamplerConfig, SamplerContext, hookimpl, option
 
 @frozen
 class Shuffled(SamplerConfig):
-    """All images in random order, cut into batches.
+    """All images in random order, split into batches.
 
-    How many images of a class meet in a batch is left to chance, so it suits losses that need no positive
-    pair, such as Proxy-Anchor.
+    The number of images of a class in a batch is random: for losses that need no positive pairs, such as Proxy-Anchor.
     """
 
     name = "shuffled"
 
-    drop_last: bool = option(True, help="leave out the images that do not fill the last batch")
+    drop_last: bool = option(True, help="skip the images that do not fill the last batch")
 
     def build(self, context: SamplerContext) -> Sequence[Sequence[int]]:
-        """The batches of one epoch: every image once, but for those left out at the end."""
+        """The batches of one epoch: every image once, except those skipped at the end."""
         order = context.generator.permutation(len(context.labels)).tolist()
         size = context.batch_size
         end = len(order) - len(order) % size if self.drop_last else len(order)

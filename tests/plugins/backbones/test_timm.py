@@ -124,10 +124,8 @@ def test_img_size_builds_a_transformer_for_it() -> None:
 def test_images_of_another_size_than_the_networks_are_refused() -> None:
     with pytest.raises(StudyError) as refusal:
         built("test_vit")(torch.zeros(1, 3, 96, 128))
-    assert str(refusal.value) == (
-        "test_vit is built for images of 160×160 pixels and got 128×96. "
-        "Set backbone.img_size to the size of the images."
-    )
+    assert str(refusal.value).startswith("test_vit expects images of 160×160 pixels, got 128×96.")
+    assert "backbone.img_size" in str(refusal.value)
 
 
 def test_drop_path_drops_paths_in_training_alone() -> None:
@@ -157,13 +155,13 @@ def test_gradient_checkpointing_keeps_less_and_gives_the_same_gradients(model: s
 
 
 def test_refuses_gradient_checkpointing_where_there_is_none() -> None:
-    assert refused("vgg11", grad_checkpointing=True) == (
-        "vgg11 has no gradient checkpointing: leave backbone.grad_checkpointing out."
-    )
+    said = refused("vgg11", grad_checkpointing=True)
+    assert said.startswith("vgg11 has no gradient checkpointing")
+    assert "backbone.grad_checkpointing" in said
 
 
 @pytest.mark.parametrize(
-    ("licence", "forbids"),
+    ("license_name", "forbids"),
     [
         ("cc-by-nc-4.0", True),
         ("fair-noncommercial-research-license", True),
@@ -174,11 +172,12 @@ def test_refuses_gradient_checkpointing_where_there_is_none() -> None:
         (None, False),
     ],
 )
-def test_a_licence_that_forbids_commercial_use_is_a_caution(licence: str | None, forbids: bool) -> None:
-    network = SimpleNamespace(pretrained_cfg={"license": licence})
-    told = f"the licence of these weights, {licence}, forbids commercial use"
-    assert timm_model._caution(network) == (told if forbids else "")
-    assert built("test_vit").caution == "", "random weights have no licence"
+def test_a_license_that_forbids_commercial_use_is_a_caution(license_name: str | None, forbids: bool) -> None:
+    network = SimpleNamespace(pretrained_cfg={"license": license_name})
+    caution = timm_model._caution(network)
+    assert bool(caution) == forbids
+    assert not forbids or str(license_name) in caution
+    assert built("test_vit").caution == "", "random weights have no license"
 
 
 @pytest.mark.parametrize("model", ["test_vit", "test_resnet", "test_convnext", "test_mambaout"])
@@ -198,9 +197,8 @@ def test_refuses_layers_that_timm_does_not_say(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.delattr(type(backbone.network), "group_matcher")
     with pytest.raises(StudyError) as refusal:
         backbone.layer_groups()
-    assert str(refusal.value) == (
-        "timm does not say which parameters of test_resnet are a layer: leave optimizer.layer_decay out."
-    )
+    assert "test_resnet" in str(refusal.value)
+    assert "optimizer.layer_decay" in str(refusal.value)
 
 
 def refused(model: str, context: BackboneContext = POOLED, **options: object) -> str:
@@ -210,7 +208,7 @@ def refused(model: str, context: BackboneContext = POOLED, **options: object) ->
 
 
 def test_refuses_drop_path_where_there_is_none() -> None:
-    assert refused("vgg11", drop_path=0.1) == "vgg11 has no stochastic depth: leave backbone.drop_path out."
+    assert refused("vgg11", drop_path=0.1) == "vgg11 has no stochastic depth: remove backbone.drop_path."
 
 
 def test_refuses_a_pooling_that_the_network_does_not_have() -> None:
@@ -220,33 +218,30 @@ def test_refuses_a_pooling_that_the_network_does_not_have() -> None:
 
 
 def test_refuses_no_pooling_at_all() -> None:
-    assert refused("test_resnet", pooling="") == (
-        "test_resnet gives (96, 5, 5) for an image, where one vector was expected: "
-        "set backbone.pooling to a way of pooling that it has, or leave the option out."
-    )
+    said = refused("test_resnet", pooling="")
+    assert said.startswith("test_resnet returns (96, 5, 5) for an image")
+    assert "backbone.pooling" in said
 
 
 def test_refuses_two_poolings() -> None:
-    assert refused("test_resnet", MAP, pooling="avg") == (
-        'backbone.pooling = "avg" and embedding.pooling are both set: the first has timm pool the '
-        "feature map, the second needs it unpooled. Leave one of them out."
-    )
+    said = refused("test_resnet", MAP, pooling="avg")
+    assert said.startswith('backbone.pooling = "avg" and embedding.pooling conflict')
 
 
 def test_refuses_the_feature_map_of_a_transformer() -> None:
-    assert refused("test_vit", MAP) == "test_vit gives tokens, no feature map: leave embedding.pooling out."
+    assert refused("test_vit", MAP) == "test_vit returns tokens, not a feature map: remove embedding.pooling."
 
 
 def test_refuses_a_feature_map_that_timm_does_not_give() -> None:
     assert refused("efficientvit_b0", MAP) == (
-        "efficientvit_b0 gives no feature map (Cannot disable pooling): leave embedding.pooling out."
+        "efficientvit_b0 has no feature map (Cannot disable pooling): remove embedding.pooling."
     )
 
 
 def test_refuses_images_that_are_too_small() -> None:
     message = refused("inception_v3", img_size=8)
-    assert message.startswith("inception_v3 can't take images of 8×8 pixels (")
-    assert message.endswith("): set another backbone.img_size.")
+    assert message.startswith("inception_v3 does not accept images of 8×8 pixels (")
+    assert "backbone.img_size" in message
 
 
 def test_an_unknown_model_is_answered_with_the_nearest() -> None:

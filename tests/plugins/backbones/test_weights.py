@@ -96,7 +96,7 @@ def test_missing_and_unexpected_keys_are_counted_and_shown(state: State, tmp_pat
     assert refusal(state, path) == (
         f"{path} does not fit test_resnet: 4 keys are missing (conv1.0.weight, bn1.weight, bn1.bias, …); "
         f"3 keys are unexpected (old.conv1.0.weight, old.layer1.0.conv1.weight, old.bn1.weight). "
-        f"Give weights that were saved from this very network."
+        f"Use weights that were saved from this network."
     )
 
 
@@ -106,7 +106,7 @@ def test_a_key_of_another_shape_is_shown(state: State, tmp_path: Path) -> None:
     assert refusal(state, path) == (
         f"{path} does not fit test_resnet: "
         f"1 key is of another shape (bn1.bias: (5,) in the file, (32,) in the network). "
-        f"Give weights that were saved from this very network."
+        f"Use weights that were saved from this network."
     )
 
 
@@ -123,17 +123,15 @@ class Payload:
 def test_a_file_of_something_else_is_refused(content: object, tmp_path: Path) -> None:
     path = tmp_path / "weights.pth"
     message = refusal(content, path)
-    assert message.startswith(f"{path}: not a file of weights (")
-    assert message.endswith(
-        "). Expected a state dict, as .safetensors or as torch.save writes it, with nothing in it but tensors."
-    )
+    assert message.startswith(f"{path} is not a file of weights (")
+    assert "Expected a state dict" in message
 
 
 @pytest.mark.parametrize("name", ["weights.pth", "weights.safetensors"])
 def test_a_damaged_file_is_refused(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     path.write_bytes(b"not weights at all")
-    with pytest.raises(DataError, match=r"weights\.\w+: not a file of weights \("):
+    with pytest.raises(DataError, match=r"weights\.\w+ is not a file of weights \("):
         load(path)
 
 
@@ -141,7 +139,6 @@ def test_a_misspelt_keyword_is_taken_for_a_file_and_says_so(tmp_path: Path, monk
     monkeypatch.chdir(tmp_path)
     with pytest.raises(StudyError) as refused:
         load(Path("pretraind"))
-    assert str(refused.value) == (
-        'backbone.weights = "pretraind" is neither "pretrained" nor "random", and there is no file '
-        f"{tmp_path / 'pretraind'}. Write one of the two words, or the path of a .safetensors or .pth file."
-    )
+    said = str(refused.value)
+    assert said.startswith('backbone.weights: expected "pretrained", "random", or')
+    assert f"{tmp_path / 'pretraind'} does not exist" in said

@@ -44,8 +44,8 @@ def test_proxy_anchor_drops_the_first(vectors: np.ndarray, labels: np.ndarray) -
     expected = {f"recall_at_{k}_by_proxy_anchor": loops.recall(found, k) for k in RECALL_AT}
     given = proxy_anchor.compare(vectors, labels, RECALL_AT)
     assert given.metrics == pytest.approx(expected, abs=1e-12)
-    assert f"({loops.strays(near):,} of {len(labels):,} queries here)" in given.words
-    assert f"count as misses ({lone(labels)} here)" in given.words
+    assert f"({loops.strays(near):,} of {len(labels):,} queries here)" in given.note
+    assert f"count as misses ({lone(labels)} here)" in given.note
 
 
 @pytest.mark.parametrize(("vectors", "labels"), CASES)
@@ -62,8 +62,8 @@ def test_roth_drops_the_first_and_counts_the_query_in_its_class(
     }
     given = roth.compare(vectors, labels, RECALL_AT)
     assert {name: given.metrics[name] for name in expected} == pytest.approx(expected, abs=1e-12)
-    assert f"({loops.strays(near):,} of {len(labels):,} queries here)" in given.words
-    assert f"count as misses ({lone(labels)} here)" in given.words
+    assert f"({loops.strays(near):,} of {len(labels):,} queries here)" in given.note
+    assert f"count as misses ({lone(labels)} here)" in given.note
 
 
 @pytest.mark.parametrize(("vectors", "labels"), CASES)
@@ -72,7 +72,7 @@ def test_bnu_counts_ties_for_the_query_and_keeps_it(vectors: np.ndarray, labels:
     expected = {f"recall_at_{k}_by_bnu": loops.recall_by_counting(near, labels, k) for k in RECALL_AT}
     given = bnu.compare(vectors, labels, RECALL_AT)
     assert {name: given.metrics[name] for name in expected} == pytest.approx(expected, abs=1e-12)
-    assert f"queries alone in their class ({lone(labels)} here)" in given.words
+    assert f"queries alone in their class ({lone(labels)} here)" in given.note
 
 
 @pytest.mark.parametrize(("vectors", "labels"), CASES)
@@ -87,8 +87,8 @@ def test_open_metric_learning_divides_by_what_was_found(vectors: np.ndarray, lab
     }
     given = open_metric_learning.compare(vectors, labels, RECALL_AT)
     assert given.metrics == pytest.approx(expected, abs=1e-12)
-    assert given.words.startswith(f"oml: map@{k} divides by the number of items found among the {k} nearest")
-    assert f"count as misses ({lone(labels)} here;" in given.words
+    assert given.note.startswith(f"oml: map@{k} divides by the number of items found among the {k} nearest")
+    assert f"count as misses ({lone(labels)} here;" in given.note
 
 
 def lone(labels: np.ndarray) -> int:
@@ -136,18 +136,18 @@ def test_pml_of_a_large_set_is_asked_for_the_largest_class_only(monkeypatch: pyt
     part = pml.compare(vectors, labels)
     assert set(whole.metrics) - set(part.metrics) == {"map_at_r_by_pml_map", "mrr_by_pml"}
     assert part.metrics == pytest.approx({name: whole.metrics[name] for name in part.metrics}, abs=1e-12)
-    assert "mean_average_precision is of all neighbours" in whole.words
-    assert "mean_average_precision" not in part.words
+    assert "mean_average_precision is over all neighbors" in whole.note
+    assert "mean_average_precision" not in part.note
 
 
 def test_pml_merges_classes_whose_numbers_float32_can_not_tell_apart() -> None:
     vectors, labels = spread(2)
     large = 2**24 + labels
-    assert "(0 classes here)" in pml.compare(vectors, labels).words
+    assert "(0 classes here)" in pml.compare(vectors, labels).note
     merged = pml.compare(vectors, large)
     count = len(set(labels.tolist())) - len({float(np.float32(label)) for label in large})
     assert count > 0
-    assert f"({count} classes here)" in merged.words
+    assert f"({count} classes here)" in merged.note
     assert merged.metrics["recall_at_1_by_pml"] > rank(vectors, large).recall_at(1)
 
 
@@ -158,7 +158,7 @@ def test_a_perfect_embedding_is_perfect_but_for_roths_class_size() -> None:
     labels = np.repeat(np.arange(6), 5)
     given = roth.compare(PERFECT, labels, [1])
     assert given.metrics["map_at_r_by_roth_map_c"] == pytest.approx(1 - 1 / 5)
-    assert "a perfect embedding gets 0.8000 here" in given.words
+    assert "a perfect embedding gets 0.8000 here" in given.note
     assert pml.compare(PERFECT, labels).metrics["map_at_r_by_pml"] == pytest.approx(1)
 
 
@@ -199,12 +199,12 @@ def test_roths_nmi_is_pmls_until_faiss_takes_a_part_of_the_samples() -> None:
         assert (roth.nmi(vectors, labels) == pytest.approx(theirs, abs=1e-9)) == same
 
 
-def test_bnus_nmi_is_left_out_where_it_would_take_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bnus_nmi_is_skipped_where_it_would_take_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
     vectors, labels = spread(0)
     monkeypatch.setattr(bnu, "MOST_DISTANCES", 319)
     given = bnu.compare(vectors, labels, [1])
     assert "nmi_by_bnu" not in given.metrics
-    assert given.words.endswith("(left out: too slow for 40 samples of 8 classes)")
+    assert given.note.endswith("(skipped: too slow for 40 samples of 8 classes)")
 
 
 def evaluated(evaluator: Conformance, embeddings: Embeddings) -> tuple[dict[str, float], list[str]]:
@@ -242,13 +242,10 @@ def test_a_k_beyond_the_others_is_left_out() -> None:
     }
 
 
-def test_vectors_of_other_lengths_are_told() -> None:
+def test_vectors_of_other_lengths_are_noted() -> None:
     vectors, labels = spread(0)
     _, notes = evaluated(Conformance(), Embeddings(3 * vectors, labels))
-    assert notes[0] == (
-        "the vectors are not of unit length: pml, roth and oml rank by their Euclidean distance, bnu and "
-        "proxy_anchor by the cosine"
-    )
+    assert "unit length" in notes[0]
 
 
 @pytest.mark.parametrize(
@@ -257,20 +254,19 @@ def test_vectors_of_other_lengths_are_told() -> None:
         (
             lambda e: Conformance(limit=39).evaluate(e),
             DataError,
-            "conformance: 40 samples are more than the limit of 39, above which the comparison takes many minutes "
-            "and gigabytes. Give fewer classes, or set conformance.limit.",
+            "conformance: 40 samples exceed the limit of 39",
         ),
         (
             lambda e: Conformance().evaluate(e, e),
             DataError,
-            "conformance: the definitions rank each sample against all others. Leave out the gallery.",
+            "conformance: the definitions rank each sample against all others",
         ),
     ],
 )
 def test_refusals(act: Callable[[Embeddings], object], error: type[Exception], message: str) -> None:
     with pytest.raises(error) as caught:
         act(Embeddings(*spread(0)))
-    assert str(caught.value) == message
+    assert str(caught.value).startswith(message)
 
 
 def test_zero_vectors_are_refused() -> None:

@@ -145,7 +145,7 @@ def test_the_numbers_of_the_classes_do_not_matter() -> None:
             [[1.0], [2.0]],
             [3, 3],
             ValueError,
-            "all 2 samples are of one class",
+            "all 2 samples have one class",
         ),
         (
             [[1.0], [2.0]],

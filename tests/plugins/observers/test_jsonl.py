@@ -148,7 +148,5 @@ def test_every_line_is_on_disk_at_once_and_the_file_is_closed(tmp_path: Path) ->
 def test_refuses_other_names(tmp_path: Path, file: str) -> None:
     with pytest.raises(StudyError) as refusal:
         Jsonl(file=file).build(run_info(tmp_path))
-    assert str(refusal.value) == (
-        f'observers: jsonl: file = "{file}" is not the plain name of a .jsonl file. The file lies in the '
-        f'run\'s folder, beside files of other kinds: give a name such as "events.jsonl".'
-    )
+    assert str(refusal.value).startswith("observers: jsonl: ")
+    assert str(refusal.value).endswith(f'got "{file}".')

@@ -73,10 +73,8 @@ def test_without_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(tensorboard, "find_spec", lambda _: None)
     with pytest.raises(PluginError) as failure:
         observe(tmp_path, range(1))
-    assert str(failure.value) == (
-        "The observer tensorboard needs a package that is not installed: run "
-        "pip install 'dmlcore[tensorboard]', or take the observer out of the study."
-    )
+    assert "observer tensorboard" in str(failure.value)
+    assert "pip install 'dmlcore[tensorboard]'" in str(failure.value)
 
 
 def test_entry_modules_load_nothing_heavy() -> None:
