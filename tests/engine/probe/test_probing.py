@@ -255,13 +255,10 @@ def test_a_search_tries_both_neighbors_of_what_it_finds(probe: Any, tmp_path: Pa
     found, _ = made(probe("steps = 40", "training.batch_size=36"), tmp_path)
     sizes = {trial.batch_size: trial for trial in found.trials}
     assert list(sizes) == sorted(sizes)
-    runs, learns = found.smallest_that_runs, found.smallest_that_learns
-    assert runs == 6
+    assert found.smallest_that_runs == found.smallest_that_learns == 6
     assert not sizes[5].runs
     assert sizes[7].runs
-    assert learns is not None
-    assert sizes[learns].learns
-    assert learns == runs or not sizes[learns - 1].learns
+    assert sizes[6].learns
     assert 36 in sizes
     assert found.conclusions[0].startswith("The smallest batch size that runs is 6.")
     assert "5 fails: A batch of 3 images of 1 class" in found.conclusions[0]

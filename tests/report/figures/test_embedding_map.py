@@ -32,8 +32,7 @@ def test_near_in_space_is_near_on_the_map() -> None:
     vectors = np.eye(8, 32)[labels] + 0.05 * chance.normal(size=(200, 32))
     places, neighbors = laid_out(vectors)
     assert neighbors
-    assert places.min() >= 0
-    assert places.max() <= 1
+    assert (places.min(), places.max()) == (0, 1)
     distances = np.linalg.norm(places[:, None] - places[None], axis=2)
     np.fill_diagonal(distances, np.inf)
     assert (labels[distances.argmin(1)] == labels).all()

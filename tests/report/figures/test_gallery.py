@@ -84,6 +84,7 @@ def test_confused_pairs_are_counted(evidence: Evidence) -> None:
 def test_galleries_show_what_they_say(evidence: Evidence) -> None:
     found = retrieval(evidence, "run")
     worst, hardest, drawn = found.galleries
+    assert min(len(gallery.queries) for gallery in found.galleries) > 0
     assert len({query.name for query in worst.queries}) == len(worst.queries)
     assert not {query.row for query in worst.queries} & {query.row for query in hardest.queries}
     order = [recall.name for recall in found.classes]
