@@ -347,7 +347,9 @@ def write(text: str, page: Path, begin: str = BEGIN, end: str = END) -> None:
     before, _, rest = page.read_text(encoding="utf-8").partition(begin)
     _, ended, after = rest.partition(end)
     if not ended:
-        raise SystemExit(f"{page}: the lines {begin} and {end} are missing, so nothing was written. The tables:\n\n{text}")
+        raise SystemExit(
+            f"{page}: the lines {begin} and {end} are missing, so nothing was written. The tables:\n\n{text}"
+        )
     page.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}", encoding="utf-8")
 
 
