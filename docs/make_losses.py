@@ -115,6 +115,7 @@ Values and gradients are the library's, and tests compare them, with these excep
 
 `pml_proxy_anchor` is now `proxy_anchor`, and the miners `pml_batch_hard` and `pml_multi_similarity` are now
 `batch_hard` and `multi_similarity`. The former names still work, with their former defaults, and are deprecated.
+
 {refused}
 """
 
@@ -139,7 +140,7 @@ def page() -> str:
     table = [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
     names = {f"{kind}s": _names(registry, kind) for kind in ("distance", "reducer", "miner", "regularizer")}
     flat = ", ".join(f"`{name}`" for name in FLAT)
-    refused = "\n".join(f"`{name}` is refused: {reason}." for name, reason in REFUSED.items())
+    refused = "\n".join(f"- `{name}` is refused: {reason}." for name, reason in REFUSED.items())
     return "\n".join([INTRODUCTION.format(**names), *table, "", REMARKS.format(flat=flat, refused=refused)])
 
 

@@ -16,13 +16,11 @@ from dmlcore.testing.checks import checks_of
 from dmlcore_plugins.backbones.resnet50 import ResNet50
 from dmlcore_plugins.backbones.timm import Timm
 from dmlcore_plugins.datasets.image_folder import ImageFolder
+from dmlcore_plugins.losses.catalogue.batch_losses import Instance, NPairs, RankedList
+from dmlcore_plugins.losses.catalogue.class_losses import LargeMarginSoftmax, P2SGrad, ProxyAnchor, ProxyNCA, SphereFace
 from dmlcore_plugins.losses.catalogue.miners import BatchHard, EmbeddingsPackagedAsTriplets, MultiSimilarity
-from dmlcore_plugins.losses.catalogue.neighbor_losses import Instance, NPairs
-from dmlcore_plugins.losses.catalogue.proxy_losses import ProxyAnchor, ProxyNCA
-from dmlcore_plugins.losses.catalogue.ranking_losses import RankedList
 from dmlcore_plugins.losses.catalogue.reducers import ClassWeighted, Multiple, Threshold
 from dmlcore_plugins.losses.catalogue.regularizers import SparseCenters
-from dmlcore_plugins.losses.catalogue.softmax_losses import LargeMarginSoftmax, P2SGrad, SphereFace
 from dmlcore_plugins.losses.catalogue.triplet_losses import Margin
 from dmlcore_plugins.losses.contrastive import Contrastive
 from dmlcore_plugins.losses.miners import TripletMargin

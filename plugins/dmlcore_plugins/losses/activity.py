@@ -58,7 +58,7 @@ def _around_beta(loss: Any, _positives: Tensor, _negatives: Tensor, labels: Tens
 
 
 def within(excess: Callable[[Any, Tensor, Tensor, Tensor, Tensor], Tensor]) -> Activity:
-    """Triplets whose excess is above zero, and the pairs in them."""
+    """Triplets with an excess above zero, and the pairs in them."""
 
     def activity(loss: Any, embeddings: Tensor, labels: Tensor, picks: Any) -> Shares:
         triplets = convert_to_triplets(picks, labels, t_per_anchor="all")

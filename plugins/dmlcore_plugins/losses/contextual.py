@@ -33,8 +33,8 @@ class Contextual(LossConfig):
     denominators Σn, Σn̄ count as constants), so the context has no true gradient.
 
     "Supervised Metric Learning to Rank for Retrieval via Contextual Similarity Optimization", ICML 2023; written from
-    the authors' code (Chris210634/metric-learning-using-contextual-similarity, losses.py and main.py), whose defaults
-    these are. It differs in one point: if all images are neighbors Σ n̄ is 0, and the second share counts as 0;
+    the authors' code (Chris210634/metric-learning-using-contextual-similarity, losses.py and main.py) with
+    their defaults. It differs in one point: if all images are neighbors Σ n̄ is 0, and the second share counts as 0;
     theirs is NaN. `neighbors` should be the sampler's samples_per_class. Memory: some twenty matrices B × B.
     """
 

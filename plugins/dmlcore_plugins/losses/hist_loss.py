@@ -43,7 +43,7 @@ class HISTLoss(nn.Module):
         return distribution_loss + self.graph_weight * functional.cross_entropy(logits, labels)
 
     def distances(self, embeddings: Tensor) -> Tensor:
-        """embeddings (B, D), L2-normalised → squared Mahalanobis distances from the classes (B, C)."""
+        """embeddings (B, D), L2-normalized → squared Mahalanobis distances from the classes (B, C)."""
         means = functional.normalize(self.means, dim=1)
         precisions = (-functional.relu6(self.log_variances)).exp()
         weighted = means * precisions

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dmlcore import LossConfig, hookimpl
-from dmlcore_plugins.losses.catalogue.proxy_losses import ProxyAnchor
+from dmlcore_plugins.losses.catalogue.class_losses import ProxyAnchor
 
 
 @hookimpl

@@ -41,7 +41,7 @@ class RecallAtK(LossConfig):
 
     name = "recall_at_k"
 
-    k: tuple[int, ...] = option((1, 2, 4, 8, 16), ge=1, help="the places k whose recalls are averaged")
+    k: tuple[int, ...] = option((1, 2, 4, 8, 16), ge=1, help="the places k of the recalls that are averaged")
     k_temperatures: tuple[float, ...] = option(
         (1.0, 2.0, 4.0, 8.0, 16.0),
         gt=0,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Triplet(LossConfig):
     """Triplet loss (Schroff et al., 2015): a negative must be farther than a positive by a margin.
 
-    For anchor a, positive p and negative n, the mean over the triplets whose term is above zero of
+    For anchor a, positive p and negative n, the mean over the triplets with a term above zero of
 
         euclidean           max(d(a, p) − d(a, n) + margin, 0)
         squared_euclidean   max(d(a, p)² − d(a, n)² + margin, 0)

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from dmlcore import LossContext
+from dmlcore_plugins.losses.catalogue.class_losses import ProxyAnchor
 from dmlcore_plugins.losses.catalogue.miners import BatchHard, MultiSimilarity
-from dmlcore_plugins.losses.catalogue.proxy_losses import ProxyAnchor
 from dmlcore_plugins.losses.contrastive import Contrastive
 from dmlcore_plugins.losses.miners import TripletMargin
 from dmlcore_plugins.losses.triplet import Triplet

@@ -8,8 +8,8 @@ import pytest
 from matplotlib.mathtext import MathTextParser
 
 from dmlcore import LossConfig
+from dmlcore_plugins.losses.catalogue.class_losses import ProxyAnchor
 from dmlcore_plugins.losses.catalogue.miners import BatchHard
-from dmlcore_plugins.losses.catalogue.proxy_losses import ProxyAnchor
 from dmlcore_plugins.losses.contextual import Contextual
 from dmlcore_plugins.losses.contrastive import Contrastive
 from dmlcore_plugins.losses.hist import HIST

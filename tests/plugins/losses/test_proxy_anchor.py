@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from dmlcore import LossContext
-from dmlcore_plugins.losses.catalogue.proxy_losses import ProxyAnchor
+from dmlcore_plugins.losses.catalogue.class_losses import ProxyAnchor
 
 CONTEXT = LossContext(embedding_dim=5, num_classes=6)
 """Two classes more than the batch has."""

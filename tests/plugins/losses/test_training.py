@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from dmlcore import LossConfig, LossContext
+from dmlcore_plugins.losses.catalogue.class_losses import ProxyAnchor
 from dmlcore_plugins.losses.catalogue.miners import BatchHard, MultiSimilarity
-from dmlcore_plugins.losses.catalogue.proxy_losses import ProxyAnchor
 from dmlcore_plugins.losses.contextual import Contextual
 from dmlcore_plugins.losses.contrastive import Contrastive
 from dmlcore_plugins.losses.hist import HIST

@@ -12,8 +12,7 @@ from dmlcore import LossContext, StudyError
 from dmlcore.host.discovery import discover
 from dmlcore.host.registry import Registry
 from dmlcore.study.load import load_study
-from dmlcore_plugins.losses.catalogue.proxy_losses import ProxyAnchor
-from dmlcore_plugins.losses.catalogue.softmax_losses import ArcFace
+from dmlcore_plugins.losses.catalogue.class_losses import ArcFace, ProxyAnchor
 from dmlcore_plugins.losses.contrastive import Contrastive
 from dmlcore_plugins.losses.triplet import Triplet
 from dmlcore_plugins.losses.weighted_sum import WeightedSum

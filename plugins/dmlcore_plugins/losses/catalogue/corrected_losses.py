@@ -60,7 +60,7 @@ class TupletMarginLoss(FlatTerms, losses.TupletMarginLoss):  # type: ignore[misc
 
 
 class HistogramLoss(losses.HistogramLoss):  # type: ignore[misc]
-    """Defined for equal embeddings, whose cosine the library looks up beyond its last bin.
+    """Defined for equal embeddings, for which the library looks up a bin beyond its last.
 
     The library indexes by lists, which torch interprets differently from version 2.9 on; this class does not.
     """

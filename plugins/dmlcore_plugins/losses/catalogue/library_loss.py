@@ -1,6 +1,6 @@
 """What the losses of pytorch-metric-learning share: their options, as classes to inherit from, and the one `build`.
 
-A loss is a class of its own options; the classes that it inherits from add those that it has in common with others.
+The class of a loss has the options that are its alone; the classes that it inherits from add those that others share.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ WeightInit = Literal[
 
 REDUCER = "reduces the terms to one number"
 DISTANCE = "how two embeddings are compared"
+WEIGHT_INIT = "function of torch.nn.init that draws the weights; default"
 
 
 @frozen
@@ -208,9 +209,7 @@ class Mined:
 class Weighed:
     """Has a term for each image, which a miner can weigh."""
 
-    miner: MinerConfig | None = option(
-        None, help="weighs each image by how often it is selected, relative to the most selected; default: all equal"
-    )
+    miner: MinerConfig | None = option(None, help="weighs images by how often it picks them, the most picked by 1")
 
 
 @frozen(slots=False)
@@ -230,9 +229,7 @@ class LearnsClasses(Adapted):
 
     weight_regularizer: RegularizerConfig | None = option(None, help="added for the learned weights; default: nothing")
     weight_reg_weight: float = option(1.0, gt=0, help="factor of the weight regularizer")
-    weight_init_func: WeightInit | None = option(
-        None, help="function of torch.nn.init that draws the weights; default: normal"
-    )
+    weight_init_func: WeightInit | None = option(None, help=f"{WEIGHT_INIT}: normal")
 
     def arguments(self, context: LossContext) -> dict[str, Any]:
         """The function that draws the weights."""

@@ -21,7 +21,7 @@ Range = tuple[float, float]
 
 @frozen
 class Angular(Adapted, MinerConfig):
-    """Triplets whose angle at the negative is too wide (Wang et al., 2017, as in the angular loss).
+    """Triplets with too wide an angle at the negative (Wang et al., 2017, as in the angular loss).
 
         arctan(d(a, p) / (2 d(n, c))) > angle,  c = (a + p) / 2
 
@@ -39,10 +39,10 @@ class Ranged(Adapted):
     """A miner that can be limited to a range of distances."""
 
     allowed_pos_range: Range | None = option(
-        None, help="least and greatest distance (or similarity) of a positive; default: any"
+        None, help="limits of the distance or similarity of a positive; default: any"
     )
     allowed_neg_range: Range | None = option(
-        None, help="least and greatest distance (or similarity) of a negative; default: any"
+        None, help="limits of the distance or similarity of a negative; default: any"
     )
 
     def range_problems(self, distance: DistanceConfig, positives: Strategy, negatives: Strategy) -> Iterator[str]:
@@ -128,8 +128,8 @@ class DistanceWeighted(Adapted, MinerConfig):
         q(d) ∝ d^(D − 2) (1 − d²/4)^((D − 3) / 2)
 
     of Euclidean distances between L2-normalized embeddings, d at least the cutoff; the distance is not an option.
-    Probabilities are in float32, relative to the batch's greatest: in high dimension, an anchor whose negatives are
-    all much farther than the batch's nearest is skipped. The run's seed determines the draws.
+    Probabilities are in float32, relative to the batch's greatest: in high dimension, an anchor is skipped if all its
+    negatives are much farther than the batch's nearest. The run's seed determines the draws.
     """
 
     name = "distance_weighted"
@@ -158,7 +158,7 @@ class HDC(Adapted, MinerConfig):
     adapts = "miners.HDCMiner"
 
     filter_percentage: float = option(
-        0.5, gt=0, le=1, help="share of the pairs that is selected, farthest positives and nearest negatives"
+        0.5, gt=0, le=1, help="share that is selected: farthest positives, nearest negatives"
     )
     distance: DistanceConfig = option(Lp(), help="how near and far are measured")
 
@@ -279,7 +279,7 @@ class PmlTripletMargin(Adapted, MinerConfig):
     def problems(self) -> Iterator[str]:
         if self.type_of_triplets == "semihard" and self.margin <= 0:
             yield (
-                f'margin = {self.margin:g} leaves no triplet for type_of_triplets = "semihard", whose gap is above 0 '
+                f'margin = {self.margin:g} leaves no triplet for type_of_triplets = "semihard", with a gap above 0 '
                 "and at most the margin; use a margin above 0"
             )
         reach = _reach(self.distance)

@@ -63,8 +63,8 @@ class Threshold(Adapted, ReducerConfig):
 class ClassWeighted(Adapted, ReducerConfig):
     """The mean of all terms, each multiplied by the weight of its class: that of the image, or of the anchor.
 
-    It divides by the number of terms, not by the sum of weights. For losses whose terms belong to images, pairs or
-    triplets of a batch; those of `proxy_anchor` belong to proxies.
+    It divides by the number of terms, not by the sum of weights. For losses with terms of images, pairs or triplets
+    of a batch; those of `proxy_anchor` belong to proxies.
     """
 
     name = "class_weighted"

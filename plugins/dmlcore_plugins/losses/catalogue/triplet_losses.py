@@ -127,7 +127,7 @@ class Margin(DrawsTriplets, Divided, ByEuclidean):
             yield "beta_per_class = true has no effect unless β is learned; set learn_beta = true or remove it"
 
     def arguments(self, context: LossContext) -> dict[str, Any]:
-        """The number of classes stands for beta_per_class."""
+        """The number of classes in place of beta_per_class."""
         arguments = super().arguments(context)
         if arguments.pop("beta_per_class"):
             arguments["num_classes"] = context.num_classes

@@ -15,11 +15,11 @@ from torch import Tensor
 
 from dmlcore import LossContext
 from dmlcore_plugins.losses.activity import ACTIVITIES
+from dmlcore_plugins.losses.catalogue.batch_losses import NTXent
 from dmlcore_plugins.losses.catalogue.distances import Cosine, Lp
 from dmlcore_plugins.losses.catalogue.library_loss import LibraryLoss, Memory
 from dmlcore_plugins.losses.catalogue.losses import LOSSES
 from dmlcore_plugins.losses.catalogue.miners import BatchHard, MultiSimilarity
-from dmlcore_plugins.losses.catalogue.neighbor_losses import NTXent
 from dmlcore_plugins.losses.catalogue.pair_losses import (
     Circle,
     Contrastive,

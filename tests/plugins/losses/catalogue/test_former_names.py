@@ -13,9 +13,9 @@ from dmlcore import LossConfig, LossContext, MinerConfig
 from dmlcore.host.discovery import discover
 from dmlcore.host.registry import Registry
 from dmlcore.study.structure import Structurer, plain
+from dmlcore_plugins.losses.catalogue.class_losses import ProxyAnchor
 from dmlcore_plugins.losses.catalogue.distances import Lp
 from dmlcore_plugins.losses.catalogue.miners import BatchHard, MultiSimilarity
-from dmlcore_plugins.losses.catalogue.proxy_losses import ProxyAnchor
 
 REGISTRY = Registry.of(discover())
 KINDS: dict[str, Any] = {"loss": LossConfig, "miner": MinerConfig}

@@ -12,8 +12,8 @@ from dmlcore import StudyError
 from dmlcore.host.discovery import discover
 from dmlcore.host.registry import Registry
 from dmlcore.study.load import load_study
+from dmlcore_plugins.losses.catalogue.batch_losses import RankedList
 from dmlcore_plugins.losses.catalogue.losses import LOSSES
-from dmlcore_plugins.losses.catalogue.ranking_losses import RankedList
 from dmlcore_plugins.losses.catalogue.reducers import AvgNonZero, Mean, PerAnchor, Sum, Threshold
 
 REGISTRY = Registry.of(discover())

@@ -17,10 +17,10 @@ import dmlcore_plugins.losses.catalogue
 import library_signatures as signatures
 from dmlcore import DistanceConfig, LossContext
 from dmlcore.api.components import Component
+from dmlcore_plugins.losses.catalogue.batch_losses import RankedList
 from dmlcore_plugins.losses.catalogue.library_loss import LibraryLoss
 from dmlcore_plugins.losses.catalogue.library_module import library_class
 from dmlcore_plugins.losses.catalogue.losses import LOSSES
-from dmlcore_plugins.losses.catalogue.ranking_losses import RankedList
 
 TABLE = tomllib.loads(signatures.TABLE.read_text(encoding="utf-8"))
 REQUIRED = object()

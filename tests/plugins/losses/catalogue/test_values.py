@@ -14,12 +14,13 @@ from pytorch_metric_learning import losses, miners
 from torch import Tensor, nn
 
 from dmlcore import DataError, DistanceConfig, LossContext, StudyError
+from dmlcore_plugins.losses.catalogue.batch_losses import NCA, PNP, FastAP, RankedList, SmoothAP
+from dmlcore_plugins.losses.catalogue.class_losses import ArcFace, ProxyNCA
 from dmlcore_plugins.losses.catalogue.distances import Cosine, DotProduct, Lp
 from dmlcore_plugins.losses.catalogue.library_loss import LibraryLoss, Memory
 from dmlcore_plugins.losses.catalogue.library_module import LibraryModule
 from dmlcore_plugins.losses.catalogue.losses import LOSSES
 from dmlcore_plugins.losses.catalogue.miners import MultiSimilarity as MultiSimilarityMiner
-from dmlcore_plugins.losses.catalogue.neighbor_losses import NCA
 from dmlcore_plugins.losses.catalogue.pair_losses import (
     Circle,
     Contrastive,
@@ -27,10 +28,7 @@ from dmlcore_plugins.losses.catalogue.pair_losses import (
     LiftedStructure,
     MultiSimilarity,
 )
-from dmlcore_plugins.losses.catalogue.proxy_losses import ProxyNCA
-from dmlcore_plugins.losses.catalogue.ranking_losses import PNP, FastAP, RankedList, SmoothAP
 from dmlcore_plugins.losses.catalogue.reducers import ClassWeighted, PerAnchor
-from dmlcore_plugins.losses.catalogue.softmax_losses import ArcFace
 from dmlcore_plugins.losses.catalogue.triplet_losses import Angular, DynamicSoftMargin, TripletMargin, TupletMargin
 from dmlcore_plugins.losses.miners import TripletMargin as TripletMarginMiner
 
