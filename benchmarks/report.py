@@ -33,7 +33,7 @@ from dmlcore_plugins.datasets.glyphs import Glyphs
 root = Path(sys.argv[2])
 runs = {path.name: path.name for path in sorted((root / "letters_dim").iterdir()) if path.is_dir()}
 images = Glyphs(classes=80, images_per_class=25, size=48).load("test")
-material = gather(Store(root), "letters_dim", "How many?", "", ("embedding.dim",), runs, images)
+material = gather(Store(root), "letters_dim", "How many?", ("embedding.dim",), runs, images)
 write_report([material], [Path(sys.argv[3])])
 assert "torch" not in sys.modules
 """

@@ -125,7 +125,7 @@ def stored(
             runs[label] = f"{label.replace(' ', '_').replace('/', '-')}_{'0' * 12}"
             _store(store, name, question, runs[label], run(point, seed))
     varied = tuple(dict.fromkeys(path for point in points for path in point))
-    return gather(store, name, question, f'name = "{name}"\n', varied, runs, images)
+    return gather(store, name, question, varied, runs, images)
 
 
 def _store(store: Store, study: str, question: str, name: str, made: MadeRun) -> None:

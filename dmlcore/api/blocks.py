@@ -67,7 +67,7 @@ class Key:
     """One entry of a figure's legend."""
 
     label: str
-    colour: str
+    color: str
     dash: int = 0
     """Which of DASHES."""
 

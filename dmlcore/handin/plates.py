@@ -67,6 +67,6 @@ def _key(key: Key, left: float, middle: float) -> str:
     dashes = f' stroke-dasharray="{" ".join(f"{length:g}" for length in lengths)}"' if lengths else ""
     place = f'x="{left + 26:g}" y="{middle + 3:g}"'
     return (
-        f'<path d="M{left:g} {middle:g}h20" stroke="{key.colour}" stroke-width="1.8"{dashes}/>'
+        f'<path d="M{left:g} {middle:g}h20" stroke="{key.color}" stroke-width="1.8"{dashes}/>'
         f'<text {place} font-family="DejaVu Sans" font-size="8.5">{escape(key.label)}</text>'
     )

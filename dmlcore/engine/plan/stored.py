@@ -31,13 +31,12 @@ def study_material(file: StudyFile, store: Store) -> StudyMaterial:
         store,
         study.name,
         study.question,
-        file.path.read_text(encoding="utf-8"),
         tuple(file.grid),
         {_label(run): run.name for run in file.runs},
         images_at_hand(file),
     )
-    wanted = probe_fingerprint(file.probe) if file.probe else None
-    probe = material.probe if material.probe and material.probe.fingerprint == wanted else None
+    path = store.study(study.name) / PROBE
+    probe = read_probe(path, probe_fingerprint(file.probe)) if file.probe else None
     return evolve(material, probe=probe, additions=tuple(partial(_section, section) for section in study.sections))
 
 

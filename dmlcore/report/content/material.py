@@ -12,8 +12,8 @@ from dmlcore.api.values import LabelledImages
 from dmlcore.report.content.added import Added, Addition, added_sections
 from dmlcore.report.content.measurements import PointMeasurements, measure
 from dmlcore.results.evidence import Evidence, load_evidence
-from dmlcore.results.store import EVIDENCE, PROBE, UNTRAINED_EVIDENCE, RunFolder, Store
-from dmlcore.results.trials import Probe, from_json
+from dmlcore.results.store import EVIDENCE, UNTRAINED_EVIDENCE, RunFolder, Store
+from dmlcore.results.trials import Probe
 
 
 @frozen(eq=False)
@@ -22,8 +22,6 @@ class StudyMaterial:
 
     name: str
     question: str
-    source: str
-    """The study file's text, as the user wrote it."""
     varied: tuple[str, ...]
     """The dotted paths of the grid."""
     results: tuple[Result, ...]
@@ -70,24 +68,20 @@ def gather(
     store: Store,
     name: str,
     question: str,
-    source: str,
     varied: Sequence[str],
     runs: Mapping[str, str],
     images: LabelledImages | None = None,
 ) -> StudyMaterial:
-    """Read all that is stored about a study; `runs` maps the labels of its runs to their names."""
+    """Read all that is stored about the runs of a study; `runs` maps the labels of its runs to their names."""
     folders = {label: store.run(name, run) for label, run in runs.items()}
     failures = {label: why for label, folder in folders.items() if not folder.finished and (why := folder.failure())}
-    probe = store.study(name) / PROBE
     return StudyMaterial(
         name=name,
         question=question,
-        source=source,
         varied=tuple(varied),
         results=tuple(folder.result() for folder in folders.values() if folder.finished),
         folders={folder.final.name: folder for folder in folders.values()},
         unfinished=tuple(label for label, folder in folders.items() if not folder.finished and label not in failures),
         failures=failures,
-        probe=from_json(probe.read_text(encoding="utf-8"), str(probe)) if probe.is_file() else None,
         images=images,
     )

@@ -99,7 +99,7 @@ def _data(protocol: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
 
 
 def _versions(result: Result, varied: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """A varied component may need its own library; only what every run needs is listed then."""
+    """A varied component may need other libraries; only what every run needs is listed then."""
     for name, version in result.versions.items():
         if not _touches(varied, "loss", "backbone", "sampler", "dataset") or name in ("dmlcore", "torch"):
             yield name, version

@@ -1,4 +1,4 @@
-"""Why a study's numbers are as they are: derived from its own runs, with a module for each kind of study."""
+"""Why a study's numbers are as they are: derived from its runs, with a module for each kind of study."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ LETTERS = 22
 
 
 def number_axis(axes: Axes, path: str, labels: Mapping[float, str]) -> None:
-    """Set up the horizontal axis of a numeric path: scale, ticks at values whose labels have room, and its name.
+    """Set up the horizontal axis of a numeric path: scale, name, and ticks where labels have room.
 
     labels: value → text.
     """
@@ -70,7 +70,7 @@ def by_doubling(places: Sequence[float]) -> bool:
 
 
 def roomy(places: Sequence[float], doubling: bool) -> list[float]:
-    """Return, of rising places, the first and those whose labels don't overlap the previous one."""
+    """Return, of rising places, the first and those with a label that does not overlap the previous one."""
     along = [log2(place) if doubling else place for place in places]
     shown: list[int] = []
     for index, place in enumerate(along):

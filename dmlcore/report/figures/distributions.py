@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
@@ -33,9 +31,12 @@ def first_runs(material: StudyMaterial) -> list[Result]:
 
 def similarity_histograms(material: StudyMaterial) -> Figure | None:
     """Draw the cosines of positive and negative test pairs, untrained and at each grid point."""
-    runs = _evenly(first_runs(material), MOST)
-    if not runs:
+    first = first_runs(material)
+    if not first:
         return None
+    step = max(1.0, (len(first) - 1) / (MOST - 1))  # evenly spaced, with the first and the last
+    runs = [first[round(place * step)] for place in range(min(MOST, len(first)))]
+    chosen = f"; {len(runs)} of {len(first)} are shown" if len(first) > len(runs) else ""
     found = [(short_point(run.point), material.evidence(run)) for run in runs]
     shown = [(UNTRAINED, material.untrained_evidence(runs[0])), *found]
     held = [(title, evidence) for title, evidence in shown if evidence is not None]
@@ -43,7 +44,7 @@ def similarity_histograms(material: StudyMaterial) -> Figure | None:
     panels = tuple(_histogram(f"{material.name} pairs {title}", title, evidence, low) for title, evidence in held)
     caption = (
         "Distribution of the cosines of positive pairs (same class) and negative pairs of test images; each curve has"
-        f" area 1. Less overlap gives better neighbors. First seed of each grid point{_chosen(material, runs)}."
+        f" area 1. Less overlap gives better neighbors. First seed of each grid point{chosen}."
     )
     legend = (Key("positive pairs", GOOD), Key("negative pairs", BAD, 1))
     return Figure("similarities", "Similarities of test pairs", caption, panels, legend)
@@ -60,9 +61,9 @@ def _histogram(name: str, title: str, evidence: Evidence, low: float) -> Panel:
     edges = evidence.similarity_edges
 
     def draw(axes: Axes) -> None:
-        for density, colour, dash in ((evidence.positive_density, GOOD, 0), (evidence.negative_density, BAD, 1)):
-            axes.stairs(density, edges, fill=True, color=colour, alpha=0.22, linewidth=0)
-            axes.stairs(density, edges, color=colour, linestyle=DASHES[dash], linewidth=1.5)
+        for density, color, dash in ((evidence.positive_density, GOOD, 0), (evidence.negative_density, BAD, 1)):
+            axes.stairs(density, edges, fill=True, color=color, alpha=0.22, linewidth=0)
+            axes.stairs(density, edges, color=color, linestyle=DASHES[dash], linewidth=1.5)
         axes.set_xlim(low, 1)
         axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5]))
         axes.xaxis.set_major_formatter("{x:g}")  # the last tick would be cut off as 1.00
@@ -97,7 +98,7 @@ def spectra(material: StudyMaterial) -> Figure | None:
             kept = shares[shares > 1e-7]
             axis = np.arange(1, len(kept) + 1)
             values = np.cumsum(kept) if cumulative else kept
-            axes.plot(axis, values, color=key.colour, linestyle=DASHES[key.dash], linewidth=1.5)
+            axes.plot(axis, values, color=key.color, linestyle=DASHES[key.dash], linewidth=1.5)
         axes.set_xscale("log", base=2)
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.set_xlabel("principal axis")
@@ -116,19 +117,7 @@ def spectra(material: StudyMaterial) -> Figure | None:
         panel(f"{material.name} cumulative", alts[1], lambda axes: draw(axes, True)),
     )
     caption = (
-        "Variance of the test embeddings along their principal axes. An embedding whose curve falls early uses few of"
-        " its dimensions, so more dimensions can't help. The thin line is at 90%."
+        "Variance of the test embeddings along their principal axes. If a curve falls early, the embedding uses few of"
+        " its dimensions, and more of them can't help. The thin line is at 90%."
     )
     return Figure("spectrum", "Spectrum of the embeddings", caption, panels, tuple(legend))
-
-
-def _evenly(runs: Sequence[Result], most: int) -> list[Result]:
-    """At most `most` runs, evenly spaced, including the first and the last."""
-    if len(runs) <= most:
-        return list(runs)
-    return [runs[round(place * (len(runs) - 1) / (most - 1))] for place in range(most)]
-
-
-def _chosen(material: StudyMaterial, runs: Sequence[Result]) -> str:
-    count = len(first_runs(material))
-    return f"; {len(runs)} of {count} are shown" if count > len(runs) else ""

@@ -1,4 +1,4 @@
-"""Figures as SVG: drawn by matplotlib in a few named colors, which a page may replace by its own."""
+"""Figures as SVG: drawn by matplotlib in a few named colors, which a page may replace."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def _tidy(svg: str) -> str:
     return svg.replace('version="1.1"', 'font-family="DejaVu Sans" stroke-linejoin="round"')
 
 
-def colours(count: int) -> list[str]:
+def colors(count: int) -> list[str]:
     """Return `count` colors along the ramp, as far apart as possible."""
     if count <= len(RAMP):
         last = len(RAMP) - 1
@@ -110,5 +110,5 @@ def colours(count: int) -> list[str]:
 def keys_of(labels: Iterable[str]) -> tuple[Key, ...]:
     """Return a legend with a color and a line style for each distinct label."""
     distinct = list(dict.fromkeys(labels))
-    found = colours(len(distinct)) if len(distinct) > 1 else [RAMP[1]]
+    found = colors(len(distinct)) if len(distinct) > 1 else [RAMP[1]]
     return tuple(Key(label, found[place], place % len(DASHES)) for place, label in enumerate(distinct))

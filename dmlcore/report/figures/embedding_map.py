@@ -114,7 +114,7 @@ def _unit_square(points: Floats) -> Floats:
     return scaled
 
 
-def class_colours(count: int) -> list[str]:
+def class_colors(count: int) -> list[str]:
     """Return `count` colors around the hue circle for light and dark pages; adjacent ones differ in saturation."""
     # greens and yellows look brighter than blues of the same lightness
     return [_hex(place / max(1, count), 0.72 if place % 2 else 0.45) for place in range(count)]

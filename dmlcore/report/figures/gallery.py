@@ -62,7 +62,7 @@ class ClassRecall:
 
 @frozen
 class Confusion:
-    """Images of a class whose nearest neighbor belongs to another."""
+    """Images of a class with a nearest neighbor of another class."""
 
     name: str
     other: str
@@ -96,19 +96,19 @@ def retrieval(evidence: Evidence, title: str) -> Retrieval:
     classes = class_recalls(evidence)
     hardest = [recall.name for recall in classes[:HARDEST] if recall.recall < 1]
     mistakes = worst_rows(evidence)
-    worst = _one_a_class(evidence, mistakes, WORST)
-    others = mistakes[~np.isin(mistakes, worst)]
+    worst = list(_first_of_class(evidence, mistakes).values())[:WORST]
+    others = _first_of_class(evidence, mistakes[~np.isin(mistakes, worst)])
     galleries = (
         Gallery(
             "Worst mistakes",
-            "Queries whose nearest neighbor has another class and whose nearest correct neighbor is the farthest behind"
-            " it in cosine: the most confident mistakes. At most one per class.",
+            "The most confident mistakes: the nearest neighbor has another class, and the nearest correct neighbor is"
+            " far behind it in cosine. At most one per class.",
             _queries(evidence, worst),
         ),
         Gallery(
             "Hardest classes",
             "The most confident mistake of each class with the lowest Recall@1, without those shown above.",
-            _queries(evidence, _of_classes(evidence, others, hardest)),
+            _queries(evidence, [others[name] for name in hardest if name in others]),
         ),
         Gallery(
             "Random queries",
@@ -121,7 +121,7 @@ def retrieval(evidence: Evidence, title: str) -> Retrieval:
 
 def class_recalls(evidence: Evidence) -> tuple[ClassRecall, ...]:
     """Return Recall@1 of each class, hardest first; of equals, the larger class first."""
-    sizes = np.bincount(evidence.labels, minlength=len(evidence.class_names))
+    sizes = _sizes(evidence)
     right = evidence.labels[evidence.neighbors[:, 0]] == evidence.labels
     hits = np.bincount(evidence.labels, weights=right, minlength=len(sizes))
     recalls = [
@@ -141,17 +141,15 @@ def worst_rows(evidence: Evidence) -> npt.NDArray[np.int64]:
     first = np.where(right.any(axis=1), right.argmax(axis=1), right.shape[1] - 1)
     rows = np.arange(len(right))
     behind = evidence.neighbor_similarities[:, 0] - evidence.neighbor_similarities[rows, first]
-    known = np.bincount(evidence.labels, minlength=len(evidence.class_names))[evidence.labels] > 1
-    wrong = np.flatnonzero(~right[:, 0] & known)
-    none_right = ~right.any(axis=1)
-    order = np.lexsort((wrong, -behind[wrong], ~none_right[wrong]))
+    wrong = np.flatnonzero(~right[:, 0] & (_sizes(evidence)[evidence.labels] > 1))
+    order = np.lexsort((wrong, -behind[wrong], right.any(axis=1)[wrong]))
     return wrong[order]
 
 
 def confusions(evidence: Evidence, most: int) -> tuple[Confusion, ...]:
     """Return the pairs of classes in which the nearest neighbor of the first most often belongs to the second."""
     nearest = evidence.neighbors[:, 0]
-    sizes = np.bincount(evidence.labels, minlength=len(evidence.class_names))
+    sizes = _sizes(evidence)
     wrong = np.flatnonzero((evidence.labels[nearest] != evidence.labels) & (sizes[evidence.labels] > 1))
     pairs = np.stack([evidence.labels[wrong], evidence.labels[nearest[wrong]]], axis=1)
     if not len(pairs):
@@ -184,20 +182,18 @@ def _name(evidence: Evidence, row: int) -> str:
     return evidence.class_names[int(evidence.labels[row])]
 
 
-def _one_a_class(evidence: Evidence, rows: npt.NDArray[np.int64], most: int) -> list[int]:
-    firsts: dict[int, int] = {}
-    for row in rows:
-        firsts.setdefault(int(evidence.labels[row]), int(row))
-    return list(firsts.values())[:most]
-
-
-def _of_classes(evidence: Evidence, rows: npt.NDArray[np.int64], names: Sequence[str]) -> list[int]:
+def _first_of_class(evidence: Evidence, rows: npt.NDArray[np.int64]) -> dict[str, int]:
     firsts: dict[str, int] = {}
     for row in rows:
         firsts.setdefault(_name(evidence, row), int(row))
-    return [firsts[name] for name in names if name in firsts]
+    return firsts
+
+
+def _sizes(evidence: Evidence) -> npt.NDArray[np.int64]:
+    """(C,), the number of images of each class."""
+    return np.bincount(evidence.labels, minlength=len(evidence.class_names))
 
 
 def _drawn(evidence: Evidence, most: int) -> list[int]:
-    known = np.flatnonzero(np.bincount(evidence.labels)[evidence.labels] > 1)
+    known = np.flatnonzero(_sizes(evidence)[evidence.labels] > 1)
     return np.random.default_rng(0).permutation(known)[:most].tolist()  # type: ignore[no-any-return]

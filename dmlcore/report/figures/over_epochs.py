@@ -87,7 +87,7 @@ def _panel(material: StudyMaterial, name: str, title: str, value: Value) -> Pane
     def draw(axes: Axes) -> None:
         for result, (epochs, values) in lines:
             key = keys[short_point(result.point)]
-            axes.plot(epochs, values, color=key.colour, linestyle=DASHES[key.dash], linewidth=1.2, alpha=0.85)
+            axes.plot(epochs, values, color=key.color, linestyle=DASHES[key.dash], linewidth=1.2, alpha=0.85)
         axes.set_ylim(bottom=0 if shares else None)
         axes.set_title(title)
         axes.set_xlabel("epoch")

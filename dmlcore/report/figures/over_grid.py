@@ -82,7 +82,7 @@ def _figure(key: str, title: str, caption: str, material: StudyMaterial, names: 
             if found := curves(axes, name):
                 numeric = all(axis.numeric for axis in axes.values())
                 panels.append(_panel(material, name, path, found, keys, numeric))
-    legend = [key if key.label else Key("trained", key.colour) for key in keys.values()]
+    legend = [key if key.label else Key("trained", key.color) for key in keys.values()]
     return Figure(key, title, caption, tuple(panels), (*legend, Key("untrained network", QUIET, 1))) if panels else None
 
 
@@ -99,7 +99,7 @@ def _panel(
             key = keys[curve.other]
             means = [spread.mean for _, spread in curve.points]
             bars = list(zip(*(_bar(spread) for _, spread in curve.points), strict=True))
-            style: dict[str, Any] = {"marker": "o", "color": key.colour, "capsize": 3}
+            style: dict[str, Any] = {"marker": "o", "color": key.color, "capsize": 3}
             if numeric:
                 numbers = [point.number for point, _ in curve.points]
                 axes.errorbar(numbers, means, bars, linestyle=DASHES[key.dash], **style)

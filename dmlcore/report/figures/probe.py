@@ -12,15 +12,19 @@ from dmlcore.report.figures.axes import number_axis
 from dmlcore.report.figures.drawing import QUIET, RAMP, panel
 from dmlcore.results.trials import Probe, Regime
 
-COLOURS: Mapping[Regime, str] = {"undefined": QUIET, "degenerate": RAMP[6], "weak": RAMP[4], "fine": RAMP[3]}
-MARKERS: Mapping[Regime, str] = {"undefined": "x", "degenerate": "v", "weak": "s", "fine": "o"}
-SIGNS: Mapping[Regime, str] = {"undefined": "×", "degenerate": "▼", "weak": "■", "fine": "●"}
+STYLES: Mapping[Regime, tuple[str, str, str]] = {
+    "undefined": (QUIET, "x", "×"),
+    "degenerate": (RAMP[6], "v", "▼"),
+    "weak": (RAMP[4], "s", "■"),
+    "fine": (RAMP[3], "o", "●"),
+}
+"""Regime → color, marker of matplotlib, and sign of the legend."""
 
 
 def probe_picture(probe: Probe) -> Figure:
     """Draw the gain over the untrained network by batch size; color and shape show the regime."""
-    there = [regime for regime in COLOURS if any(trial.regime == regime for trial in probe.trials)]
-    legend = tuple(Key(f"{SIGNS[regime]} {regime}", COLOURS[regime], -1) for regime in there)
+    found = {trial.regime for trial in probe.trials}
+    legend = tuple(Key(f"{sign} {regime}", color, -1) for regime, (color, _, sign) in STYLES.items() if regime in found)
     caption = (
         f"Gain in {label(probe.metric)} on unseen classes after {probe.steps} steps, with its interval over classes. A"
         " size learns if the interval is above zero. Sizes with which no training step is possible are marked × at the"
@@ -41,13 +45,13 @@ def _gains(axes: Axes, probe: Probe) -> None:
     foot = min([0.0, *(trial.figures.get("gain_low", 0.0) for trial in probe.trials)])
     axes.axhline(0, color=QUIET, linewidth=1)
     for trial in probe.trials:
-        colour, marker = COLOURS[trial.regime], MARKERS[trial.regime]
+        color, marker, _ = STYLES[trial.regime]
         gain = trial.figures.get("gain")
         if gain is None:
-            axes.plot([trial.batch_size], [foot], marker, color=colour, markersize=7, markeredgewidth=2)
+            axes.plot([trial.batch_size], [foot], marker, color=color, markersize=7, markeredgewidth=2)
             continue
         ends = [[gain - trial.figures.get("gain_low", gain)], [trial.figures.get("gain_high", gain) - gain]]
-        axes.errorbar([trial.batch_size], [gain], ends, fmt=marker, color=colour, capsize=4, markersize=7)
+        axes.errorbar([trial.batch_size], [gain], ends, fmt=marker, color=color, capsize=4, markersize=7)
     axes.set_title(f"{label('gain')} in {label(probe.metric)}")
     _sizes(axes, probe)
 
@@ -55,8 +59,8 @@ def _gains(axes: Axes, probe: Probe) -> None:
 def _gradients(axes: Axes, probe: Probe) -> None:
     for trial in probe.trials:
         if "gradient_norm" in trial.figures:
-            place = ([trial.batch_size], [trial.figures["gradient_norm"]])
-            axes.plot(*place, MARKERS[trial.regime], color=COLOURS[trial.regime], markersize=7)
+            color, marker, _ = STYLES[trial.regime]
+            axes.plot([trial.batch_size], [trial.figures["gradient_norm"]], marker, color=color, markersize=7)
     axes.set_title(label("gradient_norm"))
     _sizes(axes, probe)
 

@@ -11,9 +11,9 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from dmlcore.api.blocks import Figure, Formula, Panel, Table, Text
+from dmlcore.api.blocks import Panel
 from dmlcore.report.figures.drawing import GROUND, INK, MUTED, RULE, formula
-from dmlcore.report.figures.embedding_map import EmbeddingMap, class_colours
+from dmlcore.report.figures.embedding_map import EmbeddingMap, class_colors
 from dmlcore.report.figures.gallery import Retrieval
 from dmlcore.report.figures.pictures import Pictures, Sprite, sprite
 from dmlcore.report.page import Item, StudyPage
@@ -51,20 +51,13 @@ _DASHES = ("", "6 2", "2 1.5", "6 2 1.5 2")
 
 
 def kind(item: Item) -> str:
-    """Return the macro of the template that draws an item."""
-    return {
-        Text: "text",
-        Formula: "formula",
-        Table: "grid",
-        Figure: "figure",
-        EmbeddingMap: "map",
-        Retrieval: "retrieval",
-    }[type(item)]
+    """Return the name of the template's macro that draws an item."""
+    return type(item).__name__.lower()
 
 
 def themed(panel: Panel) -> Markup:
     """Return a panel's picture in the colors of the page, labelled by its text."""
-    svg = re.sub("#[0-9a-f]{6}", lambda colour: ROLES.get(colour[0], colour[0]), panel.svg)
+    svg = re.sub("#[0-9a-f]{6}", lambda color: ROLES.get(color[0], color[0]), panel.svg)
     svg = re.sub(r'(<svg[^>]*?) width="[^"]*" height="[^"]*"', r"\1", svg)
     return _named(svg, panel.alt)
 
@@ -120,5 +113,5 @@ def _map_of(drawn: EmbeddingMap, pictures: Pictures, shown: Sprite | None) -> Ma
             for (x, y), label, row in zip(drawn.places, labels, drawn.rows, strict=True)
         ],
         "classes": [drawn.class_names[number] for number in numbers],
-        "colours": class_colours(len(numbers)),
+        "colors": class_colors(len(numbers)),
     }

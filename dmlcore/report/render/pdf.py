@@ -18,7 +18,7 @@ from matplotlib.axes import Axes
 from dmlcore.api.blocks import Figure, Formula, Table, Text
 from dmlcore.errors import DmlcoreError
 from dmlcore.report.figures.drawing import DASHES, WIDTH, formula, panel
-from dmlcore.report.figures.embedding_map import EmbeddingMap, class_colours
+from dmlcore.report.figures.embedding_map import EmbeddingMap, class_colors
 from dmlcore.report.figures.gallery import Gallery, Retrieval
 from dmlcore.report.page import Item, StudyPage
 
@@ -135,7 +135,7 @@ class _Page:
 
     def _map(self, drawn: EmbeddingMap) -> Json:
         numbers, labels = np.unique(drawn.shown_labels, return_inverse=True)
-        hues = np.array(class_colours(len(numbers)))
+        hues = np.array(class_colors(len(numbers)))
 
         def scatter(axes: Axes) -> None:
             axes.scatter(drawn.places[:, 0], drawn.places[:, 1], s=4, c=hues[labels], linewidths=0)

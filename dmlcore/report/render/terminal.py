@@ -17,7 +17,7 @@ OPTIMISTIC = "_optimistic"
 """Suffix of a metric with ties counted in favor of the query."""
 
 BY = "_by_"
-"""Separates a metric's name from the codebase whose definition it follows."""
+"""Separates a metric's name from the codebase that defines it."""
 
 
 def rich_table(table: ResultTable, title: str) -> Table:

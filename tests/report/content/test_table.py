@@ -22,7 +22,7 @@ def material_of(folder: Path, results: list[Result]) -> StudyMaterial:
     """A study whose runs stored results alone, as older versions did."""
     named = [evolve(one, run=f"run {place}") for place, one in enumerate(results)]
     folders = {one.run: Store(folder).run("margins", one.run) for one in named}
-    return StudyMaterial("margins", "", "", tuple(named[0].point), tuple(named), folders)
+    return StudyMaterial("margins", "", tuple(named[0].point), tuple(named), folders)
 
 
 def test_spread_is_mean_and_sample_deviation() -> None:

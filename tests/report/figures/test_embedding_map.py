@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dmlcore.report.figures import embedding_map
-from dmlcore.report.figures.embedding_map import chosen_rows, class_colours, laid_out
+from dmlcore.report.figures.embedding_map import chosen_rows, class_colors, laid_out
 from dmlcore.results.store import EMBEDDINGS
 from sample_results import drawn_material, letters
 
@@ -64,6 +64,6 @@ def test_the_map_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert embedding_map.embedding_map(material, result, "title") is None
 
 
-def test_colours_of_classes_differ() -> None:
-    assert len(set(class_colours(60))) == 60
-    assert class_colours(0) == []
+def test_colors_of_classes_differ() -> None:
+    assert len(set(class_colors(60))) == 60
+    assert class_colors(0) == []

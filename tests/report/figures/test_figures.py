@@ -12,7 +12,7 @@ from attrs import evolve
 from dmlcore.api.blocks import Figure
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.figures.axes import LETTERS, by_doubling, roomy, short_point
-from dmlcore.report.figures.drawing import INK, RAMP, colours, formula
+from dmlcore.report.figures.drawing import INK, RAMP, colors, formula
 from dmlcore.report.figures.study import study_figures
 from sample_results import FORMULA, drawn_material, drawn_probe, letters, made_material
 
@@ -100,24 +100,23 @@ def test_a_study_of_one_point_has_no_curve_over_a_grid(material: StudyMaterial) 
     assert found == {"explanation": ["similarities", "spectrum", "recorded"], "learning": ["learning"]}
 
 
-def luminance(colour: str) -> float:
+def luminance(color: str) -> float:
     """Relative luminance of WCAG 2."""
     parts = [
-        part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4
-        for part in matplotlib.colors.to_rgb(colour)
+        part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in matplotlib.colors.to_rgb(color)
     ]
     return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
 
 
-@pytest.mark.parametrize("colour", RAMP)
-def test_lines_stand_out_on_a_light_and_on_a_dark_page(colour: str) -> None:
-    assert 1.05 / (luminance(colour) + 0.05) >= 3, "the contrast that WCAG 2 asks of graphics"
-    assert (luminance(colour) + 0.05) / (luminance("#14171c") + 0.05) >= 3
+@pytest.mark.parametrize("color", RAMP)
+def test_lines_stand_out_on_a_light_and_on_a_dark_page(color: str) -> None:
+    assert 1.05 / (luminance(color) + 0.05) >= 3, "the contrast that WCAG 2 asks of graphics"
+    assert (luminance(color) + 0.05) / (luminance("#14171c") + 0.05) >= 3
 
 
-def test_colours_are_as_many_as_asked_for() -> None:
+def test_colors_are_as_many_as_asked_for() -> None:
     for count in (1, 2, 7, 8, 30):
-        assert len(set(colours(count))) == count
+        assert len(set(colors(count))) == count
 
 
 def test_a_formula_is_drawn_or_refused() -> None:

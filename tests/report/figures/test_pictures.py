@@ -15,8 +15,8 @@ from dmlcore.report.figures.pictures import PICTURES, SIDE, Pictures, sprite, st
 
 
 @frozen(eq=False)
-class Colours:
-    """Images of one colour each, which remember which were asked for."""
+class Colors:
+    """Images of one color each, which remember which were asked for."""
 
     labels: np.ndarray
     class_names: Sequence[str] = ("a", "b")
@@ -33,14 +33,14 @@ class Colours:
 LABELS = np.repeat(np.arange(2), 5)
 
 
-def colour(pictures: Pictures, index: int) -> tuple[int, ...]:
+def color(pictures: Pictures, index: int) -> tuple[int, ...]:
     image = pictures.image(index)
     assert image.size == (SIDE, SIDE)
     return image.getpixel((40, 40))  # type: ignore[return-value]
 
 
 def test_only_what_is_wanted_is_made_and_it_is_made_once(tmp_path: Path) -> None:
-    images = Colours(LABELS)
+    images = Colors(LABELS)
     first = study_pictures(tmp_path, [3, 1, 3], LABELS, ("a", "b"), images)
     assert images.asked == [3, 1]
     more = study_pictures(tmp_path, [1, 4], LABELS, ("a", "b"), images)
@@ -49,7 +49,7 @@ def test_only_what_is_wanted_is_made_and_it_is_made_once(tmp_path: Path) -> None
     assert without.missing == ""
     for index in (1, 3, 4):
         expected = (10 * index, 200 - 10 * index, 99)
-        assert np.abs(np.subtract(colour(without, index), expected)).max() <= 4
+        assert np.abs(np.subtract(color(without, index), expected)).max() <= 4
     assert 3 in first
     assert 2 not in more
 
@@ -62,33 +62,33 @@ def test_without_images_the_report_says_so(tmp_path: Path) -> None:
 
 
 def test_another_data_set_is_not_taken_for_the_one_measured(tmp_path: Path) -> None:
-    study_pictures(tmp_path, [1], LABELS, ("a", "b"), Colours(LABELS))
+    study_pictures(tmp_path, [1], LABELS, ("a", "b"), Colors(LABELS))
     pictures = study_pictures(tmp_path, [1], LABELS[::-1], ("a", "b"), None)
     assert 1 not in pictures, "the cache is of other labels"
-    changed = study_pictures(tmp_path, [1], LABELS, ("a", "c"), Colours(LABELS))
+    changed = study_pictures(tmp_path, [1], LABELS, ("a", "c"), Colors(LABELS))
     assert 1 not in changed
     assert "data set has changed" in changed.missing
 
 
 def test_an_image_that_is_gone_costs_its_pictures_alone(tmp_path: Path) -> None:
-    pictures = study_pictures(tmp_path, [1, 9], LABELS, ("a", "b"), Colours(LABELS))
+    pictures = study_pictures(tmp_path, [1, 9], LABELS, ("a", "b"), Colors(LABELS))
     assert pictures.missing.endswith("nine.jpg: the image is gone.")
 
 
 def test_a_damaged_cache_is_made_anew(tmp_path: Path) -> None:
     (tmp_path / PICTURES).write_bytes(b"not safetensors")
-    assert 2 in study_pictures(tmp_path, [2], LABELS, ("a", "b"), Colours(LABELS))
+    assert 2 in study_pictures(tmp_path, [2], LABELS, ("a", "b"), Colors(LABELS))
     assert 2 in study_pictures(tmp_path, [2], LABELS, ("a", "b"), None)
 
 
 def test_results_that_may_only_be_read_get_pictures_all_the_same(tmp_path: Path) -> None:
     folder = tmp_path / "not made"
-    assert 2 in study_pictures(folder, [2], LABELS, ("a", "b"), Colours(LABELS))
+    assert 2 in study_pictures(folder, [2], LABELS, ("a", "b"), Colors(LABELS))
     assert not folder.exists()
 
 
 def test_a_sprite_holds_each_picture_in_its_cell(tmp_path: Path) -> None:
-    pictures = study_pictures(tmp_path, range(5), LABELS, ("a", "b"), Colours(LABELS))
+    pictures = study_pictures(tmp_path, range(5), LABELS, ("a", "b"), Colors(LABELS))
     made = sprite(pictures, [4, 0, 2, 4, 7], 32)
     assert made is not None
     assert list(made.places) == [4, 0, 2]

@@ -58,7 +58,7 @@ def middle(page: Browser, point: int, figure: int = 0) -> tuple[float, float]:
 
 
 def shown(page: Browser, figure: int = 0) -> Any:
-    """What the tip of a map shows: whether it is seen, the class, and the colours of its picture's place."""
+    """What the tip of a map shows: whether it is seen, the class, and the colors of its picture's place."""
     return page.run(
         """const tip = document.querySelectorAll("figure.map")[arguments[0]].querySelector(".tip");
         const picture = tip.querySelector(".picture");
