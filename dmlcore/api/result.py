@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -92,17 +93,24 @@ def to_json(result: Result) -> str:
 
 def from_json(text: str, place: str) -> Result:
     """Parse a stored result. Raises ResultsError, with the place, if this version can't read it."""
-    try:
-        values = json.loads(text)
-        if values["schema"] > SCHEMA:
-            raise ResultsError(
-                f"{place}: the result has format {values['schema']}, and this dmlcore reads up to {SCHEMA}."
-                " Update dmlcore."
-            )
+    with stored_values(text, place, "result", SCHEMA) as values:
         values["loss"] = LossFacts(**values.get("loss", {"name": values["settings"]["loss"]["use"]}))
         values["curve"] = tuple(EpochSummary(**epoch) for epoch in values["curve"])
         values["headline"] = tuple(values["headline"])
         values["warnings"] = tuple(values["warnings"])
         return Result(**values)
+
+
+@contextmanager
+def stored_values(text: str, place: str, kind: str, newest: int) -> Iterator[dict[str, Any]]:
+    """Parse the JSON of a stored result or probe, up to format `newest`. Errors in the block mean that it is none."""
+    try:
+        values = json.loads(text)
+        if values["schema"] > newest:
+            raise ResultsError(
+                f"{place}: the {kind} has format {values['schema']}, and this dmlcore reads up to {newest}."
+                " Update dmlcore."
+            )
+        yield values
     except (ValueError, KeyError, TypeError) as error:
-        raise ResultsError(f"{place}: not a result of dmlcore ({error}). Move or delete it to run again.") from None
+        raise ResultsError(f"{place}: not a {kind} of dmlcore ({error}). Move or delete it to run again.") from None

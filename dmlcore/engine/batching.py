@@ -13,6 +13,7 @@ from dmlcore.engine.seeding import generator
 from dmlcore.errors import PluginError, StudyError, TrainingError
 from dmlcore.host.faults import faults_of, named
 from dmlcore.study.schema import Run
+from dmlcore.text import counted
 
 Batches = list[list[int]]
 
@@ -62,7 +63,7 @@ def _check_indices(sampler: SamplerConfig, batches: Batches, count: int) -> None
 def check_batch(loss: LossConfig, labels: np.ndarray) -> None:
     """Raise TrainingError if labels (B,) have no positive or no negative pair and the loss needs one."""
     classes, counts = np.unique(labels, return_counts=True)
-    what = f"A batch of {len(labels)} images of {len(classes)} {'class' if len(classes) == 1 else 'classes'}"
+    what = f"A batch of {len(labels)} images of {counted(len(classes), 'class')}"
     if loss.needs_positives and counts.max() < 2:
         raise TrainingError(
             f"{what} has no two images of the same class, so the loss {loss.name!r} has no positive pair."

@@ -28,19 +28,19 @@ class Pairing:
     leave_one_out: bool
 
     def relevant(self) -> Counts:
-        """(Q,): R, the other samples of the query's class in the gallery."""
+        """Return R (Q,), the other samples of the query's class in the gallery."""
         low, high = self.own_class(slice(None))
         samples = np.concatenate([[0], np.cumsum(self.gallery.weights)])
         return np.asarray(samples[high] - samples[low] - self.leave_one_out)
 
     def own_class(self, rows: Indices | slice) -> tuple[Indices, Indices]:
-        """(B,) each: where the query's class begins and ends in the gallery, which is sorted by class."""
+        """Return (B,) each: where the query's class begins and ends in the gallery, which is sorted by class."""
         labels = self.queries.labels[rows]
         low, high = (np.searchsorted(self.gallery.labels, labels, side) for side in ("left", "right"))
         return low, high
 
     def own_pairs(self, rows: Indices | slice, columns: slice | None = None) -> tuple[Indices, Indices]:
-        """(P,) each: the pairs of one class, self with self too, as indices into these rows and these columns."""
+        """Return (P,) each: the pairs of one class, including self, as indices into these rows and these columns."""
         first, last = (0, len(self.gallery)) if columns is None else (columns.start, columns.stop)
         low, high = (np.clip(end, first, last) for end in self.own_class(rows))
         lengths = high - low
@@ -49,12 +49,12 @@ class Pairing:
         return row, column
 
     def thresholds(self, rows: Indices) -> Floats:
-        """(T,): the similarities of some queries, one after the other, to their own class, each falling."""
+        """Return (T,), the similarities of some queries, one after the other, to their own class, each falling."""
         row, column = self.own_pairs(rows)
         return self._falling(rows, row, column, self._own_similarities(rows, row, column))
 
     def quick_thresholds(self, rows: Indices) -> tuple[Floats, Floats]:
-        """As `thresholds`, and (B,) their largest error: where classes are large, products in float64 save time."""
+        """As `thresholds`, and (B,) their largest error: for large classes, products in float64 are faster."""
         row, column = self.own_pairs(rows)
         if len(column) < LARGE_CLASS * len(rows):
             similarities = self._own_similarities(rows, row, column)
@@ -64,7 +64,7 @@ class Pairing:
         return self._falling(rows, row, column, similarities), errors
 
     def _own_similarities(self, rows: Indices, row: Indices, column: Indices) -> Floats:
-        """(P,): of the pairs of `own_pairs`, class by class where classes are large."""
+        """Return (P,), the similarities of `own_pairs`, class by class for large classes."""
         if len(column) < LARGE_CLASS * len(rows):
             return self.similarity.exact(rows[row], column)
         return np.concatenate([self.similarity.exact_block(*each).ravel() for each in self._classes(rows)])
@@ -77,7 +77,7 @@ class Pairing:
             yield ours, slice(start, stop)
 
     def _falling(self, rows: Indices, row: Indices, column: Indices, similarities: Floats) -> Floats:
-        """(T,): the similarities (P,) of `own_pairs` as `thresholds`: each query's falling, without itself."""
+        """Return (T,), the similarities (P,) of `own_pairs` as `thresholds`: each query's falling, without itself."""
         samples = self.gallery.weights[column]
         if self.leave_one_out:
             samples = samples - (rows[row] == column)

@@ -44,11 +44,11 @@ class Products:
         return evolve(self, gallery=gallery, right=gallery.right(self.precision).to(self.right.device))
 
     def left(self, queries: slice | Indices) -> torch.Tensor:
-        """(B, K): the factor of some queries, padded with vectors that are far from all."""
+        """Return (B, K), the factor of some queries, padded with vectors that are far from all."""
         return self.queries.left(queries, self.precision).to(self.right.device)
 
     def tile(self, left: torch.Tensor, gallery: slice, out: torch.Tensor | None = None) -> torch.Tensor:
-        """(B, W): the farness of the queries of `left` to a part of the gallery, W with the padding of its end."""
+        """Return (B, W), the farness of the queries of `left` to a part of the gallery, W with the padding of its end."""
         right = self.right[gallery.start : gallery.start + self.width(gallery)].T
         if left.is_cuda and left.dtype == torch.bfloat16:
             return torch.mm(left, right, out_dtype=torch.float32, out=out)
@@ -65,7 +65,7 @@ class Products:
         return int(gallery.stop + -gallery.stop % ROWS - gallery.start)
 
     def error(self, queries: slice | Indices, gallery: slice) -> Floats:
-        """(B,): largest error of each query's farness to any of a part of the gallery.
+        """Return (B,), the largest error of each query's farness to any of a part of the gallery.
 
         It is that of the float32 sum. Where a tile is of bfloat16 the sum was rounded to it at last, which keeps the
         order: a limit that is rounded likewise still holds.
@@ -75,7 +75,7 @@ class Products:
         return ours.at(queries).error(theirs.at(gallery).largest(), self.queries.centerd.shape[1], rounding)
 
     def pairs(self, queries: Indices, gallery: Indices) -> tuple[Floats, Floats]:
-        """(P,) each: the farness of each pair by a product of float32 added up in float64, and its largest error."""
+        """Return (P,) each: the farness of each pair by a product of float32 summed in float64, and its largest error."""
         ours, theirs = self.queries, self.gallery
         dim = ours.centerd.shape[1]
         product = np.empty(len(queries))

@@ -52,11 +52,11 @@ class PerQuery:
 
     @classmethod
     def joined(cls, parts: Sequence[PerQuery]) -> PerQuery:
-        """The metrics of all queries, one part after the other."""
+        """Concatenate the metrics of parts of the queries."""
         return cls(*(np.concatenate(values) for values in zip(*(astuple(part) for part in parts), strict=True)))
 
     def at(self, which: npt.NDArray[np.intp]) -> PerQuery:
-        """The metrics of these queries, in this order."""
+        """Return the metrics of these queries, in this order."""
         return PerQuery(*(values[which] for values in astuple(self)))
 
     def put(self, which: npt.NDArray[np.intp], others: PerQuery) -> None:

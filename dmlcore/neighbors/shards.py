@@ -1,4 +1,4 @@
-"""A ranking in parts: each process counts a share of the pairs, and the counts add up."""
+"""A ranking in parts: each process counts a share of the pairs, and the counts are added."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Share:
     count: int
 
     def of(self, items: Sequence[Item]) -> list[Item]:
-        """This share of the items."""
+        """Return this share of the items."""
         return list(items[self.number :: self.count])
 
     def __str__(self) -> str:
@@ -37,7 +37,7 @@ class Share:
 
 @frozen(eq=False)
 class Shard:
-    """What one process counted; it can be pickled, and sent to the one that calls `merge`.
+    """The counts of one process; they can be pickled and sent to the process that calls `merge`.
 
     For the U distinct items among the queries, of which sample q is `inverse[q]`: relevant: (U,), R; swept: (U,), R of
     those for which every process counted a part, in `strictly` and `at_least`, as in `PerQuery.of`, else 0. Of the
@@ -58,7 +58,7 @@ class Shard:
 
 
 def merge(shards: Sequence[Shard]) -> Ranking:
-    """The ranking of which each process counted a shard: in every number that of `rank`.
+    """Return the ranking of all shards, with the same numbers as `rank`.
 
     Raises ValueError unless the shards are all those of one ranking, in any order.
 

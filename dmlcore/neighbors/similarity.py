@@ -89,7 +89,7 @@ class Similarity:
             return np.asarray(np.ldexp(similarities, 2 * self.exponent))
 
     def exact(self, queries: Indices, gallery: Indices) -> Floats:
-        """(P,): the similarity of each pair (queries[p], gallery[p])."""
+        """Return (P,), the similarity of each pair (queries[p], gallery[p])."""
         values = np.empty(len(queries))
 
         def fill(part: slice) -> None:
@@ -99,7 +99,7 @@ class Similarity:
         return values
 
     def exact_block(self, queries: Indices, gallery: slice) -> Floats:
-        """(B, W): the similarity of each of these queries to each of a part of the gallery, as `exact` gives it."""
+        """Return (B, W), the similarity of each of these queries to each of a part of the gallery, as in `exact`."""
         ours = self.queries.rows(queries)
         values = np.empty((len(queries), gallery.stop - gallery.start))
 
@@ -153,7 +153,7 @@ def parts(count: int, dim: int) -> list[slice]:
 
 
 def lengths(rows: Floats) -> Floats:
-    """(N,): Euclidean lengths of rows (N, D)."""
+    """Return (N,), the Euclidean lengths of rows (N, D)."""
     return np.asarray(np.sqrt(np.square(rows).sum(axis=1)))
 
 

@@ -75,7 +75,7 @@ class View:
     error: Floats
 
     def slack(self, row: Indices, far: Floats) -> Floats:
-        """How far some values of these rows may be from the exact ones."""
+        """Return the largest errors of some values of these rows."""
         return np.asarray(self.error[row] + np.abs(far) * ROUNDING[self.far.dtype])
 
 
@@ -232,7 +232,7 @@ class Sweep:
         return self.thresholds.count(row, frame.similarity(far), error / frame.factor, samples)
 
     def _close(self, state: Block) -> None:
-        """Count the open pairs by a closer product, and what that leaves open exactly."""
+        """Count the undecided pairs by a more precise product, and the rest exactly."""
         if not state.open:
             return
         row, column = (np.concatenate(indices) for indices in zip(*state.open, strict=True))
@@ -251,7 +251,7 @@ class Sweep:
 
 
 def round_robin(count: int) -> Iterator[tuple[int, int]]:
-    """Each with itself, and then all pairs, the lower first, in rounds in which each is met once at most."""
+    """Yield each with itself, then all pairs, the lower first, in rounds that contain each at most once."""
     yield from ((place, place) for place in range(count))
     circle = list(range(count + count % 2))
     for _ in circle[1:]:
@@ -262,12 +262,12 @@ def round_robin(count: int) -> Iterator[tuple[int, int]]:
 
 
 def _distinct(rows: Indices) -> Indices:
-    """The different ones of rows in order."""
+    """Return sorted rows without repetitions."""
     return rows[np.diff(rows, prepend=-1) > 0]
 
 
 def _samples(chosen: np.ndarray, weights: Counts) -> Counts:
-    """(B,): the samples in the chosen items (B, W) bool, of weights (W,)."""
+    """Return (B,), the samples in the chosen items (B, W) bool, of weights (W,)."""
     heavy = np.flatnonzero(weights > 1)
     ones = np.bitwise_count(np.packbits(chosen, axis=1)).sum(axis=1, dtype=np.int64)
     return np.asarray(ones + chosen[:, heavy] @ (weights[heavy] - 1))

@@ -1,4 +1,4 @@
-"""Work for several threads: numpy and torch free the interpreter in their loops, so these run side by side."""
+"""Work on several threads: numpy and torch release the interpreter lock in their loops, so they run in parallel."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def in_threads(function: Callable[[Item], object], items: Iterable[Item]) -> Non
 
 
 def each_in_threads(function: Callable[[Item], object], items: Iterable[Item]) -> Iterator[None]:
-    """As `in_threads`, yielding after each item; what has not begun when one fails, or the caller, never begins.
+    """As `in_threads`, yielding after each item; if an item or the caller fails, the remaining items do not start.
 
-    Each of several threads uses one thread of torch: small operations are faster side by side than cut up.
+    Each of several threads uses one thread of torch: small operations are faster in parallel than divided.
     """
     import torch
 

@@ -40,7 +40,7 @@ class Thresholds:
 
     @classmethod
     def of(cls, values: Floats, relevant: Counts, error: Floats | None = None) -> Thresholds:
-        """values: as those of the class, exact where there is no `error`."""
+        """Start counting; values: as above, exact if there is no `error`."""
         ends = np.cumsum(relevant)
         counts = np.zeros(len(values), np.int64)
         error = np.zeros(len(relevant)) if error is None else error
@@ -51,14 +51,14 @@ class Thresholds:
         return np.unique(rows[self.error[rows] > 0])
 
     def make_exact(self, rows: Indices, values: Floats) -> None:
-        """Give these queries their exact values, one query after the other; what was counted stays."""
+        """Give these queries their exact values, query by query; counts are kept."""
         lengths = self.relevant[rows]
         offset = np.arange(len(values)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
         self.values[np.repeat(self.starts[rows], lengths) + offset] = values
         self.error[rows] = 0
 
     def limits(self, rows: slice | Indices) -> tuple[Floats, Floats]:
-        """(B,) each: the lowest threshold of a query that still matters, and its highest; ∞ where it has none."""
+        """Return (B,) each: the lowest threshold of a query that still matters, and its highest; ∞ where it has none."""
         followed = self.relevant[rows] > 0
         if not followed.any():
             nothing = np.full(len(followed), np.inf)

@@ -31,7 +31,7 @@ LEAST, MOST = 2.0**-120, 1e29
 
 
 def limits(values: Floats, like: torch.Tensor) -> torch.Tensor:
-    """(B,): limits, rounded as the values of a tile are, to compare `bits` with; nothing is within −∞."""
+    """Return the limits (B,), rounded as the values of a tile are, to compare `bits` with; nothing is within −∞."""
     positive = np.where(np.isneginf(values), -0.0, np.clip(values, LEAST, MOST))
     return torch.from_numpy(positive).float().to(like.dtype)
 
@@ -42,7 +42,7 @@ def bits(tile: torch.Tensor) -> torch.Tensor:
 
 
 def rows_of(tile: torch.Tensor, rows: Indices) -> torch.Tensor:
-    """(C, W): some rows of a tile (B, W), in its layout, which is flipped where queries and gallery change places."""
+    """Return (C, W), some rows of a tile (B, W), in its layout, which is transposed if queries and gallery are swapped."""
     if len(rows) == len(tile):
         return tile
     which = as_tensor(rows, tile.device)
@@ -71,7 +71,7 @@ def depth_of(width: int) -> int:
 
 
 def least_of_groups(far: torch.Tensor) -> torch.Tensor:
-    """(B, G): the least values, as bits, of groups of a tile (B, W); group g holds the values g, g + G, g + 2·G, …"""
+    """Return (B, G), the least values, as bits, of groups of a tile (B, W); group g holds the values g, g + G, g + 2·G, …"""
     return bits(far).view(len(far), depth_of(far.shape[1]), -1).amin(1)
 
 

@@ -110,7 +110,7 @@ class Items:
 
 
 def distinct(vectors: np.ndarray, labels: npt.NDArray[np.int64]) -> Items:
-    """The items among samples (N, D) with labels (N,)."""
+    """Return the items among samples (N, D) with labels (N,)."""
     hashes = _hashes(vectors)
     order = np.lexsort((hashes, labels))
     here, before = order[1:], order[:-1]
@@ -127,7 +127,7 @@ def distinct(vectors: np.ndarray, labels: npt.NDArray[np.int64]) -> Items:
 
 
 def _hashes(vectors: np.ndarray) -> npt.NDArray[np.uint64]:
-    """(N,): equal for rows of equal bytes, hardly ever for others."""
+    """Return hashes (N,), equal for rows of equal bytes, hardly ever for others."""
     factors = np.random.default_rng(0).integers(1, 2**63, vectors.shape[1], np.uint64) | np.uint64(1)
     hashes = np.empty(len(vectors), np.uint64)
     for start in range(0, len(vectors), step := _rows_at_once(vectors)):

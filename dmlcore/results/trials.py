@@ -10,7 +10,7 @@ from typing import Any, Literal
 import attrs
 from attrs import field, frozen
 
-from dmlcore.errors import ResultsError
+from dmlcore.api.result import stored_values
 
 SCHEMA = 1
 """The version of the probe format that this dmlcore writes; it reads all versions up to this one."""
@@ -74,17 +74,9 @@ def to_json(probe: Probe) -> str:
 
 def from_json(text: str, place: str) -> Probe:
     """Parse a stored probe. Raises ResultsError, with the place, if this version can't read it."""
-    try:
-        values = json.loads(text)
-        if values["schema"] > SCHEMA:
-            raise ResultsError(
-                f"{place}: the probe has format {values['schema']}, and this dmlcore reads up to {SCHEMA}."
-                " Update dmlcore."
-            )
+    with stored_values(text, place, "probe", SCHEMA) as values:
         trials = tuple(Trial(**{**trial, "reasons": tuple(trial["reasons"])}) for trial in values["trials"])
         return Probe(**{**values, "trials": trials, "conclusions": tuple(values["conclusions"])})
-    except (ValueError, KeyError, TypeError) as error:
-        raise ResultsError(f"{place}: not a probe of dmlcore ({error}). Move or delete it to probe again.") from None
 
 
 def read_probe(path: Path, fingerprint: str) -> Probe | None:

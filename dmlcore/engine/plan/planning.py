@@ -27,16 +27,16 @@ class Item:
     label: str
     runs: int
     finished: int
-    steps: int
+    steps: int = 0
     """Remaining training steps."""
-    images: int
+    images: int = 0
     """Remaining images, counted in every epoch."""
-    seconds_each: float | None
+    seconds_each: float | None = None
     """Of a whole run; None if nothing remains, so that nothing was timed."""
-    seconds_left: float
-    memory: int | None
+    seconds_left: float = 0.0
+    memory: int | None = None
     """Peak bytes of a run; None if nothing was timed or the device does not report it."""
-    disk: int
+    disk: int = 0
     """Bytes that the unfinished runs will store."""
 
 
@@ -81,7 +81,7 @@ class Planner:
         done = [epochs_done(self.store.run(run.study.name, run.name), run) for run in runs]
         left = [epochs for epochs in done if epochs is not None]
         if not left:
-            return _finished(label, len(runs))
+            return Item(label, len(runs), len(runs))
         steps, images = self._epoch(run)
         epochs = sum(run.study.training.epochs - max(epoch, 0) for epoch in left)
         pace = self._pace(run)
@@ -112,7 +112,7 @@ class Planner:
         """Return the item of a probe; it assumes that a search doubles up to the study's own batch size."""
         finished = stored_probe(probe, self.store)
         if finished is not None:
-            return _finished(f"probe of {len(finished.trials)} batch sizes", 1)
+            return Item(f"probe of {len(finished.trials)} batch sizes", 1, 1)
         data, table, pace = self._images(probe.run), probe.table, self._pace(probe.run)
         sizes, tried = planned_sizes(probe, np.asarray(data.train.labels)), tried_sizes(probe, self.store)
         left = [size for size in sizes if size not in tried]
@@ -163,10 +163,6 @@ class Planner:
         width = pace.feature_dim if dim == "features" else dim
         head = 0 if dim == "features" else 4 * (pace.feature_dim + 1) * dim
         return pace.backbone_bytes + head + images * (4 * width + 8) + 2 * images * EVIDENCE_BYTES
-
-
-def _finished(label: str, runs: int) -> Item:
-    return Item(label, runs, runs, 0, 0, None, 0.0, None, 0)
 
 
 def what_sets_the_pace(run: Run) -> Any:
