@@ -252,7 +252,7 @@ def test_a_name_in_two_distributions(fake_plugin: Callable[..., None], give: Cal
         "      several distributions have the loss wedge; use the full name in studies"
     )
     Path("toy.toml").write_text(STUDY)
-    error = give("check", "toy.toml", "--set", 'loss={use="wedge"}', code=1).stderr
+    error = give("check", "toy.toml", "--set", 'loss={use="wedge"}', code=2).stderr
     assert error == (
         "Error: toy.toml has 1 problem.\n\n"
         "--set loss.use\n"
