@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pluggy
 
 from dmlcore.api.components import (
+    KINDS,
     BackboneConfig,
     DatasetConfig,
     DistanceConfig,
@@ -133,19 +134,7 @@ class RunSpecs:
         """Called when the run stops with an error or by Ctrl-C."""
 
 
-REGISTRATION_HOOKS = {
-    "dataset": "dmlcore_register_datasets",
-    "backbone": "dmlcore_register_backbones",
-    "loss": "dmlcore_register_losses",
-    "miner": "dmlcore_register_miners",
-    "distance": "dmlcore_register_distances",
-    "reducer": "dmlcore_register_reducers",
-    "regularizer": "dmlcore_register_regularizers",
-    "sampler": "dmlcore_register_samplers",
-    "evaluator": "dmlcore_register_evaluators",
-    "observer": "dmlcore_register_observers",
-    "section": "dmlcore_register_sections",
-}
+REGISTRATION_HOOKS = {kind: f"dmlcore_register_{kind}{'es' if kind.endswith('s') else 's'}" for kind in KINDS}
 """Kind of component → the hook that registers it."""
 
 COMMANDS_HOOK = "dmlcore_register_commands"

@@ -32,7 +32,7 @@ class OfferedCommand:
     def fault(self, error: Exception) -> PluginError:
         """What the command raised, as a message for users and a traceback for its author."""
         source = self.plugin.source
-        line = own_line(error.__traceback__, self.plugin.entry_point.module.partition(".")[0])
+        line = own_line(error, self.plugin.entry_point.module)
         what = f"The command {self.name!r} of {source.distribution} {source.version} failed"
         return plugin_error(what, error, line, "Report this to the plugin's author.")
 

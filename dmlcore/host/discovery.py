@@ -152,7 +152,7 @@ def _reason(error: BaseException, plugin: InstalledPlugin) -> str:
     if isinstance(error, PluginError):
         return text
     reason = f"{type(error).__name__}: {text}".rstrip(": ")
-    line = own_line(error.__traceback__, plugin.entry_point.module.partition(".")[0])
+    line = own_line(error, plugin.entry_point.module)
     if line or isinstance(error, SyntaxError):
         return f"{reason} ({line})" if line else reason
     return f"{reason} (entry point: {plugin.entry_point.name} = {plugin.entry_point.value})"

@@ -7,7 +7,6 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
-from types import TracebackType
 
 from dmlcore.api.components import Component, parts
 from dmlcore.errors import DmlcoreError, PluginError
@@ -15,9 +14,10 @@ from dmlcore.host.distributions import plugin_of
 from dmlcore.text import listing
 
 
-def named(component: Component) -> str:
+def named(component: Component | type[Component]) -> str:
     """A component's name in messages: "loss 'wedge' of dmlcore-wedge 1.0"."""
-    source = plugin_of(type(component))  # type: ignore[arg-type]  # mypy takes a class's __hash__ for its instances'
+    cls = component if isinstance(component, type) else type(component)
+    source = plugin_of(cls)  # type: ignore[arg-type]  # mypy takes a class's __hash__ for its instances'
     return f"{component.kind} {component.name!r}" + (f" of {source.distribution} {source.version}" if source else "")
 
 
@@ -38,11 +38,10 @@ def faults_of(component: Component, where: str, passing: tuple[type[Exception], 
 
 def fault(component: Component, where: str, error: Exception) -> PluginError:
     """The PluginError for what a component's code raised, with the traceback for its author."""
-    trace, package = error.__traceback__, _package(component)
-    culprit, line = component, own_line(trace, package)
+    culprit, line = component, own_line(error, type(component).__module__)
     inner = [part for _, part in parts(component) if isinstance(part, Component)][1:]
     for nested in inner:
-        if _package(nested) != package and (own := own_line(trace, _package(nested))):
+        if _package(nested) != _package(component) and (own := own_line(error, _package(nested))):
             culprit, line = nested, own
     others = listing(named(nested) for nested in inner) if culprit is component else ""
     place = f"{where}{f', with the {others}' if others else ''}"
@@ -65,15 +64,15 @@ def traceback_of(error: PluginError) -> str:
     return error.traceback or ("".join(traceback.format_exception(cause)) if cause else "")
 
 
-def own_line(trace: TracebackType | None, package: str) -> str:
-    """ "dmlcore_wedge.py, line 17": the innermost frame in a top-level package or module; empty if there is none."""
-    spec = None
+def own_line(error: BaseException, module: str) -> str:
+    """ "dmlcore_wedge.py, line 17": the innermost frame in a module's top-level package; empty if there is none."""
+    package, spec = module.partition(".")[0], None
     with suppress(ValueError, ImportError):
         spec = find_spec(package)
     if spec is None:
         return ""
     folders = [f"{folder}{os.sep}" for folder in spec.submodule_search_locations or ()]
-    for frame in reversed(traceback.extract_tb(trace)):
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
         inside = next((folder for folder in folders if frame.filename.startswith(folder)), None)
         if inside or frame.filename == spec.origin:
             parent = os.path.dirname(os.path.dirname(inside) if inside else frame.filename)  # noqa: PTH120

@@ -14,7 +14,7 @@ from dmlcore.host.faults import faults_of
 from dmlcore.host.registry import Registry
 from dmlcore.results.store import Store
 from dmlcore.study.best import BEST, Best, with_best_values
-from dmlcore.study.document import Document, Origin, dotted, read_document
+from dmlcore.study.document import Document, dotted, read_document
 from dmlcore.study.fingerprint import components_of, fingerprint, versions_of
 from dmlcore.study.grid import GRID, at_point, points, read_grid
 from dmlcore.study.locate import line_of
@@ -163,30 +163,24 @@ def _run(study: Study, point: dict[str, Any] | Any, seed: int, folder: Path, reg
 
 @frozen
 class _Located:
-    """A problem, and where its value was written."""
+    """A problem's message, and where its value was written."""
 
-    origin: Origin
-    line: int | None
-    problem: Problem
-
-    def text(self) -> str:
-        path = dotted(self.problem.path)
-        place = f"--set {path}"
-        if self.origin.file is not None:
-            place = ": ".join(part for part in (f"{self.origin.file}:{self.line or 1}", path) if part)
-        return self.problem.text(place)
-
-    def order(self, main: Path) -> tuple[bool, str, int]:
-        return self.origin.file != main, str(self.origin.file), self.line or 0
+    file: Path | None
+    line: int
+    text: str
 
 
 def _locate(problem: Problem, document: Document) -> _Located:
-    origin = document.origin(problem.path)
-    line = line_of(origin.file.read_text(encoding="utf-8"), origin.path) if origin.file else None
-    return _Located(origin, line, problem)
+    origin, path = document.origin(problem.path), dotted(problem.path)
+    if origin.file is None:
+        return _Located(None, 0, problem.text(f"--set {path}"))
+    line = line_of(origin.file.read_text(encoding="utf-8"), origin.path)
+    place = f"{origin.file}:{line or 1}" + (f": {path}" if path else "")
+    return _Located(origin.file, line or 0, problem.text(place))
 
 
 def _report(path: Path, located: Iterable[_Located]) -> str:
-    """All problems without duplicates, sorted by line."""
-    texts = dict.fromkeys(place.text() for place in sorted(located, key=lambda place: place.order(path)))
+    """All problems without duplicates, sorted by line; those of the study file first."""
+    ordered = sorted(located, key=lambda problem: (problem.file != path, str(problem.file), problem.line))
+    texts = dict.fromkeys(problem.text for problem in ordered)
     return "\n\n".join([f"{path} has {counted(len(texts), 'problem')}.", *texts])

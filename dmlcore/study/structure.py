@@ -23,7 +23,7 @@ from attrs import field, frozen
 from dmlcore.api.components import OPTION, USE, Component, OptionFacts, option_key
 from dmlcore.errors import UnknownComponentError
 from dmlcore.host.describe import own_first, shown, type_text
-from dmlcore.host.faults import own_line, plugin_error
+from dmlcore.host.faults import named, own_line, plugin_error
 from dmlcore.host.registry import Registry
 from dmlcore.text import did_you_mean, known_names, listing, with_article
 
@@ -168,14 +168,9 @@ class Structurer:
         except Exception as error:
             if not issubclass(cls, Component):
                 raise
-            return self._problem(path, "", "", self._fault(cls, error))
-
-    def _fault(self, cls: type[Component], error: Exception) -> str:
-        source = next(offer.source for offer in self.registry.offers if offer.component is cls)
-        what = f"The {cls.kind} {cls.name!r} of {source.distribution} {source.version} failed to check its options"
-        line = own_line(error.__traceback__, cls.__module__.partition(".")[0])
-        hint = "Report this to the plugin's author: only a ValueError means that the options are wrong."
-        return str(plugin_error(what, error, line, hint))
+            what, line = f"The {named(cls)} failed to check its options", own_line(error, cls.__module__)
+            hint = "Report this to the plugin's author: only a ValueError means that the options are wrong."
+            return self._problem(path, "", "", str(plugin_error(what, error, line, hint)))
 
     def _unknown_key(self, key: str, cls: type, path: ValuePath) -> None:
         known = [option_key(attribute) for attribute in attrs.fields(cls)]

@@ -120,33 +120,24 @@ def test_a_component_that_refuses_its_options_has_one_failure() -> None:
 
 @pytest.mark.usefixtures("_bells")
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "words"),
     [
-        (("gong",), "Error: --set gong.tone\n    expected  a string: its tone\n    got       nothing\n"),
-        (
-            ("bell", "--set", "time=2"),
-            "Error: --set bell.time\n    expected  an option of observer 'bell'\n    got       'time'\n"
-            "    Did you mean 'times'?\n",
-        ),
-        (
-            ("dmlcore-bells", "--set", "times=2"),
-            "Error: --set times=2: expected COMPONENT.OPTION=VALUE, where COMPONENT is one of bell, gong.\n",
-        ),
-        (
-            ("bel",),
-            "Error: no component and no distribution is named 'bel'. Did you mean 'bell'? "
-            "See `dmlcore list-plugins`.\n",
-        ),
+        (("gong",), ("--set gong.tone\n", "got       nothing")),
+        (("bell", "--set", "time=2"), ("--set bell.time\n", "got       'time'\n    Did you mean 'times'?")),
+        (("dmlcore-bells", "--set", "times=2"), ("--set times=2: ", "COMPONENT.OPTION=VALUE", "bell, gong.")),
+        (("bel",), ("'bel'. Did you mean 'bell'?", "`dmlcore list-plugins`")),
     ],
 )
-def test_a_mistake_is_told(arguments: tuple[str, ...], message: str) -> None:
-    assert run(*arguments) == (1, message)
+def test_a_mistake_is_told(arguments: tuple[str, ...], words: tuple[str, ...]) -> None:
+    code, output = run(*arguments)
+    assert code == 2
+    for word in words:
+        assert word in output
 
 
 def test_a_plugin_that_can_not_be_loaded_is_told(fake_plugin: Install) -> None:
     fake_plugin("dmlcore-broken", "import nowhere_to_be_found")
-    assert run("dmlcore-broken") == (
-        1,
-        "Error: dmlcore-broken:dmlcore_broken can't be loaded: ModuleNotFoundError: No module named "
-        "'nowhere_to_be_found' (dmlcore_broken.py, line 1). `dmlcore list-plugins --verbose` shows the traceback.\n",
-    )
+    code, output = run("dmlcore-broken")
+    assert code == 2
+    assert "dmlcore-broken:dmlcore_broken can't be loaded: ModuleNotFoundError" in output
+    assert "(dmlcore_broken.py, line 1)" in output
