@@ -249,10 +249,10 @@ def test_a_name_in_two_distributions(fake_plugin: Callable[..., None], give: Cal
         "dmlcore-two/wedge",
     ]
     assert lines[lines.index("  ambiguous: dmlcore-one/wedge") + 1] == (
-        "      several distributions offer the loss wedge: a study writes the whole name"
+        "      several distributions have the loss wedge; use the full name in studies"
     )
     Path("toy.toml").write_text(STUDY)
-    error = give("check", "toy.toml", "--set", 'loss={use="wedge"}', code=1).stderr
+    error = give("check", "toy.toml", "--set", 'loss={use="wedge"}', code=2).stderr
     assert error == (
         "Error: toy.toml has 1 problem.\n\n"
         "--set loss.use\n"
@@ -548,6 +548,7 @@ CHECKED = {
         "    The loss 'bad' of dmlcore-bad 1.0 failed to check its options: AttributeError: 'Bad' object has no"
         " attribute 'missing' (dmlcore_bad.py, line 14). Report this to the plugin's author: only a ValueError means"
         " that the options are wrong.\n",
+        2,
     ),
     "labels that are no int64": (
         component(
@@ -558,6 +559,7 @@ CHECKED = {
         DATASET,
         "Error: The train labels of the dataset 'bad' of dmlcore-bad 1.0 must be a non-empty (N,) array of int64, not"
         " float32 (36,).\n",
+        3,
     ),
     "labels that count from 1": (
         component(
@@ -568,24 +570,26 @@ CHECKED = {
         DATASET,
         "Error: The train labels of the dataset 'bad' of dmlcore-bad 1.0 must be indices into class_names, and each"
         " class must have an image. Got 6 names and 6 labels from 1 to 6.\n",
+        3,
     ),
     "a split that is None": (
         component("dataset", "def load(self, split):\n    return None"),
         DATASET,
         "Error: The dataset 'bad' of dmlcore-bad 1.0 failed in load: AttributeError: 'NoneType' object has no attribute"
         f" 'labels'. {author('dataset')}\n",
+        1,
     ),
 }
 
 
-@pytest.mark.parametrize(("source", "setting", "message"), CHECKED.values(), ids=CHECKED)
+@pytest.mark.parametrize(("source", "setting", "message", "code"), CHECKED.values(), ids=CHECKED)
 def test_check_ends_with_one_message(
-    fake_plugin: Callable[..., None], give: Callable[..., Result], source: str, setting: str, message: str
+    fake_plugin: Callable[..., None], give: Callable[..., Result], source: str, setting: str, message: str, code: int
 ) -> None:
     fake_plugin("dmlcore-bad", source)
     fake_plugin("dmlcore-toys", TOYS)
     Path("toy.toml").write_text(STUDY)
-    assert give("check", "toy.toml", "--set", setting, code=1).stderr == message
+    assert give("check", "toy.toml", "--set", setting, code=code).stderr == message
 
 
 def test_an_image_that_raises_in_a_worker_process(

@@ -140,13 +140,13 @@ def test_a_component_that_refuses_its_options_has_one_failure() -> None:
     ],
 )
 def test_a_mistake_is_told(arguments: tuple[str, ...], message: str) -> None:
-    assert run(*arguments) == (1, message)
+    assert run(*arguments) == (2, message)
 
 
 def test_a_plugin_that_can_not_be_loaded_is_told(fake_plugin: Install) -> None:
     fake_plugin("dmlcore-broken", "import nowhere_to_be_found")
     assert run("dmlcore-broken") == (
-        1,
+        2,
         "Error: dmlcore-broken:dmlcore_broken can't be loaded: ModuleNotFoundError: No module named "
         "'nowhere_to_be_found' (dmlcore_broken.py, line 1). `dmlcore list-plugins --verbose` shows the traceback.\n",
     )
