@@ -28,8 +28,8 @@ def with_verbosity(command: click.Command) -> click.Command:
     """Adds `-v` and `-q` to a command and its subcommands, except where an option has that name already."""
     taken = {name for parameter in command.params for name in parameter.opts}
     for names, explanation in (
-        (("-v", "--verbose"), "Log more to stderr; -vv also logs details."),
-        (("-q", "--quiet"), "Show errors and requested output only: no progress, tables or notes."),
+        (("-v", "--verbose"), "Log more to stderr; -vv logs details, too."),
+        (("-q", "--quiet"), "Show only errors and requested output."),
     ):
         if taken.isdisjoint(names):
             option = click.Option(names, count=True, expose_value=False, callback=_adjust, help=explanation)

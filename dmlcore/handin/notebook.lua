@@ -1,4 +1,4 @@
--- Marks the cells of a notebook for notebook.typ, and picks the form of each output that reads best on paper.
+-- Marks the cells of a notebook for notebook.typ, and selects the format of each output that suits paper best.
 
 local function marked(name, blocks)
   local marked_blocks = pandoc.List({ pandoc.RawBlock("typst", "#" .. name .. "[") })
@@ -7,7 +7,7 @@ local function marked(name, blocks)
   return marked_blocks
 end
 
--- Without the codes that colour a terminal.
+-- Removes the color codes of terminals.
 local function plain(block)
   if block.t == "CodeBlock" then
     block.text = block.text:gsub("\27%[[%d;]*m", "")
@@ -45,14 +45,14 @@ local function cell(div)
   end
 end
 
--- A line's end within a cell, which Markdown has none of its own for.
+-- A line break within a cell; Markdown has no syntax for it.
 local function raw(inline)
   if inline.format == "html" and inline.text:match("^<br") then
     return pandoc.LineBreak()
   end
 end
 
--- Columns as wide as what is in them, the first to the left: it is of words.
+-- Columns as wide as their content; the first one, with text, is aligned left.
 local function table_(tbl)
   for number, column in ipairs(tbl.colspecs) do
     tbl.colspecs[number] = { number == 1 and pandoc.AlignLeft or column[1], nil }
@@ -60,5 +60,5 @@ local function table_(tbl)
   return tbl
 end
 
--- Cells first: what is read from an output's Markdown has tables too.
+-- Cells first: the Markdown of an output can have tables.
 return { { Div = cell }, { Table = table_, RawInline = raw } }

@@ -137,9 +137,9 @@ class NotebookStudy:
             print("\n".join(preflight(file, Store(self.runs))))
 
     def run(self) -> None:
-        """Run what is not finished, after the studies that `[best]` needs. Raises DmlcoreError if a run fails.
+        """Run what is not finished, after the studies that `[best]` needs, in another process.
 
-        The runs take place in another process, whose output is shown as it comes.
+        Raises DmlcoreError if a run fails.
         """
         from dmlcore.handin.needs import run_command, with_needed
 
