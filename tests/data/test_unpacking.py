@@ -118,7 +118,7 @@ def test_a_bomb_is_stopped_at_what_was_declared(tmp_path: Path, packed: str) -> 
     why = refused(file, tmp_path / "target", unpacked=1_000_000)
     assert why.startswith("bomb is refused: ")
     assert "1 MB" in why
-    assert sum(path.stat().st_size for path in (tmp_path / "target").iterdir()) <= 1_000_000
+    assert [path.stat().st_size for path in (tmp_path / "target").iterdir()] == [600_000]
     with pytest.raises(ArchiveError, match="takes more than"):
         unpack(file, tmp_path / "other", None)  # more than ten times the archive
 
@@ -160,7 +160,7 @@ def test_spoilt_bytes_are_found_without_unpacking(tmp_path: Path) -> None:
 
 def test_a_file_in_the_place_of_a_folder_is_damage(tmp_path: Path) -> None:
     file = zipped(tmp_path / "odd.zip", "a", "a/b")
-    assert refused(file, tmp_path / "target").startswith(f"odd.zip is damaged: {tmp_path / 'target/a'} is both")
+    assert refused(file, tmp_path / "target").startswith(f"odd.zip is damaged: {tmp_path / 'target/a'}")
 
 
 def test_what_is_no_archive(tmp_path: Path) -> None:
