@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Spinning OpenMP threads make small steps many times slower while another process holds a core.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: quickstart assignment test test-slow check bench docs clean
+.PHONY: quickstart assignment test test-fast test-slow check bench docs clean
 
 quickstart: $(VENV)/.installed
 	$(BIN)/dmlcore run studies/quickstart.toml
@@ -14,11 +14,22 @@ assignment: $(VENV)/.installed-handin
 	$(BIN)/dmlcore run studies/assignment/glyphs/*.toml --processes 2
 	$(BIN)/dmlcore submit studies/assignment/glyphs/*.toml -o handin.zip
 
+# Compiled tests and modules are kept: otherwise each worker, and each process that a test starts, compiles them again.
+PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q
+PARALLEL := -n auto --maxprocesses 4 --dist loadfile
+# What runs without training a network, or trains the smallest for a moment: under a minute on two cores.
+FAST := tests/api tests/commands tests/data tests/docs/test_architecture.py tests/docs/test_language.py tests/host \
+	tests/report/content tests/report/explanation tests/results tests/study tests/test_mistakes.py tests/test_text.py
+NOT_FAST := tests/commands/test_new_plugin.py tests/commands/test_run.py tests/data/test_published.py
+
+test-fast: $(VENV)/.installed-dev
+	$(PYTEST) -m "not slow" $(PARALLEL) $(FAST) $(NOT_FAST:%=--ignore=%)
+
 test: $(VENV)/.installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m "not slow" -n auto --maxprocesses 4 --dist loadfile
+	$(PYTEST) -rs -m "not slow" $(PARALLEL)
 
 test-slow: $(VENV)/.installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m slow --timeout 1800
+	$(PYTEST) -rs -m slow --timeout 1800
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check

@@ -20,7 +20,7 @@ from plugins.datasets.archives import make_cars, make_cub
 from running import invoke, python, run_dmlcore
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
 HOOKS = sorted((ROOT / "docs" / "hooks").glob("*.md"))
 """test_hooks.py runs their studies."""
 TUTORIAL = ROOT / "docs" / "tutorial.md"

@@ -92,7 +92,7 @@ def test_installed_used_and_uninstalled(wheel: Path, in_fresh_environment: Comma
 
     run("pip", "uninstall", "--yes", example.distribution)
     assert example.distribution not in run("dmlcore", "list-plugins").stdout
-    error = run("dmlcore", "check", example.study, code=1).stderr
+    error = run("dmlcore", "check", example.study, code=2).stderr
     kind = f"{'an' if example.kind[0] in 'aeiou' else 'a'} {example.kind}"
     assert f'"{example.component}"' in error
     assert f"no installed plugin offers {kind} named {example.component!r}." in error
