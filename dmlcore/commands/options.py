@@ -46,5 +46,5 @@ def load_resolved(path: Path, registry: Registry, overrides: Sequence[str], stor
 
 
 def unresolved_note(path: Path) -> str:
-    """What to say of a study whose `[best]` is not resolved."""
+    """Return the note on a study with an unresolved `[best]`."""
     return f"{path}: [best] is not resolved yet; an arbitrary grid value is used here"

@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 def test_plugin(context: click.Context, name: str, overrides: Sequence[str]) -> None:
     """Check that components keep their contract.
 
-    NAME is a component, distribution/component, or a distribution, which stands for all its components. Exit code 1 if
-    a check fails.
+    NAME is a component, distribution/component, or a distribution with all its components. Exit code 1 if a check fails.
     """
     from dmlcore.testing.installed import check_installed
     from dmlcore.text import counted

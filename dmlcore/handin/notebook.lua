@@ -7,7 +7,7 @@ local function marked(name, blocks)
   return marked_blocks
 end
 
--- Without the codes that colour a terminal.
+-- Remove the color codes of terminals.
 local function plain(block)
   if block.t == "CodeBlock" then
     block.text = block.text:gsub("\27%[[%d;]*m", "")
@@ -45,7 +45,7 @@ local function cell(div)
   end
 end
 
--- A line's end within a cell, which Markdown has none of its own for.
+-- A line break within a cell: Markdown has no syntax for it.
 local function raw(inline)
   if inline.format == "html" and inline.text:match("^<br") then
     return pandoc.LineBreak()

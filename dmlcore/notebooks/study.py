@@ -139,7 +139,7 @@ class NotebookStudy:
     def run(self) -> None:
         """Run what is not finished, after the studies that `[best]` needs. Raises DmlcoreError if a run fails.
 
-        The runs take place in another process, whose output is shown as it comes.
+        The runs take place in another process; its output is shown live.
         """
         from dmlcore.handin.needs import run_command, with_needed
 
