@@ -32,7 +32,7 @@ class Loss(LossConfig):
     name = "loss{number}"
     margin: float = option(0.1, help="how far", gt=0)
     scale: float = option(16.0, help="how steep", gt=0)
-    centerd: bool = option(False, help="take the mean off first")
+    centered: bool = option(False, help="take the mean off first")
 
     def build(self, context):
         import torch

@@ -123,13 +123,13 @@ class Factor:
     def of(cls, vectors: Vectors, frame: Frame, precision: Precision) -> Factor:
         count = len(vectors)
         matrix = np.zeros((count + -count % ROWS, vectors.dim + 2), np.float32)
-        centerd = matrix[:count, : vectors.dim]
+        centered = matrix[:count, : vectors.dim]
         offset, norm, rounded, full = (np.zeros(count) for _ in range(4))
 
         def fill(part: slice) -> None:
             rows = frame.unit * vectors.rows(part)
             moved = rows - frame.center
-            centerd[part] = moved
+            centered[part] = moved
             norm[part], full[part] = lengths(moved), lengths(rows)
             if frame.distance == "l2":
                 offset[part] = np.square(norm[part]) / 2
@@ -137,7 +137,7 @@ class Factor:
                 offset[part] = frame.factor * frame.ceiling / 2 - (rows - frame.center / 2) @ frame.center
             if precision == "bfloat16":
                 # a float32 less what it is rounded to is a float32
-                rest = centerd[part] - torch.from_numpy(centerd[part]).bfloat16().float().numpy()
+                rest = centered[part] - torch.from_numpy(centered[part]).bfloat16().float().numpy()
                 rounded[part] = lengths(rest.astype(np.float64))
 
         in_threads(fill, parts(count, vectors.dim))
@@ -152,26 +152,26 @@ class Factor:
         return cls(matrix, offset, room)
 
     @property
-    def centerd(self) -> np.ndarray:
+    def centered(self) -> np.ndarray:
         """x' (U, D)."""
         return self.matrix[: len(self.offset), :-2]
 
     def left(self, which: slice | Indices, precision: Precision) -> torch.Tensor:
         """[−x', β, 1] (B, K) of some vectors, and padding."""
-        return _matrix(-self.centerd[which], self.offset[which], precision, flipped=True)
+        return _matrix(-self.centered[which], self.offset[which], precision, flipped=True)
 
     def right(self, precision: Precision) -> torch.Tensor:
         """[y', 1, β] (U, K) of all vectors, and padding."""
         if precision == "float32":
             return torch.from_numpy(self.matrix)
-        return _matrix(self.centerd, self.offset, precision, flipped=False)
+        return _matrix(self.centered, self.offset, precision, flipped=False)
 
 
-def _matrix(centerd: np.ndarray, offset: Floats, precision: Precision, *, flipped: bool) -> torch.Tensor:
+def _matrix(centered: np.ndarray, offset: Floats, precision: Precision, *, flipped: bool) -> torch.Tensor:
     dtype, columns = (torch.bfloat16, 3) if precision == "bfloat16" else (torch.float32, 1)
-    count, dim = centerd.shape
+    count, dim = centered.shape
     matrix = torch.zeros((count + -count % ROWS, dim + 2 * columns), dtype=dtype)
-    matrix[:count, :dim] = as_tensor(centerd)
+    matrix[:count, :dim] = as_tensor(centered)
     ones, split = matrix[:, dim : dim + columns], matrix[:, dim + columns :]
     if flipped:
         ones, split = split, ones

@@ -72,16 +72,16 @@ class Products:
         """
         ours, theirs = (side.room[self.precision] for side in (self.queries, self.gallery))
         rounding = SINGLE if self.right.device.type == "cpu" and self.precision == "float32" else CUT
-        return ours.at(queries).error(theirs.at(gallery).largest(), self.queries.centerd.shape[1], rounding)
+        return ours.at(queries).error(theirs.at(gallery).largest(), self.queries.centered.shape[1], rounding)
 
     def pairs(self, queries: Indices, gallery: Indices) -> tuple[Floats, Floats]:
         """Return (P,) each: the farness of each pair by a product of float32 summed in float64, and its largest error."""
         ours, theirs = self.queries, self.gallery
-        dim = ours.centerd.shape[1]
+        dim = ours.centered.shape[1]
         product = np.empty(len(queries))
 
         def fill(part: slice) -> None:
-            left, right = ours.centerd[queries[part]], theirs.centerd[gallery[part]]
+            left, right = ours.centered[queries[part]], theirs.centered[gallery[part]]
             product[part] = np.vecdot(left.astype(np.float64), right.astype(np.float64))
 
         in_threads(fill, parts(len(queries), dim))
