@@ -45,7 +45,7 @@ def _activity(effect: Effect) -> Iterator[Text]:
     shares = [name for name in ACTIVE if len(having(effect.axis, name)) == len(effect.axis.points)]
     if not shares:
         yield Text(
-            f"The share of active pairs or triplets was not recorded at all {len(effect.axis.points)} margins, so it"
+            f"The share of active pairs or triplets was not recorded at each of the {len(effect.axis.points)} margins, so it"
             " can't explain the difference."
         )
     for name in shares:
@@ -98,8 +98,8 @@ def _lost(effect: Effect, point: AxisPoint, name: str) -> str:
     if point is effect.highest or point in effect.alike:
         return ""
     return (
-        f"{number(point.recorded[name].mean)} at {effect.axis.named(point)}, the highest is"
-        f" {difference(*effect.below[point.label])} above"
+        f"{number(point.recorded[name].mean)} at {effect.axis.named(point)} (highest minus this:"
+        f" {difference(*effect.below[point.label])})"
     )
 
 
@@ -117,8 +117,8 @@ def _separation(effect: Effect) -> Iterator[Text]:
     if least is effect.highest or (least in effect.alike and found is not None and found.rho <= -STEADY):
         same = "also the margin with" if least is effect.highest else "not significantly different from"
         yield Text(
-            f"{lowest}, which is {same} the highest {effect.name}{with_rho}. The margin acts through how well it"
-            " separates positive and negative pairs."
+            f"{lowest}, which is {same} the highest {effect.name}{with_rho}. The effect of the margin shows"
+            " in how well positive and negative pairs are separated."
         )
         return
     there = effect.highest.recorded.get(OVERLAP)

@@ -135,7 +135,7 @@ def test_an_overlap_that_is_least_elsewhere_explains_nothing(tmp_path: Path) -> 
         tmp_path, MARGINS, inner, geometry=lambda point: {"similarity_overlap": 0.2 - 0.1 * point["loss.margin"]}
     )
     assert one(material, "overlap is lowest at loss.margin=0.9, 0.11", "does not explain which margin")
-    assert one(material, "active pairs or triplets was not recorded at all 5 margins")
+    assert one(material, "active pairs or triplets was not recorded at each of the 5 margins")
 
 
 def test_a_margin_without_effect(tmp_path: Path) -> None:
