@@ -71,7 +71,7 @@ def depth_of(width: int) -> int:
 
 
 def least_of_groups(far: torch.Tensor) -> torch.Tensor:
-    """Return (B, G), the least values, as bits, of groups of a tile (B, W); group g has the values g, g + G, g + 2·G, …"""
+    """Return (B, G), the least values, as bits, of groups of a tile (B, W); group g has the values g, g + G, …"""
     return bits(far).view(len(far), depth_of(far.shape[1]), -1).amin(1)
 
 
