@@ -30,7 +30,7 @@ ROWS = 32
 PADDING = 1e30
 """The farness of the padding."""
 
-CENTERD_VECTORS = 1024
+CENTERED_VECTORS = 1024
 """The center is the mean of at least this number of vectors, or of all."""
 
 SINGLE, DOUBLE = 2.0**-24, 2.0**-53
@@ -55,7 +55,7 @@ class Frame:
 
     @classmethod
     def of(cls, similarity: Similarity) -> Frame:
-        step = len(similarity.gallery) // CENTERD_VECTORS + 1
+        step = len(similarity.gallery) // CENTERED_VECTORS + 1
         center = similarity.gallery.rows(slice(None, None, step)).mean(axis=0)
         if similarity.distance == "cosine":
             return cls("cosine", center, 1.0, 1.0, 1.0)

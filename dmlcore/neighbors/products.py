@@ -48,7 +48,7 @@ class Products:
         return self.queries.left(queries, self.precision).to(self.right.device)
 
     def tile(self, left: torch.Tensor, gallery: slice, out: torch.Tensor | None = None) -> torch.Tensor:
-        """Return (B, W), the farness of the queries of `left` to a part of the gallery, W with the padding of its end."""
+        """Return (B, W), the farness of the queries of `left` to a part of the gallery, W with padding."""
         right = self.right[gallery.start : gallery.start + self.width(gallery)].T
         if left.is_cuda and left.dtype == torch.bfloat16:
             return torch.mm(left, right, out_dtype=torch.float32, out=out)
@@ -75,7 +75,7 @@ class Products:
         return ours.at(queries).error(theirs.at(gallery).largest(), self.queries.centered.shape[1], rounding)
 
     def pairs(self, queries: Indices, gallery: Indices) -> tuple[Floats, Floats]:
-        """Return (P,) each: the farness of each pair by a product of float32 summed in float64, and its largest error."""
+        """Return (P,) each: the farness of pairs by a product of float32 summed in float64, and its largest error."""
         ours, theirs = self.queries, self.gallery
         dim = ours.centered.shape[1]
         product = np.empty(len(queries))

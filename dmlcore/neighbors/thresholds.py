@@ -58,7 +58,7 @@ class Thresholds:
         self.error[rows] = 0
 
     def limits(self, rows: slice | Indices) -> tuple[Floats, Floats]:
-        """Return (B,) each: the lowest threshold of a query that still matters, and its highest; ∞ where it has none."""
+        """Return (B,) each: the lowest threshold of a query that still matters, and its highest; ∞ if it has none."""
         followed = self.relevant[rows] > 0
         if not followed.any():
             nothing = np.full(len(followed), np.inf)

@@ -42,7 +42,7 @@ def bits(tile: torch.Tensor) -> torch.Tensor:
 
 
 def rows_of(tile: torch.Tensor, rows: Indices) -> torch.Tensor:
-    """Return (C, W), some rows of a tile (B, W), in its layout, which is transposed if queries and gallery are swapped."""
+    """Return (C, W), some rows of a tile (B, W), in its layout, which is transposed if the sides are swapped."""
     if len(rows) == len(tile):
         return tile
     which = as_tensor(rows, tile.device)
@@ -71,7 +71,7 @@ def depth_of(width: int) -> int:
 
 
 def least_of_groups(far: torch.Tensor) -> torch.Tensor:
-    """Return (B, G), the least values, as bits, of groups of a tile (B, W); group g holds the values g, g + G, g + 2·G, …"""
+    """Return (B, G), the least values, as bits, of groups of a tile (B, W); group g has the values g, g + G, …"""
     return bits(far).view(len(far), depth_of(far.shape[1]), -1).amin(1)
 
 

@@ -19,7 +19,7 @@ VERSION_0_1_0 = Path(__file__).parent / "version_0_1_0"
 def material(tmp_path: Path) -> StudyMaterial:
     runs = shutil.copytree(VERSION_0_1_0, tmp_path / "runs")  # a report keeps what it draws next to the results
     names = {path.name: path.name for path in sorted((runs / "letters").iterdir())}
-    return gather(Store(runs), "letters", "Does the embedding need 8 dimensions?", "", ("embedding.dim",), names)
+    return gather(Store(runs), "letters", "Does the embedding need 8 dimensions?", ("embedding.dim",), names)
 
 
 def test_results_evidence_and_embeddings_are_read(material: StudyMaterial) -> None:
