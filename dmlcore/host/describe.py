@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
@@ -165,7 +166,7 @@ _TYPE_WORDS = {
     int: "an integer",
     float: "a number",
     str: "a string",
-    Path: "a path (string)",
+    Path: "a path",
 }
 
 
@@ -180,9 +181,8 @@ def type_text(annotation: Any) -> str:
     if origin in (typing.Union, types.UnionType):
         return " or ".join(type_text(member) for member in members if member is not NoneType)
     if origin is tuple:
-        if members[-1] is Ellipsis:
-            return f"a list, each {type_text(members[0])}"
-        return f"a list of {len(members)}, each {type_text(members[0])}"
+        plural = " or ".join(re.sub(r"^an? (\w+)", r"\1s", part) for part in type_text(members[0]).split(" or "))
+        return f"a list of {plural}" if members[-1] is Ellipsis else f"a list of {len(members)} {plural}"
     if annotation in KINDS.values():
         return f'a table with `use = "{annotation.kind} name"`'
     return "a table"

@@ -15,7 +15,7 @@ from dmlcore.api.components import BackboneConfig
 from dmlcore.api.values import BackboneContext, InputSpec
 from dmlcore.errors import StudyError
 from dmlcore.testing.chance import seeded
-from dmlcore.testing.checking import REFUSALS, ContractError, NotApplicable, demand, refused
+from dmlcore.testing.checking import ContractError, NotApplicable, demand, refusals
 from dmlcore.testing.modules import as_array, demand_registered
 from dmlcore.testing.numbers import Numbers, demand_same
 
@@ -34,10 +34,8 @@ def numbers(component: BackboneConfig) -> Numbers:
 def builds(component: BackboneConfig) -> None:
     """After `for_smoke`, `build` returns a module with `feature_dim` and `input_spec`, without network access."""
     try:
-        with _no_network():
+        with _no_network(), refusals():
             module = _built(component)
-    except REFUSALS as error:
-        raise refused(error) from error
     except _NetworkUsedError:
         raise ContractError(
             "no network access after for_smoke()",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import traceback
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial, wraps
 from typing import Any, Literal
 
@@ -39,10 +39,6 @@ class RefusedError(ContractError):
 
 class NotApplicable(Exception):  # noqa: N818  it is not an error
     """The check does not apply to this component; the text is the reason."""
-
-
-REFUSALS = (StudyError, DataError, PluginError)
-"""Errors of a component with a message for the user."""
 
 
 def applies_if(condition: Callable[[Any], object], reason: str) -> Callable[[Function], Function]:
@@ -105,13 +101,19 @@ class Outcome:
     error: ContractError | None = None
 
 
-def refused(error: Exception) -> RefusedError:
-    """The RefusedError for the error that a component raised for its options."""
-    return RefusedError(
-        "a component that can be built with these options",
-        f"{type(error).__name__}: {error}",
-        "Set the options that it needs.",
-    )
+@contextmanager
+def refusals(
+    errors: type[Exception] | tuple[type[Exception], ...] = (StudyError, DataError, PluginError),
+) -> Iterator[None]:
+    """Turn errors of a component with a message for the user into a RefusedError."""
+    try:
+        yield
+    except errors as error:
+        raise RefusedError(
+            "a component that can be built with these options",
+            f"{type(error).__name__}: {error}",
+            "Set the options that it needs.",
+        ) from error
 
 
 def _own_error(error: Exception) -> ContractError:

@@ -13,7 +13,7 @@ from dmlcore.api.components import DatasetConfig
 from dmlcore.api.sources import Source
 from dmlcore.api.values import LabelledImages, Split
 from dmlcore.errors import DataError, StudyError
-from dmlcore.testing.checking import ContractError, NotApplicable, applies_if, demand, refused
+from dmlcore.testing.checking import ContractError, NotApplicable, applies_if, demand, refusals
 from dmlcore.testing.numbers import Numbers, demand_same
 
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -31,10 +31,9 @@ def numbers(component: DatasetConfig) -> Numbers:
 def builds(component: DatasetConfig) -> None:
     """Both splits load, or a DataError says what is missing and, in `remedy`, how to get it."""
     try:
-        for split in SPLITS:
-            component.load(split)
-    except StudyError as error:
-        raise refused(error) from error
+        with refusals(StudyError):
+            for split in SPLITS:
+                component.load(split)
     except DataError as error:
         if not error.remedy:
             raise ContractError(

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from dmlcore.api.values import LossContext
 from dmlcore.testing.chance import seeded
-from dmlcore.testing.checking import REFUSALS, demand, refused
+from dmlcore.testing.checking import demand, refusals
 
 CONTEXT = LossContext(embedding_dim=8, num_classes=6, seed=3)
 LABELS = torch.arange(CONTEXT.num_classes).repeat(4)
@@ -35,10 +35,8 @@ def built(component: Any, seed: int = 0) -> Any:
 
 def builds(component: Any) -> None:
     """`build` returns a `torch.nn.Module`."""
-    try:
+    with refusals():
         module = built(component)
-    except REFUSALS as error:
-        raise refused(error) from error
     demand(isinstance(module, nn.Module), "a torch.nn.Module", repr(type(module)), "Return a module from `build`.")
 
 

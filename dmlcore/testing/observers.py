@@ -13,7 +13,7 @@ from dmlcore.api.components import ObserverConfig
 from dmlcore.api.hookspecs import RunSpecs
 from dmlcore.api.values import EpochSummary, Evaluation, Progress, RunInfo
 from dmlcore.engine.observing import Observers
-from dmlcore.testing.checking import REFUSALS, ContractError, demand, refused
+from dmlcore.testing.checking import ContractError, demand, refusals
 from dmlcore.testing.finished_run import METRICS, a_result
 
 UNTRAINED = EpochSummary(0, None, None, 1.0, None, test=METRICS)
@@ -23,10 +23,8 @@ def builds(component: ObserverConfig) -> None:
     """`build` returns an object with at least one run hook, and without unknown hooks."""
     hooks = [name for name in vars(RunSpecs) if name.startswith("dmlcore_on_")]
     with _run() as run:
-        try:
+        with refusals():
             watcher = component.build(run)
-        except REFUSALS as error:
-            raise refused(error) from error
         dropped = Observers([component], run).warnings
         if dropped:
             raise ContractError("known hooks and arguments", dropped[0], f"The hooks are {', '.join(hooks)}.")

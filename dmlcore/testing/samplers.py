@@ -9,7 +9,7 @@ import numpy as np
 from dmlcore.api.components import SamplerConfig
 from dmlcore.api.values import SamplerContext
 from dmlcore.errors import StudyError
-from dmlcore.testing.checking import ContractError, demand, refused
+from dmlcore.testing.checking import ContractError, demand, refusals
 from dmlcore.testing.numbers import Numbers, demand_same
 
 BATCH_SIZES = (20, 24, 18, 28, 16, 30, 60, 32)
@@ -28,10 +28,8 @@ def numbers(component: SamplerConfig) -> Numbers:
 
 def builds(component: SamplerConfig) -> None:
     """It returns batches of 120 images of 12 classes, for at least one common batch size."""
-    try:
+    with refusals(StudyError):
         size = _batch_size(component)
-    except StudyError as error:
-        raise refused(error) from error
     demand(_batches(component, size), "at least one batch", "none", "Raise StudyError for unsupported batch sizes.")
 
 

@@ -14,7 +14,7 @@ from dmlcore.api.components import SectionConfig
 from dmlcore.api.result import StudyResults
 from dmlcore.api.values import EpochSummary
 from dmlcore.results.store import EMBEDDINGS, save_tensors
-from dmlcore.testing.checking import REFUSALS, demand, refused
+from dmlcore.testing.checking import demand, refusals
 from dmlcore.testing.finished_run import BASELINE, METRICS, a_result
 
 CURVE = (
@@ -37,11 +37,8 @@ CHECKS = (makes_a_section_of_one_run, makes_a_section_of_a_grid)
 
 
 def _demand_section(component: SectionConfig, points: list[Mapping[str, object]]) -> None:
-    with _study(points) as study:
-        try:
-            section = component.build(study)
-        except REFUSALS as error:
-            raise refused(error) from error
+    with _study(points) as study, refusals():
+        section = component.build(study)
     demand(
         section is None or isinstance(section, Section),
         "a dmlcore.Section, or None",

@@ -134,9 +134,9 @@ def test_mistakes_in_the_table_are_told_with_their_place(folder: Path) -> None:
     with pytest.raises(StudyError) as caught:
         final(folder, None)
     assert str(caught.value).startswith(
-        f"{path} has 3 problems.\n\n{path}:{line + 1}: best.take\n    expected  a list, each a string: "
+        f"{path} has 3 problems.\n\n{path}:{line + 1}: best.take\n    expected  a list of strings: "
     )
-    assert f"{path}:{line + 2}: best.from\n    expected  a list, each a path (string)" in str(caught.value)
+    assert f"{path}:{line + 2}: best.from\n    expected  a list of paths" in str(caught.value)
     assert f"{path}:{line + 3}: best.takes\n    expected  an option of [best]\n    got       'takes'" in str(
         caught.value
     )

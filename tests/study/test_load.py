@@ -27,7 +27,7 @@ def test_what_is_missing_is_told(tmp_path: Path, registry: Registry) -> None:
     for problem, key, kind in zip(problems, ("loss", "evaluators"), ("loss", "evaluator"), strict=True):
         place, expected, got = problem.splitlines()
         assert place == f"{path}:1: {key}"
-        assert f'a table with `use = "{kind} name"`' in expected
+        assert f'`use = "{kind} name"`' in expected
         assert got == "    got       nothing"
 
 

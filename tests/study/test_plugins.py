@@ -90,7 +90,7 @@ def test_keys_that_look_misspelt(fake_plugin: Install, tmp_path: Path) -> None:
     assert problems(path) == (
         f"{path} has 2 problems.\n\n"
         f"{path}:{lines + 3}: plugins.disable\n"
-        "    expected  a list, each a string\n"
+        "    expected  a list of strings\n"
         '    got       "dmlcore-toys" (a string)\n\n'
         f"{path}:{lines + 4}: plugins.enable\n"
         "    expected  an option of [plugins]\n"
