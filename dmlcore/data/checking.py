@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from statistics import median
 
@@ -103,17 +103,15 @@ def _facts(seen: Sequence[_Seen], unreadable: Sequence[_Seen], most: int) -> Ite
     sides = sorted(min(image.look.size) for image in seen if not image.look.problem)
     if sides:
         yield _line("shorter side", f"{sides[0]:,} to {sides[-1]:,} pixels, median {median(sides):g}")
-    yield _line("unreadable", counted(len(unreadable), "image") if unreadable else "none")
-    yield from _named([f"{image.name}: {image.look.problem}" for image in unreadable], most)
-    kinds: dict[str, Callable[[Look], bool]] = {
-        "grayscale": lambda look: look.mode in GRAYSCALE,
-        "CMYK": lambda look: look.mode == "CMYK",
-        "rotated by EXIF": lambda look: look.turned,
+    kinds = {
+        "unreadable": [f"{image.name}: {image.look.problem}" for image in unreadable],
+        "grayscale": [image.name for image in seen if image.look.mode in GRAYSCALE],
+        "CMYK": [image.name for image in seen if image.look.mode == "CMYK"],
+        "rotated by EXIF": [image.name for image in seen if image.look.turned],
     }
-    for title, belongs in kinds.items():
-        found = [image.name for image in seen if not image.look.problem and belongs(image.look)]
-        yield _line(title, counted(len(found), "image") if found else "none")
-        yield from _named(found, most)
+    for title, names in kinds.items():
+        yield _line(title, counted(len(names), "image") if names else "none")
+        yield from _named(names, most)
 
 
 def _duplicates(seen: Sequence[_Seen], near_bits: int, most: int) -> Iterator[str]:

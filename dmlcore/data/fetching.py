@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import shutil
-from collections.abc import Iterable
 from pathlib import Path
 
 from attrs import define, field
@@ -31,10 +30,6 @@ def fetch(dataset: DatasetConfig, mirror: str | None = None, keep_archives: bool
         return _Fetch(place, mirror, keep_archives).run()
 
 
-class _WayFailedError(Exception):
-    """A way gave no data set; `tried` says why."""
-
-
 @define
 class _Fetch:
     place: Place
@@ -45,26 +40,30 @@ class _Fetch:
 
     def run(self) -> str:
         for way in self.place.source.ways:
-            if all(self._sources(archive) for archive in way.archives):
-                try:
-                    return self._follow(way)
-                except _WayFailedError:
-                    continue
+            if all(self._sources(archive) for archive in way.archives) and (done := self._follow(way)):
+                return done
         if self.place.downloads.is_dir() and not any(self.place.downloads.iterdir()):
             self.place.downloads.rmdir()
         raise self._failure()
 
-    def _follow(self, way: Way) -> str:
-        files = [self._get(archive) for archive in way.archives]
+    def _follow(self, way: Way) -> str | None:
+        """A sentence about the installed data set; None where a way fails, and `tried` has why."""
+        files: list[Path] = []
+        for archive in way.archives:
+            file = self._get(archive)
+            if file is None:
+                return None
+            files.append(file)
+        downloaded = [file for file in files if file.parent == self.place.downloads]
         try:
             done = self.place.install(zip(way.archives, files, strict=True))
         except ArchiveError as error:
             self.tried += [(file, str(error)) for file in files]
-            for file in self._downloaded(files):
+            for file in downloaded:
                 file.unlink()
-            raise _WayFailedError from None
+            return None
         if self.keep_archives:
-            for file in self._downloaded(files):
+            for file in downloaded:
                 file.replace(self.place.source.root / file.name)
         shutil.rmtree(self.place.downloads, ignore_errors=True)
         return done
@@ -80,7 +79,7 @@ class _Fetch:
         mirrors = sorted([*own, *archive.mirrors], key=lambda mirror: mirror != begun)
         return [*(file for file in files if file.is_file()), *mirrors]
 
-    def _get(self, archive: Archive) -> Path:
+    def _get(self, archive: Archive) -> Path | None:
         for source in self._sources(archive):
             if isinstance(source, Path):
                 problem = checksum_problem(archive, source)
@@ -92,10 +91,7 @@ class _Fetch:
                 except DownloadError as error:
                     problem = str(error)
             self.tried.append((source, problem))
-        raise _WayFailedError
-
-    def _downloaded(self, files: Iterable[Path]) -> list[Path]:
-        return [file for file in files if file.parent == self.place.downloads]
+        return None
 
     def _failure(self) -> DataError:
         source, name = self.place.source, self.place.dataset.name

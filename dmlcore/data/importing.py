@@ -33,7 +33,7 @@ def import_files(dataset: DatasetConfig, path: Path, link: bool = False) -> str:
             return _import_folder(place, path.absolute(), link)
         if link:
             raise StudyError(f"--link needs an unpacked folder, but {path} is a file.")
-        return _unpack(place, _with_its_companions(place.source, path))
+        return _unpack(place, _archives_in(place.source, path.parent, path) or [_alone(place.source, path)])
 
 
 def _import_folder(place: Place, path: Path, link: bool) -> str:
@@ -79,32 +79,22 @@ def _unpack(place: Place, archives: list[tuple[Archive, Path]]) -> str:
         raise DataError(f"{names}: {error.problem}", _expected(place.source)) from None
 
 
-def _with_its_companions(source: Source, file: Path) -> list[tuple[Archive, Path]]:
-    """An archive with the others of its way in the same folder; one of an unknown name alone."""
-    for way in source.ways:
-        together = [(archive, file.with_name(archive.file)) for archive in way.archives]
-        if file.name in [archive.file for archive in way.archives] and all(path.is_file() for _, path in together):
-            return together
-    known = (archive for way in source.ways for archive in way.archives if archive.file == file.name)
-    archive = next(known, Archive(file.name, unpacked=_most_unpacked(source)))
-    if not is_packed(file):
-        raise DataError(f"{file} is not an archive, or is damaged.", _expected(source))
-    return [(archive, file)]
-
-
-def _archives_in(source: Source, folder: Path) -> list[tuple[Archive, Path]]:
-    """The archives of the first way that are all in a folder; empty without one."""
+def _archives_in(source: Source, folder: Path, wanted: Path | None = None) -> list[tuple[Archive, Path]]:
+    """The archives of the first way that are all in a folder, `wanted` among them; empty without one."""
     for way in source.ways:
         files = [folder / archive.file for archive in way.archives]
-        if all(file.is_file() for file in files):
+        if all(file.is_file() for file in files) and (wanted is None or wanted in files):
             return list(zip(way.archives, files, strict=True))
     return []
 
 
-def _most_unpacked(source: Source) -> int | None:
-    """The unpacked bytes of the largest way: a bound for an archive under another name."""
-    sizes = [sum(archive.unpacked or 0 for archive in way.archives) for way in source.ways]
-    return max(sizes, default=0) or None
+def _alone(source: Source, file: Path) -> tuple[Archive, Path]:
+    """An archive without the others of its way, perhaps under another name; then the largest way bounds its files."""
+    if not is_packed(file):
+        raise DataError(f"{file} is not an archive, or is damaged.", _expected(source))
+    known = (archive for way in source.ways for archive in way.archives if archive.file == file.name)
+    most = max((sum(archive.unpacked or 0 for archive in way.archives) for way in source.ways), default=0)
+    return next(known, Archive(file.name, unpacked=most or None)), file
 
 
 def _expected(source: Source) -> str:

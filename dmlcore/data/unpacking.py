@@ -150,6 +150,9 @@ def _tar_members(archive: tarfile.TarFile) -> Iterator[_Member]:
     def write(info: tarfile.TarInfo, target: Path) -> None:
         archive.extract(info, target, set_attrs=False, filter="data")
 
+    def read() -> None:
+        """Going to the next member of a compressed tar reads all of this one."""
+
     files: set[str] = set()
     for info in archive:
         danger = ""
@@ -158,8 +161,4 @@ def _tar_members(archive: tarfile.TarFile) -> Iterator[_Member]:
         elif not (info.isreg() or info.isdir() or info.islnk()):
             danger = "a symbolic link or a device"
         files.add(info.name)
-        yield _Member(info.name, info.size if info.isreg() else 0, danger, partial(write, info), _is_read_on_the_way)
-
-
-def _is_read_on_the_way() -> None:
-    """Going to the next member of a compressed tar reads all of this one."""
+        yield _Member(info.name, info.size if info.isreg() else 0, danger, partial(write, info), read)

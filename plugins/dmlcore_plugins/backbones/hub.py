@@ -21,7 +21,11 @@ def pretrained_source(model: str) -> dict[str, Any]:
     """
     settings = timm.get_pretrained_cfg(model)
     if settings is None or not settings.has_weights:
-        raise StudyError(_no_weights(model))
+        others = timm.list_models(model.partition(".")[0], pretrained=True, include_tags=True)
+        choice = f"one of {', '.join(others)} as backbone.model, or " if others else ""
+        raise StudyError(
+            f'timm has no pretrained weights for "{model}". Set {choice}backbone.weights = "random" or a file.'
+        )
     if not settings.hf_hub_id:
         return {}
     repository, _, revision = settings.hf_hub_id.partition("@")
@@ -46,10 +50,3 @@ def hub_responds() -> bool:
     except Exception:  # of requests or httpx, by the version of huggingface_hub; or its offline mode
         return False
     return True
-
-
-def _no_weights(model: str) -> str:
-    architecture = model.partition(".")[0]
-    others = timm.list_models(architecture, pretrained=True, include_tags=True)
-    choice = f"one of {', '.join(others)} as backbone.model, or " if others else ""
-    return f'timm has no pretrained weights for "{model}". Set {choice}backbone.weights = "random" or a file.'

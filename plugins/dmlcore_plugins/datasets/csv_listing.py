@@ -52,23 +52,16 @@ class Listing:
         """
         if not self.has_splits:
             raise DataError(f'{self.file}: split = "column" needs a column "split".')
-        first_lines: dict[Split, dict[str, int]] = {split: {} for split in SPLITS}
         wrong = [row for row in self.rows if row.split not in SPLITS]
         if wrong:
             raise DataError(
                 f'{self.file}: the column "split" has values other than train and test:'
                 f" {first_few([f'{row.split!r} (line {row.line})' for row in wrong])}."
             )
-        for split in SPLITS:
-            for row in self.rows:
-                if row.split == split:
-                    first_lines[split].setdefault(row.label, row.line)
-            if not first_lines[split]:
-                raise DataError(f'{self.file}: the column "split" has no row with {split}.')
-        self._refuse_shared(first_lines["train"], first_lines["test"])
-        return {split: sorted(first_lines[split]) for split in SPLITS}
-
-    def _refuse_shared(self, train: dict[str, int], test: dict[str, int]) -> None:
+        backwards = self.rows[::-1]  # so that the first line of a class remains
+        train, test = ({row.label: row.line for row in backwards if row.split == split} for split in SPLITS)
+        if not (train and test):
+            raise DataError(f'{self.file}: the column "split" has no row with {"test" if train else "train"}.')
         shared = sorted(train.keys() & test.keys())
         if shared:
             places = [f"{name} (train in line {train[name]}, test in line {test[name]})" for name in shared]
@@ -77,6 +70,7 @@ class Listing:
                 " Deep metric learning is measured on classes never seen in training. Correct the column, or ignore it"
                 ' with split = "first" or "random".'
             )
+        return {"train": sorted(train), "test": sorted(test)}
 
 
 def read_listing(file: Path, root: Path) -> Listing:
