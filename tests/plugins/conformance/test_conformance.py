@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from dmlcore import DataError, Embeddings, MetricWarning, TrainingError
+from dmlcore import DataError, Embeddings, MetricWarning
 from dmlcore.commands.metrics.example_embeddings import example_embeddings
 from dmlcore.neighbors import rank
 from dmlcore_plugins.conformance import bnu, open_metric_learning, pml, proxy_anchor, roth
@@ -274,7 +274,6 @@ def test_zero_vectors_are_refused() -> None:
     vectors[7] = 0
     with pytest.raises(ValueError, match=r"^vectors contain zero .* in 1 of 40 rows: 7$"):
         Conformance().evaluate(Embeddings(vectors, labels))
-    assert issubclass(TrainingError, Exception)
 
 
 def test_the_entry_module_loads_nothing_heavy() -> None:
