@@ -40,14 +40,25 @@ def outcome(model: str, *, feature_map: bool) -> str:
     return "features"
 
 
-@pytest.mark.parametrize("model", [*SMALL, *OTHERS])
-def test_gives_features_and_a_map_or_says_why_not(model: str) -> None:
+def check(model: str) -> None:
     assert outcome(model, feature_map=False) == "features"
     mapped = outcome(model, feature_map=True)
     if model in TOKENS:
         assert "tokens" in mapped
     else:
         assert mapped == "features"
+
+
+@pytest.mark.parametrize("model", [*SMALL, *(pytest.param(model, marks=pytest.mark.slow) for model in OTHERS)])
+def test_gives_features_and_a_map_or_says_why_not(model: str) -> None:
+    check(model)
+
+
+@pytest.mark.parametrize("model", OTHERS)
+def test_gives_the_shapes_of_features_and_a_map_or_says_why_not(model: str) -> None:
+    """On the meta device: no weight is drawn, no image computed."""
+    with torch.device("meta"):
+        check(model)
 
 
 def test_there_are_many_small_networks() -> None:
