@@ -9,7 +9,6 @@ symbolic link, a device, or a hard link to anything but a file unpacked before m
 from __future__ import annotations
 
 import lzma
-import shutil
 import tarfile
 import zipfile
 import zlib
@@ -118,7 +117,7 @@ def _readable(file: Path) -> Iterator[None]:
     except (NotImplementedError, RuntimeError) as error:  # zipfile: another compression; a password
         raise ArchiveError(f"{file.name} can't be unpacked: {error}") from None
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
-        raise ArchiveError(f"{file.name} is damaged: {error.filename} is both a file and a folder") from None
+        raise ArchiveError(f"{file.name} is damaged: {error.filename} conflicts with another entry") from None
     except OSError as error:
         if error.errno is None:  # gzip and bz2, on damaged data
             raise ArchiveError(f"{file.name} is damaged: {error}") from None
@@ -126,15 +125,6 @@ def _readable(file: Path) -> Iterator[None]:
 
 
 def _zip_members(archive: zipfile.ZipFile) -> Iterator[_Member]:
-    def write(info: zipfile.ZipInfo, target: Path) -> None:
-        path = target / info.filename
-        if info.is_dir():
-            path.mkdir(parents=True, exist_ok=True)
-            return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with archive.open(info) as source, path.open("wb") as copy:
-            shutil.copyfileobj(source, copy)
-
     def read(info: zipfile.ZipInfo) -> None:
         with archive.open(info) as source:
             while source.read(CHUNK):
@@ -143,7 +133,7 @@ def _zip_members(archive: zipfile.ZipFile) -> Iterator[_Member]:
     for info in archive.infolist():
         mode = info.external_attr >> 16
         danger = "" if S_IFMT(mode) in (0, S_IFREG, S_IFDIR) else "a symbolic link or a device"
-        yield _Member(info.filename, info.file_size, danger, partial(write, info), partial(read, info))
+        yield _Member(info.filename, info.file_size, danger, partial(archive.extract, info), partial(read, info))
 
 
 def _tar_members(archive: tarfile.TarFile) -> Iterator[_Member]:

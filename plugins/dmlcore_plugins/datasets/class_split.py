@@ -12,8 +12,7 @@ Classes = dict[Split, list[str]]
 
 def split_first(classes: Sequence[str], test_fraction: float) -> Classes:
     """The first classes train, the last `round(test_fraction * number)` test, in the given order."""
-    cut = len(classes) - _number_of_tests(classes, test_fraction)
-    return {"train": list(classes[:cut]), "test": list(classes[cut:])}
+    return _parts(classes, set(classes[-_number_of_tests(classes, test_fraction) :]))
 
 
 def split_random(classes: Sequence[str], test_fraction: float, seed: int) -> Classes:
@@ -21,11 +20,7 @@ def split_random(classes: Sequence[str], test_fraction: float, seed: int) -> Cla
     import numpy as np
 
     order = np.random.default_rng(seed).permutation(len(classes))
-    drawn = set(order[: _number_of_tests(classes, test_fraction)].tolist())
-    return {
-        "train": [name for i, name in enumerate(classes) if i not in drawn],
-        "test": [name for i, name in enumerate(classes) if i in drawn],
-    }
+    return _parts(classes, {classes[i] for i in order[: _number_of_tests(classes, test_fraction)]})
 
 
 def split_named(classes: Sequence[str], train_classes: Collection[str]) -> Classes:
@@ -39,9 +34,13 @@ def split_named(classes: Sequence[str], train_classes: Collection[str]) -> Class
         raise StudyError(f"dataset.train_classes: unknown class {unknown[0]!r}{others}.{hint}")
     if chosen == known:
         raise StudyError("dataset.train_classes names every class: no class is left to test on.")
+    return _parts(classes, known - chosen)
+
+
+def _parts(classes: Sequence[str], test: Collection[str]) -> Classes:
     return {
-        "train": [name for name in classes if name in chosen],
-        "test": [name for name in classes if name not in chosen],
+        "train": [name for name in classes if name not in test],
+        "test": [name for name in classes if name in test],
     }
 
 
