@@ -45,8 +45,8 @@ def _activity(effect: Effect) -> Iterator[Text]:
     shares = [name for name in ACTIVE if len(having(effect.axis, name)) == len(effect.axis.points)]
     if not shares:
         yield Text(
-            f"The share of active pairs or triplets was not recorded at each of the {len(effect.axis.points)} margins, so"
-            " it can't explain the difference."
+            f"The share of active pairs or triplets was not recorded at each of the {len(effect.axis.points)} margins"
+            ", so it can't explain the difference."
         )
     for name in shares:
         value = number(effect.highest.recorded[name].mean)
