@@ -210,7 +210,8 @@ class LossConfig(Component):
     def formula(self) -> str:
         """The formula for reports, with symbols for the numbers that a study can set.
 
-        LaTeX without dollar signs, limited to what matplotlib's mathtext supports.
+        LaTeX without dollar signs, limited to what matplotlib's mathtext supports. A subclass can set it as a class
+        attribute if it does not depend on options; margin_axis and margin_kind likewise.
         """
         return ""
 
