@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
-from importlib.metadata import Distribution, EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, PackageNotFoundError, entry_points, version
 from urllib.parse import unquote, urlparse
 
 from attrs import frozen
@@ -63,6 +63,14 @@ def installed_plugins() -> list[InstalledPlugin]:
     return sorted(found, key=lambda plugin: plugin.source.key)
 
 
+def installed_version(distribution: str) -> str | None:
+    """The version of an installed distribution; None if it is not installed."""
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
+
+
 def disabled_by_environment() -> dict[str, str]:
     """Map each key disabled by `--disable-plugin` or the environment to a description of what disables it."""
     keys = (key.strip() for key in os.environ.get(DISABLED, "").split(","))
@@ -110,10 +118,10 @@ def _plugins(distribution: Distribution | None, points: Sequence[EntryPoint]) ->
             yield InstalledPlugin(PluginSource("unknown", "unknown", point.name), point, "")
         return
     metadata = distribution.metadata  # parsed at each access
-    name, version = metadata["Name"], metadata["Version"]
+    name = metadata["Name"]
     origin, unfit = _origin(distribution, name), _unfit(name, metadata.get_all("Requires-Dist") or [])
     for point in points:
-        yield InstalledPlugin(PluginSource(name, version, point.name, origin), point, unfit)
+        yield InstalledPlugin(PluginSource(name, metadata["Version"], point.name, origin), point, unfit)
 
 
 def _origin(distribution: Distribution, name: str) -> str:

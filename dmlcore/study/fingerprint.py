@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 
 from dmlcore.api.components import Component, parts
+from dmlcore.host.distributions import installed_version
 from dmlcore.host.registry import Registry
 from dmlcore.study.schema import Study, StudyProbe
 
@@ -38,7 +39,7 @@ def versions_of(study: Study, registry: Registry) -> dict[str, str]:
         if isinstance(part, Component):
             source = registry.offer_of(part).source
             versions[source.distribution] = source.version
-            versions |= {name: _installed(name) for name in part.libraries}
+            versions |= {name: installed_version(name) or "not installed" for name in part.libraries}
     return dict(sorted(versions.items()))
 
 
@@ -46,10 +47,3 @@ def components_of(study: Study, registry: Registry) -> dict[str, str]:
     """Dotted path → "distribution/name version", of every component of a study, including nested ones."""
     offers = ((at, registry.offer_of(part)) for at, part in parts(study) if isinstance(part, Component))
     return {at: f"{offer.full_name} {offer.source.version}" for at, offer in offers}
-
-
-def _installed(distribution: str) -> str:
-    try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return "not installed"

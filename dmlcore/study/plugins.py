@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -15,7 +14,7 @@ from packaging.utils import InvalidName, canonicalize_name
 from dmlcore import __version__
 from dmlcore.api.components import option
 from dmlcore.host.describe import shown
-from dmlcore.host.distributions import PluginSource
+from dmlcore.host.distributions import PluginSource, installed_version
 from dmlcore.study.document import Document, read_document
 from dmlcore.study.structure import Problem
 
@@ -84,7 +83,7 @@ def _unmet(name: str, versions: Any, sources: Sequence[PluginSource]) -> Problem
     except (InvalidName, InvalidSpecifier):
         return Problem(path, 'a distribution with versions, such as ">=1.0,<2"', f'"{name}" = "{versions}"')
     command = f'pip install "{name}{versions}"'
-    installed = _version(canonical)
+    installed = __version__ if canonical == "dmlcore" else installed_version(canonical)
     if installed is None:
         hint = " ".join(part for part in (f"Install it: {command}.", _misspelling(name, sources)) if part)
         return Problem(path, f"{name} {versions}".strip(), "nothing installed by this name", hint)
@@ -98,15 +97,6 @@ def _misspelling(key: str, sources: Sequence[PluginSource]) -> str:
     known = [source.key if ":" in key else source.distribution for source in sources]
     near = get_close_matches(key, known, n=1, cutoff=0.9)
     return f"Did you mean {near[0]!r}?" if near else ""
-
-
-def _version(distribution: str) -> str | None:
-    if distribution == "dmlcore":
-        return __version__
-    try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def _keys(document: Document) -> Sequence[Any]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import tomli
 from dmlcore.api.components import KINDS, USE, Component, parts
 from dmlcore.errors import PluginError, StudyError
 from dmlcore.host.discovery import check_component
-from dmlcore.host.distributions import PluginSource
+from dmlcore.host.distributions import PluginSource, installed_version
 from dmlcore.host.registry import Offer, Registry
 from dmlcore.study.component import component_from
 from dmlcore.study.structure import plain
@@ -51,16 +51,9 @@ def options_survive_a_study(component: Component) -> None:
 def names_its_libraries(component: Component) -> None:
     """`libraries` contains names of distributions, not of modules."""
     for name in component.libraries:
-        try:
-            importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            distributions = importlib.metadata.packages_distributions().get(name)
-            if distributions:
-                raise ContractError(
-                    "distribution names in `libraries`",
-                    f"the module {name!r}",
-                    f"Write {distributions[0]!r}, as pip does.",
-                ) from None
+        if installed_version(name) is None and (distributions := packages_distributions().get(name)):
+            remedy = f"Write {distributions[0]!r}, as pip does."
+            raise ContractError("distribution names in `libraries`", f"the module {name!r}", remedy)
 
 
 CHECKS = (is_well_made, options_survive_a_study, names_its_libraries)

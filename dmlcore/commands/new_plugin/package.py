@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 import json
 import keyword
@@ -21,6 +20,7 @@ from packaging.version import Version
 
 from dmlcore import __version__
 from dmlcore.errors import StudyError
+from dmlcore.host.distributions import installed_version
 from dmlcore.host.registry import Registry
 from dmlcore.text import with_article
 
@@ -154,7 +154,7 @@ def _check_free(plugin: NewPlugin, registry: Registry) -> None:
                 f"{offer.source.distribution} {offer.source.version} already has {with_article(plugin.kind)} named"
                 f" {plugin.name!r}. Choose another name; otherwise studies would have to write distribution/name."
             )
-    if _is_installed(plugin.distribution) or importlib.util.find_spec(plugin.module):
+    if installed_version(plugin.distribution) or importlib.util.find_spec(plugin.module):
         raise StudyError(
             f"{plugin.distribution}, or a module {plugin.module}, is already installed. Choose another name."
         )
@@ -170,14 +170,6 @@ def _words(kind: str) -> set[str]:
     sources = [path for path, _ in _files(kind) if path.name.endswith(f".py{SUFFIX}")]
     lines = "".join(path.read_text(encoding="utf-8").replace("$", "_") for path in sources).splitlines(keepends=True)
     return {token.string for token in tokenize.generate_tokens(iter(lines).__next__) if token.type == tokenize.NAME}
-
-
-def _is_installed(distribution: str) -> bool:
-    try:
-        importlib.metadata.distribution(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return True
 
 
 def _git_author() -> str | None:
