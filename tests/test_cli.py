@@ -153,7 +153,7 @@ def test_the_shell_completes_paths_of_studies(invoke: Any) -> None:
 
 def test_describe_a_component_a_table_and_nothing(invoke: Any) -> None:
     assert invoke("describe", "pair").stdout.startswith("loss pair  [toys 1.0]\n\nA plain pair loss.\n\nmargin = 0.5\n")
-    assert invoke("describe", "training").stdout.startswith("[training]\n\nThe train loop.\n\nepochs = 40\n")
+    assert invoke("describe", "training").stdout.startswith("[training]\n\nThe training loop.\n\nepochs = 40\n")
     error = invoke("describe", "pear", code=2).stderr
     assert "'pear'" in error
     assert "Did you mean 'pair'" in error
