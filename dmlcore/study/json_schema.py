@@ -33,6 +33,8 @@ Schema = dict[str, Any]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
+_DEFINITIONS = "#/$defs/"
+
 _TYPES: Mapping[object, str] = {bool: "boolean", int: "integer", float: "number", str: "string", Path: "string"}
 
 
@@ -76,7 +78,11 @@ def _grid(definitions: _Definitions) -> Schema:
     for key, schema in definitions.properties(Study).items():
         if key not in NOT_VARIED:
             values[key] = schema
-            inner = definitions.made[_name(schema)].get("properties", {}) if "$ref" in schema else {}
+            inner = (
+                definitions.made[schema["$ref"].removeprefix(_DEFINITIONS)].get("properties", {})
+                if "$ref" in schema
+                else {}
+            )
             values |= {f"{key}.{option}": value for option, value in inner.items()}
     first = "|".join(map(re.escape, sorted({path.partition(".")[0] for path in values} | set(NO_PART_OF_A_RUN))))
     return {
@@ -86,14 +92,6 @@ def _grid(definitions: _Definitions) -> Schema:
         "additionalProperties": {"type": "array", "minItems": 1},
         "propertyNames": {"pattern": rf"^({first})(\.|$)"},
     }
-
-
-def _reference(name: str) -> Schema:
-    return {"$ref": f"#/$defs/{name}"}
-
-
-def _name(reference: Schema) -> str:
-    return str(reference["$ref"]).removeprefix("#/$defs/")
 
 
 @frozen
@@ -110,7 +108,7 @@ class _Definitions:
         if name not in self.made:
             self.made[name] = {}  # a kind may contain itself, as a sum of losses does
             self.made[name] = make()
-        return _reference(name)
+        return {"$ref": f"{_DEFINITIONS}{name}"}
 
     def table(self, cls: type) -> Schema:
         return self._defined(
