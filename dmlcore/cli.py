@@ -34,7 +34,7 @@ INTERRUPTED = 130
 EXIT_CODES = """\b
 Exit codes:
   0    success
-  1    a run, a check or a plugin failed, or a file could not be written
+  1    a run, a check, a plugin or another step failed
   2    a mistake in a study or on the command line
   3    data or stored results are missing or damaged
   130  interrupted by Ctrl-C

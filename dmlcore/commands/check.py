@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from dmlcore.commands.options import RUNS, SET, STUDIES, installed, unresolved_note
+from dmlcore.commands.options import RUNS, SET, STUDIES, open_studies
 
 
 @click.command()
@@ -21,16 +21,11 @@ def check(studies: Sequence[Path], overrides: Sequence[str], root: Path) -> None
     """
     from dmlcore.engine.preflight import preflight
     from dmlcore.errors import StudyError, TrainingError
-    from dmlcore.results.store import Store
-    from dmlcore.study.load import load_study
 
-    registry = installed(studies, overrides)
-    for path in studies:
-        file = load_study(path, registry, overrides)
-        if file.needs:
-            click.echo(unresolved_note(path))
-        try:
-            for line in preflight(file, Store(root)):
+    files, _, store = open_studies(studies, overrides, root, click.echo)
+    try:
+        for file in files:
+            for line in preflight(file, store):
                 click.echo(line)
-        except TrainingError as error:  # nothing was trained: the study's settings are the mistake
-            raise StudyError(str(error)) from None
+    except TrainingError as error:  # nothing was trained: the study's settings are the mistake
+        raise StudyError(str(error)) from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,17 +34,22 @@ def installed(studies: Sequence[Path] = (), overrides: Sequence[str] = ()) -> Re
     return Registry.of(discover(disabled_by_all(studies, overrides)))
 
 
-def load_resolved(path: Path, registry: Registry, overrides: Sequence[str], store: Store) -> tuple[StudyFile, bool]:
-    """The study, and whether its `[best]` is resolved: if its results are missing, arbitrary grid values are used."""
+def open_studies(
+    studies: Sequence[Path], overrides: Sequence[str], root: Path, note: Callable[[str], object] = lambda text: None
+) -> tuple[list[StudyFile], Registry, Store]:
+    """The studies, with the registry and the store that they use.
+
+    If the results that a `[best]` needs are missing, arbitrary grid values are used, and `note` gets a line about it.
+    """
     from dmlcore.errors import StudyError
+    from dmlcore.results.store import Store
     from dmlcore.study.load import load_study
 
-    try:
-        return load_study(path, registry, overrides, store), True
-    except StudyError:
-        return load_study(path, registry, overrides), False  # raises again what is not about missing results
-
-
-def unresolved_note(path: Path) -> str:
-    """A note on a study with an unresolved `[best]`."""
-    return f"{path}: [best] is not resolved yet; an arbitrary grid value is used here"
+    registry, store, files = installed(studies, overrides), Store(root), []
+    for path in studies:
+        try:
+            files.append(load_study(path, registry, overrides, store))
+        except StudyError:
+            files.append(load_study(path, registry, overrides))  # raises again what is not about missing results
+            note(f"{path}: [best] is not resolved yet; an arbitrary grid value is used here")
+    return files, registry, store

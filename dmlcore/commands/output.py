@@ -15,9 +15,6 @@ from dmlcore.api.progress import Display, shown_on
 if TYPE_CHECKING:
     from rich.console import Console
 
-LEVELS = {-1: logging.ERROR, 0: logging.WARNING, 1: logging.INFO, 2: logging.DEBUG}
-"""Verbosity → the lowest level of log records on stderr."""
-
 PIPE_WIDTH = 120
 """Columns of tables that go to a file or a pipe."""
 
@@ -68,14 +65,19 @@ def _adjust(context: click.Context, parameter: click.Parameter, count: int) -> N
     context.meta[_VERBOSITY] = max(-1, min(2, verbosity))
     if quiet():
         context.find_root().with_resource(shown_on(Display()))
-    logging.getLogger("dmlcore").setLevel(min(logging.INFO, LEVELS[context.meta[_VERBOSITY]]))
+    logging.getLogger("dmlcore").setLevel(min(logging.INFO, _level(context)))
+
+
+def _level(context: click.Context) -> int:
+    """The lowest level of log records on stderr: errors with -q, then warnings, info and debug records."""
+    return logging.WARNING - 10 * int(context.meta[_VERBOSITY])
 
 
 @contextmanager
 def _logging_to_stderr(context: click.Context) -> Iterator[None]:
     """Shows dmlcore's log records on stderr; INFO is let through to other handlers whatever the verbosity."""
     logger, handler = logging.getLogger("dmlcore"), logging.StreamHandler()
-    handler.addFilter(lambda record: record.levelno >= LEVELS[context.meta[_VERBOSITY]])
+    handler.addFilter(lambda record: record.levelno >= _level(context))
     level = logger.level
     logger.addHandler(handler)
     try:

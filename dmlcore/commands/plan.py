@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dmlcore.api.progress import report_progress, work
-from dmlcore.commands.options import RUNS, SET, STUDIES, installed, load_resolved, unresolved_note
+from dmlcore.commands.options import RUNS, SET, STUDIES, open_studies
 from dmlcore.commands.output import console
 from dmlcore.text import byte_size, counted, duration, point_label
 
@@ -31,17 +31,9 @@ def plan(studies: Sequence[Path], overrides: Sequence[str], root: Path) -> None:
     Times a few real steps of each distinct setting on this machine; nothing is stored.
     """
     from dmlcore.engine.plan.planning import Planner
-    from dmlcore.results.store import Store
 
-    registry, store = installed(studies, overrides), Store(root)
-    files = []
-    for path in studies:
-        file, resolved = load_resolved(path, registry, overrides, store)
-        if not resolved:
-            click.echo(unresolved_note(path))
-        files.append(file)
-    planner = Planner(store)
-    plans = []
+    files, _, store = open_studies(studies, overrides, root, click.echo)
+    planner, plans = Planner(store), []
     with work("timing training steps", len(files), "study file"):
         for file in files:
             plans.append(planner.plan(file))
@@ -68,7 +60,7 @@ def _table(plans: Iterable[StudyPlan]) -> Table:
             table.add_row(f"  {item.label}", *_cells(item), style="dim" if item.finished == item.runs else None)
         everything += study.items
     table.add_section()
-    table.add_row("all", *_total(everything), style="bold")
+    table.add_row("all", *_cells(_total(everything)), style="bold")
     return table
 
 
@@ -85,18 +77,14 @@ def _cells(item: Item) -> list[str]:
     ]
 
 
-def _total(items: Sequence[Item]) -> list[str]:
+def _total(items: Sequence[Item]) -> Item:
     """Sums; for memory the maximum, because runs follow each other."""
-    return [
-        f"{sum(item.runs for item in items):,}",
-        f"{sum(item.finished for item in items):,}",
-        f"{sum(item.steps for item in items):,}",
-        f"{sum(item.images for item in items):,}",
-        "",
-        duration(sum(item.seconds_left for item in items)),
-        _bytes(max((item.memory for item in items if item.memory is not None), default=None)),
-        _bytes(sum(item.disk for item in items)),
-    ]
+    from dmlcore.engine.plan.planning import Item
+
+    summed = ("runs", "finished", "steps", "images", "seconds_left", "disk")
+    sums = {name: sum(getattr(item, name) for item in items) for name in summed}
+    memory = max((item.memory for item in items if item.memory is not None), default=None)
+    return Item(label="all", seconds_each=None, memory=memory, **sums)
 
 
 def _bytes(number: int | None) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from dmlcore.commands.options import RUNS, SET, STUDIES, installed, load_resolved
+from dmlcore.commands.options import RUNS, SET, STUDIES, open_studies
 from dmlcore.commands.output import console
 
 
@@ -27,12 +27,10 @@ def results(studies: Sequence[Path], overrides: Sequence[str], root: Path, as_js
     from dmlcore.engine.plan.stored import result_rows
     from dmlcore.report.render.csv import csv_text
     from dmlcore.report.render.terminal import runs_table
-    from dmlcore.results.store import Store
 
     if as_json and as_csv:
         raise click.UsageError("Give --json or --csv, not both.")
-    registry, store = installed(studies, overrides), Store(root)
-    files = [load_resolved(path, registry, overrides, store)[0] for path in studies]
+    files, _, store = open_studies(studies, overrides, root)
     studies_rows = [result_rows(file, store) for file in files]
     rows = [row for rows, _ in studies_rows for row in rows]
     if as_json:

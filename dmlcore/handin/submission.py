@@ -58,7 +58,8 @@ class Submission:
         """Write the zip to `path` and return a line that says so."""
         with TemporaryDirectory(prefix="dmlcore-submit-") as scratch:
             folder = Path(scratch)
-            self._write_report(folder)
+            note("report")
+            write_report([entry.material for entry in self.entries], [folder / "report.html", folder / "report.pdf"])
             for number, entry in enumerate(self.entries, start=1):
                 note(f"study {number}/{len(self.entries)}  {entry.name}")
                 self._write_study(entry, folder)
@@ -78,10 +79,6 @@ class Submission:
         partial = ["--partial"] if any(entry.missing for entry in self.entries) else []
         submit = ["dmlcore", "submit", *files, *set_options(self.overrides), "-o", path.name, *partial]
         return [shlex.join(run_command(all_files, self.overrides)), shlex.join(submit)]
-
-    def _write_report(self, folder: Path) -> None:
-        note("report")
-        write_report([entry.material for entry in self.entries], [folder / "report.html", folder / "report.pdf"])
 
     def _write_study(self, entry: Entry, folder: Path) -> None:
         for name in ("notebooks", "tables", "figures"):
@@ -159,13 +156,5 @@ def _missing_text(
 
 def _resolved(file: StudyFile) -> list[Mapping[str, object]]:
     """Every run with all its settings, including defaults."""
-    return [
-        {
-            "run": run.name,
-            "seed": run.seed,
-            "point": run.point,
-            "fingerprint": run.fingerprint,
-            "settings": run.settings,
-        }
-        for run in file.runs
-    ]
+    facts = ("seed", "point", "fingerprint", "settings")
+    return [{"run": run.name, **{name: getattr(run, name) for name in facts}} for run in file.runs]

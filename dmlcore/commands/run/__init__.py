@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dmlcore.commands.options import RUNS, SET, STUDIES, installed, load_resolved
+from dmlcore.commands.options import RUNS, SET, STUDIES, open_studies
 from dmlcore.commands.output import console, quiet, say
 from dmlcore.commands.report import show_report
 
@@ -68,8 +68,8 @@ def run(
     from dmlcore.study.best import in_order_of_need
     from dmlcore.study.load import load_study, smoke_study
 
-    registry, store = installed(studies, overrides), Store(root)
-    files = in_order_of_need(load_resolved(path, registry, overrides, store)[0] for path in studies)
+    files, registry, store = open_studies(studies, overrides, root)
+    files = in_order_of_need(files)
     check_selection(files, only)
     added: list[Any] = [registry.find("observer", name).component() for name in observers]
     if smoke:
