@@ -69,18 +69,16 @@ class Conformance(EvaluatorConfig):
             open_metric_learning.compare(vectors, labels, recall_at),
             proxy_anchor.compare(vectors, labels, recall_at),
         ]
+        notes = [comparison.note for comparison in compared]
         if not np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3):
-            _warn(
+            notes.insert(
+                0,
                 "the vectors do not have unit length: pml, roth and oml rank by their Euclidean distance, bnu and "
-                "proxy_anchor by the cosine"
+                "proxy_anchor by the cosine",
             )
-        for comparison in compared:
-            _warn(comparison.note)
+        for note in notes:
+            warnings.warn(note, MetricWarning, stacklevel=2)
         return {name: value for comparison in compared for name, value in comparison.metrics.items()}
-
-
-def _warn(text: str) -> None:
-    warnings.warn(text, MetricWarning, stacklevel=2)
 
 
 @hookimpl

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from attrs import frozen
 
 from dmlcore import DatasetConfig, LabelledImages, Split, hookimpl, option
@@ -37,10 +35,12 @@ class Glyphs(DatasetConfig):
 
     def load(self, split: Split) -> LabelledImages:
         """Raises DataError where there are fewer distinct letters than `classes`, or no DejaVu faces."""
+        from dmlcore_plugins.datasets.glyph_alphabet import choose_letters
         from dmlcore_plugins.datasets.glyph_images import GlyphImages
 
+        letters, half = choose_letters(self.classes, self.seed), self.classes // 2
         return GlyphImages(
-            letters=self._letters(split),
+            letters=letters[:half] if split == "train" else letters[half:],
             images_per_class=self.images_per_class,
             size=self.size,
             rotation=self.rotation,
@@ -48,13 +48,6 @@ class Glyphs(DatasetConfig):
             noise=self.noise,
             seed=self.seed,
         )
-
-    def _letters(self, split: Split) -> Sequence[str]:
-        from dmlcore_plugins.datasets.glyph_alphabet import choose_letters
-
-        letters = choose_letters(self.classes, self.seed)
-        half = self.classes // 2
-        return letters[:half] if split == "train" else letters[half:]
 
 
 @hookimpl

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Literal
 
 from attrs import frozen
@@ -47,7 +47,8 @@ class Retrieval(EvaluatorConfig):
         numbers = self._metrics(ranking, "pessimistic")
         optimistic = self._metrics(ranking, "optimistic")
         tied = {name: value for name, value in optimistic.items() if value != numbers[name]}
-        self._add_notes(ranking, numbers, tied)
+        for note in self._notes(ranking, numbers, tied):
+            warnings.warn(note, MetricWarning, stacklevel=2)
         metrics = numbers | {f"{name}_optimistic": value for name, value in tied.items()}
         return metrics | ({"lone_queries": float(ranking.lone_queries)} if ranking.lone_queries else {})
 
@@ -87,21 +88,21 @@ class Retrieval(EvaluatorConfig):
             "mrr": ranking.mrr(ties=ties),
         }
 
-    def _add_notes(self, ranking: Ranking, numbers: Mapping[str, float], tied: Mapping[str, float]) -> None:
+    def _notes(self, ranking: Ranking, numbers: Mapping[str, float], tied: Mapping[str, float]) -> Iterator[str]:
         if ranking.lone_queries:
-            _warn(
+            yield (
                 f"{ranking.lone_queries:,} of {len(ranking.relevant):,} queries have no other image of their "
                 "class to find and are excluded from all means"
             )
         unanswered = [str(k) for k in self.recall_at if k > ranking.candidates]
         if unanswered:
-            _warn(
+            yield (
                 f"no Recall@K for K = {', '.join(unanswered)}: a query is ranked against only "
                 f"{ranking.candidates:,} images"
             )
         if tied:
             changes = ", ".join(f"{name} {numbers[name]:.4f} → {value:.4f}" for name, value in tied.items())
-            _warn(f"some images tie; ties count against the query, and in favor of it these metrics are: {changes}")
+            yield f"some images tie; ties count against the query, and in favor of it these metrics are: {changes}"
 
 
 def _numbered_alike(queries: Embeddings, gallery: Embeddings) -> np.ndarray:
@@ -122,10 +123,6 @@ def _numbered_alike(queries: Embeddings, gallery: Embeddings) -> np.ndarray:
     for name in gallery.class_names:
         numbers.setdefault(name, len(numbers))
     return np.array([numbers[name] for name in gallery.class_names])[labels]
-
-
-def _warn(text: str) -> None:
-    warnings.warn(text, MetricWarning, stacklevel=2)
 
 
 @hookimpl

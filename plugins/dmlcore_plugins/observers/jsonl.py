@@ -13,16 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import attrs
 from attrs import frozen
 
-from dmlcore import (
-    EpochSummary,
-    Evaluation,
-    ObserverConfig,
-    Progress,
-    RunInfo,
-    StudyError,
-    hookimpl,
-    option,
-)
+from dmlcore import EpochSummary, Evaluation, ObserverConfig, Progress, RunInfo, StudyError, hookimpl, option
 
 if TYPE_CHECKING:
     from dmlcore.api.result import Result

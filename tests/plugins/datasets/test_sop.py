@@ -9,8 +9,7 @@ from PIL import Image
 
 from dmlcore import DamagedDataError, DataError
 from dmlcore_plugins.datasets.published import Half
-from dmlcore_plugins.datasets.sop import StanfordOnlineProducts
-from dmlcore_plugins.datasets.sop_reader import read
+from dmlcore_plugins.datasets.sop import StanfordOnlineProducts, read
 from plugins.datasets.archives import make_sop
 
 HEADER = "image_id class_id super_class_id path"
