@@ -7,7 +7,7 @@ import re
 import shlex
 import shutil
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,11 @@ from PIL import Image
 from dmlcore.host.discovery import discover
 from dmlcore.host.registry import Registry
 from dmlcore.study.load import load_study
-from plugins.datasets.archives import make_cars, make_cub
+from dmlcore_plugins.datasets.cars196 import Cars196
+from dmlcore_plugins.datasets.cub200 import Cub200
+from dmlcore_plugins.datasets.published import Half
+from dmlcore_plugins.datasets.sop import StanfordOnlineProducts
+from plugins.datasets.archives import make_cars, make_cub, make_sop
 from running import invoke, python, run_dmlcore
 
 ROOT = Path(__file__).parents[2]
@@ -35,7 +39,6 @@ def blocks(page: Path, language: str) -> list[str]:
 
 ELSEWHERE = {
     "dmlcore describe angular": "tests/examples installs it and describes it",
-    "dmlcore data fetch sop": "tests/data/test_published.py finds the 120,053 files",
 }
 """Documented commands that other tests run."""
 
@@ -59,8 +62,8 @@ def runnable(command: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the studies on few small images, archives of the published data sets, and embeddings."""
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with the studies on few small images, small archives of the published data sets, and embeddings."""
     folder = tmp_path_factory.mktemp("workplace")
     shutil.copytree(ROOT / "studies", folder / "studies")
     shorten(folder / "studies" / "base" / "glyphs.toml", "[dataset]", "[dataset]\nclasses = 40\nimages_per_class = 5")
@@ -69,9 +72,10 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shorten(folder / "studies" / "photos.toml", "size = 128", "size = 32")
     shorten(folder / "studies" / "photos.toml", "batch_size = 60", "batch_size = 12\nworkers = 0")
     (folder / "data").mkdir()
-    make_cub(folder / "data")
-    make_cars(folder / "data")
-    make_cars(folder / "downloads" / "stanford_cars", "by_class")
+    make_cub(folder / "data", train=1000, test=1010)
+    make_cars(folder / "data", train=980, test=990)
+    make_cars(folder / "downloads" / "stanford_cars", "by_class", train=980, test=990)
+    make_sop(folder / "data", train=(300, 100), test=(310, 100))
     with tarfile.open(folder / "downloads" / "CUB_200_2011.tgz", "w:gz", compresslevel=1) as archive:
         archive.add(folder / "data" / "CUB_200_2011", "CUB_200_2011")
     for label in range(30):
@@ -82,7 +86,14 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     examples = "\n".join(blocks(ROOT / "docs" / "metrics.md", "python"))  # they save the embeddings of the commands
     with contextlib.chdir(folder):
         exec(examples, {})
-    return folder
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Cub200, "train", Half(100, 1000))
+        patch.setattr(Cub200, "test", Half(100, 1010))
+        patch.setattr(Cars196, "train", Half(98, 980))
+        patch.setattr(Cars196, "test", Half(98, 990))
+        patch.setattr(StanfordOnlineProducts, "train", Half(100, 300))
+        patch.setattr(StanfordOnlineProducts, "test", Half(100, 310))
+        yield folder
 
 
 def shorten(study: Path, long: str, short: str) -> None:

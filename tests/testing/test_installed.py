@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from click.testing import CliRunner
 
-from dmlcore.cli import main
+from running import invoke
 
 Install = Callable[..., None]
 
@@ -51,9 +50,8 @@ def dmlcore_register_observers():
 '''
 
 
-def run(*arguments: str) -> tuple[int, str]:
-    done = CliRunner().invoke(main, ["test-plugin", *arguments])
-    return done.exit_code, done.output
+def run(*arguments: str, code: int = 0) -> str:
+    return invoke("test-plugin", *arguments, code=code).output
 
 
 @pytest.fixture
@@ -63,8 +61,7 @@ def _bells(fake_plugin: Install) -> None:
 
 @pytest.mark.usefixtures("_bells")
 def test_a_component_that_does_what_it_must() -> None:
-    code, output = run("bell")
-    assert code == 0
+    output = run("bell")
     assert output == (
         "observer bell  [dmlcore-bells 1.0]\n"
         "  passed          builds\n"
@@ -82,8 +79,7 @@ def test_a_component_that_does_what_it_must() -> None:
 @pytest.mark.usefixtures("_bells")
 @pytest.mark.parametrize("arguments", [("bell", "--set", "times=0"), ("dmlcore-bells/bell", "--set", "bell.times=0")])
 def test_a_failure_says_whose_what_and_the_cure(arguments: tuple[str, ...]) -> None:
-    code, output = run(*arguments)
-    assert code == 1
+    output = run(*arguments, code=1)
     failure = output.partition("  failed          hears_a_whole_run\n")[2].partition("  passed")[0].splitlines()
     whose, expected, got, remedy = failure
     assert whose.startswith("    observer dmlcore-bells/bell 1.0: ")
@@ -95,8 +91,7 @@ def test_a_failure_says_whose_what_and_the_cure(arguments: tuple[str, ...]) -> N
 
 @pytest.mark.usefixtures("_bells")
 def test_a_whole_distribution_without_what_needs_options() -> None:
-    code, output = run("dmlcore-bells")
-    assert code == 0
+    output = run("dmlcore-bells")
     assert (
         "observer gong  [dmlcore-bells 1.0]\n"
         "  not checked: --set gong.tone\n"
@@ -104,16 +99,14 @@ def test_a_whole_distribution_without_what_needs_options() -> None:
         "    got       nothing\n"
     ) in output
     assert "observer bell" in output
-    code, output = run("dmlcore-bells", "--set", "gong.tone=high", "--set", "bell.times=0")
-    assert code == 1
+    output = run("dmlcore-bells", "--set", "gong.tone=high", "--set", "bell.times=0", code=1)
     assert "not checked" not in output
     assert output.endswith("16 checks, 1 failed\n")
 
 
 @pytest.mark.usefixtures("_bells")
 def test_a_component_that_refuses_its_options_has_one_failure() -> None:
-    code, output = run("gong", "--set", "tone=flat")
-    assert code == 1
+    output = run("gong", "--set", "tone=flat", code=1)
     assert "    got       PluginError: It needs a package: pip install gong.\n" in output
     assert output.endswith("1 check, 1 failed\n")
 
@@ -129,15 +122,13 @@ def test_a_component_that_refuses_its_options_has_one_failure() -> None:
     ],
 )
 def test_a_mistake_is_told(arguments: tuple[str, ...], words: tuple[str, ...]) -> None:
-    code, output = run(*arguments)
-    assert code == 2
+    output = run(*arguments, code=2)
     for word in words:
         assert word in output
 
 
 def test_a_plugin_that_can_not_be_loaded_is_told(fake_plugin: Install) -> None:
     fake_plugin("dmlcore-broken", "import nowhere_to_be_found")
-    code, output = run("dmlcore-broken")
-    assert code == 2
+    output = run("dmlcore-broken", code=2)
     assert "dmlcore-broken:dmlcore_broken can't be loaded: ModuleNotFoundError" in output
     assert "(dmlcore_broken.py, line 1)" in output
