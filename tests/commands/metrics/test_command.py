@@ -55,7 +55,7 @@ def test_the_table_of_a_file(invoke: Any) -> None:
         "r_precision 1.0000",
         "map@r 1.0000",
         "mrr 1.0000",
-        "note retrieval: no Recall@K for K = 9: a query is ranked against 5 images only",
+        "note retrieval: no Recall@K for K = 9: a query is ranked against only 5 images",
     ]
 
 
@@ -87,9 +87,7 @@ def test_json_has_every_digit_and_all_that_was_asked(invoke: Any) -> None:
         {"use": "retrieval", "recall_at": [1, 2, 4, 8, 16, 32], "distance": "cosine"},
         {"use": "clustering", "seeds": 1},
     ]
-    assert said["notes"][0] == (
-        "retrieval: 12 of 632 queries have no other image of their class to find: they are left out of every mean"
-    )
+    assert said["notes"][0].startswith("retrieval: 12 of 632 queries have no other image of their class")
 
 
 def test_a_gallery_is_ranked_by_class_names(invoke: Any) -> None:
@@ -162,7 +160,7 @@ def test_conformance_of_a_file_takes_options_as_any_evaluator(invoke: Any) -> No
         (
             ["e.npz", "--gallery", "alone.npz", "--evaluator", "retrieval"],
             3,
-            ["e.npz: retrieval: ", "2 samples", "one class", "label 0", "\nCheck the labels."],
+            ["e.npz: retrieval: ", "2 samples", "two classes", "label 0", "\nCheck the labels."],
         ),
     ],
 )
