@@ -18,7 +18,7 @@ from dmlcore.commands.list_plugins import list_plugins
 from dmlcore.commands.metrics import metrics
 from dmlcore.commands.new_plugin import new_plugin
 from dmlcore.commands.notebook import notebook
-from dmlcore.commands.output import quiet, with_verbosity
+from dmlcore.commands.output import quiet, warnings_in_one_line, with_verbosity
 from dmlcore.commands.plan import plan
 from dmlcore.commands.report import report
 from dmlcore.commands.results import results
@@ -127,12 +127,14 @@ class _Commands(click.Group):
 @click.version_option(__version__, prog_name="dmlcore")
 def main(disabled: Sequence[str], traceback: bool) -> None:
     """Deep-metric-learning studies; every component is a plugin."""
+    context = click.get_current_context()
+    context.with_resource(warnings_in_one_line())
     if not quiet():
-        click.get_current_context().with_resource(shown_on(ProgressBar()))
+        context.with_resource(shown_on(ProgressBar()))
     if disabled:
         from dmlcore.host.distributions import disabling
 
-        click.get_current_context().with_resource(disabling(disabled))
+        context.with_resource(disabling(disabled))
     # Waiting threads that spin slow training down several times when other processes need the cores, such as those
     # that load images. OpenMP reads this when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -55,6 +56,29 @@ def console(*, stderr: bool = False, pipe_width: int | None = PIPE_WIDTH, reques
 
     stream = sys.stderr if stderr else sys.stdout
     return Console(stderr=stderr, quiet=quiet() and not requested, width=None if stream.isatty() else pipe_width)
+
+
+@contextmanager
+def warnings_in_one_line() -> Iterator[None]:
+    """Shows a FutureWarning, which is for users, as its message only."""
+    with warnings.catch_warnings():
+        original = warnings.showwarning
+
+        def show(
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
+            if issubclass(category, FutureWarning):
+                click.echo(f"Warning: {message}.", err=True)
+            else:
+                original(message, category, filename, lineno, file, line)
+
+        warnings.showwarning = show
+        yield
 
 
 def _adjust(context: click.Context, parameter: click.Parameter, count: int) -> None:
