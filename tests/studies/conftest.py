@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from dmlcore_plugins.datasets.published import PublishedConfig
 from plugins.datasets.archives import make_cars, make_cub
 from running import invoke
 
@@ -21,7 +23,11 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+READ_ONCE = functools.cache(PublishedConfig.load)
+
+
 @pytest.fixture
-def dmlcore(workplace: Path) -> Callable[..., str]:
-    """Run a command there, which must succeed, and return what it prints."""
+def dmlcore(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Run a command there and return what it prints. Each data set is read once for all studies."""
+    monkeypatch.setattr(PublishedConfig, "load", READ_ONCE)
     return lambda *arguments: invoke(*arguments, cwd=workplace).stdout
