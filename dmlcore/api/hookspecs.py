@@ -10,7 +10,7 @@ return values are ignored. One that raises an error is dropped from the run, and
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import pluggy
 
@@ -42,68 +42,56 @@ hookspec = pluggy.HookspecMarker(GROUP)
 hookimpl = pluggy.HookimplMarker(GROUP)
 
 
-class RegistrationSpecs:
+class RegistrationSpecs(Protocol):
     """Hooks that register component classes and commands. Each is called once per process."""
 
     @hookspec
     def dmlcore_register_datasets(self) -> Sequence[type[DatasetConfig]]:
         """Register data sets, for `[dataset]` of a study."""
-        raise NotImplementedError
 
     @hookspec
     def dmlcore_register_backbones(self) -> Sequence[type[BackboneConfig]]:
         """Register backbones, for `[backbone]` of a study."""
-        raise NotImplementedError
 
     @hookspec
     def dmlcore_register_losses(self) -> Sequence[type[LossConfig]]:
         """Register losses, for `[loss]` of a study."""
-        raise NotImplementedError
 
     @hookspec
     def dmlcore_register_miners(self) -> Sequence[type[MinerConfig]]:
         """Register miners, for `[loss.miner]` of a study."""
-        raise NotImplementedError
 
     @hookspec
     def dmlcore_register_distances(self) -> Sequence[type[DistanceConfig]]:
         """Register distances, for `[loss.distance]` of a loss with this option."""
-        raise NotImplementedError
 
     @hookspec
     def dmlcore_register_reducers(self) -> Sequence[type[ReducerConfig]]:
         """Register reducers, for `[loss.reducer]` of a loss with this option."""
-        raise NotImplementedError
 
     @hookspec
     def dmlcore_register_regularizers(self) -> Sequence[type[RegularizerConfig]]:
         """Register regularizers, for losses with an option of this kind."""
-        raise NotImplementedError
 
     @hookspec
     def dmlcore_register_samplers(self) -> Sequence[type[SamplerConfig]]:
         """Register samplers, for `[sampler]` of a study."""
-        raise NotImplementedError
 
     @hookspec
     def dmlcore_register_evaluators(self) -> Sequence[type[EvaluatorConfig]]:
         """Register evaluators, for `[[evaluators]]` of a study."""
-        raise NotImplementedError
 
     @hookspec
     def dmlcore_register_observers(self) -> Sequence[type[ObserverConfig]]:
         """Register observers, for `[[observers]]` of a study."""
-        raise NotImplementedError
 
     @hookspec
     def dmlcore_register_sections(self) -> Sequence[type[SectionConfig]]:
         """Register report sections, for `[[sections]]` of a study."""
-        raise NotImplementedError
 
     @hookspec
     def dmlcore_register_commands(self) -> Sequence[click.Command]:
         """Register commands of `dmlcore`. Called only for its help, and for a command that dmlcore does not have."""
-        raise NotImplementedError
 
 
 class RunSpecs:

@@ -13,34 +13,23 @@ All results are those of float64 arithmetic. They do not depend on the order of 
 number of threads and processes (`rank_shard`, `merge`). torch is loaded by the first call that needs it.
 """
 
-from dmlcore.neighbors.agreement import Agreement, agreement
-from dmlcore.neighbors.kmeans import k_means
-from dmlcore.neighbors.ranking import PerQuery, Ranking, Ties
-from dmlcore.neighbors.search import rank, rank_shard, top_k
-from dmlcore.neighbors.shards import FirstPass, OnProgress, Shard, merge
-from dmlcore.neighbors.similarity import Distance
-from dmlcore.neighbors.vectors import VectorError, checked_labels, checked_vectors
+from dmlcore.neighbors.agreement import Agreement as Agreement
+from dmlcore.neighbors.agreement import agreement as agreement
+from dmlcore.neighbors.kmeans import k_means as k_means
+from dmlcore.neighbors.ranking import PerQuery as PerQuery
+from dmlcore.neighbors.ranking import Ranking as Ranking
+from dmlcore.neighbors.ranking import Ties as Ties
+from dmlcore.neighbors.search import rank as rank
+from dmlcore.neighbors.search import rank_shard as rank_shard
+from dmlcore.neighbors.search import top_k as top_k
+from dmlcore.neighbors.shards import FirstPass as FirstPass
+from dmlcore.neighbors.shards import OnProgress as OnProgress
+from dmlcore.neighbors.shards import Shard as Shard
+from dmlcore.neighbors.shards import merge as merge
+from dmlcore.neighbors.similarity import Distance as Distance
+from dmlcore.neighbors.vectors import VectorError as VectorError
+from dmlcore.neighbors.vectors import checked_labels as checked_labels
+from dmlcore.neighbors.vectors import checked_vectors as checked_vectors
 
 Progress = OnProgress
 """The former name of `OnProgress`."""
-
-__all__ = [
-    "Agreement",
-    "Distance",
-    "FirstPass",
-    "OnProgress",
-    "PerQuery",
-    "Progress",
-    "Ranking",
-    "Shard",
-    "Ties",
-    "VectorError",
-    "agreement",
-    "checked_labels",
-    "checked_vectors",
-    "k_means",
-    "merge",
-    "rank",
-    "rank_shard",
-    "top_k",
-]

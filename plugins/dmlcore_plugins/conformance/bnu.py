@@ -7,24 +7,23 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dmlcore_plugins.conformance.comparison import Comparison, mean_by_name
-from dmlcore_plugins.conformance.ranked import Indices, class_sizes, similarities
+from dmlcore_plugins.conformance import ranked
 
 MOST_DISTANCES = 2_000_000
 """N × classes up to which scikit-learn's ten k-means take seconds, not minutes; CARS-196 has 800,000."""
 
 
-def compare(vectors: np.ndarray, labels: np.ndarray, recall_at: Sequence[int]) -> Comparison:
+def compare(vectors: np.ndarray, labels: np.ndarray, recall_at: Sequence[int]) -> ranked.Comparison:
     """Recall@K by the cosine with ties counted in favor of the query, and NMI."""
     blocks = []
-    for rows, near in similarities(vectors, "cosine"):
+    for rows, near in ranked.similarities(vectors, "cosine"):
         nearer = items_above(near, labels, rows)
         blocks.append({f"recall_at_{k}_by_bnu": nearer < k for k in recall_at})
     classes = len(np.unique(labels))
     clustered = len(labels) * classes <= MOST_DISTANCES
-    lone = int((class_sizes(labels) == 1).sum())
-    return Comparison(
-        mean_by_name(blocks) | ({"nmi_by_bnu": nmi(vectors, labels)} if clustered else {}),
+    lone = int((ranked.class_sizes(labels) == 1).sum())
+    return ranked.Comparison(
+        ranked.mean_by_name(blocks) | ({"nmi_by_bnu": nmi(vectors, labels)} if clustered else {}),
         "bnu: Recall@K counts the items that are nearer than the nearest of the class, so ties count in favor of the "
         "query: a collapsed embedding gets 100 %. The query itself remains, with its similarity lowered by 1: "
         f"queries alone in their class ({lone:,} here) are found where fewer than K items have a cosine above 0. NMI "
@@ -33,7 +32,7 @@ def compare(vectors: np.ndarray, labels: np.ndarray, recall_at: Sequence[int]) -
     )
 
 
-def items_above(near: np.ndarray, labels: Indices, rows: Indices) -> Indices:
+def items_above(near: np.ndarray, labels: ranked.Indices, rows: ranked.Indices) -> ranked.Indices:
     """(b,): the number of items nearer than the nearest item of the query's class; near: (b, N) cosines."""
     near = near.copy()
     near[np.arange(len(rows)), rows] -= 1

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from dmlcore_plugins.conformance.comparison import Comparison
+from dmlcore_plugins.conformance import ranked
 
 SMALL = 3_000
 """Samples up to which its default, all N - 1 neighbors of each sample, takes less than a gigabyte."""
@@ -25,7 +25,7 @@ METRICS = {
 OF_ALL_NEIGHBORS = ("mean_average_precision", "mean_reciprocal_rank")
 
 
-def compare(vectors: np.ndarray, labels: np.ndarray) -> Comparison:
+def compare(vectors: np.ndarray, labels: np.ndarray) -> ranked.Comparison:
     """All metrics of AccuracyCalculator: with all neighbors where the set is small, else with max_bin_count."""
     import torch
     from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
@@ -39,7 +39,7 @@ def compare(vectors: np.ndarray, labels: np.ndarray) -> Comparison:
     calculator = AccuracyCalculator(exclude=skipped, k=k, device=torch.device("cpu"), kmeans_func=k_means)
     values = calculator.get_accuracy(vectors, labels)
     merged = len(np.unique(labels)) - len(np.unique(labels.astype(np.float32)))
-    return Comparison(
+    return ranked.Comparison(
         {ours: float(values[theirs]) for theirs, ours in METRICS.items() if theirs in values},
         "pml: the same definitions by the Euclidean distance of the vectors as they are, in float32: faiss decides the "
         "order of items that differ by less than its rounding. It has no Recall@K beyond K = 1. "

@@ -1,18 +1,32 @@
-"""Full rankings, block by block, as in the compared codebases: with the query itself among its neighbors."""
+"""What the definitions share: full rankings, block by block, with the query itself among its neighbors."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+from attrs import frozen
 
 Indices = npt.NDArray[np.int64]
 Hits = npt.NDArray[np.bool_]
 
 BLOCK = 256
 """Queries ranked at a time."""
+
+
+@frozen
+class Comparison:
+    """metrics: <metric of dmlcore>_by_<codebase> → value; note: how its definitions differ, with counts on the data."""
+
+    metrics: Mapping[str, float]
+    note: str
+
+
+def mean_by_name(blocks: list[dict[str, np.ndarray]]) -> dict[str, float]:
+    """Means over all queries, from blocks of values by name."""
+    return {name: float(np.concatenate([block[name] for block in blocks]).mean()) for name in blocks[0]}
 
 
 def similarities(vectors: np.ndarray, distance: Literal["cosine", "l2"]) -> Iterator[tuple[Indices, np.ndarray]]:

@@ -11,29 +11,20 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dmlcore_plugins.conformance.comparison import Comparison, mean_by_name
-from dmlcore_plugins.conformance.ranked import (
-    Hits,
-    Indices,
-    class_sizes,
-    found_among,
-    precision_at_hits,
-    rankings,
-    without_the_first,
-)
+from dmlcore_plugins.conformance import ranked
 
 LIMIT = 1023
 """The most neighbors that faiss returns on a GPU."""
 
 
-def compare(vectors: np.ndarray, labels: np.ndarray, recall_at: Sequence[int]) -> Comparison:
+def compare(vectors: np.ndarray, labels: np.ndarray, recall_at: Sequence[int]) -> ranked.Comparison:
     """Recall@K, mAP_c, mAP_lim by the Euclidean distance, and NMI."""
-    sizes = class_sizes(labels)
+    sizes = ranked.class_sizes(labels)
     blocks, strays = [], 0
-    for rows, order in rankings(vectors, "l2"):
-        hits = without_the_first(labels, rows, order)
+    for rows, order in ranked.rankings(vectors, "l2"):
+        hits = ranked.without_the_first(labels, rows, order)
         strays += int((order[:, 0] != rows).sum())
-        recalls = {f"recall_at_{k}_by_roth": found_among(hits, k) for k in recall_at}
+        recalls = {f"recall_at_{k}_by_roth": ranked.found_among(hits, k) for k in recall_at}
         maps = {
             "map_at_r_by_roth_map_c": map_c(hits, sizes[rows]),
             "map_at_r_by_roth_map_lim": map_lim(hits, sizes[rows]),
@@ -41,8 +32,8 @@ def compare(vectors: np.ndarray, labels: np.ndarray, recall_at: Sequence[int]) -
         blocks.append(recalls | maps)
     lone = int((sizes == 1).sum())
     perfect = float((1 - 1 / sizes).mean())
-    return Comparison(
-        mean_by_name(blocks) | {"nmi_by_roth": nmi(vectors, labels)},
+    return ranked.Comparison(
+        ranked.mean_by_name(blocks) | {"nmi_by_roth": nmi(vectors, labels)},
         "roth: all retrieval excludes the nearest item instead of the query itself, which remains where a duplicate "
         f"comes first ({strays:,} of {len(labels):,} queries here); queries alone in their class count as misses "
         f"({lone:,} here). mAP_c counts the query in the size of its class: a perfect embedding gets {perfect:.4f} "
@@ -52,16 +43,16 @@ def compare(vectors: np.ndarray, labels: np.ndarray, recall_at: Sequence[int]) -
     )
 
 
-def map_c(hits: Hits, sizes: Indices) -> np.ndarray:
+def map_c(hits: ranked.Hits, sizes: ranked.Indices) -> np.ndarray:
     """(b,): (1/n) Σ_{i ≤ n} P(i)·rel(i), with n the size of the query's class, the query itself counted."""
     hits = hits[:, : sizes.max()]
     inside = np.arange(1, hits.shape[1] + 1) <= sizes[:, None]
-    return np.asarray((precision_at_hits(hits) * inside).sum(axis=1) / sizes)
+    return np.asarray((ranked.precision_at_hits(hits) * inside).sum(axis=1) / sizes)
 
 
-def map_lim(hits: Hits, sizes: Indices) -> np.ndarray:
+def map_lim(hits: ranked.Hits, sizes: ranked.Indices) -> np.ndarray:
     """(b,): (1/n) Σ_{i ≤ 1023} P(i)·rel(i)."""
-    return np.asarray(precision_at_hits(hits[:, :LIMIT]).sum(axis=1) / sizes)
+    return np.asarray(ranked.precision_at_hits(hits[:, :LIMIT]).sum(axis=1) / sizes)
 
 
 def nmi(vectors: np.ndarray, labels: np.ndarray) -> float:
