@@ -15,7 +15,7 @@ from dmlcore.api.components import BackboneConfig
 from dmlcore.api.values import BackboneContext, InputSpec
 from dmlcore.errors import StudyError
 from dmlcore.testing.chance import seeded
-from dmlcore.testing.checking import ContractError, NotApplicable, demand, refusals
+from dmlcore.testing.checking import ContractError, NotApplicable, checks_in, demand, refusals
 from dmlcore.testing.modules import as_array, demand_registered
 from dmlcore.testing.numbers import Numbers, demand_same
 
@@ -140,16 +140,7 @@ def keeps_its_tensors_where_torch_finds_them(component: BackboneConfig) -> None:
     demand_registered(_built(component))
 
 
-CHECKS = (
-    builds,
-    smoke_keeps_the_component,
-    features_are_as_promised,
-    feature_map_is_given_or_refused,
-    each_image_stands_alone,
-    state_is_all_there_is,
-    can_be_trained,
-    keeps_its_tensors_where_torch_finds_them,
-)
+CHECKS = checks_in(__name__)
 
 
 def _built(component: BackboneConfig, *, feature_map: bool = False, seed: int = 0) -> Any:

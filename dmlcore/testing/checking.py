@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -55,6 +56,16 @@ def applies_if(condition: Callable[[Any], object], reason: str) -> Callable[[Fun
         return check
 
     return decorate
+
+
+def checks_in(module: str) -> tuple[Function, ...]:
+    """The checks that a module defines, in order: its public functions of a `component`, except `numbers`."""
+    return tuple(
+        value
+        for name, value in vars(sys.modules[module]).items()
+        if inspect.isfunction(value) and value.__module__ == module and not name.startswith("_") and name != "numbers"
+        if "component" in inspect.signature(value).parameters
+    )
 
 
 @frozen

@@ -13,7 +13,7 @@ from dmlcore.api.components import DatasetConfig
 from dmlcore.api.sources import Source
 from dmlcore.api.values import LabelledImages, Split
 from dmlcore.errors import DataError, StudyError
-from dmlcore.testing.checking import ContractError, NotApplicable, applies_if, demand, refusals
+from dmlcore.testing.checking import ContractError, NotApplicable, applies_if, checks_in, demand, refusals
 from dmlcore.testing.numbers import Numbers, demand_same
 
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -129,14 +129,7 @@ def source_can_be_fetched(component: DatasetConfig) -> None:
     )
 
 
-CHECKS = (
-    builds,
-    labels_are_numbers_of_classes,
-    splits_share_no_class,
-    images_are_rgb,
-    images_reach_worker_processes,
-    source_can_be_fetched,
-)
+CHECKS = checks_in(__name__)
 
 
 def _splits(component: DatasetConfig) -> Iterator[tuple[Split, LabelledImages]]:

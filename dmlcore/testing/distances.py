@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from dmlcore.api.components import DistanceConfig
-from dmlcore.testing.checking import NotApplicable, demand
+from dmlcore.testing.checking import NotApplicable, checks_in, demand
 from dmlcore.testing.modules import LABELS, as_array, builds, built, embedded, keeps_its_tensors_where_torch_finds_them
 from dmlcore.testing.numbers import Numbers
 
@@ -51,13 +51,7 @@ def each_embedding_is_nearest_to_itself(component: DistanceConfig) -> None:
     )
 
 
-CHECKS = (
-    builds,
-    compares_all_embeddings,
-    gradient_is_finite,
-    each_embedding_is_nearest_to_itself,
-    keeps_its_tensors_where_torch_finds_them,
-)
+CHECKS = (builds, *checks_in(__name__), keeps_its_tensors_where_torch_finds_them)
 
 
 def _demand_matrix(distances: Tensor, shape: tuple[int, int]) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from dmlcore.api.components import EvaluatorConfig, MetricWarning
 from dmlcore.api.values import Embeddings
 from dmlcore.errors import DataError
-from dmlcore.testing.checking import ContractError, NotApplicable, applies_if, demand, refusals
+from dmlcore.testing.checking import ContractError, NotApplicable, applies_if, checks_in, demand, refusals
 from dmlcore.testing.numbers import Numbers, demand_same
 
 CLASSES, EACH, DIM = 8, 6, 16
@@ -160,28 +160,16 @@ def leaves_the_embeddings_alone(component: EvaluatorConfig) -> None:
     )
 
 
-CHECKS = (
-    builds,
-    metrics_are_finite_numbers,
-    headline_names_metrics,
-    perfect_embeddings_are_best,
-    values_by_query_have_the_metric_as_their_mean,
-    order_of_the_queries_does_not_matter,
-    refuses_nan,
-    ranks_a_gallery,
-    leaves_the_embeddings_alone,
-)
+CHECKS = checks_in(__name__)
 
 
 def _metrics(component: EvaluatorConfig, queries: Embeddings, gallery: Embeddings | None = None) -> Mapping[str, Any]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", MetricWarning)
+    with warnings.catch_warnings(action="ignore", category=MetricWarning):
         return component.evaluate(queries, gallery)
 
 
 def _per_query(component: EvaluatorConfig, queries: Embeddings) -> Mapping[str, np.ndarray]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", MetricWarning)
+    with warnings.catch_warnings(action="ignore", category=MetricWarning):
         return component.per_query(queries)
 
 

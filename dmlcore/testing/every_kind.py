@@ -16,7 +16,7 @@ from dmlcore.host.distributions import PluginSource, installed_version
 from dmlcore.host.registry import Offer, Registry
 from dmlcore.study.component import component_from
 from dmlcore.study.structure import plain
-from dmlcore.testing.checking import ContractError, demand
+from dmlcore.testing.checking import ContractError, checks_in, demand
 
 
 def is_well_made(component: Component) -> None:
@@ -56,7 +56,7 @@ def names_its_libraries(component: Component) -> None:
             raise ContractError("distribution names in `libraries`", f"the module {name!r}", remedy)
 
 
-CHECKS = (is_well_made, options_survive_a_study, names_its_libraries)
+CHECKS = checks_in(__name__)
 
 
 def _registry_of(component: Component) -> Registry:

@@ -11,15 +11,19 @@ from torch import Tensor, nn
 
 from dmlcore.api.components import LossConfig
 from dmlcore.testing.chance import seeded
-from dmlcore.testing.checking import ContractError, NotApplicable, applies_if, demand
+from dmlcore.testing.checking import ContractError, NotApplicable, applies_if, checks_in, demand
 from dmlcore.testing.modules import (
+    BATCHES,
     CONTEXT,
     LABELS,
     as_array,
     builds,
     built,
+    demand_same_in_any_order,
     embedded,
+    gradient_of,
     keeps_its_tensors_where_torch_finds_them,
+    not_finite,
     parameters_of,
 )
 from dmlcore.testing.numbers import Numbers, demand_same
@@ -31,25 +35,33 @@ STEPS = 3
 def numbers(component: LossConfig) -> Numbers:
     """Losses and gradients of a few steps, and the parameters after them."""
     module = built(component)
-    with seeded(1):
-        steps = [_step(module, seed) for seed in range(STEPS)]
-    return {
-        "losses": as_array(torch.stack([loss for loss, _ in steps])),
-        "gradients": as_array(torch.stack([gradient for _, gradient in steps])),
-        **parameters_of(module),
-    }
+    return {**_steps(module), **parameters_of(module)}
 
 
 def gives_a_finite_scalar(component: LossConfig) -> None:
     """The loss of a batch is one finite number."""
-    _demand_finite(_loss(built(component), embedded(LABELS), LABELS))
+    loss = _loss(built(component), embedded(LABELS), LABELS)
+    demand(
+        loss.isfinite(),
+        "a finite loss",
+        f"{loss.item()}",
+        "Check for logarithms and divisions of zero, and for means of nothing.",
+    )
 
 
 def gradient_reaches_the_embeddings(component: LossConfig) -> None:
     """The gradient of the embeddings is finite, and not zero for all batches."""
     largest = 0.0
-    for seed, spread in ((0, 1.0), (1, 0.3), (2, 3.0)):
-        gradient = _gradient(built(component), embedded(LABELS, seed, spread), LABELS)
+    for seed, spread in BATCHES:
+        embeddings = embedded(LABELS, seed, spread).requires_grad_()
+        loss = _loss(built(component), embeddings, LABELS)
+        demand(
+            loss.requires_grad,
+            "a loss with a gradient",
+            "a loss without a gradient",
+            "Remove detach(), no_grad() or item() between the embeddings and the loss.",
+        )
+        gradient = gradient_of(loss, embeddings)
         demand(
             gradient.isfinite().all(),
             "a finite gradient",
@@ -67,19 +79,19 @@ def gradient_reaches_the_embeddings(component: LossConfig) -> None:
 
 def order_of_the_batch_does_not_matter(component: LossConfig) -> None:
     """The loss does not depend on the order of the images in a batch."""
-    embeddings = embedded(LABELS)
-    if _drawn(component, embeddings, seed=0) != _drawn(component, embeddings, seed=1):
-        raise NotApplicable("it is random")
-    order = torch.randperm(len(LABELS), generator=torch.Generator().manual_seed(0))
-    first, second = (
-        _loss(built(component), embeddings, LABELS),
-        _loss(built(component), embeddings[order], LABELS[order]),
+    demand_same_in_any_order(
+        lambda order, seed: {"loss": as_array(_loss(built(component), embedded(LABELS)[order], LABELS[order], seed))}
     )
-    demand(
-        math.isclose(first.item(), second.item(), rel_tol=1e-4, abs_tol=1e-6),
-        "the same loss for another order of the images",
-        f"{first.item():.7g}, then {second.item():.7g}",
-        "Check for an index that uses the position of an image as its class.",
+
+
+def manages_with_what_it_needs(component: LossConfig) -> None:
+    """The smallest batch that the loss accepts gives a finite loss and gradient."""
+    labels = [0, 0] if component.needs_positives else [0]
+    _demand_use_of(
+        component,
+        torch.tensor([*labels, 1] if component.needs_negatives else labels),
+        "the fewest images that it needs",
+        "needs_positives",
     )
 
 
@@ -101,17 +113,6 @@ def manages_without_negatives(component: LossConfig) -> None:
 def manages_with_one_image(component: LossConfig) -> None:
     """If neither positives nor negatives are needed, a batch of one image gives a finite loss and gradient."""
     _demand_use_of(component, torch.ones(1, dtype=torch.int64), "one image", "needs_positives")
-
-
-def manages_with_what_it_needs(component: LossConfig) -> None:
-    """The smallest batch that the loss accepts gives a finite loss and gradient."""
-    labels = [0, 0] if component.needs_positives else [0]
-    _demand_use_of(
-        component,
-        torch.tensor([*labels, 1] if component.needs_negatives else labels),
-        "the fewest images that it needs",
-        "needs_positives",
-    )
 
 
 def keeps_to_other_precisions(component: LossConfig) -> None:
@@ -154,15 +155,13 @@ def leaves_its_inputs_alone(component: LossConfig) -> None:
 def goes_on_as_if_never_stopped(component: LossConfig) -> None:
     """After saving and loading into a new module, training continues with the same numbers as without."""
     module = built(component)
-    with seeded(1):
-        for seed in range(STEPS):
-            _step(module, seed)
+    _steps(module)
     saved = copy.deepcopy(module.state_dict())
     resumed = built(component)
     resumed.load_state_dict(saved)
     demand_same(
-        _continued(module),
-        _continued(resumed),
+        _steps(module, STEPS),
+        _steps(resumed, STEPS),
         when="after `state_dict` was loaded into a new module",
         remedy="Store everything that the loss keeps between batches in parameters and buffers.",
     )
@@ -219,27 +218,11 @@ def margin_can_be_reported(component: LossConfig) -> None:
     )
 
 
-CHECKS = (
-    builds,
-    gives_a_finite_scalar,
-    gradient_reaches_the_embeddings,
-    order_of_the_batch_does_not_matter,
-    manages_with_what_it_needs,
-    manages_without_positives,
-    manages_without_negatives,
-    manages_with_one_image,
-    keeps_to_other_precisions,
-    leaves_its_inputs_alone,
-    goes_on_as_if_never_stopped,
-    keeps_its_tensors_where_torch_finds_them,
-    activity_is_shares_and_changes_nothing,
-    formula_can_be_drawn,
-    margin_can_be_reported,
-)
+CHECKS = (builds, *checks_in(__name__), keeps_its_tensors_where_torch_finds_them)
 
 
-def _loss(module: Any, embeddings: Tensor, labels: Tensor) -> Tensor:
-    with seeded():
+def _loss(module: Any, embeddings: Tensor, labels: Tensor, seed: int = 0) -> Tensor:
+    with seeded(seed):
         loss = module(embeddings, labels)
     if not isinstance(loss, Tensor) or loss.shape != () or not loss.is_floating_point():
         found = f"a tensor of shape {tuple(loss.shape)}, {loss.dtype}" if isinstance(loss, Tensor) else repr(loss)
@@ -247,56 +230,28 @@ def _loss(module: Any, embeddings: Tensor, labels: Tensor) -> Tensor:
     return loss
 
 
-def _demand_finite(loss: Tensor) -> None:
-    demand(
-        loss.isfinite(),
-        "a finite loss",
-        f"{loss.item()}",
-        "Check for logarithms and divisions of zero, and for means of nothing.",
-    )
-
-
-def _gradient(module: Any, embeddings: Tensor, labels: Tensor) -> Tensor:
-    """The gradient of the embeddings (B, D); zeros if the loss does not depend on them."""
-    embeddings = embeddings.clone().requires_grad_()
-    loss = _loss(module, embeddings, labels)
-    demand(
-        loss.requires_grad,
-        "a loss with a gradient",
-        "a loss without a gradient",
-        "Remove detach(), no_grad() or item() between the embeddings and the loss.",
-    )
-    torch.autograd.backward(loss)
-    return torch.zeros_like(embeddings) if embeddings.grad is None else embeddings.grad
-
-
-def _drawn(component: LossConfig, embeddings: Tensor, seed: int) -> float:
-    """The loss with a given seed for its random draws."""
-    module = built(component)
-    with seeded(seed):
-        return float(module(embeddings, LABELS).item())
-
-
 def _demand_use_of(component: LossConfig, labels: Tensor, what: str, attribute: str) -> None:
     embeddings = embedded(labels).requires_grad_()
     try:
-        loss = _loss(built(component), embeddings, labels)
-        if loss.requires_grad:
-            torch.autograd.backward(loss)
+        found = not_finite(_loss(built(component), embeddings, labels), embeddings)
     except ContractError:
         raise
     except Exception as error:
         found = f"{type(error).__name__}: {error}"
-    else:
-        gradient = embeddings.grad
-        if loss.isfinite() and (gradient is None or gradient.isfinite().all()):
-            return
-        found = f"a loss of {loss.item():g}" if not loss.isfinite() else "a gradient that is not finite"
-    raise ContractError(
+    demand(
+        not found,
         f"a finite loss and gradient for {what}",
         found,
         f"Return a loss of 0 without terms, or set {attribute} = True, so that dmlcore refuses such batches.",
     )
+
+
+def _steps(module: nn.Module, first: int = 0) -> Numbers:
+    """Losses and gradients of a few steps of training."""
+    with seeded(1 + first):
+        steps = [_step(module, first + number) for number in range(STEPS)]
+    losses, gradients = zip(*steps, strict=True)
+    return {"losses": as_array(torch.stack(losses)), "gradients": as_array(torch.stack(gradients))}
 
 
 def _step(module: nn.Module, seed: int) -> tuple[Tensor, Tensor]:
@@ -305,17 +260,9 @@ def _step(module: nn.Module, seed: int) -> tuple[Tensor, Tensor]:
     module.train()
     module.zero_grad()
     loss = module(embeddings, LABELS)
-    if loss.requires_grad:
-        torch.autograd.backward(loss)
+    gradient = gradient_of(loss, embeddings)
     with torch.no_grad():
         for parameter in module.parameters():
             if parameter.grad is not None:
                 parameter.sub_(parameter.grad, alpha=0.1)
-    gradient = torch.zeros_like(embeddings) if embeddings.grad is None else embeddings.grad
     return loss.detach(), gradient
-
-
-def _continued(module: nn.Module) -> Numbers:
-    with seeded(2):
-        losses = [_step(module, STEPS + seed)[0] for seed in range(STEPS)]
-    return {"losses": as_array(torch.stack(losses))}

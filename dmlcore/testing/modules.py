@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,15 @@ from torch.nn import functional
 
 from dmlcore.api.values import LossContext
 from dmlcore.testing.chance import seeded
-from dmlcore.testing.checking import demand, refusals
+from dmlcore.testing.checking import NotApplicable, demand, refusals
+from dmlcore.testing.numbers import Numbers, demand_same
 
 CONTEXT = LossContext(embedding_dim=8, num_classes=6, seed=3)
 LABELS = torch.arange(CONTEXT.num_classes).repeat(4)
 """(24,): four images of each class."""
+
+BATCHES = ((0, 1.0), (1, 0.3), (2, 3.0))
+"""Seed and spread of embeddings: classes that overlap, are well separated, and hardly separable."""
 
 
 def embedded(labels: Tensor, seed: int = 0, spread: float = 1.0) -> Tensor:
@@ -68,6 +72,36 @@ def _tensors(value: Any) -> Iterator[bool]:
             yield from _tensors(item)
     elif isinstance(value, Mapping):
         yield from _tensors(list(value.values()))
+
+
+def demand_same_in_any_order(result: Callable[[Tensor, int], Numbers]) -> None:
+    """Raise ContractError if the result for an order of the batch and a seed depends on the order."""
+    order = torch.arange(len(LABELS))
+    first, again = result(order, 0), result(order, 1)
+    if not all(np.array_equal(values, again[name]) for name, values in first.items()):
+        raise NotApplicable("it is random")
+    demand_same(
+        first,
+        result(torch.randperm(len(LABELS), generator=torch.Generator().manual_seed(0)), 0),
+        when="for another order of the images",
+        remedy="Check for an index that uses the position of an image as its class.",
+        relative=1e-4,
+    )
+
+
+def gradient_of(loss: Tensor, embeddings: Tensor) -> Tensor:
+    """The gradient of the embeddings (B, D), after a backward pass; zeros if the loss does not depend on them."""
+    if loss.requires_grad:
+        torch.autograd.backward(loss)
+    return torch.zeros_like(embeddings) if embeddings.grad is None else embeddings.grad
+
+
+def not_finite(loss: Tensor, embeddings: Tensor) -> str:
+    """Which of the loss and the gradient of the embeddings is not finite, as text; empty if both are."""
+    gradient = gradient_of(loss, embeddings)
+    if not loss.isfinite():
+        return f"a loss of {loss.item():g}"
+    return "" if gradient.isfinite().all() else "a gradient that is NaN or infinite"
 
 
 def as_array(tensor: Tensor) -> np.ndarray:

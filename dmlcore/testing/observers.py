@@ -13,7 +13,7 @@ from dmlcore.api.components import ObserverConfig
 from dmlcore.api.hookspecs import RunSpecs
 from dmlcore.api.values import EpochSummary, Evaluation, Progress, RunInfo
 from dmlcore.engine.observing import Observers
-from dmlcore.testing.checking import ContractError, demand, refusals
+from dmlcore.testing.checking import ContractError, checks_in, demand, refusals
 from dmlcore.testing.finished_run import METRICS, a_result
 
 UNTRAINED = EpochSummary(0, None, None, 1.0, None, test=METRICS)
@@ -75,7 +75,7 @@ def hears_a_run_that_goes_on(component: ObserverConfig) -> None:
             _demand_no_error(observers)
 
 
-CHECKS = (builds, hears_a_whole_run, hears_a_run_that_fails, hears_a_run_that_goes_on)
+CHECKS = checks_in(__name__)
 
 
 @contextmanager

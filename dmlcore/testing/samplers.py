@@ -9,7 +9,7 @@ import numpy as np
 from dmlcore.api.components import SamplerConfig
 from dmlcore.api.values import SamplerContext
 from dmlcore.errors import StudyError
-from dmlcore.testing.checking import ContractError, demand, refusals
+from dmlcore.testing.checking import ContractError, checks_in, demand, refusals
 from dmlcore.testing.numbers import Numbers, demand_same
 
 BATCH_SIZES = (20, 24, 18, 28, 16, 30, 60, 32)
@@ -21,22 +21,22 @@ LABELS = np.random.default_rng(0).permutation(np.repeat(np.arange(12), 10))
 
 def numbers(component: SamplerConfig) -> Numbers:
     """The batches of two epochs."""
-    size = _batch_size(component)
-    epochs = {f"batches of epoch {epoch}": _batches(component, size, epoch, seed=epoch) for epoch in (1, 2)}
-    return {what: np.array([i for batch in batches for i in (*batch, -1)]) for what, batches in epochs.items()}
+    return {
+        f"batches of epoch {epoch}": np.array([i for batch in _batches(component, epoch, epoch) for i in (*batch, -1)])
+        for epoch in (1, 2)
+    }
 
 
 def builds(component: SamplerConfig) -> None:
     """It returns batches of 120 images of 12 classes, for at least one common batch size."""
     with refusals(StudyError):
-        size = _batch_size(component)
-    demand(_batches(component, size), "at least one batch", "none", "Raise StudyError for unsupported batch sizes.")
+        batches = _batches(component)
+    demand(batches, "at least one batch", "none", "Raise StudyError for unsupported batch sizes.")
 
 
 def batches_are_indices(component: SamplerConfig) -> None:
     """Batches are sequences of integers from 0 to N − 1."""
-    size = _batch_size(component)
-    for number, batch in enumerate(component.build(_context(size)), start=1):
+    for number, batch in enumerate(component.build(_context(component)), start=1):
         for index in batch:
             demand(
                 isinstance(index, int | np.integer) and not isinstance(index, bool) and 0 <= index < len(LABELS),
@@ -49,7 +49,7 @@ def batches_are_indices(component: SamplerConfig) -> None:
 def batches_are_of_the_asked_size(component: SamplerConfig) -> None:
     """Batches have `context.batch_size` images; the last may have fewer."""
     size = _batch_size(component)
-    lengths = [len(batch) for batch in _batches(component, size)]
+    lengths = [len(batch) for batch in _batches(component)]
     if any(length != size for length in lengths[:-1]) or not 0 < lengths[-1] <= size:
         wrong = next(length for length in lengths if length != size)
         raise ContractError(
@@ -59,8 +59,7 @@ def batches_are_of_the_asked_size(component: SamplerConfig) -> None:
 
 def same_generator_gives_the_same_batches(component: SamplerConfig) -> None:
     """A generator in the same state gives the same batches."""
-    size = _batch_size(component)
-    first, again = (np.array([i for batch in _batches(component, size) for i in batch]) for _ in range(2))
+    first, again = (np.array([i for batch in _batches(component) for i in batch]) for _ in range(2))
     demand_same(
         {"batches": first},
         {"batches": again},
@@ -71,9 +70,8 @@ def same_generator_gives_the_same_batches(component: SamplerConfig) -> None:
 
 def another_epoch_gives_other_batches(component: SamplerConfig) -> None:
     """Another epoch has other batches."""
-    size = _batch_size(component)
     demand(
-        _batches(component, size, epoch=1, seed=1) != _batches(component, size, epoch=2, seed=2),
+        _batches(component, epoch=1, seed=1) != _batches(component, epoch=2, seed=2),
         "other batches in another epoch",
         "the same",
         "Draw from context.generator. If this is intended, say so in the test: "
@@ -83,7 +81,7 @@ def another_epoch_gives_other_batches(component: SamplerConfig) -> None:
 
 def leaves_the_labels_alone(component: SamplerConfig) -> None:
     """It does not modify the labels."""
-    context = _context(_batch_size(component))
+    context = _context(component)
     list(component.build(context))
     demand(
         np.array_equal(context.labels, LABELS),
@@ -93,22 +91,15 @@ def leaves_the_labels_alone(component: SamplerConfig) -> None:
     )
 
 
-CHECKS = (
-    builds,
-    batches_are_indices,
-    batches_are_of_the_asked_size,
-    same_generator_gives_the_same_batches,
-    another_epoch_gives_other_batches,
-    leaves_the_labels_alone,
-)
+CHECKS = checks_in(__name__)
 
 
-def _context(batch_size: int, epoch: int = 1, seed: int = 0) -> SamplerContext:
-    return SamplerContext(LABELS.copy(), batch_size, epoch, np.random.default_rng(seed))
+def _context(component: SamplerConfig, epoch: int = 1, seed: int = 0) -> SamplerContext:
+    return SamplerContext(LABELS.copy(), _batch_size(component), epoch, np.random.default_rng(seed))
 
 
-def _batches(component: SamplerConfig, batch_size: int, epoch: int = 1, seed: int = 0) -> list[list[Any]]:
-    return [list(batch) for batch in component.build(_context(batch_size, epoch, seed))]
+def _batches(component: SamplerConfig, epoch: int = 1, seed: int = 0) -> list[list[Any]]:
+    return [list(batch) for batch in component.build(_context(component, epoch, seed))]
 
 
 def _batch_size(component: SamplerConfig) -> int:
@@ -116,7 +107,7 @@ def _batch_size(component: SamplerConfig) -> int:
     refusal = StudyError("no batch size was tried")
     for size in BATCH_SIZES:
         try:
-            list(component.build(_context(size)))
+            list(component.build(SamplerContext(LABELS.copy(), size, 1, np.random.default_rng(0))))
         except StudyError as error:
             refusal = error
         else:

@@ -14,7 +14,7 @@ from dmlcore.api.components import SectionConfig
 from dmlcore.api.result import StudyResults
 from dmlcore.api.values import EpochSummary
 from dmlcore.results.store import EMBEDDINGS, save_tensors
-from dmlcore.testing.checking import demand, refusals
+from dmlcore.testing.checking import checks_in, demand, refusals
 from dmlcore.testing.finished_run import BASELINE, METRICS, a_result
 
 CURVE = (
@@ -33,7 +33,7 @@ def makes_a_section_of_a_grid(component: SectionConfig) -> None:
     _demand_section(component, [{"loss.margin": 0.1}, {"loss.margin": 0.5}])
 
 
-CHECKS = (makes_a_section_of_one_run, makes_a_section_of_a_grid)
+CHECKS = checks_in(__name__)
 
 
 def _demand_section(component: SectionConfig, points: list[Mapping[str, object]]) -> None:

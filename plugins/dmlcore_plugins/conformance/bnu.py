@@ -48,7 +48,7 @@ def nmi(vectors: np.ndarray, labels: np.ndarray) -> float:
     from sklearn.metrics import normalized_mutual_info_score
 
     k_means = KMeans(n_clusters=len(np.unique(labels)), n_init=10, random_state=0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer points than classes, where samples are equal
+    # fewer points than classes, where samples are equal
+    with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
         clusters = k_means.fit(vectors).labels_
     return float(normalized_mutual_info_score(labels, clusters))
