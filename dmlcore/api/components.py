@@ -7,6 +7,7 @@ and each option has its default, help, unit and bounds.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import ge, gt, le, lt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -58,19 +59,15 @@ class OptionFacts:
 
     def bounds(self) -> str:
         """The bounds as text, such as "> 0 and ≤ 1"; empty without bounds."""
-        signs = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}
-        parts = [f"{sign} {limit:g}" for key, sign in signs.items() if (limit := getattr(self, key)) is not None]
-        return " and ".join(parts)
+        return " and ".join(f"{sign} {limit:g}" for sign, _, limit in self._limits())
 
     def allows(self, value: float) -> bool:
         """Whether a number is within the bounds; NaN never is."""
-        return (
-            value == value
-            and (self.gt is None or value > self.gt)
-            and (self.ge is None or value >= self.ge)
-            and (self.lt is None or value < self.lt)
-            and (self.le is None or value <= self.le)
-        )
+        return value == value and all(within(value, limit) for _, within, limit in self._limits())
+
+    def _limits(self) -> Iterator[tuple[str, Callable[[float, float], bool], float]]:
+        limits = ((">", gt, self.gt), ("≥", ge, self.ge), ("<", lt, self.lt), ("≤", le, self.le))
+        return ((sign, within, limit) for sign, within, limit in limits if limit is not None)
 
 
 def option(

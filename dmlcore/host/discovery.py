@@ -11,6 +11,7 @@ import traceback
 import typing
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from types import MappingProxyType, NoneType
 from typing import TYPE_CHECKING
 
@@ -131,11 +132,10 @@ def _noticing() -> Iterator[list[str]]:
     printed = io.StringIO()
     without_torch = "torch" not in sys.modules
     with (
-        warnings.catch_warnings(record=True) as caught,
+        warnings.catch_warnings(record=True, action="always") as caught,
         contextlib.redirect_stdout(printed),
         contextlib.redirect_stderr(printed),
     ):
-        warnings.simplefilter("always")
         for category in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
             warnings.simplefilter("ignore", category)  # as Python does: they are for authors of libraries
         yield remarks
@@ -186,14 +186,25 @@ def _hooks(plugin: object, remarks: list[str]) -> pluggy.PluginManager:
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(RegistrationSpecs)
     try:
-        with warnings.catch_warnings(record=True) as deprecated:
-            warnings.simplefilter("always")
+        with warnings.catch_warnings(record=True, action="always") as deprecated:
             manager.register(plugin)
     except pluggy.PluginValidationError as error:
-        raise PluginError(_without_arguments(str(error))) from None
+        name = _hook_in(error)
+        raise PluginError(f"{name} takes no arguments: write def {name}()") from None
     remarks += [f"deprecated: {warning.message}" for warning in deprecated]
-    _check_hooks(manager)
+    try:
+        manager.check_pending()
+    except pluggy.PluginValidationError as error:
+        name = _hook_in(error)
+        near = get_close_matches(name, [*REGISTRATION_HOOKS.values(), COMMANDS_HOOK], n=1)
+        raise PluginError(f"there is no hook {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")) from None
     return manager
+
+
+def _hook_in(error: pluggy.PluginValidationError) -> str:
+    """The name of the hook in a message of pluggy, or the whole message."""
+    hook = re.search(r"hook '(\w+)'", str(error))
+    return hook[1] if hook else str(error)
 
 
 def _components(plugin: object, remarks: list[str]) -> tuple[type[Component], ...]:
@@ -235,24 +246,6 @@ def _check_names(components: Sequence[type[Component]], source: PluginSource, ot
                 f" {taken[component.kind, component.name]}: a distribution can offer a name only once per kind"
             )
         taken[component.kind, component.name] = f"as {component.__module__}.{component.__qualname__}"
-
-
-def _without_arguments(message: str) -> str:
-    hook = re.search(r"hook '(\w+)'", message)
-    name = hook[1] if hook else "the hook"
-    return f"{name} takes no arguments: write def {name}()"
-
-
-def _check_hooks(manager: pluggy.PluginManager) -> None:
-    from difflib import get_close_matches
-
-    try:
-        manager.check_pending()
-    except pluggy.PluginValidationError as error:
-        unknown = re.search(r"unknown hook '(\w+)'", str(error))
-        name = unknown[1] if unknown else str(error)
-        near = get_close_matches(name, [*REGISTRATION_HOOKS.values(), COMMANDS_HOOK], n=1)
-        raise PluginError(f"there is no hook {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")) from None
 
 
 def check_component(component: object, kind: str) -> None:

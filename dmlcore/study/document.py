@@ -60,9 +60,16 @@ class Document:
         kept = {known: where for known, where in self.origins.items() if known[: len(path)] != path}
         return Document(values, kept | {path: origin})
 
-    def merged(self, values: Mapping[str, Any], file: Path) -> Document:
-        """A copy updated by the tables of `file`: tables merge, lists are replaced."""
-        return _merged(self, values, file, ())
+    def merged(self, values: Mapping[str, Any], file: Path, above: ValuePath = ()) -> Document:
+        """A copy updated by the tables of `file`, which are at the path `above`: tables merge, lists are replaced."""
+        document = self
+        for key, value in values.items():
+            path = (*above, key)
+            if _refines(value, _get(document.values, path)):
+                document = document.merged(value, file, path)
+            else:
+                document = document.with_value(path, value, Origin(file, path))
+        return document
 
 
 def _step(table: Any, key: str | int, path: ValuePath, depth: int) -> Any:
@@ -79,16 +86,6 @@ def _put(table: Any, key: str | int, value: Any, path: ValuePath) -> None:
     if isinstance(table, list) and not (isinstance(key, int) and key < len(table)):
         raise StudyError(f"{dotted(path)}: the list has {len(table)} entries; the index starts at 0.")
     table[key] = value
-
-
-def _merged(document: Document, values: Mapping[str, Any], file: Path, above: ValuePath) -> Document:
-    for key, value in values.items():
-        path = (*above, key)
-        if _refines(value, _get(document.values, path)):
-            document = _merged(document, value, file, path)
-        else:
-            document = document.with_value(path, value, Origin(file, path))
-    return document
 
 
 def _refines(table: Any, old: Any) -> bool:

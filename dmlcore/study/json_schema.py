@@ -78,20 +78,15 @@ def _grid(definitions: _Definitions) -> Schema:
     for key, schema in definitions.properties(Study).items():
         if key not in NOT_VARIED:
             values[key] = schema
-            inner = (
-                definitions.made[schema["$ref"].removeprefix(_DEFINITIONS)].get("properties", {})
-                if "$ref" in schema
-                else {}
-            )
-            values |= {f"{key}.{option}": value for option, value in inner.items()}
+            inner = definitions.made.get(schema.get("$ref", "").removeprefix(_DEFINITIONS), {})
+            values |= {f"{key}.{option}": value for option, value in inner.get("properties", {}).items()}
     first = "|".join(map(re.escape, sorted({path.partition(".")[0] for path in values} | set(NO_PART_OF_A_RUN))))
-    return {
-        "type": "object",
-        "description": "There is a run for each combination of these values and each seed.",
-        "properties": {path: {"type": "array", "minItems": 1, "items": value} for path, value in values.items()},
-        "additionalProperties": {"type": "array", "minItems": 1},
-        "propertyNames": {"pattern": rf"^({first})(\.|$)"},
-    }
+    return _object(
+        "There is a run for each combination of these values and each seed.",
+        {path: {"type": "array", "minItems": 1, "items": value} for path, value in values.items()},
+        additionalProperties={"type": "array", "minItems": 1},
+        propertyNames={"pattern": rf"^({first})(\.|$)"},
+    )
 
 
 @frozen
@@ -113,12 +108,7 @@ class _Definitions:
     def table(self, cls: type) -> Schema:
         return self._defined(
             _table_name(cls),
-            lambda: {
-                "type": "object",
-                "description": inspect.getdoc(cls) or "",
-                "properties": self.properties(cls),
-                "additionalProperties": False,
-            },
+            lambda: _object(inspect.getdoc(cls) or "", self.properties(cls)),
         )
 
     def properties(self, cls: type) -> Schema:
@@ -132,7 +122,7 @@ class _Definitions:
 
     def _value(self, annotation: Any, facts: OptionFacts) -> Schema:
         if _is_component(annotation):
-            return self._kind(annotation.kind)
+            return self._defined(annotation.kind, lambda: self._component_of(annotation.kind))
         if inspect.isclass(annotation) and attrs.has(annotation):
             return self.table(annotation)
         members = typing.get_args(annotation)
@@ -144,9 +134,6 @@ class _Definitions:
             return _any_of(self._value(member, facts) for member in members if member is not NoneType)
         kind = _TYPES[annotation]
         return {"type": kind} | (_bounds(facts) if kind in ("integer", "number") else {})
-
-    def _kind(self, kind: str) -> Schema:
-        return self._defined(kind, lambda: self._component_of(kind))
 
     def _component_of(self, kind: str) -> Schema:
         """A table for a component of the kind; without `use`, it changes a table of an extended file."""
@@ -172,16 +159,14 @@ class _Definitions:
         about = inspect.getdoc(offer.component) or ""
         return self._defined(
             f"{offer.component.kind}.{offer.source.distribution}.{offer.component.name}",
-            lambda: {
-                "type": "object",
-                "title": f"{offer.component.kind} {offer.component.name}",
-                "description": about,
-                "properties": {
+            lambda: _object(
+                about,
+                {
                     USE: {"enum": list(offer.names), "description": about.partition("\n")[0]},
                     **self.properties(offer.component),
                 },
-                "additionalProperties": False,
-            },
+                title=f"{offer.component.kind} {offer.component.name}",
+            ),
         )
 
     def whole_table(self, cls: type) -> Schema:
@@ -232,6 +217,11 @@ def _named(registry: Registry, kind: str) -> dict[tuple[Offer, ...], list[str]]:
         found = tuple(offer for offer in offers if name in offer.names)
         groups.setdefault(found, []).append(name)
     return groups
+
+
+def _object(description: str, properties: Schema, **others: Any) -> Schema:
+    schema = {"type": "object", "description": description, "properties": properties, "additionalProperties": False}
+    return schema | others
 
 
 def _where(names: list[str], schema: Schema) -> Schema:

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 from attrs import evolve, frozen
 
-from dmlcore.api.components import BackboneConfig
 from dmlcore.errors import StudyError
 from dmlcore.host.faults import faults_of
 from dmlcore.host.registry import Registry
@@ -18,14 +17,7 @@ from dmlcore.study.document import Document, dotted, read_document
 from dmlcore.study.fingerprint import components_of, fingerprint, versions_of
 from dmlcore.study.grid import GRID, at_point, points, read_grid
 from dmlcore.study.locate import line_of
-from dmlcore.study.plugins import (
-    PLUGINS,
-    REQUIRES,
-    PluginsTable,
-    disabled_by,
-    unknown_keys,
-    unmet_requirements,
-)
+from dmlcore.study.plugins import PLUGINS, REQUIRES, PluginsTable, disabled_by, unknown_keys, unmet_requirements
 from dmlcore.study.probe import PATH, PROBE, ProbeTable
 from dmlcore.study.schema import Run, Study, StudyFile, StudyProbe
 from dmlcore.study.structure import Problem, Structurer, plain
@@ -125,19 +117,16 @@ def smoke_study(file: StudyFile, registry: Registry) -> StudyFile:
 
 def _smoke_run(run: Run, folder: Path, registry: Registry) -> Run:
     full = run.study
+    with faults_of(full.backbone, "for_smoke"):
+        backbone = full.backbone.for_smoke()
     study = evolve(
         full,
         seeds=full.seeds[:1],
-        backbone=_for_smoke(full.backbone),
+        backbone=backbone,
         training=evolve(full.training, epochs=1, warmup_epochs=0, max_steps=2),
         evaluation=evolve(full.evaluation, max_images=200),
     )
     return _run(study, run.point, study.seeds[0], folder, registry)
-
-
-def _for_smoke(backbone: BackboneConfig) -> BackboneConfig:
-    with faults_of(backbone, "for_smoke"):
-        return backbone.for_smoke()
 
 
 def _at_point(

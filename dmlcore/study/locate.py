@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from dmlcore.study.structure import ValuePath
@@ -74,13 +73,7 @@ def _note_value(node: Node, path: ValuePath, lines: dict[ValuePath, int]) -> Non
 
 
 def _key(node: Node) -> ValuePath:
-    return tuple(_key_parts(node))
-
-
-def _key_parts(node: Node) -> Iterator[str]:
     if node.type == "dotted_key":
-        for child in node.named_children:
-            yield from _key_parts(child)
-    else:
-        text = node.text.decode() if node.text else ""
-        yield text[1:-1] if node.type == "quoted_key" else text
+        return tuple(part for child in node.named_children for part in _key(child))
+    text = node.text.decode() if node.text else ""
+    return (text[1:-1] if node.type == "quoted_key" else text,)

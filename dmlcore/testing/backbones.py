@@ -167,8 +167,7 @@ def _no_network() -> Iterator[None]:
         raise _NetworkUsedError
 
     with (
-        mock.patch.object(socket.socket, "connect", refuse),
-        mock.patch.object(socket.socket, "connect_ex", refuse),
+        mock.patch.multiple(socket.socket, connect=refuse, connect_ex=refuse),
         mock.patch.object(socket, "getaddrinfo", refuse),
     ):
         yield

@@ -21,12 +21,10 @@ def compare(vectors: np.ndarray, labels: np.ndarray, recall_at: Sequence[int]) -
     blocks = []
     for rows, order in ranked.rankings(vectors, "l2"):
         hits = ranked.without_the_query(labels, rows, order)
-        cmcs = {f"recall_at_{n}_by_oml": ranked.found_among(hits, n) for n in recall_at}
-        others = {
-            "r_precision_by_oml_precision": precision_at(hits, k, relevant[rows]),
-            "map_at_r_by_oml_map": map_at(hits, k),
-        }
-        blocks.append(cmcs | others)
+        block = {f"recall_at_{n}_by_oml": ranked.found_among(hits, n) for n in recall_at}
+        block["r_precision_by_oml_precision"] = precision_at(hits, k, relevant[rows])
+        block["map_at_r_by_oml_map"] = map_at(hits, k)
+        blocks.append(block)
     lone = int((relevant == 0).sum())
     return ranked.Comparison(
         ranked.mean_by_name(blocks),

@@ -24,12 +24,10 @@ def compare(vectors: np.ndarray, labels: np.ndarray, recall_at: Sequence[int]) -
     for rows, order in ranked.rankings(vectors, "l2"):
         hits = ranked.without_the_first(labels, rows, order)
         strays += int((order[:, 0] != rows).sum())
-        recalls = {f"recall_at_{k}_by_roth": ranked.found_among(hits, k) for k in recall_at}
-        maps = {
-            "map_at_r_by_roth_map_c": map_c(hits, sizes[rows]),
-            "map_at_r_by_roth_map_lim": map_lim(hits, sizes[rows]),
-        }
-        blocks.append(recalls | maps)
+        block = {f"recall_at_{k}_by_roth": ranked.found_among(hits, k) for k in recall_at}
+        block["map_at_r_by_roth_map_c"] = map_c(hits, sizes[rows])
+        block["map_at_r_by_roth_map_lim"] = map_lim(hits, sizes[rows])
+        blocks.append(block)
     lone = int((sizes == 1).sum())
     perfect = float((1 - 1 / sizes).mean())
     return ranked.Comparison(
