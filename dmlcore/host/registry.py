@@ -74,12 +74,8 @@ class Registry:
 
     def of_kind(self, kind: str) -> Iterator[Offer]:
         """All offers of a kind, sorted by name."""
-        return iter(
-            sorted(
-                (o for o in self.offers if o.component.kind == kind),
-                key=lambda o: (o.component.name, o.full_name),
-            )
-        )
+        offers = (o for o in self.offers if o.component.kind == kind)
+        return iter(sorted(offers, key=lambda o: (o.component.name, o.full_name)))
 
     def find(self, kind: str, name: str) -> Offer:
         """The offer with a name, or with a `distribution/name`.

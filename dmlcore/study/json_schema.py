@@ -26,8 +26,7 @@ from dmlcore.study.document import EXTENDS
 from dmlcore.study.grid import GRID, NOT_VARIED
 from dmlcore.study.load import NO_PART_OF_A_RUN
 from dmlcore.study.plugins import PLUGINS, REQUIRES, PluginsTable, RequiresTable
-from dmlcore.study.probe import PROBE, ProbeTable
-from dmlcore.study.schema import Study
+from dmlcore.study.schema import PROBE, ProbeTable, Study
 
 Schema = dict[str, Any]
 

@@ -18,8 +18,7 @@ from dmlcore.study.fingerprint import components_of, fingerprint, versions_of
 from dmlcore.study.grid import GRID, at_point, points, read_grid
 from dmlcore.study.locate import line_of
 from dmlcore.study.plugins import PLUGINS, REQUIRES, PluginsTable, disabled_by, unknown_keys, unmet_requirements
-from dmlcore.study.probe import PATH, PROBE, ProbeTable
-from dmlcore.study.schema import Run, Study, StudyFile, StudyProbe
+from dmlcore.study.schema import PROBE, PROBED, ProbeTable, Run, Study, StudyFile, StudyProbe
 from dmlcore.study.structure import Problem, Structurer, plain
 from dmlcore.text import counted, listing
 
@@ -91,7 +90,7 @@ def _probed(
     document: Document, grid: Mapping[str, Any], table: ProbeTable, path: Path, registry: Registry
 ) -> tuple[StudyProbe | None, list[_Located]]:
     """The run to probe: the grid's first values, except for the batch size, which is the study's."""
-    first = {at: 0 for at in grid if at != PATH}
+    first = {at: 0 for at in grid if at != PROBED}
     study, problems = _at_point(document, first, path, registry)
     if study is None:
         return None, problems

@@ -24,16 +24,20 @@ def explain(path: str, registry: Registry, kind: str | None = None) -> str:
     """
     if kind is not None and kind not in KINDS:
         raise UnknownComponentError(f"There is no kind {kind!r}.{did_you_mean(kind, KINDS)} Known: {listing(KINDS)}.")
-    return "\n\n".join([*_ambiguity(path, registry, kind), *(_shown(p, registry) for p in _find(path, registry, kind))])
-
-
-def _ambiguity(path: str, registry: Registry, kind: str | None) -> Iterator[str]:
-    """Which kinds have components of the name, if several do and none was given."""
-    name = _keys(path)[0]
-    kinds = [place.component.kind for place in _first(name, registry, kind) if isinstance(place, Offer)]
-    if len(set(kinds)) > 1:
-        words = listing(with_article(each) for each in dict.fromkeys(kinds))
-        yield f"{name} is the name of {words}. To see one: dmlcore describe {kinds[0]} {path}"
+    keys, beginnings = _keys(path), list(_beginnings(registry, kind))
+    first = [place for known, place in beginnings if known == keys[0]]
+    if not first:
+        known = sorted({name for name, _ in beginnings})
+        raise UnknownComponentError(
+            f"{f'No {kind}' if kind else 'Nothing'} is named {keys[0]!r}.{did_you_mean(keys[0], known)}"
+            " See `dmlcore list-plugins`."
+        )
+    texts = [_shown(place, registry) for place in _inside(first, keys, registry)]
+    kinds = list(dict.fromkeys(place.component.kind for place in first if isinstance(place, Offer)))
+    if len(kinds) > 1:
+        words = listing(map(with_article, kinds))
+        texts.insert(0, f"{keys[0]} is the name of {words}. To see one: dmlcore describe {kinds[0]} {path}")
+    return "\n\n".join(texts)
 
 
 @frozen
@@ -58,20 +62,8 @@ class _Option:
 _Place = _Kind | _Table | Offer | _Option
 
 
-def _first(name: str, registry: Registry, kind: str | None) -> list[_Place]:
-    """The places of a name at the beginning of a path."""
-    return [place for known, place in _beginnings(registry, kind) if known == name]
-
-
-def _find(path: str, registry: Registry, kind: str | None) -> list[_Place]:
-    keys = _keys(path)
-    found = _first(keys[0], registry, kind)
-    if not found:
-        known = sorted({name for name, _ in _beginnings(registry, kind)})
-        nothing = f"No {kind}" if kind else "Nothing"
-        raise UnknownComponentError(
-            f"{nothing} is named {keys[0]!r}.{did_you_mean(keys[0], known)} See `dmlcore list-plugins`."
-        )
+def _inside(found: list[_Place], keys: list[str], registry: Registry) -> list[_Place]:
+    """The places that a path leads to from those of its first key."""
     for owner, key in pairwise(keys):
         inner = list(dict.fromkeys(option for place in found for option in _options(place, registry)))
         found = [option for option in inner if option.option.name == key]

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from dmlcore.study import schema
 from dmlcore.study.best import Best
 from dmlcore.study.plugins import PluginsTable, RequiresTable
-from dmlcore.study.probe import ProbeTable
-from dmlcore.study.schema import EmbeddingHead, EvaluationProtocol, Optimizer, Scheduler, Study, Training, Transforms
 
 TABLES: Mapping[str, type] = {
-    "study": Study,
-    "embedding": EmbeddingHead,
-    "transforms": Transforms,
-    "training": Training,
-    "optimizer": Optimizer,
-    "scheduler": Scheduler,
-    "evaluation": EvaluationProtocol,
+    "study": schema.Study,
+    "embedding": schema.EmbeddingHead,
+    "transforms": schema.Transforms,
+    "training": schema.Training,
+    "optimizer": schema.Optimizer,
+    "scheduler": schema.Scheduler,
+    "evaluation": schema.EvaluationProtocol,
     "best": Best,
-    "probe": ProbeTable,
+    "probe": schema.ProbeTable,
     "plugins": PluginsTable,
     "requires": RequiresTable,
 }

@@ -86,21 +86,14 @@ def order_of_the_batch_does_not_matter(component: LossConfig) -> None:
 
 def manages_with_what_it_needs(component: LossConfig) -> None:
     """The smallest batch that the loss accepts gives a finite loss and gradient."""
-    labels = [0, 0] if component.needs_positives else [0]
-    _demand_use_of(
-        component,
-        torch.tensor([*labels, 1] if component.needs_negatives else labels),
-        "the fewest images that it needs",
-        "needs_positives",
-    )
+    labels = [0] * (1 + component.needs_positives) + [1] * component.needs_negatives
+    _demand_use_of(component, torch.tensor(labels), "the fewest images that it needs")
 
 
 @applies_if(lambda loss: not loss.needs_positives, "it needs positives")
 def manages_without_positives(component: LossConfig) -> None:
     """If `needs_positives` is False, a batch without two images of a class gives a finite loss and gradient."""
-    _demand_use_of(
-        component, torch.arange(CONTEXT.num_classes), "a batch without two images of a class", "needs_positives"
-    )
+    _demand_use_of(component, torch.arange(CONTEXT.num_classes), "a batch without two images of a class")
 
 
 @applies_if(lambda loss: not loss.needs_negatives, "it needs negatives")
@@ -112,7 +105,7 @@ def manages_without_negatives(component: LossConfig) -> None:
 @applies_if(lambda loss: not (loss.needs_positives or loss.needs_negatives), "it needs positives or negatives")
 def manages_with_one_image(component: LossConfig) -> None:
     """If neither positives nor negatives are needed, a batch of one image gives a finite loss and gradient."""
-    _demand_use_of(component, torch.ones(1, dtype=torch.int64), "one image", "needs_positives")
+    _demand_use_of(component, torch.ones(1, dtype=torch.int64), "one image")
 
 
 def keeps_to_other_precisions(component: LossConfig) -> None:
@@ -230,7 +223,7 @@ def _loss(module: Any, embeddings: Tensor, labels: Tensor, seed: int = 0) -> Ten
     return loss
 
 
-def _demand_use_of(component: LossConfig, labels: Tensor, what: str, attribute: str) -> None:
+def _demand_use_of(component: LossConfig, labels: Tensor, what: str, attribute: str = "needs_positives") -> None:
     embeddings = embedded(labels).requires_grad_()
     try:
         found = not_finite(_loss(built(component), embeddings, labels), embeddings)

@@ -35,13 +35,14 @@ def numbers(component: MinerConfig) -> Numbers:
 def picks_indices_of_the_batch(component: MinerConfig) -> None:
     """It returns three or four int64 tensors of indices into the batch, with an entry per triplet or pair."""
     picks = _picks(built(component), embedded(LABELS), LABELS)
-    if not isinstance(picks, tuple | list) or len(picks) not in (3, 4) or not all(map(_is_index, picks)):
-        found = [f"{tuple(p.shape)} {p.dtype}" if isinstance(p, Tensor) else repr(p) for p in _as_list(picks)]
-        raise ContractError(
-            "three index tensors for triplets or four for pairs, each (P,) int64",
-            ", ".join(found),
-            "Return (anchors, positives, negatives), or (anchors, positives, anchors, negatives).",
-        )
+    given = picks if isinstance(picks, tuple | list) else [picks]
+    found = [f"{tuple(p.shape)} {p.dtype}" if isinstance(p, Tensor) else repr(p) for p in given]
+    demand(
+        len(given) in (3, 4) and all(isinstance(p, Tensor) and p.ndim == 1 and p.dtype == torch.int64 for p in given),
+        "three index tensors for triplets or four for pairs, each (P,) int64",
+        ", ".join(found),
+        "Return (anchors, positives, negatives), or (anchors, positives, anchors, negatives).",
+    )
     lengths = [len(indices) for indices in picks]
     pairs = [lengths] if len(picks) == 3 else [lengths[:2], lengths[2:]]
     demand(
@@ -106,14 +107,6 @@ CHECKS = (builds, *checks_in(__name__), keeps_its_tensors_where_torch_finds_them
 def _picks(module: Any, embeddings: Tensor, labels: Tensor, seed: int = 0) -> Any:
     with seeded(seed):
         return module(embeddings, labels)
-
-
-def _is_index(value: Any) -> bool:
-    return isinstance(value, Tensor) and value.ndim == 1 and value.dtype == torch.int64
-
-
-def _as_list(picks: Any) -> list[Any]:
-    return list(picks) if isinstance(picks, tuple | list) else [picks]
 
 
 def _as_set(picks: Any) -> np.ndarray:

@@ -38,9 +38,7 @@ def builds(component: ObserverConfig) -> None:
 
 def hears_a_whole_run(component: ObserverConfig) -> None:
     """It raises no error during a complete run."""
-    with _run() as run, _silence():
-        observers = Observers([component], run)
-        observers.start()
+    with _run() as run, _started(component, run) as observers:
         observers.show(Progress("embed", "test images, untrained", 8, 16))
         observers.evaluation(Evaluation("baseline", 0, METRICS))
         observers.epoch(UNTRAINED)
@@ -52,27 +50,21 @@ def hears_a_whole_run(component: ObserverConfig) -> None:
         observers.show(Progress("evaluate", "test classes, retrieval", 1, 2))
         observers.evaluation(Evaluation("test", 1, METRICS))
         observers.end(a_result(run.study, run.name, run.point, (UNTRAINED,)))
-        _demand_no_error(observers)
 
 
 def hears_a_run_that_fails(component: ObserverConfig) -> None:
     """It raises no error during a run that fails before the first epoch."""
-    with _run() as run, _silence():
-        observers = Observers([component], run)
-        observers.start()
+    with _run() as run, _started(component, run) as observers:
         observers.error(KeyboardInterrupt())
-        _demand_no_error(observers)
 
 
 def hears_a_run_that_goes_on(component: ObserverConfig) -> None:
     """It raises no error if an interrupted run resumes in the same folder."""
-    with _run() as run, _silence():
+    with _run() as run:
         for epoch in (0, 1):
-            observers = Observers([component], run)
-            observers.start()
-            observers.epoch(EpochSummary(epoch, 0.7, 1e-3, 2.0, 32.0))
-            observers.error(KeyboardInterrupt())
-            _demand_no_error(observers)
+            with _started(component, run) as observers:
+                observers.epoch(EpochSummary(epoch, 0.7, 1e-3, 2.0, 32.0))
+                observers.error(KeyboardInterrupt())
 
 
 CHECKS = checks_in(__name__)
@@ -87,13 +79,11 @@ def _run() -> Iterator[RunInfo]:
 
 
 @contextmanager
-def _silence() -> Iterator[None]:
+def _started(component: ObserverConfig, run: RunInfo) -> Iterator[Observers]:
+    """The component at work in a run. Raise ContractError if it raises an error inside the block."""
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        yield
-
-
-def _demand_no_error(observers: Observers) -> None:
-    if observers.warnings:
-        raise ContractError(
-            "no error", observers.warnings[0], "Values can be None, and a run can end before its first epoch."
-        )
+        observers = Observers([component], run)
+        observers.start()
+        yield observers
+    error = "".join(observers.warnings[:1])
+    demand(not error, "no error", error, "Values can be None, and a run can end before its first epoch.")

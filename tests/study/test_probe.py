@@ -8,7 +8,7 @@ import pytest
 
 from dmlcore import StudyError
 from dmlcore.study.load import smoke_study
-from dmlcore.study.probe import ProbeTable
+from dmlcore.study.schema import ProbeTable
 from toys import REGISTRY, STUDY
 
 TABLE = '\n[probe]\nmetric = "nearest/recall_at_1"\n'

@@ -24,8 +24,7 @@ from dmlcore.engine.probe.verdict import (
 from dmlcore.results.store import PROBE, Store, write_atomically
 from dmlcore.results.trials import Probe, Trial, read_probe, to_json
 from dmlcore.study.fingerprint import probe_fingerprint
-from dmlcore.study.probe import PATH
-from dmlcore.study.schema import StudyProbe
+from dmlcore.study.schema import PROBED, StudyProbe
 
 PARTIAL = "probe.partial.json"
 """The trials so far of an unfinished probe."""
@@ -75,7 +74,7 @@ def _stored(path: Path, probe: StudyProbe) -> Probe | None:
 
 
 def _run(probe: StudyProbe, folder: Path) -> Probe:
-    note(f"probe  {probe.run.study.name}  {PATH}  {probe.table.steps} steps per size")
+    note(f"probe  {probe.run.study.name}  {PROBED}  {probe.table.steps} steps per size")
     partial = _stored(folder / PARTIAL, probe)
     trials = _Trials(probe, Bench.of(probe), folder, list(partial.trials) if partial else [])
     if probe.table.sizes is None:
@@ -136,7 +135,7 @@ class _Trials:
         run = self.study.run
         return Probe(
             study=run.study.name,
-            path=PATH,
+            path=PROBED,
             metric=self.study.table.metric,
             steps=self.study.table.steps,
             trials=trials,

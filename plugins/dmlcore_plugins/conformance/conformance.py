@@ -62,13 +62,8 @@ class Conformance(EvaluatorConfig):
         vectors = np.require(checked_vectors(queries.vectors, "vectors", nonzero=True), np.float32, ["C"])
         labels = checked_labels(queries.labels, len(vectors))
         recall_at = [k for k in self.recall_at if k < len(queries)]
-        compared = [
-            pml.compare(vectors, labels),
-            roth.compare(vectors, labels, recall_at),
-            bnu.compare(vectors, labels, recall_at),
-            open_metric_learning.compare(vectors, labels, recall_at),
-            proxy_anchor.compare(vectors, labels, recall_at),
-        ]
+        others = (roth, bnu, open_metric_learning, proxy_anchor)
+        compared = [pml.compare(vectors, labels), *(each.compare(vectors, labels, recall_at) for each in others)]
         notes = [comparison.note for comparison in compared]
         if not np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3):
             notes.insert(
