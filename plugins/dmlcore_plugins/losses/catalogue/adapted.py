@@ -18,9 +18,16 @@ if TYPE_CHECKING:
 class Adapted:
     """What such components share; a subclass is its options, and the checks of what goes together."""
 
+    kind: ClassVar[str]
     adapts: ClassVar[str]
-    """The class that it is, such as losses.CircleLoss."""
+    """The class that it is; by default that of its name and kind: losses.CircleLoss for the loss Circle."""
     libraries: ClassVar[tuple[str, ...]] = ("pytorch-metric-learning",)
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "name" in vars(cls) and "adapts" not in vars(cls):
+            family = "losses" if cls.kind == "loss" else f"{cls.kind}s"
+            cls.adapts = f"{family}.{cls.__name__}{cls.kind.title()}"
 
     def __attrs_post_init__(self) -> None:
         for problem in self.problems():

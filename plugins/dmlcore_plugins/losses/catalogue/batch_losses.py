@@ -34,7 +34,6 @@ class NTXent(Remembered, Averaged, ByCosine, LibraryLoss):
     """
 
     name = "nt_xent"
-    adapts = "losses.NTXentLoss"
     terms = "pair"
     similarity_formula = (
         r"L = \mathrm{mean}_{(i,p) \in P} -\log \frac{e^{s_{ip} / \tau}}"
@@ -49,8 +48,6 @@ class SupCon(Remembered, AveragedAboveZero, ByCosine, LibraryLoss):
     """Supervised contrastive loss (Khosla et al., 2020, equation 2): an anchor's positives, each against all others."""
 
     name = "sup_con"
-    adapts = "losses.SupConLoss"
-    terms = "image"
     similarity_formula = (
         r"L = \mathrm{mean}_i \frac{-1}{|P_i|} \sum_{p \in P_i}"
         r" \log \frac{e^{s_{ip} / \tau}}{\sum_{j \neq i} e^{s_{ij} / \tau}}"
@@ -69,8 +66,6 @@ class NPairs(Averaged, ByDotProduct, LibraryLoss):
     """
 
     name = "n_pairs"
-    adapts = "losses.NPairsLoss"
-    terms = "image"
     similarity_formula = r"L = \mathrm{mean}_c -\log \frac{e^{s(a_c, p_c)}}{\sum_k e^{s(a_c, p_k)}}"
 
     miner: MinerConfig | None = option(None, help="of the positive pairs that it picks, the first of each class counts")
@@ -85,8 +80,6 @@ class NCA(Weighed, Averaged, BySquaredEuclidean, LibraryLoss):
     """
 
     name = "nca"
-    adapts = "losses.NCALoss"
-    terms = "image"
     similarity_formula = (
         r"L = \mathrm{mean}_i -\log \frac{\sum_{p \in P_i} e^{\sigma s_{ip}}}{\sum_{j \neq i} e^{\sigma s_{ij}}}"
     )
@@ -108,9 +101,7 @@ class Instance(Averaged, ByCosine, LibraryLoss):
     """
 
     name = "instance"
-    adapts = "losses.InstanceLoss"
     distances = COSINE
-    terms = "image"
 
     gamma: float = option(64.0, gt=0, help="γ: factor of the similarities in the softmax")
 
@@ -120,10 +111,8 @@ class FastAP(Weighed, Averaged, BySquaredEuclidean, LibraryLoss):
     """FastAP (Cakir et al., 2019, equation 11): average precision of each image's ranking, by binned distances."""
 
     name = "fast_ap"
-    adapts = "losses.FastAPLoss"
     distances = LP
     distance_needs: ClassVar[dict[str, object]] = {"p": 2, "normalize_embeddings": True}
-    terms = "image"
     formula = r"L = \mathrm{mean}_i \left( 1 - \frac{1}{|P_i|} \sum_b h_b^+ \frac{H_b^+}{H_b} \right)"
 
     num_bins: int = option(10, ge=1, help="number of bins between the smallest and the largest distance")
@@ -138,9 +127,7 @@ class SmoothAP(Weighed, Averaged, ByCosine, LibraryLoss):
     """
 
     name = "smooth_ap"
-    adapts = "losses.SmoothAPLoss"
     distances = COSINE
-    terms = "image"
     formula = (
         r"L = \mathrm{mean}_q\, 1 - \frac{1}{|P_q|} \sum_{i \in P_q} \frac{1 + \sum_{j \in P_q \setminus i}"
         r" \sigma((s_{qj} - s_{qi}) / \tau)}{1 + \sum_{j \neq i} \sigma((s_{qj} - s_{qi}) / \tau)}"
@@ -158,7 +145,6 @@ class PNP(ByCosine, LibraryLoss):
     """
 
     name = "pnp"
-    adapts = "losses.PNPLoss"
     distances = COSINE
     terms = "one number"
 
@@ -186,9 +172,7 @@ class RankedList(Averaged, ByEuclidean, LibraryLoss):
     """
 
     name = "ranked_list"
-    adapts = "losses.RankedListLoss"
     distances = ("lp", "snr")
-    terms = "image"
     margin_kind = "difference"
 
     margin: float = option(gt=0, unit="of the distance", help="between the bounds of positives and of negatives")

@@ -34,7 +34,6 @@ class CosineSoftmax(Weighed, LearnsClasses, Averaged, ByCosine, LibraryLoss):
     """A softmax over angles to class vectors."""
 
     distances = COSINE
-    terms = "image"
 
 
 class DegreeMargin(CosineSoftmax):
@@ -62,7 +61,6 @@ class LargeMarginSoftmax(CosineSoftmax):
     """
 
     name = "large_margin_softmax"
-    adapts = "losses.LargeMarginSoftmaxLoss"
 
     margin: int = option(4, ge=1, help="m: how many times the angle counts; 1: a plain softmax")
     scale: float = option(1.0, gt=0, help="factor of the logits")
@@ -76,7 +74,6 @@ class SphereFace(CosineSoftmax):
     """
 
     name = "sphereface"
-    adapts = "losses.SphereFaceLoss"
 
     margin: int = option(4, ge=1, help="m: how many times the angle counts; 1: a plain softmax")
     scale: float = option(1.0, gt=0, help="factor of the logits")
@@ -90,7 +87,6 @@ class ArcFace(DegreeMargin):
     """
 
     name = "arcface"
-    adapts = "losses.ArcFaceLoss"
     formula = (
         r"L = \mathrm{mean}_i -\log \frac{e^{s \cos(\theta_{iy} + m)}}"
         r"{e^{s \cos(\theta_{iy} + m)} + \sum_{j \neq y} e^{s \cos \theta_{ij}}}"
@@ -108,7 +104,6 @@ class SubCenterArcFace(DegreeMargin):
     """
 
     name = "subcenter_arcface"
-    adapts = "losses.SubCenterArcFaceLoss"
     formula = rf"{ArcFace.formula},\quad \theta_{{ij}} = \min_k \theta_{{ijk}}"
 
     margin: float = option(28.6, ge=0, lt=180, unit="degrees", help="m: added to the angle to the own class")
@@ -125,7 +120,6 @@ class CosFace(CosineSoftmax):
     """CosFace (Wang et al., 2018, equation 4): a margin on the cosine to the own class vector."""
 
     name = "cosface"
-    adapts = "losses.CosFaceLoss"
     margin_kind = "difference"
     formula = (
         r"L = \mathrm{mean}_i -\log \frac{e^{s (\cos \theta_{iy} - m)}}"
@@ -141,8 +135,6 @@ class NormalizedSoftmax(Weighed, LearnsClasses, Averaged, ByDotProduct, LibraryL
     """Normalized softmax (Zhai and Wu, 2019): a softmax over the cosines to class vectors, with a temperature."""
 
     name = "normalized_softmax"
-    adapts = "losses.NormalizedSoftmaxLoss"
-    terms = "image"
     similarity_formula = r"L = \mathrm{mean}_i -\log \frac{e^{s(x_i, w_y) / \tau}}{\sum_j e^{s(x_i, w_j) / \tau}}"
 
     temperature: float = option(0.05, gt=0, help="τ: divisor of the cosines")
@@ -156,7 +148,6 @@ class P2SGrad(LibraryLoss):
     """
 
     name = "p2s_grad"
-    adapts = "losses.P2SGradLoss"
     terms = "one number"
     learns_classes = True
     needs_positives = False
@@ -186,7 +177,6 @@ class ProxyAnchor(LearnsClasses, Divided, ByCosine, LibraryLoss):
 
     name = "proxy_anchor"
     former_names = {"pml_proxy_anchor": {}}  # noqa: RUF012  # a class variable of Component
-    adapts = "losses.ProxyAnchorLoss"
     terms = "proxy"
     parts = POS_AND_NEG
     gives_divisor = True
@@ -226,8 +216,6 @@ class ProxyNCA(Weighed, LearnsClasses, Averaged, BySquaredEuclidean, LibraryLoss
     """
 
     name = "proxy_nca"
-    adapts = "losses.ProxyNCALoss"
-    terms = "image"
     similarity_formula = r"L = \mathrm{mean}_i -\log \frac{e^{\sigma s(x_i, p_y)}}{\sum_j e^{\sigma s(x_i, p_j)}}"
     distance_formula = r"L = \mathrm{mean}_i -\log \frac{e^{-\sigma d(x_i, p_y)}}{\sum_j e^{-\sigma d(x_i, p_j)}}"
 
@@ -243,9 +231,7 @@ class SoftTriple(Weighed, LearnsClasses, Averaged, ByCosine, LibraryLoss):
     """
 
     name = "soft_triple"
-    adapts = "losses.SoftTripleLoss"
     distances = SIMILARITIES
-    terms = "image"
     formula = (
         r"L = \mathrm{mean}_i -\log \frac{e^{\lambda (S_{iy} - \delta)}}"
         r"{e^{\lambda (S_{iy} - \delta)} + \sum_{j \neq y} e^{\lambda S_{ij}}},"

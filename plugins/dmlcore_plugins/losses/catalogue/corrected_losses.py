@@ -30,27 +30,7 @@ class FlatTerms:
         return parts
 
 
-class AngularLoss(FlatTerms, losses.AngularLoss):  # type: ignore[misc]  # the library is untyped, here and below
-    """With flat terms."""
-
-
-class CircleLoss(FlatTerms, losses.CircleLoss):  # type: ignore[misc]
-    """With flat terms."""
-
-
-class GeneralizedLiftedStructureLoss(FlatTerms, losses.GeneralizedLiftedStructureLoss):  # type: ignore[misc]
-    """With flat terms."""
-
-
-class LiftedStructureLoss(FlatTerms, losses.LiftedStructureLoss):  # type: ignore[misc]
-    """With flat terms."""
-
-
-class MultiSimilarityLoss(FlatTerms, losses.MultiSimilarityLoss):  # type: ignore[misc]
-    """With flat terms."""
-
-
-class TupletMarginLoss(FlatTerms, losses.TupletMarginLoss):  # type: ignore[misc]
+class TupletMarginLoss(FlatTerms, losses.TupletMarginLoss):  # type: ignore[misc]  # the library is untyped, here and below
     """With flat terms, and defined for equal embeddings, where the library's angle and its gradient are NaN."""
 
     def _compute_loss(self, positives: Tensor, negatives: Tensor, picks: Any) -> Any:
@@ -131,14 +111,6 @@ class WholeMargin:
         self.alternating = (-1) ** self.n_range
 
 
-class LargeMarginSoftmaxLoss(WholeMargin, losses.LargeMarginSoftmaxLoss):  # type: ignore[misc]
-    """With plain binomial coefficients."""
-
-
-class SphereFaceLoss(WholeMargin, losses.SphereFaceLoss):  # type: ignore[misc]
-    """With plain binomial coefficients."""
-
-
 class RankedListLoss(losses.RankedListLoss):  # type: ignore[misc]
     """Without the library's warning above Tn = 5: the paper has 10, and what overflows is refused."""
 
@@ -166,3 +138,17 @@ class SmoothAPLoss(losses.SmoothAPLoss):  # type: ignore[misc]
         terms = (1 - precisions) * convert_to_weights(picks, labels, dtype=precisions.dtype)
         places = torch.arange(len(labels), device=labels.device)
         return {"loss": {"losses": terms, "indices": places, "reduction_type": "element"}}
+
+
+def _corrected(library: type, correction: type) -> type:
+    """The library's class with a correction that several of its classes need."""
+    return type(library.__name__, (correction, library), {})
+
+
+AngularLoss = _corrected(losses.AngularLoss, FlatTerms)
+CircleLoss = _corrected(losses.CircleLoss, FlatTerms)
+GeneralizedLiftedStructureLoss = _corrected(losses.GeneralizedLiftedStructureLoss, FlatTerms)
+LiftedStructureLoss = _corrected(losses.LiftedStructureLoss, FlatTerms)
+MultiSimilarityLoss = _corrected(losses.MultiSimilarityLoss, FlatTerms)
+LargeMarginSoftmaxLoss = _corrected(losses.LargeMarginSoftmaxLoss, WholeMargin)
+SphereFaceLoss = _corrected(losses.SphereFaceLoss, WholeMargin)

@@ -75,7 +75,6 @@ class Lp(Adapted, DistanceConfig):
     """
 
     name = "lp"
-    adapts = "distances.LpDistance"
     is_inverted: ClassVar[bool] = False
 
     normalize_embeddings: bool = option(True, help="divide each embedding by its p-norm first")
@@ -94,7 +93,6 @@ class SNR(Normalizing, DistanceConfig):
     """
 
     name = "snr"
-    adapts = "distances.SNRDistance"
     is_inverted: ClassVar[bool] = False
 
     power: float = option(1.0, ge=1, help="each distance is raised to it")

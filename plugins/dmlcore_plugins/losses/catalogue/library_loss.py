@@ -45,6 +45,14 @@ WeightInit = Literal[
 ]
 """A function of `torch.nn.init` with its own defaults."""
 
+AXES: Mapping[tuple[str, float], MarginAxis] = {
+    ("cosine", 1): "cosine",
+    ("dot_product", 1): "cosine",
+    ("lp", 1): "euclidean",
+    ("lp", 2): "squared_euclidean",
+}
+"""Distance and its power → what it measures on the unit sphere."""
+
 REDUCER = "reduces the terms to one number"
 DISTANCE = "how two embeddings are compared"
 WEIGHT_INIT = "function of torch.nn.init that draws the weights; default"
@@ -67,7 +75,7 @@ class LibraryLoss(Adapted, LossConfig):
     """Which of the library's distances it takes."""
     distance_needs: ClassVar[Mapping[str, object]] = {}
     """Options that its distance must have."""
-    terms: ClassVar[Terms]
+    terms: ClassVar[Terms] = "image"
     parts: ClassVar[tuple[str, ...]] = ("loss",)
     """Its parts, each of which may have its own reducer."""
     gives_divisor: ClassVar[bool] = False
@@ -88,7 +96,10 @@ class LibraryLoss(Adapted, LossConfig):
     @property
     def compares_by(self) -> MarginAxis | None:
         """What its distance measures, if that is one of the axes that a margin may have."""
-        return axis_of(self._distance)
+        distance = self._distance
+        if getattr(distance, "p", 2) != 2 or not getattr(distance, "normalize_embeddings", True):
+            return None
+        return AXES.get((distance.name, getattr(distance, "power", 1)))
 
     @property
     def margin_axis(self) -> MarginAxis | None:
@@ -235,19 +246,7 @@ class LearnsClasses(Adapted):
         """The function that draws the weights."""
         arguments = super().arguments(context)
         if self.weight_init_func is not None:
-            from dmlcore_plugins.losses.catalogue.library_module import initializer
+            from torch.nn import init
 
-            arguments["weight_init_func"] = initializer(self.weight_init_func)
+            arguments["weight_init_func"] = getattr(init, f"{self.weight_init_func}_")
         return arguments
-
-
-def axis_of(distance: DistanceConfig) -> MarginAxis | None:
-    """What a distance of the library measures, if that is one of the axes that a margin may have."""
-    euclidean = getattr(distance, "p", 2) == 2 and getattr(distance, "normalize_embeddings", True)
-    axes: dict[tuple[str, float], MarginAxis] = {
-        ("cosine", 1): "cosine",
-        ("dot_product", 1): "cosine",
-        ("lp", 1): "euclidean",
-        ("lp", 2): "squared_euclidean",
-    }
-    return axes.get((distance.name, getattr(distance, "power", 1))) if euclidean else None

@@ -26,12 +26,6 @@ def library_class(path: str) -> Callable[..., nn.Module]:
     return found
 
 
-def initializer(name: str) -> Callable[[Tensor], Tensor]:
-    """The function of torch.nn.init."""
-    function: Callable[[Tensor], Tensor] = getattr(nn.init, f"{name}_")
-    return function
-
-
 class LibraryModule(MinedLoss):
     """A loss, on what its miner selects if it has one.
 

@@ -29,7 +29,6 @@ class Angular(Adapted, MinerConfig):
     """
 
     name = "angular"
-    adapts = "miners.AngularMiner"
 
     angle: float = option(20.0, gt=0, lt=90, unit="degrees", help="triplets with a wider one are selected")
 
@@ -82,7 +81,6 @@ class BatchEasyHard(Ranged, MinerConfig):
     """
 
     name = "batch_easy_hard"
-    adapts = "miners.BatchEasyHardMiner"
 
     pos_strategy: Strategy = option("easy", help="which positive of each anchor is selected")
     neg_strategy: Strategy = option("semihard", help="which negative of each anchor is selected")
@@ -110,7 +108,6 @@ class BatchHard(Ranged, MinerConfig):
 
     name = "batch_hard"
     former_names = {"pml_batch_hard": {"distance": {"use": "lp"}}}  # noqa: RUF012  # a class variable of Component
-    adapts = "miners.BatchHardMiner"
 
     distance: DistanceConfig = option(Cosine(), help="how near and far are measured", omit_if_default=True)
 
@@ -133,7 +130,6 @@ class DistanceWeighted(Adapted, MinerConfig):
     """
 
     name = "distance_weighted"
-    adapts = "miners.DistanceWeightedMiner"
 
     cutoff: float = option(0.5, gt=0, lt=2, unit="distance", help="nearer negatives get this distance's probability")
     nonzero_loss_cutoff: float = option(1.4, gt=0, le=2, unit="distance", help="farther negatives are not drawn")
@@ -155,7 +151,6 @@ class HDC(Adapted, MinerConfig):
     """
 
     name = "hdc"
-    adapts = "miners.HDCMiner"
 
     filter_percentage: float = option(
         0.5, gt=0, le=1, help="share that is selected: farthest positives, nearest negatives"
@@ -173,7 +168,6 @@ class MultiSimilarity(Adapted, MinerConfig):
 
     name = "multi_similarity"
     former_names = {"pml_multi_similarity": {}}  # noqa: RUF012  # a class variable of Component
-    adapts = "miners.MultiSimilarityMiner"
 
     epsilon: float = option(0.1, ge=0, unit="of the distance", help="ε: the larger, the more pairs are selected")
     distance: DistanceConfig = option(Cosine(), help="how near and far are measured", omit_if_default=True)
@@ -201,7 +195,6 @@ class PairMargin(Adapted, MinerConfig):
     """
 
     name = "pair_margin"
-    adapts = "miners.PairMarginMiner"
 
     pos_margin: float | None = option(
         None, help="positives farther apart than this are selected; default: the distance 0.2 of the unit sphere"
@@ -300,7 +293,6 @@ class UniformHistogram(Adapted, MinerConfig):
     """
 
     name = "uniform_histogram"
-    adapts = "miners.UniformHistogramMiner"
 
     num_bins: int = option(100, ge=1, help="number of bins from the least to the greatest distance of the batch")
     pos_per_bin: int = option(10, ge=1, help="positive pairs drawn from each bin")

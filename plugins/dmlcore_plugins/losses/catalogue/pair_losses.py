@@ -56,7 +56,6 @@ class Contrastive(Remembered, AveragedAboveZero, ByEuclidean, TwoMargins):
     """
 
     name = "pml_contrastive"
-    adapts = "losses.ContrastiveLoss"
     terms = "pair"
     parts = POS_AND_NEG
     similarity_formula = r"L = \mathrm{mean}_P \max(m_+ - s_{ij}, 0) + \mathrm{mean}_N \max(s_{ij} - m_-, 0)"
@@ -88,7 +87,6 @@ class SignalToNoiseRatioContrastive(Remembered, AveragedAboveZero, TwoMargins):
     """
 
     name = "signal_to_noise_ratio_contrastive"
-    adapts = "losses.SignalToNoiseRatioContrastiveLoss"
     distances = ("snr",)
     terms = "pair"
     parts = POS_AND_NEG
@@ -108,7 +106,6 @@ class LiftedStructure(Mined, Averaged, ByEuclidean, TwoMargins):
     """
 
     name = "lifted_structure"
-    adapts = "losses.LiftedStructureLoss"
     terms = "pair"
     similarity_formula = (
         r"L = \frac{1}{2|P|} \sum_{(i,j) \in P}"
@@ -131,8 +128,6 @@ class GeneralizedLiftedStructure(Remembered, Averaged, ByEuclidean, TwoMargins):
     """
 
     name = "generalized_lifted_structure"
-    adapts = "losses.GeneralizedLiftedStructureLoss"
-    terms = "image"
     similarity_formula = (
         r"L = \frac{1}{B} \sum_i \max(0, \log \sum_{p \in P_i} e^{m_+ - s_{ip}}"
         r" + \log \sum_{n \in N_i} e^{s_{in} - m_-})"
@@ -155,7 +150,6 @@ class IntraPairVariance(Remembered, Averaged, ByCosine, LibraryLoss):
     """
 
     name = "intra_pair_variance"
-    adapts = "losses.IntraPairVarianceLoss"
     terms = "pair"
     parts = POS_AND_NEG
     similarity_formula = (
@@ -175,8 +169,6 @@ class MultiSimilarity(Remembered, Averaged, ByCosine, LibraryLoss):
     """
 
     name = "multi_similarity"
-    adapts = "losses.MultiSimilarityLoss"
-    terms = "image"
     similarity_formula = (
         r"L = \frac{1}{B} \sum_i \frac{1}{\alpha} \log \left( 1 + \sum_{p \in P_i} e^{-\alpha (s_{ip} - \lambda)}"
         r" \right) + \frac{1}{\beta} \log \left( 1 + \sum_{n \in N_i} e^{\beta (s_{in} - \lambda)} \right)"
@@ -199,9 +191,7 @@ class Circle(Remembered, AveragedAboveZero, ByCosine, LibraryLoss):
     """
 
     name = "circle"
-    adapts = "losses.CircleLoss"
     distances = COSINE
-    terms = "image"
     formula = (
         r"L = \mathrm{mean}_i \log \left( 1 + \sum_{n \in N_i} e^{\gamma \alpha_n (s_{in} - m)}"
         r" \sum_{p \in P_i} e^{-\gamma \alpha_p (s_{ip} - 1 + m)} \right),"
@@ -221,7 +211,6 @@ class ThresholdConsistentMargin(Mined, LibraryLoss):
     """
 
     name = "threshold_consistent_margin"
-    adapts = "losses.ThresholdConsistentMarginLoss"
     terms = "one number"
     formula = (
         r"L = \lambda_+ \mathrm{mean}_{P,\ s \leq m_+} (m_+ - s_{ij})"
@@ -250,7 +239,6 @@ class Histogram(Mined, ByCosine, LibraryLoss):
     """
 
     name = "histogram"
-    adapts = "losses.HistogramLoss"
     distances = SIMILARITIES
     distance_needs: ClassVar[dict[str, object]] = {"normalize_embeddings": True, "p": 2}
     terms = "one number"

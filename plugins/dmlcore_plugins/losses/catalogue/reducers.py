@@ -20,7 +20,6 @@ class Mean(Adapted, ReducerConfig):
     """The mean of all terms, including those that are 0."""
 
     name = "mean"
-    adapts = "reducers.MeanReducer"
 
 
 @frozen
@@ -28,7 +27,6 @@ class Sum(Adapted, ReducerConfig):
     """The sum of all terms: it grows with the batch size, so lower the learning rate for larger batches."""
 
     name = "sum"
-    adapts = "reducers.SumReducer"
 
 
 @frozen
@@ -36,7 +34,6 @@ class AvgNonZero(Adapted, ReducerConfig):
     """The mean of the terms above 0, so that solved pairs or triplets do not dilute the others."""
 
     name = "avg_non_zero"
-    adapts = "reducers.AvgNonZeroReducer"
 
 
 @frozen
@@ -44,7 +41,6 @@ class Threshold(Adapted, ReducerConfig):
     """The mean of the terms between two limits, neither included: low < term < high."""
 
     name = "threshold"
-    adapts = "reducers.ThresholdReducer"
 
     low: float | None = option(None, help="only terms above it count; default: no limit")
     high: float | None = option(None, help="only terms below it count; default: no limit")
@@ -68,7 +64,6 @@ class ClassWeighted(Adapted, ReducerConfig):
     """
 
     name = "class_weighted"
-    adapts = "reducers.ClassWeightedReducer"
 
     weights: tuple[float, ...] = option(
         ge=0, lt=float("inf"), help="one weight for each training class, in the order of the data set's class names"
@@ -99,7 +94,6 @@ class PerAnchor(Adapted, ReducerConfig):
     """
 
     name = "per_anchor"
-    adapts = "reducers.PerAnchorReducer"
 
     reducer: ReducerConfig = option(Mean(), help="reduces the terms of the anchors to one number")
     aggregation: Literal["mean", "sum"] = option("mean", help="reduces the pairs of an anchor to one term")
@@ -130,7 +124,6 @@ class Divisor(Adapted, ReducerConfig):
     """
 
     name = "divisor"
-    adapts = "reducers.DivisorReducer"
 
 
 @frozen

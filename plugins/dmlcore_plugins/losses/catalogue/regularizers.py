@@ -49,7 +49,6 @@ class Lp(RowReduced, RegularizerConfig):
     """
 
     name = "lp"
-    adapts = "regularizers.LpRegularizer"
 
     p: float = option(2.0, ge=1, help="1 is the sum of absolute values, 2 the Euclidean norm, inf the largest")
     power: float = option(1.0, ge=1, help="each norm is raised to it; 2 gives squared norms")
@@ -63,7 +62,6 @@ class ZeroMean(RowReduced, RegularizerConfig):
     """
 
     name = "zero_mean"
-    adapts = "regularizers.ZeroMeanRegularizer"
     of = ("embeddings",)
 
 
@@ -78,7 +76,6 @@ class CenterInvariant(RowReduced, RegularizerConfig):
     """
 
     name = "center_invariant"
-    adapts = "regularizers.CenterInvariantRegularizer"
 
     p: float = option(2.0, ge=1, help="which norm: 1 is the sum of absolute values, 2 the Euclidean, inf the largest")
 
@@ -99,7 +96,6 @@ class RegularFace(RowReduced, RegularizerConfig):
     """
 
     name = "regular_face"
-    adapts = "regularizers.RegularFaceRegularizer"
     of = ("weights",)
 
     distance: DistanceConfig = option(Cosine(), help='the similarity s: "cosine" or "dot_product"')
@@ -133,7 +129,6 @@ class SparseCenters(RowReduced, RegularizerConfig):
     """
 
     name = "sparse_centers"
-    adapts = "regularizers.SparseCentersRegularizer"
     of = ("weights",)
 
     centers_per_class: int = option(ge=2, help="K, as in the loss that learns them")

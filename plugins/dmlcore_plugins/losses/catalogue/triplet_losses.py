@@ -50,7 +50,6 @@ class TripletMargin(DrawsTriplets, AveragedAboveZero, ByEuclidean):
     """
 
     name = "triplet_margin"
-    adapts = "losses.TripletMarginLoss"
     terms = "triplet"
     margin_kind = "difference"
 
@@ -90,7 +89,6 @@ class Margin(DrawsTriplets, Divided, ByEuclidean):
     """
 
     name = "margin"
-    adapts = "losses.MarginLoss"
     terms = "triplet"
     parts = ("margin_loss", "beta_reg_loss")
     gives_divisor = True
@@ -143,7 +141,6 @@ class Angular(Remembered, Averaged, ByEuclidean, LibraryLoss):
     """
 
     name = "pml_angular"
-    adapts = "losses.AngularLoss"
     distances = LP
     distance_needs: ClassVar[dict[str, object]] = {"p": 2, "power": 1, "normalize_embeddings": True}
     terms = "pair"
@@ -163,7 +160,6 @@ class TupletMargin(Remembered, Averaged, ByCosine, LibraryLoss):
     """
 
     name = "tuplet_margin"
-    adapts = "losses.TupletMarginLoss"
     distances = COSINE
     terms = "pair"
     margin_axis = "degrees"
@@ -196,7 +192,6 @@ class DynamicSoftMargin(Mined, ByEuclidean, LibraryLoss):
     """
 
     name = "dynamic_soft_margin"
-    adapts = "losses.DynamicSoftMarginLoss"
     distances = LP
     distance_needs: ClassVar[dict[str, object]] = {"p": 2, "normalize_embeddings": True}
     terms = "one number"
