@@ -2,36 +2,28 @@
 
 from __future__ import annotations
 
+from attrs import define
 from torch import Tensor, nn
 from torch.nn import functional
 
 from dmlcore_plugins.losses.active import pair_shares, same_class
 
 
+@define(eq=False, repr=False, slots=False, kw_only=True)
 class ContextualLoss(nn.Module):
     """See `Contextual` for the formula."""
 
-    def __init__(
-        self,
-        *,
-        neighbors: int,
-        tolerance: float,
-        slope: float,
-        context_weight: float,
-        spread_weight: float,
-        mean_similarity: float,
-        margin: float,
-        positive_margin: float,
-    ) -> None:
+    neighbors: int
+    tolerance: float
+    slope: float
+    context_weight: float
+    spread_weight: float
+    mean_similarity: float
+    margin: float
+    positive_margin: float
+
+    def __attrs_pre_init__(self) -> None:
         super().__init__()
-        self.neighbors = neighbors
-        self.tolerance = tolerance
-        self.slope = slope
-        self.context_weight = context_weight
-        self.spread_weight = spread_weight
-        self.mean_similarity = mean_similarity
-        self.margin = margin
-        self.positive_margin = positive_margin
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """embeddings: (B, D); labels: (B,) → loss ()."""

@@ -9,7 +9,7 @@ from attrs import frozen
 
 from dmlcore import LossConfig, LossContext, MarginAxis, MinerConfig, hookimpl, option
 from dmlcore_plugins.losses.distances import build_distance
-from dmlcore_plugins.losses.miners import TripletMargin, mined
+from dmlcore_plugins.losses.miners import TripletMargin, built_miner
 
 if TYPE_CHECKING:
     import torch
@@ -136,6 +136,7 @@ class Contrastive(LossConfig):
     def build(self, context: LossContext) -> torch.nn.Module:
         """embeddings (B, D), labels (B,) → loss (); see LossConfig.build."""
         from dmlcore_plugins.losses.contrastive_loss import AnchorMean, Gate, Hinge
+        from dmlcore_plugins.losses.mining import MinedLoss
 
         terms = Gate if self.negative == "gate" else Hinge
         loss = terms(
@@ -144,7 +145,7 @@ class Contrastive(LossConfig):
             distance=build_distance(self.distance),
             reducer=AnchorMean() if self.reduction == "anchor_mean" else None,
         )
-        return mined(loss, self.miner, context, distance=self.distance)
+        return MinedLoss(loss, built_miner(self.miner, context, self.distance, None))
 
 
 @hookimpl

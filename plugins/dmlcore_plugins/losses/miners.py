@@ -56,7 +56,7 @@ class TripletMargin(MinerConfig):
             "negatives, and this loss has none; set miner.margin, such as 0.1"
         )
 
-    def of_loss(self, distance: Distance, margin: float | None) -> Self:
+    def of_loss(self, distance: Distance | None, margin: float | None) -> Self:
         """This miner, with the loss's distance and margin for those that it needs and does not set."""
         return evolve(self, distance=self.distance or distance, margin=margin if self.lacks_margin else self.margin)
 
@@ -67,41 +67,25 @@ class TripletMargin(MinerConfig):
         """
         from pytorch_metric_learning.miners import TripletMarginMiner
 
-        if self.distance is None:
-            raise StudyError(self._missing("distance", '"euclidean"'))
-        if self.lacks_margin:
-            raise StudyError(self._missing("margin", "0.1"))
+        if self.distance is None or self.lacks_margin:
+            name, example = ("margin", "0.1") if self.distance else ("distance", '"euclidean"')
+            raise StudyError(
+                f'The miner "{self.name}" with triplets = "{self.triplets}" needs a {name}, and this loss has none. '
+                f"Set loss.miner.{name}, such as {example}."
+            )
         miner: torch.nn.Module = TripletMarginMiner(
             margin=self.margin or 0, type_of_triplets=self.triplets, distance=build_distance(self.distance)
         )
         return miner
 
-    def _missing(self, name: str, example: str) -> str:
-        return (
-            f'The miner "{self.name}" with triplets = "{self.triplets}" needs a {name}, and this loss has none. '
-            f"Set loss.miner.{name}, such as {example}."
-        )
 
-
-def mined(
-    loss: torch.nn.Module,
-    miner: MinerConfig | None,
-    context: LossContext,
-    *,
-    distance: Distance,
-    margin: float | None = None,
-) -> torch.nn.Module:
-    """The loss on what the miner selects; on all of the batch without one.
-
-    distance, margin: the loss's, for a miner that does not set them.
-    """
-    from dmlcore_plugins.losses.mining import MinedLoss
-
-    if miner is None:
-        return loss
+def built_miner(
+    miner: MinerConfig | None, context: LossContext, distance: Distance | None, margin: float | None
+) -> torch.nn.Module | None:
+    """The miner's module; one that sets no distance or margin takes that of the loss."""
     if isinstance(miner, TripletMargin):
         miner = miner.of_loss(distance, margin)
-    return MinedLoss(loss, miner.build(context))
+    return None if miner is None else miner.build(context)
 
 
 @hookimpl

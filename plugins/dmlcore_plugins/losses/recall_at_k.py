@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import attrs
 from attrs import frozen
 
 from dmlcore import LossConfig, LossContext, hookimpl, option
@@ -77,14 +78,7 @@ class RecallAtK(LossConfig):
         """embeddings (B, D), labels (B,) → loss (); see LossConfig.build."""
         from dmlcore_plugins.losses.recall_at_k_loss import RecallAtKLoss
 
-        temperatures = self.k_temperatures if len(self.k_temperatures) > 1 else self.k_temperatures * len(self.k)
-        return RecallAtKLoss(
-            self.k,
-            temperatures,
-            self.similarity_temperature,
-            count_query=self.count_query,
-            mixup=self.mixup,
-        )
+        return RecallAtKLoss(**attrs.asdict(self))
 
 
 @hookimpl

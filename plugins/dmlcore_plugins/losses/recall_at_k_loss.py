@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
+from attrs import define
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
@@ -15,24 +14,18 @@ COMPARISONS = 2**24
 """Comparisons of two similarities in memory at once: 64 MB in float32."""
 
 
+@define(eq=False, repr=False, slots=False, kw_only=True)
 class RecallAtKLoss(nn.Module):
     """See `RecallAtK` for the formula."""
 
-    def __init__(
-        self,
-        k: Sequence[int],
-        k_temperatures: Sequence[float],
-        similarity_temperature: float,
-        *,
-        count_query: bool,
-        mixup: bool,
-    ) -> None:
+    k: tuple[int, ...]
+    k_temperatures: tuple[float, ...]
+    similarity_temperature: float
+    count_query: bool
+    mixup: bool
+
+    def __attrs_pre_init__(self) -> None:
         super().__init__()
-        self.k = tuple(k)
-        self.k_temperatures = tuple(k_temperatures)
-        self.similarity_temperature = similarity_temperature
-        self.count_query = count_query
-        self.mixup = mixup
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """embeddings: (B, D); labels: (B,) → loss (), 0 if no query has a positive."""

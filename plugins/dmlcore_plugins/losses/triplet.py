@@ -9,7 +9,7 @@ from attrs import frozen
 
 from dmlcore import LossConfig, LossContext, MarginAxis, MinerConfig, hookimpl, option
 from dmlcore_plugins.losses.distances import Distance, build_distance
-from dmlcore_plugins.losses.miners import mined
+from dmlcore_plugins.losses.miners import built_miner
 
 if TYPE_CHECKING:
     import torch
@@ -63,10 +63,11 @@ class Triplet(LossConfig):
 
     def build(self, context: LossContext) -> torch.nn.Module:
         """embeddings (B, D), labels (B,) → loss (); see LossConfig.build."""
+        from dmlcore_plugins.losses.mining import MinedLoss
         from dmlcore_plugins.losses.triplet_loss import TripletLoss
 
         loss = TripletLoss(margin=self.margin, distance=build_distance(self.distance))
-        return mined(loss, self.miner, context, distance=self.distance, margin=self.margin)
+        return MinedLoss(loss, built_miner(self.miner, context, self.distance, self.margin))
 
 
 @hookimpl

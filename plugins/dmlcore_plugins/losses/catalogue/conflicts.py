@@ -100,7 +100,7 @@ def _miner_conflicts(loss: LibraryLoss) -> Iterator[str]:
 def _triplet_margin_conflicts(loss: LibraryLoss, miner: TripletMargin) -> Iterator[str]:
     if miner.lacks_margin and margin_for_miner(loss) is None:
         yield miner.no_margin
-    if miner.distance is None and loss.compares_by in (None, "degrees"):
+    if miner.distance is None and loss.compares_by is None:
         yield (
             f'the miner "{miner.name}" can\'t compare by the distance of this loss; set miner.distance, such as '
             '"euclidean"'

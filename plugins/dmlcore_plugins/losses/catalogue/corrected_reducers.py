@@ -14,13 +14,13 @@ Terms = Mapping[str, Mapping[str, Any]]
 """Part of a loss → its terms, their indices, their kind."""
 
 
-def anchor_sums(terms: Tensor, pairs: Tensor) -> Tensor:
-    """terms: (B, B), 0 where there is no pair; pairs: (B,), their number → (B,)."""
-    return terms.sum(1)
-
-
 class PerAnchorReducer(reducers.PerAnchorReducer):  # type: ignore[misc]  # the library is untyped, here and below
-    """Refuses triplets."""
+    """Takes the aggregation by name, and refuses triplets."""
+
+    def __init__(self, aggregation: str, **settings: Any) -> None:
+        super().__init__(**settings)
+        if aggregation == "sum":
+            self.aggregation_func = lambda terms, _pairs: terms.sum(1)
 
     def triplet_reduction(self, *_: Any) -> Tensor:
         raise StudyError(

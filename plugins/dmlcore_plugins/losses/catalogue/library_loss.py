@@ -26,7 +26,8 @@ from dmlcore_plugins.losses.catalogue.conflicts import DISTANCES, conflicts, mar
 from dmlcore_plugins.losses.catalogue.distances import Cosine, DotProduct, Lp
 from dmlcore_plugins.losses.catalogue.reducers import AvgNonZero, Divisor, Mean
 from dmlcore_plugins.losses.catalogue.refusals import REFUSED
-from dmlcore_plugins.losses.miners import TripletMargin
+from dmlcore_plugins.losses.distances import Distance
+from dmlcore_plugins.losses.miners import built_miner
 
 if TYPE_CHECKING:
     import torch
@@ -45,7 +46,7 @@ WeightInit = Literal[
 ]
 """A function of `torch.nn.init` with its own defaults."""
 
-AXES: Mapping[tuple[str, float], MarginAxis] = {
+AXES: Mapping[tuple[str, float], Distance] = {
     ("cosine", 1): "cosine",
     ("dot_product", 1): "cosine",
     ("lp", 1): "euclidean",
@@ -94,7 +95,7 @@ class LibraryLoss(Adapted, LossConfig):
         return self.similarity_formula if self.larger_is_nearer else self.distance_formula
 
     @property
-    def compares_by(self) -> MarginAxis | None:
+    def compares_by(self) -> Distance | None:
         """What its distance measures, if that is one of the axes that a margin may have."""
         distance = self._distance
         if getattr(distance, "p", 2) != 2 or not getattr(distance, "normalize_embeddings", True):
@@ -130,16 +131,16 @@ class LibraryLoss(Adapted, LossConfig):
         """
         from dmlcore_plugins.losses.catalogue.library_module import LibraryModule, Remembering
 
-        miner: MinerConfig | None = getattr(self, "miner", None)
+        of_loss = self.compares_by, margin_for_miner(self)
         memory: Memory | None = getattr(self, "memory", None)
         try:
             loss = super().build(context)
         except AssertionError as error:
             raise StudyError(f"The loss {self.name!r} can't be built with these settings: {error}.") from None
         if memory is not None:
-            loss = Remembering(loss, context.embedding_dim, memory.size, self._built_miner(memory.miner, context))
+            loss = Remembering(loss, context.embedding_dim, memory.size, built_miner(memory.miner, context, *of_loss))
         classes = context.num_classes if self.learns_classes else None
-        return LibraryModule(self.name, loss, self._built_miner(miner, context), classes)
+        return LibraryModule(self.name, loss, built_miner(getattr(self, "miner", None), context, *of_loss), classes)
 
     def arguments(self, context: LossContext) -> dict[str, Any]:
         """Arguments of the library's class: miner and memory are around it."""
@@ -149,15 +150,6 @@ class LibraryLoss(Adapted, LossConfig):
         if self.learns_classes:
             arguments |= {"num_classes": context.num_classes, "embedding_size": context.embedding_dim}
         return arguments
-
-    def _built_miner(self, miner: MinerConfig | None, context: LossContext) -> torch.nn.Module | None:
-        """The miner's module, with what it takes from the loss."""
-        if isinstance(miner, TripletMargin):
-            axis = miner.distance or self.compares_by
-            assert axis is not None
-            assert axis != "degrees"
-            miner = miner.of_loss(axis, margin_for_miner(self))
-        return None if miner is None else miner.build(context)
 
 
 @frozen(slots=False)

@@ -37,31 +37,25 @@ class Angular(Adapted, MinerConfig):
 class Ranged(Adapted):
     """A miner that can be limited to a range of distances."""
 
-    allowed_pos_range: Range | None = option(
-        None, help="limits of the distance or similarity of a positive; default: any"
-    )
-    allowed_neg_range: Range | None = option(
-        None, help="limits of the distance or similarity of a negative; default: any"
-    )
+    distance: DistanceConfig
+    allowed_pos_range: Range | None = option(None, help="limits of a positive's distance or similarity; default: any")
+    allowed_neg_range: Range | None = option(None, help="limits of a negative's distance or similarity; default: any")
 
-    def range_problems(self, distance: DistanceConfig, positives: Strategy, negatives: Strategy) -> Iterator[str]:
+    def problems(self) -> Iterator[str]:
         """Limits that no pair is within, or that a strategy ignores."""
-        for kind, limits, strategy in (
-            ("pos", self.allowed_pos_range, positives),
-            ("neg", self.allowed_neg_range, negatives),
-        ):
+        reach = _reach(self.distance)
+        for kind, limits in (("pos", self.allowed_pos_range), ("neg", self.allowed_neg_range)):
             if limits is None:
                 continue
             low, high = limits
             written = f"allowed_{kind}_range = [{low:g}, {high:g}]"
-            reach = _reach(distance)
-            if strategy == "all":
+            if getattr(self, f"{kind}_strategy", "hard") == "all":
                 yield f'{written} has no effect with {kind}_strategy = "all", which selects every pair; remove it'
             if low > high:
                 yield f"{written} is empty; write the least first: [{high:g}, {low:g}]"
             if reach and (high < min(reach) or low > max(reach)):
                 yield (
-                    f'{written} can\'t be reached: with distance = "{distance.name}" all pairs are between '
+                    f'{written} can\'t be reached: with distance = "{self.distance.name}" all pairs are between '
                     f"{min(reach):g} and {max(reach):g}"
                 )
 
@@ -88,14 +82,12 @@ class BatchEasyHard(Ranged, MinerConfig):
 
     def problems(self) -> Iterator[str]:
         strategies = (self.pos_strategy, self.neg_strategy)
-        if "semihard" in strategies and strategies not in (
-            ("semihard", "easy"), ("semihard", "hard"), ("easy", "semihard"), ("hard", "semihard")
-        ):  # fmt: skip
+        if "semihard" in strategies and not {"easy", "hard"} & set(strategies):
             yield (
                 f'pos_strategy = "{self.pos_strategy}" does not go with neg_strategy = "{self.neg_strategy}": '
                 '"semihard" compares with one pair of the other kind, so that must be "easy" or "hard"'
             )
-        yield from self.range_problems(self.distance, self.pos_strategy, self.neg_strategy)
+        yield from super().problems()
 
 
 @frozen
@@ -110,9 +102,6 @@ class BatchHard(Ranged, MinerConfig):
     former_names = {"pml_batch_hard": {"distance": {"use": "lp"}}}  # noqa: RUF012  # a class variable of Component
 
     distance: DistanceConfig = option(Cosine(), help="how near and far are measured", omit_if_default=True)
-
-    def problems(self) -> Iterator[str]:
-        return self.range_problems(self.distance, "hard", "hard")
 
 
 @frozen
@@ -152,9 +141,7 @@ class HDC(Adapted, MinerConfig):
 
     name = "hdc"
 
-    filter_percentage: float = option(
-        0.5, gt=0, le=1, help="share that is selected: farthest positives, nearest negatives"
-    )
+    filter_percentage: float = option(0.5, gt=0, le=1, help="selected share: farthest positives, nearest negatives")
     distance: DistanceConfig = option(Lp(), help="how near and far are measured")
 
 
@@ -196,12 +183,8 @@ class PairMargin(Adapted, MinerConfig):
 
     name = "pair_margin"
 
-    pos_margin: float | None = option(
-        None, help="positives farther apart than this are selected; default: the distance 0.2 of the unit sphere"
-    )
-    neg_margin: float | None = option(
-        None, help="negatives nearer than this are selected; default: the distance 0.8 of the unit sphere"
-    )
+    pos_margin: float | None = option(None, help="farther positives are selected; default: 0.2 on the unit sphere")
+    neg_margin: float | None = option(None, help="nearer negatives are selected; default: 0.8 on the unit sphere")
     distance: DistanceConfig = option(Lp(), help="what both margins are measured on")
 
     def problems(self) -> Iterator[str]:
@@ -216,18 +199,19 @@ class PairMargin(Adapted, MinerConfig):
         if reach is None:
             return
         nearest, farthest = reach
-        if _farther(positive, negative, reach):
+        sign, farther = (1, "larger") if farthest > nearest else (-1, "smaller")
+        if sign * positive > sign * negative:
             yield (
                 f"pos_margin = {positive:g} selects only positives that are farther apart than the negatives of "
-                f'neg_margin = {negative:g} (with distance = "{self.distance.name}" {_direction(reach)}), so pairs '
+                f'neg_margin = {negative:g} (with distance = "{self.distance.name}" {farther} is farther), so pairs '
                 "between them are never selected; exchange them, or make them equal"
             )
-        if not _farther(farthest, positive, reach):
+        if sign * positive >= sign * farthest:
             yield (
                 f'pos_margin = {positive:g} selects no positive: with distance = "{self.distance.name}" none is '
                 f"farther apart than {farthest:g}"
             )
-        if not _farther(negative, nearest, reach):
+        if sign * negative <= sign * nearest:
             yield (
                 f'neg_margin = {negative:g} selects no negative: with distance = "{self.distance.name}" none is nearer '
                 f"than {nearest:g}"
@@ -326,16 +310,6 @@ def _reach(distance: DistanceConfig) -> tuple[float, float] | None:
         case Lp() | SNR():
             return 0, inf
     return None
-
-
-def _farther(one: float, other: float, reach: tuple[float, float]) -> bool:
-    """Whether the first distance or similarity is that of embeddings farther apart."""
-    nearest, farthest = reach
-    return one < other if farthest < nearest else one > other
-
-
-def _direction(reach: tuple[float, float]) -> str:
-    return f"{'smaller' if reach[1] < reach[0] else 'larger'} is farther"
 
 
 def _on_unit_sphere(distance: DistanceConfig, euclidean: float) -> float | None:

@@ -7,6 +7,7 @@ changes. `DoNothingReducer` is not a component: it returns terms where training 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import inf
 from typing import Any, Literal
 
 from attrs import frozen
@@ -65,9 +66,7 @@ class ClassWeighted(Adapted, ReducerConfig):
 
     name = "class_weighted"
 
-    weights: tuple[float, ...] = option(
-        ge=0, lt=float("inf"), help="one weight for each training class, in the order of the data set's class names"
-    )
+    weights: tuple[float, ...] = option(ge=0, lt=inf, help="weight of each training class, in the order of class names")
 
     def problems(self) -> Iterator[str]:
         if not any(self.weights):
@@ -104,15 +103,6 @@ class PerAnchor(Adapted, ReducerConfig):
                 f'reducer = "{self.reducer.name}" can\'t follow per_anchor, which gives one term for each image: use '
                 '"mean", "sum", "avg_non_zero", "threshold" or "class_weighted"'
             )
-
-    def arguments(self, context: LossContext) -> dict[str, Any]:
-        """The aggregation as a function."""
-        arguments = super().arguments(context)
-        if arguments.pop("aggregation") == "sum":
-            from dmlcore_plugins.losses.catalogue.corrected_reducers import anchor_sums
-
-            arguments["aggregation_func"] = anchor_sums
-        return arguments
 
 
 @frozen
