@@ -13,7 +13,7 @@ import torch
 from pytorch_metric_learning.utils.loss_and_miner_utils import convert_to_pairs, convert_to_triplets
 from torch import Tensor
 
-from dmlcore_plugins.losses.active import pair_shares, picked_pairs, same_class, triplet_shares
+from dmlcore_plugins.losses.active import pair_shares, picked_pairs, possible_triplets, same_class, triplet_shares
 
 Shares = dict[str, Tensor]
 Activity = Callable[[Any, Tensor, Tensor, Any], Shares]
@@ -66,6 +66,22 @@ def within(excess: Callable[[Any, Tensor, Tensor, Tensor, Tensor], Tensor]) -> A
         return triplet_shares(tuple(part[active] for part in triplets), labels)
 
     return activity
+
+
+def triplets(loss: Any, embeddings: Tensor, labels: Tensor, picks: Any) -> Shares:
+    """As `within`, with memory for B² numbers alone if all triplets of the batch count."""
+    if picks is not None or loss.swap:
+        return within(_swapped)(loss, embeddings, labels, picks)
+    # a negative is active if it is nearer than the positive and the margin: among an anchor's negatives from near
+    # to far, all up to a place that is searched for
+    distances = loss.distance(embeddings)
+    far = -distances if loss.distance.is_inverted else distances
+    positives, negatives = same_class(labels)
+    reach = (far + loss.margin).where(positives, -torch.inf)
+    ordered = far.where(negatives, torch.inf).sort(dim=1).values
+    nearer = torch.searchsorted(ordered, reach)
+    shares = pair_shares(nearer > 0, far < reach.amax(1, keepdim=True), positives, negatives)
+    return {"active_triplets": nearer.sum() / possible_triplets(labels), **shares}
 
 
 def _swapped(loss: Any, measures: Tensor, a: Tensor, p: Tensor, n: Tensor) -> Tensor:
@@ -145,7 +161,7 @@ ACTIVITIES: Mapping[str, Activity] = {
     "ProxyAnchorLoss": proxies,
     "SignalToNoiseRatioContrastiveLoss": beyond(lambda loss, *_: (loss.pos_margin, loss.neg_margin)),
     "ThresholdConsistentMarginLoss": beyond(lambda loss, *_: (loss.margin_plus, loss.margin_minus)),
-    "TripletMarginLoss": within(_swapped),
+    "TripletMarginLoss": triplets,
     "TupletMarginLoss": within(_turned),
 }
 """Class of the library → its activity."""

@@ -107,8 +107,12 @@ class Contrastive(LossConfig):
 
     @property
     def formula(self) -> str:
-        positive = self._positive_term
-        negative = r"\max(s_{ij} - m, 0)" if self.distance == "cosine" else r"\max(m - d_{ij}, 0)"
+        if self.distance == "cosine":
+            nearest, positive, negative = "(1 - s_{ij})", r"\max(p - s_{ij}, 0)", r"\max(s_{ij} - m, 0)"
+        else:
+            nearest, positive, negative = "d_{ij}", r"\max(d_{ij} - p, 0)", r"\max(m - d_{ij}, 0)"
+        if self.positive_margin is None:
+            positive = nearest
         if self.negative == "gate":
             negative = r"s_{ij} [s_{ij} > m]"
         if self.reduction == "anchor_mean":
@@ -122,12 +126,6 @@ class Contrastive(LossConfig):
             )
         mined = r",\quad P, N\mathrm{:\ picked\ by\ the\ miner}" if self.miner else ""
         return f"L = {means}{mined}"
-
-    @property
-    def _positive_term(self) -> str:
-        if self.distance == "cosine":
-            return r"(1 - s_{ij})" if self.positive_margin is None else r"\max(p - s_{ij}, 0)"
-        return "d_{ij}" if self.positive_margin is None else r"\max(d_{ij} - p, 0)"
 
     @property
     def margin_axis(self) -> MarginAxis:

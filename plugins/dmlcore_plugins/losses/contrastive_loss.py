@@ -1,4 +1,4 @@
-"""What pytorch-metric-learning's contrastive loss lacks: the gate, the mean over anchors, the share of active pairs."""
+"""What pytorch-metric-learning's contrastive loss lacks: the gate, and the mean over anchors."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from pytorch_metric_learning.losses import ContrastiveLoss
 from pytorch_metric_learning.reducers import BaseReducer
 from pytorch_metric_learning.utils.loss_and_miner_utils import convert_to_pairs
 from torch import Tensor
-
-from dmlcore_plugins.losses.activity import ACTIVITIES
 
 Pairs = tuple[Tensor, Tensor, Tensor, Tensor]
 """Indices of anchors and their positives, then of anchors and their negatives."""
@@ -24,10 +22,6 @@ class Hinge(ContrastiveLoss):  # type: ignore[misc]  # the library is untyped
         """The library's, without its rule that a single mined pair of each sort gives no loss."""
         pairs: Pairs = convert_to_pairs(picks, labels, other_labels)
         return self.pair_based_loss(self.distance(embeddings, other_embeddings), pairs)
-
-    def activity(self, embeddings: Tensor, labels: Tensor, picks: Any = None) -> dict[str, Tensor]:
-        """Of all pairs of the batch, embeddings (B, D), those that are selected and have a term above zero."""
-        return ACTIVITIES["ContrastiveLoss"](self, embeddings, labels, picks)
 
 
 class Gate(Hinge):

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from dmlcore_plugins.losses.activity import ACTIVITIES
+
 
 class MinedLoss(nn.Module):
     """Gives the miner's picks to a loss of pytorch-metric-learning; without a miner, all of the batch counts."""
@@ -25,9 +27,12 @@ class MinedLoss(nn.Module):
         return loss
 
     def activity(self, embeddings: Tensor, labels: Tensor) -> Mapping[str, Tensor]:
-        """Shares of all pairs or triplets of the batch that are selected and have a term above zero."""
-        shares: Mapping[str, Tensor] = self.loss.activity(embeddings, labels, self._picks(embeddings, labels))
-        return shares
+        """Return what a loss on pairs, triplets or proxies acts on; nothing for others, and with a memory.
+
+        Pairs with a memory are not pairs of the batch.
+        """
+        names = [cls.__name__ for cls in type(self.loss).__mro__ if cls.__name__ in ACTIVITIES]
+        return ACTIVITIES[names[0]](self.loss, embeddings, labels, self._picks(embeddings, labels)) if names else {}
 
     def _picks(self, embeddings: Tensor, labels: Tensor) -> Any:
         """The picks of the last batch if it is this one."""

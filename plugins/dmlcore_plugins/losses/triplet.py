@@ -63,10 +63,11 @@ class Triplet(LossConfig):
 
     def build(self, context: LossContext) -> torch.nn.Module:
         """embeddings (B, D), labels (B,) → loss (); see LossConfig.build."""
-        from dmlcore_plugins.losses.mining import MinedLoss
-        from dmlcore_plugins.losses.triplet_loss import TripletLoss
+        from pytorch_metric_learning.losses import TripletMarginLoss
 
-        loss = TripletLoss(margin=self.margin, distance=build_distance(self.distance))
+        from dmlcore_plugins.losses.mining import MinedLoss
+
+        loss = TripletMarginLoss(margin=self.margin, distance=build_distance(self.distance))
         return MinedLoss(loss, built_miner(self.miner, context, self.distance, self.margin))
 
 

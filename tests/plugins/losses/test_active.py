@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from dmlcore import LossContext
+from dmlcore_plugins.losses.activity import ACTIVITIES
 from dmlcore_plugins.losses.catalogue.class_losses import ProxyAnchor
 from dmlcore_plugins.losses.catalogue.miners import BatchHard, MultiSimilarity
 from dmlcore_plugins.losses.contrastive import Contrastive
@@ -117,10 +118,11 @@ def test_triplets_and_their_pairs(batch: Batch, distance: Any, margin: float, mi
 
 def test_a_triplet_that_is_picked_twice_counts_once(batch: Batch) -> None:
     embeddings, labels = batch
-    loss = Triplet(margin=1.9).build(CONTEXT)
+    loss = Triplet(margin=1.9).build(CONTEXT).loss
     once = torch.tensor([[1], [4], [0]])
     twice = once.repeat(1, 2)
-    assert loss.activity(embeddings, labels, tuple(twice)) == loss.activity(embeddings, labels, tuple(once))
+    activity = ACTIVITIES["TripletMarginLoss"]
+    assert activity(loss, embeddings, labels, tuple(twice)) == activity(loss, embeddings, labels, tuple(once))
 
 
 @pytest.mark.parametrize("margin", [0.0, 0.1, 0.2])

@@ -6,7 +6,6 @@ What they learn is not used after training.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import degrees
 from typing import Any
 
 from attrs import frozen
@@ -21,6 +20,7 @@ from dmlcore_plugins.losses.catalogue.library_loss import (
     ByCosine,
     ByDotProduct,
     BySquaredEuclidean,
+    DegreeMargin,
     Divided,
     LearnsClasses,
     LibraryLoss,
@@ -34,23 +34,6 @@ class CosineSoftmax(Weighed, LearnsClasses, Averaged, ByCosine, LibraryLoss):
     """A softmax over angles to class vectors."""
 
     distances = COSINE
-
-
-class DegreeMargin(CosineSoftmax):
-    """A margin on the angle to the own class vector."""
-
-    margin_axis = "degrees"
-    margin_kind = "difference"
-
-    margin: float
-
-    def problems(self) -> Iterator[str]:
-        yield from super().problems()
-        if 0 < self.margin < 1.6:
-            yield (
-                f"margin = {self.margin:g} degrees is almost 0; if these are radians, as in the paper, set "
-                f"margin = {degrees(self.margin):.3g}"
-            )
 
 
 @frozen
@@ -80,7 +63,7 @@ class SphereFace(CosineSoftmax):
 
 
 @frozen
-class ArcFace(DegreeMargin):
+class ArcFace(DegreeMargin, CosineSoftmax):
     """ArcFace (Deng et al., 2019, equation 3): a margin on the angle to the own class vector.
 
     The margin is in degrees, as in the library: 28.6 are the paper's 0.5 radians.
@@ -97,7 +80,7 @@ class ArcFace(DegreeMargin):
 
 
 @frozen
-class SubCenterArcFace(DegreeMargin):
+class SubCenterArcFace(DegreeMargin, CosineSoftmax):
     """Sub-center ArcFace (Deng et al., 2020, equation 3): ArcFace with several vectors per class, the nearest counts.
 
     For classes with several looks, or with wrong labels. The margin is in degrees.
@@ -163,16 +146,11 @@ class P2SGrad(LibraryLoss):
 
 @frozen
 class ProxyAnchor(LearnsClasses, Divided, ByCosine, LibraryLoss):
-    """Proxy-Anchor loss (Kim et al., 2020): one learned proxy per class, each an anchor for the whole batch.
-
-    With the cosine s, the margin δ, the scale α, all proxies P, and P⁺ those with an image of their class in
-    the batch (equation 4 of the paper):
-
-        1/|P⁺| Σ_{p ∈ P⁺} log(1 + Σ_{x of p's class} exp(−α (s(x, p) − δ)))
-        + 1/|P| Σ_{p ∈ P} log(1 + Σ_{x of another class} exp(α (s(x, p) + δ)))
+    """Proxy-Anchor loss (Kim et al., 2020, equation 4): one learned proxy per class, an anchor for the whole batch.
 
     The proxies are parameters, drawn by default as in the authors' code (Kaiming normal, fan-out) and trained at
-    `optimizer.loss_learning_rate`. The loss is defined for a batch of any size, even of one image.
+    `optimizer.loss_learning_rate`; P⁺ are those with an image of their class in the batch. The loss is defined for a
+    batch of any size, even of one image.
     """
 
     name = "proxy_anchor"
@@ -186,9 +164,7 @@ class ProxyAnchor(LearnsClasses, Divided, ByCosine, LibraryLoss):
         r" + \frac{1}{|P|} \sum_{p \in P} \log \left( 1 + \sum_{x \in X_p^-} e^{\alpha (s(x,p) + \delta)} \right)"
     )
 
-    margin: float = option(
-        0.1, ge=0, unit="of the distance", help="δ: positives beyond δ and negatives below −δ count little"
-    )
+    margin: float = option(0.1, ge=0, unit="of the distance", help="positives above δ, negatives below −δ count little")
     alpha: float = option(32.0, gt=0, help="α: the larger, the more the hardest images count")
     miner: MinerConfig | None = option(
         None, help="lowers each image's exponents by 1 less how often it is picked (most: 1); default: none"

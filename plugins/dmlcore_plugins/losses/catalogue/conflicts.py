@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import attrs
@@ -36,13 +36,14 @@ def _distance_conflicts(loss: LibraryLoss) -> Iterator[str]:
     if distance is None:
         return
     if distance.name in DISTANCES and distance.name not in loss.distances:
-        yield f'the loss "{loss.name}" can\'t compare by distance "{distance.name}"; use {_either(loss.distances)}'
+        either = " or ".join(f'"{name}"' for name in loss.distances)
+        yield f'the loss "{loss.name}" can\'t compare by distance "{distance.name}"; use {either}'
     for key, needed in loss.distance_needs.items():
         found = getattr(distance, key, needed)
         if found != needed:
             yield (
-                f'the loss "{loss.name}" needs a distance with {key} = {_toml(needed)}, not {_toml(found)}; '
-                "change it in the table of the distance"
+                f'the loss "{loss.name}" needs a distance with {key} = {str(needed).lower()}, not '
+                f"{str(found).lower()}; change it in the table of the distance"
             )
 
 
@@ -57,22 +58,18 @@ def _reducer_conflicts(loss: LibraryLoss) -> Iterator[str]:
                 f'the reducer "{reducer.name}" sets {part}, but the loss "{loss.name}" has no such part: {which}; '
                 "set one of its parts, or use a single reducer"
             )
-    for inner in _with_inner(reducer):
-        yield from _single_reducer_conflicts(loss, inner.name)
-
-
-def _single_reducer_conflicts(loss: LibraryLoss, name: str) -> Iterator[str]:
+    names = {inner.name for inner in _with_inner(reducer)}
     instead = 'use "mean", "sum", "avg_non_zero" or "threshold"'
-    if name == "divisor" and not loss.gives_divisor:
+    if "divisor" in names and not loss.gives_divisor:
         yield f'the reducer "divisor" divides by a number that the loss "{loss.name}" does not give; {instead}'
-    if name == "per_anchor" and loss.terms == "triplet":
+    if "per_anchor" in names and loss.terms == "triplet":
         yield f'the reducer "per_anchor" is for pairs, and the loss "{loss.name}" has terms of triplets; {instead}'
-    if name == "per_anchor" and loss.terms == "pair" and getattr(loss, "memory", None) is not None:
+    if "per_anchor" in names and loss.terms == "pair" and getattr(loss, "memory", None) is not None:
         yield (
             'the reducer "per_anchor" is for the pairs of a batch, but with memory the pairs include past embeddings; '
             f"{instead}, or remove memory"
         )
-    if name == "class_weighted" and loss.terms == "proxy":
+    if "class_weighted" in names and loss.terms == "proxy":
         yield (
             f'the reducer "class_weighted" weighs images by their class, but the terms of the loss "{loss.name}" '
             f"belong to proxies; {instead}"
@@ -93,18 +90,15 @@ def _miner_conflicts(loss: LibraryLoss) -> Iterator[str]:
             "remove memory, or use another miner"
         )
     for mines in (miner, memory.miner if memory else None):
-        if isinstance(mines, TripletMargin):
-            yield from _triplet_margin_conflicts(loss, mines)
-
-
-def _triplet_margin_conflicts(loss: LibraryLoss, miner: TripletMargin) -> Iterator[str]:
-    if miner.lacks_margin and margin_for_miner(loss) is None:
-        yield miner.no_margin
-    if miner.distance is None and loss.compares_by is None:
-        yield (
-            f'the miner "{miner.name}" can\'t compare by the distance of this loss; set miner.distance, such as '
-            '"euclidean"'
-        )
+        if not isinstance(mines, TripletMargin):
+            continue
+        if mines.lacks_margin and margin_for_miner(loss) is None:
+            yield mines.no_margin
+        if mines.distance is None and loss.compares_by is None:
+            yield (
+                f'the miner "{mines.name}" can\'t compare by the distance of this loss; set miner.distance, such as '
+                '"euclidean"'
+            )
 
 
 def _regularizer_conflicts(loss: LibraryLoss) -> Iterator[str]:
@@ -141,11 +135,3 @@ def _with_inner(reducer: ReducerConfig) -> Iterator[ReducerConfig]:
         inner = getattr(reducer, attribute.name)
         if isinstance(inner, ReducerConfig):
             yield from _with_inner(inner)
-
-
-def _either(names: Sequence[str]) -> str:
-    return " or ".join(f'"{name}"' for name in names)
-
-
-def _toml(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)

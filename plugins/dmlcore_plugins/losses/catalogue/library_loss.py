@@ -6,6 +6,7 @@ The class of a loss has the options that are its alone; the classes that it inhe
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import degrees
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from attrs import frozen
@@ -220,6 +221,25 @@ class Remembered(Mined):
     """Can compare a batch with past ones."""
 
     memory: Memory | None = option(None, help="past embeddings that the batch is also compared with; default: none")
+
+
+class DegreeMargin(LibraryLoss):
+    """A margin on an angle, in degrees where the paper has radians."""
+
+    margin_axis = "degrees"
+    margin_kind = "difference"
+    radians_below: ClassVar[float] = 1.6
+    """Smaller margins are taken for radians."""
+
+    margin: float
+
+    def problems(self) -> Iterator[str]:
+        yield from super().problems()
+        if 0 < self.margin < self.radians_below:
+            yield (
+                f"margin = {self.margin:g} degrees is almost 0; if these are radians, as in the paper, set "
+                f"margin = {degrees(self.margin):.3g}"
+            )
 
 
 @frozen(slots=False)

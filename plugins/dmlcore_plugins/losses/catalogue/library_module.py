@@ -10,7 +10,6 @@ from pytorch_metric_learning import losses
 from torch import Tensor, nn
 
 from dmlcore import DataError, TrainingError
-from dmlcore_plugins.losses.activity import ACTIVITIES
 from dmlcore_plugins.losses.catalogue import corrected_losses, corrected_miners, corrected_reducers
 from dmlcore_plugins.losses.mining import MinedLoss
 
@@ -42,14 +41,6 @@ class LibraryModule(MinedLoss):
         """embeddings: (B, D); labels: (B,) → loss ()."""
         self._check_labels(labels)
         return super().forward(embeddings, labels)
-
-    def activity(self, embeddings: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """What a loss on pairs, triplets or proxies acts on; empty for others, and with a memory.
-
-        Pairs with a memory are not pairs of the batch.
-        """
-        shares = ACTIVITIES.get(type(self.loss).__name__)
-        return shares(self.loss, embeddings, labels, self._picks(embeddings, labels)) if shares else {}
 
     def _check_labels(self, labels: Tensor) -> None:
         if self.num_classes is None:

@@ -66,16 +66,14 @@ class Contrastive(Remembered, AveragedAboveZero, ByEuclidean, TwoMargins):
 
     def problems(self) -> Iterator[str]:
         yield from super().problems()
-        nearest = {"cosine": 1, "euclidean": 0, "squared_euclidean": 0}.get(self.compares_by or "")
-        if nearest == 1 and self.neg_margin >= 1:
+        if self.compares_by == "cosine":
+            wrong, none, instead = self.neg_margin >= 1, "cosine is above", "pos_margin = 1 and neg_margin = 0.5"
+        else:
+            wrong, none, instead = self.neg_margin <= 0, "distance is below", "neg_margin = 1"
+        if self.compares_by and wrong:
             yield (
-                f"no cosine is above neg_margin = {self.neg_margin:g}, so the loss is 0 if all embeddings are equal; "
-                "set pos_margin = 1 and neg_margin = 0.5"
-            )
-        if nearest == 0 and self.neg_margin <= 0:
-            yield (
-                f"no distance is below neg_margin = {self.neg_margin:g}, so the loss is 0 if all embeddings are equal; "
-                "set neg_margin = 1"
+                f"no {none} neg_margin = {self.neg_margin:g}, so the loss is 0 if all embeddings are equal; "
+                f"set {instead}"
             )
 
 

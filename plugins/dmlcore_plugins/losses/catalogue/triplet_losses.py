@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import degrees
 from typing import Any, ClassVar, Literal
 
 from attrs import frozen
@@ -16,6 +15,7 @@ from dmlcore_plugins.losses.catalogue.library_loss import (
     AveragedAboveZero,
     ByCosine,
     ByEuclidean,
+    DegreeMargin,
     Divided,
     LibraryLoss,
     Mined,
@@ -53,9 +53,7 @@ class TripletMargin(DrawsTriplets, AveragedAboveZero, ByEuclidean):
     terms = "triplet"
     margin_kind = "difference"
 
-    margin: float = option(
-        0.05, ge=0, unit="of the distance", help="how much farther than a positive a negative must be; 0 if smooth only"
-    )
+    margin: float = option(0.05, ge=0, unit="of the distance", help="how much farther than positives negatives must be")
     swap: bool = option(False, help="take the negative's distance from the positive where it is nearer to that")
     smooth_loss: bool = option(False, help="log(1 + exp(x)) instead of max(x, 0)")
 
@@ -153,7 +151,7 @@ class Angular(Remembered, Averaged, ByEuclidean, LibraryLoss):
 
 
 @frozen
-class TupletMargin(Remembered, Averaged, ByCosine, LibraryLoss):
+class TupletMargin(DegreeMargin, Remembered, Averaged, ByCosine, LibraryLoss):
     """Tuplet margin loss (Yu and Tao, 2019, equation 4): each positive pair against all negatives, by angles.
 
     The margin is in degrees: the default is the paper's 0.1 radians.
@@ -162,25 +160,14 @@ class TupletMargin(Remembered, Averaged, ByCosine, LibraryLoss):
     name = "tuplet_margin"
     distances = COSINE
     terms = "pair"
-    margin_axis = "degrees"
-    margin_kind = "difference"
+    radians_below = 1.0
     formula = (
         r"L = \mathrm{mean}_{(a,p) \in P} \log \left( 1 + \sum_{n \in N_a}"
         r" e^{s (\cos \theta_{an} - \cos(\theta_{ap} - \beta))} \right)"
     )
 
-    margin: float = option(
-        5.73, ge=0, lt=90, unit="degrees", help="β: taken from the angle between positives, so that they look nearer"
-    )
+    margin: float = option(5.73, ge=0, lt=90, unit="degrees", help="β: taken from the angle between positives")
     scale: float = option(64.0, gt=0, help="s: the larger, the more the nearest negatives count")
-
-    def problems(self) -> Iterator[str]:
-        yield from super().problems()
-        if 0 < self.margin < 1:
-            yield (
-                f"margin = {self.margin:g} is less than a degree; if these are radians, as in the paper, set "
-                f"margin = {degrees(self.margin):.3g}"
-            )
 
 
 @frozen
