@@ -77,8 +77,9 @@ def triplets(loss: Any, embeddings: Tensor, labels: Tensor, picks: Any) -> Share
     distances = loss.distance(embeddings)
     far = -distances if loss.distance.is_inverted else distances
     positives, negatives = same_class(labels)
-    reach = (far + loss.margin).where(positives, -torch.inf)
-    ordered = far.where(negatives, torch.inf).sort(dim=1).values
+    known = ~far.isnan()
+    reach = (far + loss.margin).where(positives & known, -torch.inf)
+    ordered = far.where(negatives & known, torch.inf).sort(dim=1).values
     nearer = torch.searchsorted(ordered, reach)
     shares = pair_shares(nearer > 0, far < reach.amax(1, keepdim=True), positives, negatives)
     return {"active_triplets": nearer.sum() / possible_triplets(labels), **shares}

@@ -69,9 +69,6 @@ class Contrastive(LossConfig):
             )
         if isinstance(self.miner, TripletMargin) and self.miner.lacks_margin:
             raise ValueError(self.miner.no_margin)
-        self._check_margins()
-
-    def _check_margins(self) -> None:
         low, high = (-1, 1) if self.distance == "cosine" else (0, 2)
         for name, value in (("margin", self.margin), ("positive_margin", self._pull)):
             if not low <= value <= high:

@@ -57,7 +57,7 @@ class HIST(LossConfig):
         """embeddings (B, D), labels (B,) in 0 … C−1 → loss (); see LossConfig.build."""
         from dmlcore_plugins.losses.hist_loss import HISTLoss
 
-        return HISTLoss(context.embedding_dim, context.num_classes, **attrs.asdict(self))
+        return HISTLoss(embedding_dim=context.embedding_dim, num_classes=context.num_classes, **attrs.asdict(self))
 
 
 @hookimpl

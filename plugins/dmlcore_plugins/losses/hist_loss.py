@@ -5,34 +5,32 @@ from __future__ import annotations
 import math
 
 import torch
+from attrs import define
 from torch import Tensor, nn
 from torch.nn import functional
 
 
+@define(eq=False, repr=False, slots=False, kw_only=True)
 class HISTLoss(nn.Module):
     """See `HIST` for the formula."""
 
-    def __init__(
-        self,
-        embedding_dim: int,
-        num_classes: int,
-        *,
-        tau: float,
-        alpha: float,
-        graph_weight: float,
-        graph_rate: float,
-        hidden_dim: int,
-    ) -> None:
+    embedding_dim: int
+    num_classes: int
+    tau: float
+    alpha: float
+    graph_weight: float
+    graph_rate: float
+    hidden_dim: int
+
+    def __attrs_pre_init__(self) -> None:
         super().__init__()
-        self.tau = tau
-        self.alpha = alpha
-        self.graph_weight = graph_weight
-        self.means = nn.Parameter(nn.init.kaiming_normal_(torch.empty(num_classes, embedding_dim), mode="fan_out"))
-        self.log_variances = nn.Parameter(
-            nn.init.kaiming_normal_(torch.empty(num_classes, embedding_dim), mode="fan_out")
-        )
-        self.graph = HypergraphNetwork(embedding_dim, hidden_dim, num_classes)
-        self.rate_factors = {"graph": graph_rate}
+
+    def __attrs_post_init__(self) -> None:
+        means, log_variances = (torch.empty(self.num_classes, self.embedding_dim) for _ in range(2))
+        self.means = nn.Parameter(nn.init.kaiming_normal_(means, mode="fan_out"))
+        self.log_variances = nn.Parameter(nn.init.kaiming_normal_(log_variances, mode="fan_out"))
+        self.graph = HypergraphNetwork(self.embedding_dim, self.hidden_dim, self.num_classes)
+        self.rate_factors = {"graph": self.graph_rate}
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """embeddings: (B, D); labels: (B,) in 0 … C−1 → loss ()."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Literal
 
 from attrs import evolve, frozen
 
@@ -56,10 +56,6 @@ class TripletMargin(MinerConfig):
             "negatives, and this loss has none; set miner.margin, such as 0.1"
         )
 
-    def of_loss(self, distance: Distance | None, margin: float | None) -> Self:
-        """This miner, with the loss's distance and margin for those that it needs and does not set."""
-        return evolve(self, distance=self.distance or distance, margin=margin if self.lacks_margin else self.margin)
-
     def build(self, context: LossContext) -> torch.nn.Module:
         """embeddings (B, D), labels (B,) → indices of anchors, positives and negatives of the selected triplets.
 
@@ -84,7 +80,9 @@ def built_miner(
 ) -> torch.nn.Module | None:
     """The miner's module; one that sets no distance or margin takes that of the loss."""
     if isinstance(miner, TripletMargin):
-        miner = miner.of_loss(distance, margin)
+        miner = evolve(
+            miner, distance=miner.distance or distance, margin=margin if miner.lacks_margin else miner.margin
+        )
     return None if miner is None else miner.build(context)
 
 

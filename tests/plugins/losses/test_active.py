@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from attrs import evolve
 from torch import Tensor
 
 from dmlcore import LossContext
@@ -97,7 +98,11 @@ def test_triplets_and_their_pairs(batch: Batch, distance: Any, margin: float, mi
     every = [(a, p, n) for a, p, n in permutations(count, 3) if same[a, p] and not same[a, n]]
     chosen = set(every)
     if miner is not None:
-        whole = miner.of_loss(distance, margin) if isinstance(miner, TripletMargin) else miner
+        whole = (
+            evolve(miner, distance=miner.distance or distance, margin=miner.margin or margin)
+            if isinstance(miner, TripletMargin)
+            else miner
+        )
         picks = picks_of(whole, batch)
         if len(picks) == 3:
             chosen = set(zip(*picks, strict=True))

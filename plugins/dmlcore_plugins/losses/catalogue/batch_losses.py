@@ -80,11 +80,8 @@ class NCA(Weighed, Averaged, BySquaredEuclidean, LibraryLoss):
     """
 
     name = "nca"
-    similarity_formula = (
-        r"L = \mathrm{mean}_i -\log \frac{\sum_{p \in P_i} e^{\sigma s_{ip}}}{\sum_{j \neq i} e^{\sigma s_{ij}}}"
-    )
-    distance_formula = (
-        r"L = \mathrm{mean}_i -\log \frac{\sum_{p \in P_i} e^{-\sigma d_{ip}}}{\sum_{j \neq i} e^{-\sigma d_{ij}}}"
+    measured_formula = (
+        r"L = \mathrm{mean}_i -\log \frac{\sum_{p \in P_i} e^{±\sigma μ_{ip}}}{\sum_{j \neq i} e^{±\sigma μ_{ij}}}"
     )
 
     softmax_scale: float = option(1.0, gt=0, help="σ: the larger, the more the nearest images count")

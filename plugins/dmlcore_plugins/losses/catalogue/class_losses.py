@@ -192,8 +192,7 @@ class ProxyNCA(Weighed, LearnsClasses, Averaged, BySquaredEuclidean, LibraryLoss
     """
 
     name = "proxy_nca"
-    similarity_formula = r"L = \mathrm{mean}_i -\log \frac{e^{\sigma s(x_i, p_y)}}{\sum_j e^{\sigma s(x_i, p_j)}}"
-    distance_formula = r"L = \mathrm{mean}_i -\log \frac{e^{-\sigma d(x_i, p_y)}}{\sum_j e^{-\sigma d(x_i, p_j)}}"
+    measured_formula = r"L = \mathrm{mean}_i -\log \frac{e^{±\sigma μ(x_i, p_y)}}{\sum_j e^{±\sigma μ(x_i, p_j)}}"
 
     softmax_scale: float = option(1.0, gt=0, help="σ: the larger, the more the nearest proxies count")
 

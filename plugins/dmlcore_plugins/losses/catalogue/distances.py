@@ -1,7 +1,4 @@
-"""Distances of pytorch-metric-learning, for losses and miners that take one.
-
-`BatchedDistance` is not a component: it passes blocks of distances to a function and returns none.
-"""
+"""Distances of pytorch-metric-learning, for losses and miners that take one."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ The class of a loss has the options that are its alone; the classes that it inhe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from math import degrees
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -85,15 +86,19 @@ class LibraryLoss(Adapted, LossConfig):
     learns_classes: ClassVar[bool] = False
     """Whether it takes the number of classes, and learns weights for each."""
     similarity_formula: ClassVar[str] = ""
-    distance_formula: ClassVar[str] = ""
-    """Its formula if larger is nearer, and if smaller is; a loss with one for both sets `formula`."""
+    """Its formula if there is one for similarities alone."""
+    measured_formula: ClassVar[str] = ""
+    """Its formula for both: μ is s or d, ± is − for a distance, and [a | b] is how much farther a is than b."""
 
     embedding_regularizer: RegularizerConfig | None = option(None, help="added for the embeddings; default: nothing")
     embedding_reg_weight: float = option(1.0, gt=0, help="factor of the embedding regularizer")
 
     @property
     def formula(self) -> str:
-        return self.similarity_formula if self.larger_is_nearer else self.distance_formula
+        if self.similarity_formula:
+            return self.similarity_formula if self.larger_is_nearer else ""
+        measure, sign, farther = ("s", "", r"\2 - \1") if self.larger_is_nearer else ("d", "-", r"\1 - \2")
+        return re.sub(r"\[(.+?) \| (.+?)\]", farther, self.measured_formula).replace("μ", measure).replace("±", sign)
 
     @property
     def compares_by(self) -> Distance | None:

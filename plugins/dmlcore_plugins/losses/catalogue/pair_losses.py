@@ -58,8 +58,7 @@ class Contrastive(Remembered, AveragedAboveZero, ByEuclidean, TwoMargins):
     name = "pml_contrastive"
     terms = "pair"
     parts = POS_AND_NEG
-    similarity_formula = r"L = \mathrm{mean}_P \max(m_+ - s_{ij}, 0) + \mathrm{mean}_N \max(s_{ij} - m_-, 0)"
-    distance_formula = r"L = \mathrm{mean}_P \max(d_{ij} - m_+, 0) + \mathrm{mean}_N \max(m_- - d_{ij}, 0)"
+    measured_formula = r"L = \mathrm{mean}_P \max([μ_{ij} | m_+], 0) + \mathrm{mean}_N \max([m_- | μ_{ij}], 0)"
 
     pos_margin: float = option(0.0, help="positives farther apart than this are pulled", unit="of the distance")
     neg_margin: float = option(1.0, help="negatives nearer than this are pushed", unit="of the distance")
@@ -88,7 +87,7 @@ class SignalToNoiseRatioContrastive(Remembered, AveragedAboveZero, TwoMargins):
     distances = ("snr",)
     terms = "pair"
     parts = POS_AND_NEG
-    formula = Contrastive.distance_formula
+    measured_formula = Contrastive.measured_formula
 
     pos_margin: float = option(0.0, ge=0, help="positives farther apart than this are pulled", unit="of the distance")
     neg_margin: float = option(1.0, gt=0, help="negatives nearer than this are pushed", unit="of the distance")
@@ -105,13 +104,9 @@ class LiftedStructure(Mined, Averaged, ByEuclidean, TwoMargins):
 
     name = "lifted_structure"
     terms = "pair"
-    similarity_formula = (
+    measured_formula = (
         r"L = \frac{1}{2|P|} \sum_{(i,j) \in P}"
-        r" \max(0, \log \sum_{n \in N_i \cup N_j} e^{s_n - m_-} + m_+ - s_{ij})^2"
-    )
-    distance_formula = (
-        r"L = \frac{1}{2|P|} \sum_{(i,j) \in P}"
-        r" \max(0, \log \sum_{n \in N_i \cup N_j} e^{m_- - d_n} + d_{ij} - m_+)^2"
+        r" \max(0, \log \sum_{n \in N_i \cup N_j} e^{[m_- | μ_n]} + [μ_{ij} | m_+])^2"
     )
 
     neg_margin: float = option(1.0, help="added to what negatives push", unit="of the distance")
@@ -126,13 +121,9 @@ class GeneralizedLiftedStructure(Remembered, Averaged, ByEuclidean, TwoMargins):
     """
 
     name = "generalized_lifted_structure"
-    similarity_formula = (
-        r"L = \frac{1}{B} \sum_i \max(0, \log \sum_{p \in P_i} e^{m_+ - s_{ip}}"
-        r" + \log \sum_{n \in N_i} e^{s_{in} - m_-})"
-    )
-    distance_formula = (
-        r"L = \frac{1}{B} \sum_i \max(0, \log \sum_{p \in P_i} e^{d_{ip} - m_+}"
-        r" + \log \sum_{n \in N_i} e^{m_- - d_{in}})"
+    measured_formula = (
+        r"L = \frac{1}{B} \sum_i \max(0, \log \sum_{p \in P_i} e^{[μ_{ip} | m_+]}"
+        r" + \log \sum_{n \in N_i} e^{[m_- | μ_{in}]})"
     )
 
     neg_margin: float = option(1.0, help="added to what negatives push", unit="of the distance")
@@ -167,13 +158,9 @@ class MultiSimilarity(Remembered, Averaged, ByCosine, LibraryLoss):
     """
 
     name = "multi_similarity"
-    similarity_formula = (
-        r"L = \frac{1}{B} \sum_i \frac{1}{\alpha} \log \left( 1 + \sum_{p \in P_i} e^{-\alpha (s_{ip} - \lambda)}"
-        r" \right) + \frac{1}{\beta} \log \left( 1 + \sum_{n \in N_i} e^{\beta (s_{in} - \lambda)} \right)"
-    )
-    distance_formula = (
-        r"L = \frac{1}{B} \sum_i \frac{1}{\alpha} \log \left( 1 + \sum_{p \in P_i} e^{-\alpha (\lambda - d_{ip})}"
-        r" \right) + \frac{1}{\beta} \log \left( 1 + \sum_{n \in N_i} e^{\beta (\lambda - d_{in})} \right)"
+    measured_formula = (
+        r"L = \frac{1}{B} \sum_i \frac{1}{\alpha} \log \left( 1 + \sum_{p \in P_i} e^{-\alpha ([\lambda | μ_{ip}])}"
+        r" \right) + \frac{1}{\beta} \log \left( 1 + \sum_{n \in N_i} e^{\beta ([\lambda | μ_{in}])} \right)"
     )
 
     alpha: float = option(2.0, gt=0, help="α: the larger, the more the farthest positives count")

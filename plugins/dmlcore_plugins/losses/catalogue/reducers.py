@@ -1,7 +1,6 @@
 """Reducers of pytorch-metric-learning: how the terms of a loss become one number.
 
-The terms of a loss belong to images ("element"), pairs or triplets; or the loss is one number, which no reducer
-changes. `DoNothingReducer` is not a component: it returns terms where training needs a number.
+The terms of a loss belong to images, pairs or triplets; or the loss is one number, which no reducer changes.
 """
 
 from __future__ import annotations

@@ -90,13 +90,9 @@ class Margin(DrawsTriplets, Divided, ByEuclidean):
     terms = "triplet"
     parts = ("margin_loss", "beta_reg_loss")
     gives_divisor = True
-    similarity_formula = (
+    measured_formula = (
         r"L = \frac{1}{|P_{>0}| + |N_{>0}|} \sum_{(a,p,n) \in T}"
-        r" \max(\beta - s_{ap} + m, 0) + \max(s_{an} - \beta + m, 0)"
-    )
-    distance_formula = (
-        r"L = \frac{1}{|P_{>0}| + |N_{>0}|} \sum_{(a,p,n) \in T}"
-        r" \max(d_{ap} - \beta + m, 0) + \max(\beta - d_{an} + m, 0)"
+        r" \max([μ_{ap} | \beta] + m, 0) + \max([\beta | μ_{an}] + m, 0)"
     )
 
     margin: float = option(0.2, ge=0, unit="of the distance", help="how far on its side of β a pair must be")
