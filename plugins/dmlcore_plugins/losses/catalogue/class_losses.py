@@ -63,7 +63,7 @@ class SphereFace(CosineSoftmax):
 
 
 @frozen
-class ArcFace(DegreeMargin, CosineSoftmax):
+class ArcFace(CosineSoftmax, DegreeMargin):
     """ArcFace (Deng et al., 2019, equation 3): a margin on the angle to the own class vector.
 
     The margin is in degrees, as in the library: 28.6 are the paper's 0.5 radians.
@@ -80,7 +80,7 @@ class ArcFace(DegreeMargin, CosineSoftmax):
 
 
 @frozen
-class SubCenterArcFace(DegreeMargin, CosineSoftmax):
+class SubCenterArcFace(CosineSoftmax, DegreeMargin):
     """Sub-center ArcFace (Deng et al., 2020, equation 3): ArcFace with several vectors per class, the nearest counts.
 
     For classes with several looks, or with wrong labels. The margin is in degrees.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from math import inf
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from attrs import frozen
 
@@ -37,7 +37,8 @@ class Angular(Adapted, MinerConfig):
 class Ranged(Adapted):
     """A miner that can be limited to a range of distances."""
 
-    distance: DistanceConfig
+    if TYPE_CHECKING:
+        distance: DistanceConfig
     allowed_pos_range: Range | None = option(None, help="limits of a positive's distance or similarity; default: any")
     allowed_neg_range: Range | None = option(None, help="limits of a negative's distance or similarity; default: any")
 

@@ -53,7 +53,7 @@ class TripletMargin(DrawsTriplets, AveragedAboveZero, ByEuclidean):
     terms = "triplet"
     margin_kind = "difference"
 
-    margin: float = option(0.05, ge=0, unit="of the distance", help="how much farther than positives negatives must be")
+    margin: float = option(0.05, ge=0, unit="of the distance", help="how much farther negatives must be than positives")
     swap: bool = option(False, help="take the negative's distance from the positive where it is nearer to that")
     smooth_loss: bool = option(False, help="log(1 + exp(x)) instead of max(x, 0)")
 
@@ -147,7 +147,7 @@ class Angular(Remembered, Averaged, ByEuclidean, LibraryLoss):
 
 
 @frozen
-class TupletMargin(DegreeMargin, Remembered, Averaged, ByCosine, LibraryLoss):
+class TupletMargin(Remembered, Averaged, ByCosine, DegreeMargin):
     """Tuplet margin loss (Yu and Tao, 2019, equation 4): each positive pair against all negatives, by angles.
 
     The margin is in degrees: the default is the paper's 0.1 radians.
