@@ -1,7 +1,4 @@
-"""What the losses of pytorch-metric-learning share: their options, as classes to inherit from, and the one `build`.
-
-The class of a loss has the options that are its alone; the classes that it inherits from add those that others share.
-"""
+"""What the losses of pytorch-metric-learning share: their options, as classes to inherit from, and the one `build`."""
 
 from __future__ import annotations
 
