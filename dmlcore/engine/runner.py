@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from attrs import evolve, frozen
 
@@ -104,14 +105,17 @@ def _info(run: Run, index: int, count: int, folder: RunFolder) -> RunInfo:
 
 
 def _outcome(run: Run, info: RunInfo, folder: RunFolder, configs: Sequence[ObserverConfig]) -> Result | Failure:
+    with suppress(PluginError):  # raised again below, and logged; a DataError here leaves no folder behind
+        load_data(run)
+    folder.partial.mkdir(exist_ok=True)
     with logged_to(folder.partial / RUN_LOG):
         observers = Observers(configs, info)
-        observers.start()
+        observers.send("run_start")
         try:
             result = perform(run, folder, observers)
         except (TrainingError, PluginError) as error:
             log.info("failed: %s", error, exc_info=error)
-            observers.error(error)
+            observers.send("run_error", error=error)
             reason = str(error)
             if isinstance(error, PluginError) and (trace := traceback_of(error)):
                 reason += f" Traceback for its author: {folder.note_traceback(trace)}"
@@ -119,9 +123,9 @@ def _outcome(run: Run, info: RunInfo, folder: RunFolder, configs: Sequence[Obser
             return Failure(run, reason)
         except BaseException as error:
             log.info("stopped: %s", type(error).__name__, exc_info=isinstance(error, Exception))
-            observers.error(error)
+            observers.send("run_error", error=error)
             raise
-        observers.end(result)
+        observers.send("run_end", result=result)
         for warning in result.warnings:
             log.info("warning: %s", warning)
         log.info("finished: %s", figures(result.metrics))

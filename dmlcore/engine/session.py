@@ -135,9 +135,8 @@ class Session:
         def keep(step: int, embeddings: torch.Tensor) -> None:
             if self.state.seen is None:
                 self.state.seen = torch.full((len(labels), embeddings.shape[1]), torch.nan)
-            self.state.seen.numpy()[batches[step - 1]] = (
-                embeddings.float().cpu()
-            )  # the last one wins if an image is in it twice
+            # the last one wins if an image is in it twice
+            self.state.seen.numpy()[batches[step - 1]] = embeddings.float().cpu()
 
         on_embeddings = keep if self.run.study.sampler.needs_embeddings else None
         summary = self.trainer.train_epoch(epoch, loader.epoch(epoch, batches), on_step, on_embeddings)
@@ -162,7 +161,7 @@ class Session:
             metrics, notes = measure(self.run.study.evaluators, embeddings, label=f"{split} classes, ")
         self.state.notes[split] = notes
         log.info("%s metrics after epoch %d: %s", split, epoch, figures(metrics))
-        self.observers.evaluation(Evaluation(split, epoch, metrics))
+        self.observers.send("evaluation", evaluation=Evaluation(split, epoch, metrics))
         return metrics
 
     def _explain(self, embeddings: Embeddings) -> tuple[Evidence, dict[str, float]]:
@@ -189,7 +188,7 @@ class Session:
         self.state.trainer = self.trainer.state_dict()
         checkpoint.save(self.state, self.folder)
         log.info("%s; wrote %s", epoch_line(summary), checkpoint.CHECKPOINT)
-        self.observers.epoch(summary)
+        self.observers.send("epoch_end", epoch=summary)
 
     def _store(self, embeddings: Embeddings, evidence: Evidence) -> None:
         identity = {"study": self.run.study.name, "run": self.run.name, "fingerprint": self.run.fingerprint}

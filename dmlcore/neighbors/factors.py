@@ -18,9 +18,9 @@ import numpy as np
 import torch
 from attrs import frozen
 
-from dmlcore.neighbors.similarity import Distance, Floats, Indices, Similarity, Vectors, lengths, parts
+from dmlcore.neighbors.similarity import Distance, Floats, Indices, Similarity, Vectors, lengths
 from dmlcore.neighbors.threads import in_threads
-from dmlcore.neighbors.vectors import as_tensor
+from dmlcore.neighbors.vectors import as_tensor, parts
 
 Precision = Literal["bfloat16", "float32"]
 

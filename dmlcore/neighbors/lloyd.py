@@ -15,16 +15,8 @@ from dmlcore.neighbors.products import Products, bfloat16_pays, true_float32
 from dmlcore.neighbors.shards import OnProgress
 from dmlcore.neighbors.similarity import Floats, Indices, Similarity, Vectors
 from dmlcore.neighbors.threads import in_threads
-from dmlcore.neighbors.tiles import (
-    ROUNDING,
-    blocks,
-    floats,
-    least_of_groups,
-    limits,
-    near_groups,
-    near_values,
-    part_of,
-)
+from dmlcore.neighbors.tiles import ROUNDING, floats, least_of_groups, limits, near_groups, near_values, part_of
+from dmlcore.neighbors.vectors import blocks
 
 BLOCK = 2048
 """Samples and centers compared at once."""

@@ -106,13 +106,9 @@ def rank_shard(
         )
     from dmlcore.neighbors.counting import count_share
 
+    share, device = Share(int(number), int(count)), device_of(queries)
     return count_share(
-        pairing,
-        Share(int(number), int(count)),
-        block_size=int(block_size),
-        first_pass=first_pass,
-        device=device_of(queries),
-        progress=progress,
+        pairing, share, block_size=int(block_size), first_pass=first_pass, device=device, progress=progress
     )
 
 

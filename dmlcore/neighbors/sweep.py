@@ -24,7 +24,6 @@ from dmlcore.neighbors.tiles import (
     ROUNDING,
     below,
     bits,
-    blocks,
     depth_of,
     floats,
     least_of_groups,
@@ -36,7 +35,7 @@ from dmlcore.neighbors.tiles import (
     rows_of,
     strips,
 )
-from dmlcore.neighbors.vectors import as_tensor
+from dmlcore.neighbors.vectors import as_tensor, blocks
 
 SAMPLED = 512
 """Items of a query's first tile that show which of its thresholds can't matter."""
@@ -224,7 +223,7 @@ class Sweep:
         row, column = row + view.rows.start, column + view.columns.start
         unsettled = self._count_near(row, column, far, error)
         self._states[view.rows.start].open.append((row[unsettled], column[unsettled]))
-        self.thresholds.drop(_distinct(row))
+        self.thresholds.drop(np.unique(row))
 
     def _count_near(self, row: Indices, column: Indices, far: Floats, error: Floats) -> np.ndarray:
         frame = self.products.frame
@@ -245,7 +244,7 @@ class Sweep:
         self.thresholds.drop(np.unique(row))
 
     def _make_exact(self, rows: Indices) -> None:
-        rows = self.thresholds.inexact(rows)
+        rows = np.unique(rows[self.thresholds.error[rows] > 0])
         if len(rows):
             self.thresholds.make_exact(rows, self.pairing.thresholds(rows))
 
@@ -259,11 +258,6 @@ def round_robin(count: int) -> Iterator[tuple[int, int]]:
             if max(first, second) < count:
                 yield min(first, second), max(first, second)
         circle[1:] = circle[-1:] + circle[1:-1]
-
-
-def _distinct(rows: Indices) -> Indices:
-    """Return sorted rows without repetitions."""
-    return rows[np.diff(rows, prepend=-1) > 0]
 
 
 def _samples(chosen: np.ndarray, weights: Counts) -> Counts:

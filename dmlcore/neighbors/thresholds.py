@@ -46,10 +46,6 @@ class Thresholds:
         error = np.zeros(len(relevant)) if error is None else error
         return cls(values, ends - relevant, ends, relevant, error, counts, counts.copy())
 
-    def inexact(self, rows: Indices) -> Indices:
-        """Return the rows with inexact values, without repetitions."""
-        return np.unique(rows[self.error[rows] > 0])
-
     def make_exact(self, rows: Indices, values: Floats) -> None:
         """Give these queries their exact values, query by query; counts are kept."""
         lengths = self.relevant[rows]

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from dmlcore.neighbors.similarity import Floats, Indices
-from dmlcore.neighbors.vectors import as_tensor
+from dmlcore.neighbors.vectors import as_tensor, blocks
 
 BITS = {torch.bfloat16: torch.int16, torch.float32: torch.int32}
 
@@ -108,8 +108,3 @@ def near_values(
 def part_of(room: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
     """Return a tile of this shape in the memory of one that is at least as large."""
     return room.view(-1)[: rows * columns].view(rows, columns)
-
-
-def blocks(count: int, size: int) -> list[slice]:
-    """Return slices of this size that cover `count`."""
-    return [slice(start, min(start + size, count)) for start in range(0, count, size)]

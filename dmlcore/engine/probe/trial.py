@@ -185,8 +185,7 @@ class Bench:
 
     def _train(self, trainer: Trainer, batches: Batches) -> tuple[_Steps, str | None]:
         """Run the steps; return their values, and a sentence on the error that ended them."""
-        loader = self._loader()
-        steps = _Steps()
+        loader, steps = self._loader(), _Steps()
 
         def on_step(images: int, *_: float) -> None:
             steps.done += 1

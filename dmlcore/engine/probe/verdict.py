@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from attrs import evolve
 
@@ -107,14 +107,9 @@ def _not_learned(figures: Mapping[str, float]) -> str:
     return "Inconclusive: the interval of the gain contains 0."
 
 
-def smallest_that_runs(trials: Sequence[Trial]) -> int | None:
-    """Of the sizes tried."""
-    return min((trial.batch_size for trial in trials if trial.runs), default=None)
-
-
-def smallest_that_learns(trials: Sequence[Trial]) -> int | None:
-    """Of the sizes tried."""
-    return min((trial.batch_size for trial in trials if trial.learns), default=None)
+def smallest(trials: Iterable[Trial]) -> int | None:
+    """Return the smallest size of some trials."""
+    return min((trial.batch_size for trial in trials), default=None)
 
 
 def conclusions(probe: StudyProbe, classes: int, trials: Sequence[Trial], largest: int | None) -> tuple[str, ...]:
@@ -131,7 +126,7 @@ def conclusions(probe: StudyProbe, classes: int, trials: Sequence[Trial], larges
 
 
 def _runs_sentence(trials: Sequence[Trial]) -> str:
-    size = smallest_that_runs(trials)
+    size = smallest(trial for trial in trials if trial.runs)
     if size is None:
         return f"None of the sizes tried runs. {_not(trials[-1])}"
     below = [trial for trial in trials if trial.batch_size < size]
@@ -154,10 +149,8 @@ def _rule_sentence(probe: StudyProbe, classes: int, trials: Sequence[Trial]) -> 
     run = probe.run
     each = samples_per_class(run)
     if each is None:
-        worked = [trial.batch_size for trial in trials if not any(r.startswith(REFUSED) for r in trial.reasons)]
-        return (
-            f"The sampler does not balance classes; examining its batches {_found(min(worked, default=None), trials)}"
-        )
+        worked = [trial for trial in trials if not any(reason.startswith(REFUSED) for reason in trial.reasons)]
+        return f"The sampler does not balance classes; examining its batches {_found(smallest(worked), trials)}"
     conditions, expected = rule(run, each, classes)
     return f"With K = {each} images per class, the rule ({listing(conditions)}) {_found(expected, trials)}"
 
@@ -174,7 +167,7 @@ def rule(run: Run, each: int, classes: int) -> tuple[list[str], int | None]:
 
 
 def _found(expected: int | None, trials: Sequence[Trial]) -> str:
-    found = smallest_that_runs(trials)
+    found = smallest(trial for trial in trials if trial.runs)
     if expected is None:
         return f"allows no size{', which agrees' if found is None else f', but {found} runs'}."
     if expected == found:
@@ -186,7 +179,7 @@ def _found(expected: int | None, trials: Sequence[Trial]) -> str:
 
 def _learns_sentences(probe: StudyProbe, trials: Sequence[Trial]) -> Iterator[str]:
     steps = counted(probe.table.steps, "step")
-    size = smallest_that_learns(trials)
+    size = smallest(trial for trial in trials if trial.learns)
     if size is None:
         yield f"None of the sizes tried learns in {steps}."
         return
