@@ -118,7 +118,7 @@ def build_schedule(study: Study, optimizer: torch.optim.Optimizer) -> Scheduler 
         min_lr=settings.min_learning_rate or 0.0,
         warmup_epochs=0,
     )
-    return schedule  # type: ignore[no-any-return]
+    return schedule
 
 
 def clip_gradients(training: Training, parameters: list[nn.Parameter]) -> None:

@@ -14,8 +14,8 @@ from dmlcore.api.progress import shown_on
 from dmlcore.api.result import Result
 from dmlcore.api.values import RunInfo
 from dmlcore.engine import checkpoint
-from dmlcore.engine.environment import environment
 from dmlcore.engine.loading import resolve_device
+from dmlcore.engine.machine import environment
 from dmlcore.engine.observing import Observers
 from dmlcore.engine.run_log import figures, log, logged_to
 from dmlcore.engine.seeding import use_deterministic_algorithms

@@ -19,11 +19,10 @@ from dmlcore.engine import checkpoint
 from dmlcore.engine.batching import coverage, epoch_batches
 from dmlcore.engine.checkpoint import TrainingState
 from dmlcore.engine.embedding import SplitEmbedder
-from dmlcore.engine.environment import environment
 from dmlcore.engine.evaluation import headline, is_measured, measure, of_a_network, per_query
 from dmlcore.engine.geometry import evidence_of
 from dmlcore.engine.loading import TrainLoader, resolve_transforms, train_transform
-from dmlcore.engine.memory import forget_peak, peak_memory
+from dmlcore.engine.machine import environment, forget_peak, peak_memory
 from dmlcore.engine.observing import Observers
 from dmlcore.engine.run_log import epoch_line, figures, log
 from dmlcore.engine.splits import Data, load_data

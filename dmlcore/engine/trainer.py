@@ -104,7 +104,12 @@ class Trainer:
             done += len(labels)
             on_step(done, math.fsum(losses) / len(losses), done / (time.perf_counter() - start))
         seconds = time.perf_counter() - start
-        self._check_collapse(epoch, cosines)
+        if epoch > self.run.study.training.warmup_epochs and min(cosines) > COLLAPSED:
+            raise TrainingError(
+                f"The embeddings collapsed to a single point in every batch of epoch {epoch} (mean cosine"
+                f" {math.fsum(cosines) / len(cosines):.5f}). Lower the learning rate, use a larger batch, or use a loss"
+                " and margin that push negatives apart."
+            )
         diagnostics = {
             **self.recorder.means(),
             "mean_cosine": math.fsum(cosines) / len(cosines),
@@ -166,14 +171,6 @@ class Trainer:
                 " clip gradients (training.clip_norm), or use precision fp32 or bf16."
             )
         return loss
-
-    def _check_collapse(self, epoch: int, cosines: list[float]) -> None:
-        if epoch > self.run.study.training.warmup_epochs and min(cosines) > COLLAPSED:
-            raise TrainingError(
-                f"The embeddings collapsed to a single point in every batch of epoch {epoch} (mean cosine"
-                f" {math.fsum(cosines) / len(cosines):.5f}). Lower the learning rate, use a larger batch, or use a loss"
-                " and margin that push negatives apart."
-            )
 
 
 def check_loss(config: LossConfig, loss: object, embeddings: Tensor) -> None:

@@ -74,7 +74,7 @@ def _rank_densely(
 ) -> Iterator[None]:
     """Append the metrics of each block of queries, with ties counted against them and in favor of them."""
     for rows in blocks:
-        thresholds = Thresholds.of(pairing.thresholds(rows), relevant[rows])
+        thresholds = Thresholds.of(pairing.thresholds(rows)[0], relevant[rows])
         count_dense(pairing, thresholds, rows, np.arange(len(rows)), slice(0, len(pairing.gallery)))
         counts = (thresholds.at_least, thresholds.strictly)
         against, in_favor = (PerQuery.of(count, thresholds.relevant) for count in counts)

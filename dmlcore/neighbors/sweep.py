@@ -109,7 +109,7 @@ class Sweep:
     def of(cls, pairing: Pairing, products: Products, relevant: Counts, block_size: int) -> Sweep:
         """relevant: (Q,), R of the queries that are swept, and 0 of others."""
         swept = np.flatnonzero(relevant)
-        parts = [pairing.quick_thresholds(rows) for rows in runs(swept, relevant, block_size, block_size**2 // 8)]
+        parts = [pairing.thresholds(rows, quick=True) for rows in runs(swept, relevant, block_size, block_size**2 // 8)]
         values, errors = (np.concatenate(part) for part in zip(*parts, strict=True))
         error = np.zeros(len(relevant))
         error[swept] = errors
@@ -132,7 +132,8 @@ class Sweep:
         in_threads(self._close, self._states.values())
 
     def _count_tile(self, tile: Tile) -> None:
-        room = self._room.pop() if self._room else self._empty_tile()
+        shape = (min(self.block_size, len(side)) for side in (self.pairing.queries, self.pairing.gallery))
+        room = self._room.pop() if self._room else self.products.empty_tile(*shape)
         rows, columns = tile
         left = self.products.left(rows)
         far = part_of(room, len(left), self.products.width(columns))
@@ -142,11 +143,6 @@ class Sweep:
         if both:
             self._scan(View(far.T, by_column.T, columns, rows, self.products.error(columns, rows)))
         self._room.append(room)
-
-    def _empty_tile(self) -> torch.Tensor:
-        return self.products.empty_tile(
-            min(self.block_size, len(self.pairing.queries)), min(self.block_size, len(self.pairing.gallery))
-        )
 
     def _fill(self, far: torch.Tensor, left: torch.Tensor, tile: Tile, both: bool) -> tuple[torch.Tensor, torch.Tensor]:
         """Compute a tile without the pairs of one class; return the least values of groups by row and by column."""
@@ -246,7 +242,7 @@ class Sweep:
     def _make_exact(self, rows: Indices) -> None:
         rows = np.unique(rows[self.thresholds.error[rows] > 0])
         if len(rows):
-            self.thresholds.make_exact(rows, self.pairing.thresholds(rows))
+            self.thresholds.make_exact(rows, self.pairing.thresholds(rows)[0])
 
 
 def round_robin(count: int) -> Iterator[tuple[int, int]]:

@@ -137,7 +137,11 @@ class Planner:
         return self._steps[key]
 
     def _pace(self, run: Run) -> Pace:
-        key = what_sets_the_pace(run)
+        """Return the pace of a run, measured once for all that are equal in what speed and memory depend on."""
+        study = run.study
+        training = evolve(study.training, epochs=1, warmup_epochs=0, max_steps=None)
+        kinds = (study.loss.name, study.optimizer.name, study.embedding.pooling)
+        key = (study.dataset, study.backbone, study.transforms, training, study.evaluation, study.evaluators, *kinds)
         if key not in self._paces:
             self._paces[key] = measure_pace(run, self._images(run))
             self.measurements.append((run, self._paces[key]))
@@ -149,14 +153,6 @@ class Planner:
         width = pace.feature_dim if dim == "features" else dim
         head = 0 if dim == "features" else 4 * (pace.feature_dim + 1) * dim
         return pace.backbone_bytes + head + images * (4 * width + 8) + 2 * images * EVIDENCE_BYTES
-
-
-def what_sets_the_pace(run: Run) -> Any:
-    """Return everything that speed and memory depend on; runs with equal values share a measurement."""
-    study = run.study
-    training = evolve(study.training, epochs=1, warmup_epochs=0, max_steps=None)
-    kinds = (study.loss.name, study.optimizer.name, study.embedding.pooling)
-    return study.dataset, study.backbone, study.transforms, training, study.evaluation, study.evaluators, *kinds
 
 
 def epochs_done(folder: RunFolder, run: Run) -> int | None:

@@ -10,7 +10,7 @@ from attrs import define, evolve, field
 from filelock import FileLock
 
 from dmlcore.api.progress import note
-from dmlcore.engine.environment import environment
+from dmlcore.engine.machine import environment
 from dmlcore.engine.probe.reasoning import reason, refusal, smallest_batch
 from dmlcore.engine.probe.trial import Bench, as_first_steps
 from dmlcore.engine.probe.verdict import compared, conclusions, in_short, smallest, trial_of
@@ -31,8 +31,21 @@ def probe_study(probe: StudyProbe, store: Store) -> Probe:
     folder = store.study(probe.run.study.name)
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / f".{PROBE}.lock"):
-        finished = stored_probe(probe, store)
-        return _run(probe, store) if finished is None else finished
+        if finished := stored_probe(probe, store):
+            return finished
+        note(f"probe  {probe.run.study.name}  {PROBED}  {probe.table.steps} steps per size")
+        trials = _Trials(probe, Bench.of(probe), folder, stored_trials(probe, store))
+        if probe.table.sizes is None:
+            search(trials, probe.run.study.training.batch_size)
+        else:
+            for size in probe.table.sizes:
+                trials.at(size)
+        finished = trials.probe(largest_that_fits(trials.bench))
+        _write(folder / PROBE, finished)
+        (folder / PARTIAL).unlink(missing_ok=True)
+    for sentence in finished.conclusions:
+        note(f"  {sentence}")
+    return finished
 
 
 def stored_probe(probe: StudyProbe, store: Store) -> Probe | None:
@@ -60,23 +73,6 @@ def planned_sizes(probe: StudyProbe, labels: np.ndarray) -> list[int]:
         sizes.add(size)
         size *= 2
     return sorted(sizes)
-
-
-def _run(probe: StudyProbe, store: Store) -> Probe:
-    folder = store.study(probe.run.study.name)
-    note(f"probe  {probe.run.study.name}  {PROBED}  {probe.table.steps} steps per size")
-    trials = _Trials(probe, Bench.of(probe), folder, stored_trials(probe, store))
-    if probe.table.sizes is None:
-        search(trials, probe.run.study.training.batch_size)
-    else:
-        for size in probe.table.sizes:
-            trials.at(size)
-    finished = trials.probe(largest_that_fits(trials.bench))
-    _write(folder / PROBE, finished)
-    (folder / PARTIAL).unlink(missing_ok=True)
-    for sentence in finished.conclusions:
-        note(f"  {sentence}")
-    return finished
 
 
 def _write(path: Path, probe: Probe) -> None:

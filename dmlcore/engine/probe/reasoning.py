@@ -68,8 +68,14 @@ def reason(run: Run, labels: np.ndarray, batch_size: int) -> Reasoning:
     batches, refused = _sampled(run, labels)
     if not batches:
         return Reasoning(batch_size, refused)
+    caution = ""
+    if not run.study.training.freeze_batchnorm and min(map(len, batches)) == 1:
+        caution = (
+            "Some batches have one image and training.freeze_batchnorm is false: BatchNorm fails with one value per"
+            " channel."
+        )
     figures = batch_figures(labels, batches)
-    return Reasoning(batch_size, _unusable(run, labels, batches), batches, figures, _caution(run, batches))
+    return Reasoning(batch_size, _unusable(run, labels, batches), batches, figures, caution)
 
 
 def refusal(run: Run, labels: np.ndarray, batch_size: int) -> str | None:
@@ -112,15 +118,6 @@ def _unusable(run: Run, labels: np.ndarray, batches: Batches) -> str | None:
     except TrainingError as error:
         return str(error)
     return None
-
-
-def _caution(run: Run, batches: Batches) -> str:
-    if run.study.training.freeze_batchnorm or min(map(len, batches)) > 1:
-        return ""
-    return (
-        "Some batches have one image and training.freeze_batchnorm is false: BatchNorm fails with one value per"
-        " channel."
-    )
 
 
 def batch_figures(labels: np.ndarray, batches: Sequence[Sequence[int]]) -> dict[str, float]:

@@ -28,23 +28,23 @@ def trial_of(reasoning: Reasoning, seen: Observation | None, metric: str) -> Tri
 
     seen: None if the sampler returns no batch.
     """
-    reasons = [*_reasoned(reasoning), *(_seen(reasoning, seen, metric) if seen is not None else [])]
-    figures = {**reasoning.figures, **(seen.figures if seen is not None else {})}
+    reasons = []
+    figures = dict(reasoning.figures)
+    if figures:
+        reasons.append(f"{reasoning.batch_words()}. An epoch: {reasoning.epoch_words()}.")
+    if reasoning.refusal is not None:
+        reasons.append(f"{REFUSED}{reasoning.refusal}")
+    if reasoning.caution:
+        reasons.append(reasoning.caution)
+    if seen is not None:
+        reasons += _seen(reasoning, seen, metric)
+        figures |= seen.figures
     if not reasoning.works or seen is None or seen.error is not None:
         return Trial(reasoning.batch_size, "undefined", tuple(reasons), figures)
     learns = figures.get("gain_low", figures["gain"]) > 0
     nothing = "" if learns else _ineffective(figures)
     regime: Regime = "degenerate" if nothing else "weak"
     return Trial(reasoning.batch_size, regime, (*reasons, *([nothing] if nothing else [])), figures, learns)
-
-
-def _reasoned(reasoning: Reasoning) -> Iterator[str]:
-    if reasoning.figures:
-        yield f"{reasoning.batch_words()}. An epoch: {reasoning.epoch_words()}."
-    if reasoning.refusal is not None:
-        yield f"{REFUSED}{reasoning.refusal}"
-    if reasoning.caution:
-        yield reasoning.caution
 
 
 def _seen(reasoning: Reasoning, seen: Observation, metric: str) -> Iterator[str]:

@@ -70,7 +70,14 @@ class Clustering(EvaluatorConfig):
 
         vectors = checked_vectors(queries.vectors, "queries").astype(np.float32, copy=False)
         labels = checked_labels(queries.labels, len(vectors), "labels of queries")
-        _check_classes(labels)
+        classes = len(set(labels.tolist()))
+        if classes == 1:
+            raise ValueError(f"all {len(labels):,} samples have one class: NMI and AMI need at least two classes")
+        if classes == len(labels):
+            raise ValueError(
+                f"each of the {len(labels):,} samples has a different class, so that NMI is 1 for any embedding: "
+                "NMI needs fewer classes than samples"
+            )
         runs = [self._agreement(vectors, labels, number) for number in range(self.seeds)]
         metrics = dict(runs[0])
         for measure in runs[0]:
@@ -94,17 +101,6 @@ class Clustering(EvaluatorConfig):
         report_progress((number + 1) * ITERATIONS, steps)
         found = agreement(labels, clusters)
         return {"nmi": found.nmi, "ami": found.ami}
-
-
-def _check_classes(labels: np.ndarray) -> None:
-    classes = len(set(labels.tolist()))
-    if classes == 1:
-        raise ValueError(f"all {len(labels):,} samples have one class: NMI and AMI need at least two classes")
-    if classes == len(labels):
-        raise ValueError(
-            f"each of the {len(labels):,} samples has a different class, so that NMI is 1 for any embedding: "
-            "NMI needs fewer classes than samples"
-        )
 
 
 def _k_means(vectors: np.ndarray, clusters: int, seed: int, progress: OnProgress | None = None) -> np.ndarray:
