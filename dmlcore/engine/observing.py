@@ -23,16 +23,15 @@ class Observers(Display):
 
     def __init__(self, configs: Iterable[ObserverConfig], run: RunInfo) -> None:
         self._run = run
-        self._managers: dict[str, pluggy.PluginManager] = {}
+        self._managers: list[tuple[ObserverConfig, pluggy.PluginManager]] = []
         self.warnings: list[str] = []
-        self._configs = {config.name: config for config in configs}
-        for config in self._configs.values():
+        for config in {config.name: config for config in configs}.values():
             try:
-                self._managers[config.name] = self._manager(config)
+                self._managers.append((config, self._manager(config)))
             except DmlcoreError:
                 raise
             except Exception as error:
-                self._drop(config.name, "build", error)
+                self._drop(config, "build", error)
 
     def show(self, progress: Progress) -> None:
         if progress.total:
@@ -41,19 +40,16 @@ class Observers(Display):
     def send(self, event: str, **facts: object) -> None:
         """Call the hook `dmlcore_on_<event>` of every observer."""
         hook = f"dmlcore_on_{event}"
-        for name, manager in list(self._managers.items()):
+        for config, manager in list(self._managers):
             try:
                 getattr(manager.hook, hook)(run=self._run, **facts)
             except Exception as error:
-                del self._managers[name]
-                self._drop(name, hook, error)
+                self._managers.remove((config, manager))
+                self._drop(config, hook, error)
 
-    def _drop(self, name: str, where: str, error: Exception) -> None:
-        text = " ".join(str(error).split())
-        self._warn(
-            f"The {named(self._configs[name])} failed in {where} ({type(error).__name__}: {text}) and was dropped.",
-            error,
-        )
+    def _drop(self, config: ObserverConfig, where: str, error: Exception) -> None:
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        self._warn(f"The {named(config)} failed in {where} ({reason}) and was dropped.", error)
 
     def _warn(self, text: str, error: Exception | None = None) -> None:
         self.warnings.append(text)

@@ -54,7 +54,7 @@ def run_study(runs: Sequence[Run], store: Store, observers: Sequence[ObserverCon
                 elif mine and (twin := _same_run(run, store)):
                     yield _reused(run, folder, twin)
                 elif mine:
-                    yield _outcome(run, _info(run, index, len(runs), folder), folder, observers)
+                    yield _outcome(run, index, len(runs), folder, observers)
                 else:
                     busy.append((index, run))
         if len(busy) == len(waiting):
@@ -90,8 +90,10 @@ def _reused(run: Run, folder: RunFolder, twin: RunFolder) -> Result:
     return result
 
 
-def _info(run: Run, index: int, count: int, folder: RunFolder) -> RunInfo:
-    return RunInfo(
+def _outcome(
+    run: Run, index: int, count: int, folder: RunFolder, configs: Sequence[ObserverConfig]
+) -> Result | Failure:
+    info = RunInfo(
         study=run.study.name,
         name=run.name,
         index=index,
@@ -102,9 +104,6 @@ def _info(run: Run, index: int, count: int, folder: RunFolder) -> RunInfo:
         folder=folder.partial,
         settings=run.settings,
     )
-
-
-def _outcome(run: Run, info: RunInfo, folder: RunFolder, configs: Sequence[ObserverConfig]) -> Result | Failure:
     with suppress(PluginError):  # raised again below, and logged; a DataError here leaves no folder behind
         load_data(run)
     folder.partial.mkdir(exist_ok=True)

@@ -28,7 +28,6 @@ from dmlcore.neighbors.tiles import (
     floats,
     least_of_groups,
     limits,
-    lower_by_columns,
     near_groups,
     near_values,
     part_of,
@@ -155,7 +154,7 @@ class Sweep:
             strip[own[0][which] - part.start, own[1][which]] = torch.inf
             by_row.append(least_of_groups(strip))
             if both:
-                lower_by_columns(by_column, strip)
+                torch.minimum(by_column, bits(strip).view(-1, *by_column.shape).amin(0), out=by_column)
         return torch.cat(by_row), by_column
 
     def _scan(self, view: View) -> None:

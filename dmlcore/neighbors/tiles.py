@@ -82,11 +82,6 @@ def strips(tile: torch.Tensor) -> list[slice]:
     return blocks(len(tile), each)
 
 
-def lower_by_columns(least: torch.Tensor, strip: torch.Tensor) -> None:
-    """Lower `least` (G, W), as bits, of the groups g, g + G, … of each column by some strip of `strips` (S, W)."""
-    torch.minimum(least, bits(strip).view(-1, *least.shape).amin(0), out=least)
-
-
 def near_groups(least: torch.Tensor, limit: torch.Tensor) -> tuple[Indices, Indices]:
     """Rows and numbers of groups (B, G) that hold a value up to the limit (B,) of the row, row after row."""
     near = np.flatnonzero((least <= bits(limit).to(least.device)[:, None]).cpu().numpy())

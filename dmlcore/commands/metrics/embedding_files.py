@@ -1,8 +1,4 @@
-"""Saved embeddings of any tool: .npz, .npy, .safetensors, .parquet, with labels in the same file or another one.
-
-Arrays are found by common names, or by a given name; nothing is guessed from shapes. Every problem is a DataError that
-lists the contents of the file.
-"""
+"""Saved embeddings of any tool: .npz, .npy, .safetensors, .parquet, with labels in the same file or another one."""
 
 from __future__ import annotations
 

@@ -184,20 +184,17 @@ def _learns_sentences(probe: StudyProbe, trials: Sequence[Trial]) -> Iterator[st
         yield f"None of the sizes tried learns in {steps}."
         return
     by_size = {trial.batch_size: trial for trial in trials}
+    below = [trial for trial in trials if trial.batch_size < size and trial.runs]
+    smaller = "It is also the smallest that runs."
+    if below:
+        smaller = f"The next smaller, {below[-1].batch_size}, does not: {gain_words(below[-1].figures)}."
     yield (
         f"The smallest that learns in {steps} is {size}: {probe.table.metric} on unseen classes"
-        f" {gain_words(by_size[size].figures)}.{_below_words(size, trials)}"
+        f" {gain_words(by_size[size].figures)}. {smaller}"
     )
     own = by_size.get(probe.run.study.training.batch_size)
     if own is not None and own.runs and own.batch_size != size:
         yield f"Batch size {own.batch_size} of the study: {gain_words(own.figures)}."
-
-
-def _below_words(size: int, trials: Sequence[Trial]) -> str:
-    below = [trial for trial in trials if trial.batch_size < size and trial.runs]
-    if not below:
-        return " It is also the smallest that runs."
-    return f" The next smaller, {below[-1].batch_size}, does not: {gain_words(below[-1].figures)}."
 
 
 def _regimes_sentence(trials: Sequence[Trial]) -> str:
