@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,9 @@ from dmlcore.text import byte_size, counted, duration, point_label
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from dmlcore.engine.plan.planning import Item, Measurement, StudyPlan
+    from dmlcore.engine.plan.pace import Pace
+    from dmlcore.engine.plan.planning import Item
+    from dmlcore.study.schema import Run
 
 COLUMNS = ("runs", "finished", "steps left", "images left", "time per run", "time left", "memory", "disk")
 
@@ -36,16 +38,16 @@ def plan(studies: Sequence[Path], overrides: Sequence[str], root: Path) -> None:
     planner, plans = Planner(store), []
     with work("timing training steps", len(files), "study file"):
         for file in files:
-            plans.append(planner.plan(file))
+            plans.append((file.study.name, planner.plan(file)))
             report_progress(len(plans))
     screen = console(pipe_width=160, requested=True)
     screen.print(_table(plans))
-    for measurement in planner.measurements:
-        screen.print(_timing(measurement), markup=False, highlight=False, soft_wrap=True)
+    for run, pace in planner.measurements:
+        screen.print(_timing(run, pace), markup=False, highlight=False, soft_wrap=True)
     screen.print("Time, memory and disk are estimates. While training, a run needs disk space for three more networks.")
 
 
-def _table(plans: Iterable[StudyPlan]) -> Table:
+def _table(plans: Sequence[tuple[str, Sequence[Item]]]) -> Table:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -54,11 +56,11 @@ def _table(plans: Iterable[StudyPlan]) -> Table:
     for column in COLUMNS:
         table.add_column(column, justify="right")
     everything: list[Item] = []
-    for study in plans:
-        table.add_row(study.study, style="bold")
-        for item in study.items:
+    for study, items in plans:
+        table.add_row(study, style="bold")
+        for item in items:
             table.add_row(f"  {item.label}", *_cells(item), style="dim" if item.finished == item.runs else None)
-        everything += study.items
+        everything += items
     table.add_section()
     table.add_row("all", *_cells(_total(everything)), style="bold")
     return table
@@ -91,14 +93,13 @@ def _bytes(number: int | None) -> str:
     return "–" if number is None else byte_size(number)
 
 
-def _timing(measurement: Measurement) -> str:
+def _timing(run: Run, pace: Pace) -> str:
     """The measured times, with their settings."""
-    study, pace = measurement.run.study, measurement.pace
-    size = study.training.batch_size
     weights = f" Weights: {pace.weights}." if pace.weights else ""
     return (
-        f"Timed: {point_label({'backbone': measurement.run.settings['backbone'], 'loss': study.loss.name})},"
-        f" {pace.step_seconds:.3g} s per step of {counted(size, 'image')}, {1000 * pace.image_seconds:.3g} ms to embed"
-        f" an image, {duration(pace.measurement_seconds(pace.test_images))} to embed and measure"
+        f"Timed: {point_label({'backbone': run.settings['backbone'], 'loss': run.study.loss.name})},"
+        f" {pace.step_seconds:.3g} s per step of {counted(run.study.training.batch_size, 'image')},"
+        f" {1000 * pace.image_seconds:.3g} ms to embed an image,"
+        f" {duration(pace.measurement_seconds(pace.test_images))} to embed and measure"
         f" {pace.test_images:,} test images.{weights}"
     )

@@ -10,7 +10,6 @@ import click
 from dmlcore.commands.options import installed
 
 if TYPE_CHECKING:
-    from dmlcore.testing.checking import Outcome
     from dmlcore.testing.installed import Checked
 
 
@@ -55,11 +54,6 @@ def _show(checked: Checked) -> None:
         click.secho(f"  {outcome.status:<14}", fg=color, nl=False)
         click.echo(f"  {outcome.check.name}{reason}")
         if outcome.error:
-            click.echo(_explanation(checked, outcome))
-
-
-def _explanation(checked: Checked, outcome: Outcome) -> str:
-    offer = checked.offer
-    name = f"{offer.component.kind} {offer.full_name} {offer.source.version}"
-    lines = [f"{name}: {outcome.check.demand}", *str(outcome.error).splitlines()]
-    return "\n".join(f"    {line}" for line in lines)
+            click.echo(f"    {offer.component.kind} {offer.full_name} {offer.source.version}: {outcome.check.demand}")
+            for line in str(outcome.error).splitlines():
+                click.echo(f"    {line}")

@@ -51,7 +51,8 @@ def check(dataset: DatasetConfig, near_bits: int = NEAR_BITS, name_all: bool = F
     check then that they are the published edition.
     """
     splits = load_splits(dataset)
-    folder = _common_folder(splits)
+    parents = [path.parent for images in splits.values() if isinstance(images, ImageFiles) for path in images.paths]
+    folder = os.path.commonpath(parents) if parents else ""
     seen = [image for split in splits for image in _look_at(splits, split, folder)]
     shared = sorted(set(splits["train"].class_names) & set(splits["test"].class_names))
     unreadable = [image for image in seen if image.look.problem]
@@ -81,11 +82,6 @@ def _look_at(splits: Splits, split: Split, folder: str) -> Iterator[_Seen]:
             for index, seen in zip(indices, pool.map(lambda index: look(images, index), indices), strict=True):
                 yield _Seen(split, images.class_names[images.labels[index]], names[index], seen)
             report_progress(indices.stop)
-
-
-def _common_folder(splits: Splits) -> str:
-    paths = [path.parent for images in splits.values() if isinstance(images, ImageFiles) for path in images.paths]
-    return os.path.commonpath(paths) if paths else ""
 
 
 def _line(title: str, text: str) -> str:

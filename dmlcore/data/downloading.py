@@ -163,15 +163,17 @@ def _check(archive: Archive, part: _Part, resumed: bool) -> None:
 
 def _receive(archive: Archive, url: str, part: _Part) -> bool:
     """Download the rest of the file. Return True where bytes of an earlier try are part of it."""
-    offset = _resume_from(archive, url, part)
     origin = part.origin()
+    validator = origin.get("validator") if origin.get("url") == url else None
+    # without a checksum, only the same version at the same address is resumed
+    offset = part.size if origin and (archive.checksum or validator) else 0
     if offset and offset == origin.get("total"):
         return True
     headers = {"User-Agent": "dmlcore"}
     if offset:
         headers["Range"] = f"bytes={offset}-"
-        if origin.get("url") == url and origin.get("validator"):
-            headers["If-Range"] = origin["validator"]
+        if validator:
+            headers["If-Range"] = validator
     try:
         response = _ask(url, headers)
     except _PastTheEndError as error:
@@ -186,13 +188,6 @@ def _receive(archive: Archive, url: str, part: _Part) -> bool:
             raise _PassingError("the server did not continue where the download stopped; starting again")
         _keep(archive, url, answer, part)
     return answer.start > 0
-
-
-def _resume_from(archive: Archive, url: str, part: _Part) -> int:
-    """The byte to resume from. Without a checksum, only the same version at the same address is resumed."""
-    origin = part.origin()
-    same = origin.get("url") == url and origin.get("validator")
-    return part.size if origin and (archive.checksum or same) else 0
 
 
 def _keep(archive: Archive, url: str, answer: _Answer, part: _Part) -> None:

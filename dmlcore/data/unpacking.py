@@ -27,7 +27,6 @@ from dmlcore.text import byte_size
 LARGEST_GROWTH = 10
 """The most unpacked bytes for each byte of an archive of unknown unpacked size; photographs hardly grow."""
 
-
 CHUNK = 1 << 20
 
 
@@ -65,33 +64,31 @@ def unpack(file: Path, target: Path, unpacked: int | None) -> None:
 
     unpacked: the most bytes that they may take. Raises ArchiveError.
     """
-    with _members(file) as members, work(f"unpacking {file.name}", unit="file"):
-        for number, member in enumerate(_bounded(file, members, unpacked), start=1):
-            member.write(target)
-            report_progress(number)
+    _visit(file, unpacked, "unpacking", lambda member: member.write(target))
 
 
 def read_through(file: Path, unpacked: int | None) -> None:
     """Read every member without unpacking any. Raises ArchiveError."""
-    with _members(file) as members, work(f"reading {file.name}", unit="file"):
-        for number, member in enumerate(_bounded(file, members, unpacked), start=1):
-            member.read()
-            report_progress(number)
+    _visit(file, unpacked, "reading", lambda member: member.read())
 
 
-def _bounded(file: Path, members: Iterator[_Member], unpacked: int | None) -> Iterator[_Member]:
-    """The members. Raises ArchiveError before a dangerous one, and where they take too many bytes."""
+def _visit(file: Path, unpacked: int | None, what: str, use: Callable[[_Member], object]) -> None:
+    """Use each member. Raises ArchiveError before a dangerous one, and where they take too many bytes."""
     limit = unpacked or LARGEST_GROWTH * file.stat().st_size
     total = 0
-    for member in members:
-        path = PureWindowsPath(member.name)  # knows / and \\, and drives
-        danger = "a path that leads out of the folder" if path.root or path.drive or ".." in path.parts else ""
-        if danger or member.danger:
-            raise ArchiveError(f"{file.name} is refused: it contains {danger or member.danger}: {member.name!r}")
-        total += member.size
-        if total > limit:
-            raise ArchiveError(f"{file.name} is refused: unpacked, it takes more than the expected {byte_size(limit)}")
-        yield member
+    with _members(file) as members, work(f"{what} {file.name}", unit="file"):
+        for number, member in enumerate(members, start=1):
+            path = PureWindowsPath(member.name)  # knows / and \\, and drives
+            danger = "a path that leads out of the folder" if path.root or path.drive or ".." in path.parts else ""
+            if danger or member.danger:
+                raise ArchiveError(f"{file.name} is refused: it contains {danger or member.danger}: {member.name!r}")
+            total += member.size
+            if total > limit:
+                raise ArchiveError(
+                    f"{file.name} is refused: unpacked, it takes more than the expected {byte_size(limit)}"
+                )
+            use(member)
+            report_progress(number)
 
 
 @contextmanager

@@ -22,14 +22,9 @@ class WeightAverage:
 
         warmup = {} if training.ema_warmup is None else {"use_warmup": True, "warmup_power": training.ema_warmup}
         self._average = ModelEmaV3(model, decay=training.ema_decay, **warmup)
-        self._steps = 0
-
-    @property
-    def model(self) -> EmbeddingModel:
+        self.model: EmbeddingModel = self._average.module
         """The averaged network."""
-        model = self._average.module
-        assert isinstance(model, EmbeddingModel)
-        return model
+        self._steps = 0
 
     def update(self, model: EmbeddingModel) -> None:
         """Update the average with the weights after a step."""

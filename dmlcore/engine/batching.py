@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dmlcore.api.components import LossConfig, SamplerConfig
+from dmlcore.api.components import LossConfig
 from dmlcore.api.values import Embeddings, SamplerContext
 from dmlcore.engine.seeding import generator
 from dmlcore.errors import PluginError, StudyError, TrainingError
@@ -47,17 +47,13 @@ def sampled_batches(run: Run, labels: np.ndarray, epoch: int, last_embeddings: E
             f"The sampler {study.sampler.name!r} returns no batch of {study.training.batch_size} images from"
             f" {len(labels):,} training images. Lower training.batch_size."
         )
-    _check_indices(study.sampler, batches, len(labels))
-    return batches
-
-
-def _check_indices(sampler: SamplerConfig, batches: Batches, count: int) -> None:
     for number, batch in enumerate(batches, start=1):
-        if not batch or min(batch) < 0 or max(batch) >= count:
+        if not batch or min(batch) < 0 or max(batch) >= len(labels):
             raise PluginError(
-                f"The {named(sampler)} returns a batch (number {number}) that is empty or has an index"
-                f" outside 0 … {count - 1}."
+                f"The {named(study.sampler)} returns a batch (number {number}) that is empty or has an index"
+                f" outside 0 … {len(labels) - 1}."
             )
+    return batches
 
 
 def check_batch(loss: LossConfig, labels: np.ndarray) -> None:

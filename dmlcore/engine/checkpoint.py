@@ -44,16 +44,14 @@ class TrainingState:
         return self.curve[-1].epoch if self.curve else -1
 
 
-_PLAIN = ("data", "baseline", "baseline_geometry", "notes", "seconds", "best_epoch")
-_TENSORS = ("best_model", "seen")
+_TENSORS = ("trainer", "best_model", "seen")
 
 
 def save(state: TrainingState, folder: Path) -> None:
     """Replace the stored state."""
-    plain = {name: getattr(state, name) for name in _PLAIN}
-    plain["curve"] = [attrs.asdict(epoch) for epoch in state.curve]
-    tensors = {name: getattr(state, name) for name in _TENSORS}
-    payload = {"plain": json.dumps(plain), "trainer": dict(state.trainer), **tensors}
+    plain = attrs.asdict(state, recurse=False) | {"curve": [attrs.asdict(epoch) for epoch in state.curve]}
+    tensors = {name: plain.pop(name) for name in _TENSORS}
+    payload = {"plain": json.dumps(plain), **tensors}
     write_atomically(folder / CHECKPOINT, lambda path: torch.save(payload, path))
 
 
@@ -66,7 +64,7 @@ def load(folder: Path) -> TrainingState | None:
         payload = torch.load(path, map_location="cpu", weights_only=True)
         plain = json.loads(payload["plain"])
         plain["curve"] = [EpochSummary(**epoch) for epoch in plain["curve"]]
-        return TrainingState(**plain, trainer=payload["trainer"], **{name: payload.get(name) for name in _TENSORS})
+        return TrainingState(**plain, **{name: payload.get(name) for name in _TENSORS})
     except Exception as error:
         raise ResultsError(f"{path}: can't read the checkpoint ({error}). Remove it to restart this run.") from None
 

@@ -1,10 +1,5 @@
 """The geometry of embeddings: figures that explain why they retrieve well or badly.
 
-    from dmlcore.engine.geometry import evidence_of
-
-    evidence, figures = evidence_of(embeddings, queries)
-    figures["effective_rank"], figures["similarity_overlap"]
-
 Everything is measured on L2-normalized vectors. Neighbors and spectrum are exact. Statistics over pairs of images or
 classes are exact for up to `PAIRS` pairs, that is 8,192 images; with more, anchors are sampled with a fixed seed, and
 each is paired with all others. A figure that is undefined for the given embeddings is omitted.

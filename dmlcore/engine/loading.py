@@ -187,8 +187,7 @@ def resolve_device(name: str) -> torch.device:
     return device
 
 
-def to_batch(images: Sequence[Tensor] | Tensor, device: torch.device, channels_last: bool) -> Tensor:
+def to_batch(images: Tensor, device: torch.device, channels_last: bool) -> Tensor:
     """Return a batch of images on the device, in the memory layout of the network."""
-    batch = images if isinstance(images, Tensor) else torch.stack(list(images))
     layout = torch.channels_last if channels_last else torch.contiguous_format
-    return batch.to(device, non_blocking=True, memory_format=layout)
+    return images.to(device, non_blocking=True, memory_format=layout)

@@ -25,15 +25,10 @@ class EmbeddingModel(nn.Module):
         self.pooling = head.pooling
         self.normalize = head.normalize
         self.feature_dim = int(backbone.feature_dim)  # type: ignore[arg-type]
+        self.input_spec: InputSpec = backbone.input_spec  # type: ignore[assignment]
         self.norm = nn.LayerNorm(self.feature_dim, elementwise_affine=False) if head.layer_norm else nn.Identity()
         self.linear = nn.Identity() if head.dim == "features" else nn.Linear(self.feature_dim, head.dim)
         self.embedding_dim = self.feature_dim if head.dim == "features" else head.dim
-
-    @property
-    def input_spec(self) -> InputSpec:
-        spec = self.backbone.input_spec
-        assert isinstance(spec, InputSpec)
-        return spec
 
     def features(self, images: Tensor) -> Tensor:
         """Return the backbone's pooled features (B, F), float32."""

@@ -11,8 +11,7 @@ import pluggy
 from dmlcore.api.components import ObserverConfig
 from dmlcore.api.hookspecs import GROUP, RunSpecs
 from dmlcore.api.progress import Display
-from dmlcore.api.result import Result
-from dmlcore.api.values import EpochSummary, Evaluation, Progress, RunInfo
+from dmlcore.api.values import Progress, RunInfo
 from dmlcore.errors import DmlcoreError
 from dmlcore.host.faults import named
 
@@ -24,60 +23,43 @@ class Observers(Display):
 
     def __init__(self, configs: Iterable[ObserverConfig], run: RunInfo) -> None:
         self._run = run
-        self._managers: dict[str, pluggy.PluginManager] = {}
+        self._managers: list[tuple[ObserverConfig, pluggy.PluginManager]] = []
         self.warnings: list[str] = []
-        self._configs = {config.name: config for config in configs}
-        for config in self._configs.values():
+        for config in {config.name: config for config in configs}.values():
             try:
-                self._managers[config.name] = self._manager(config, run)
+                self._managers.append((config, self._manager(config)))
             except DmlcoreError:
                 raise
             except Exception as error:
-                self._drop(config.name, "build", error)
-
-    def start(self) -> None:
-        self._send("dmlcore_on_run_start")
+                self._drop(config, "build", error)
 
     def show(self, progress: Progress) -> None:
         if progress.total:
-            self._send("dmlcore_on_progress", progress=progress)
+            self.send("progress", progress=progress)
 
-    def epoch(self, epoch: EpochSummary) -> None:
-        self._send("dmlcore_on_epoch_end", epoch=epoch)
-
-    def evaluation(self, evaluation: Evaluation) -> None:
-        self._send("dmlcore_on_evaluation", evaluation=evaluation)
-
-    def end(self, result: Result) -> None:
-        self._send("dmlcore_on_run_end", result=result)
-
-    def error(self, error: BaseException) -> None:
-        self._send("dmlcore_on_run_error", error=error)
-
-    def _send(self, hook: str, **event: object) -> None:
-        for name, manager in list(self._managers.items()):
+    def send(self, event: str, **facts: object) -> None:
+        """Call the hook `dmlcore_on_<event>` of every observer."""
+        hook = f"dmlcore_on_{event}"
+        for config, manager in list(self._managers):
             try:
-                getattr(manager.hook, hook)(run=self._run, **event)
+                getattr(manager.hook, hook)(run=self._run, **facts)
             except Exception as error:
-                del self._managers[name]
-                self._drop(name, hook, error)
+                self._managers.remove((config, manager))
+                self._drop(config, hook, error)
 
-    def _drop(self, name: str, where: str, error: Exception) -> None:
-        text = " ".join(str(error).split())
-        self._warn(
-            f"The {named(self._configs[name])} failed in {where} ({type(error).__name__}: {text}) and was dropped.",
-            error,
-        )
+    def _drop(self, config: ObserverConfig, where: str, error: Exception) -> None:
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        self._warn(f"The {named(config)} failed in {where} ({reason}) and was dropped.", error)
 
     def _warn(self, text: str, error: Exception | None = None) -> None:
         self.warnings.append(text)
         _log.warning(text, exc_info=error if _log.isEnabledFor(logging.DEBUG) else None)
 
-    def _manager(self, config: ObserverConfig, run: RunInfo) -> pluggy.PluginManager:
+    def _manager(self, config: ObserverConfig) -> pluggy.PluginManager:
         """Return a separate manager for each observer, so that one can fail without the others."""
         manager = pluggy.PluginManager(GROUP)
         manager.add_hookspecs(RunSpecs)
-        observer = config.build(run)
+        observer = config.build(self._run)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             manager.register(observer)

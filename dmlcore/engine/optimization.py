@@ -7,7 +7,7 @@ of component for them would only forward.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -17,11 +17,8 @@ from dmlcore.errors import PluginError, StudyError
 from dmlcore.study.schema import Optimizer, Study, Training
 from dmlcore.text import did_you_mean
 
-
-class Schedule(Protocol):
-    """A timm scheduler: sets the learning rates of all parameter groups for an epoch, counted from 0."""
-
-    def step(self, epoch: int) -> None: ...
+if TYPE_CHECKING:
+    from timm.scheduler.scheduler import Scheduler
 
 
 def check_optimizer(name: str) -> None:
@@ -105,8 +102,8 @@ def _group(name: str, parameters: Iterable[nn.Parameter], rate: float, weight_de
     return {"name": name, "params": list(parameters), "lr": rate, "weight_decay": weight_decay}
 
 
-def build_schedule(study: Study, optimizer: torch.optim.Optimizer) -> Schedule | None:
-    """Return the schedule of the study, or None if the learning rates are constant."""
+def build_schedule(study: Study, optimizer: torch.optim.Optimizer) -> Scheduler | None:
+    """Return the schedule of the study, by epochs counted from 0, or None if the learning rates are constant."""
     from timm.scheduler import create_scheduler_v2
 
     settings = study.scheduler
@@ -121,7 +118,7 @@ def build_schedule(study: Study, optimizer: torch.optim.Optimizer) -> Schedule |
         min_lr=settings.min_learning_rate or 0.0,
         warmup_epochs=0,
     )
-    return schedule  # type: ignore[no-any-return]
+    return schedule
 
 
 def clip_gradients(training: Training, parameters: list[nn.Parameter]) -> None:

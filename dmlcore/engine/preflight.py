@@ -22,7 +22,10 @@ def preflight(file: StudyFile, store: Store) -> Iterator[str]:
     Raises the errors that the run would raise: DataError for missing images, StudyError and TrainingError for a batch
     size that the sampler or the loss can't use, with the smallest one that works.
     """
-    yield f"{file.path}: {_contents(file)}"
+    contents = ["a probe of the batch size"] if file.probe else []
+    if file.runs:
+        contents.append(counted(len(file.runs), "run"))
+    yield f"{file.path}: {' and '.join(contents)}"
     loaded: Any = None
     checked: Any = None
     shown: list[str] = []
@@ -42,37 +45,22 @@ def preflight(file: StudyFile, store: Store) -> Iterator[str]:
 
 
 def _setting_lines(run: Run, data: Data) -> Iterator[str]:
-    """Yield lines about the data and the batches of a run."""
+    """Yield lines about the data and the batches of a run, and about the smallest batch size that works."""
     labels = np.asarray(data.train.labels)
     yield "  data     " + ", ".join(
         f"{name} {counted(len(images.labels), 'image')} of {counted(len(images.class_names), 'class')}"
         for name, images in data.splits().items()
     )
-    yield from _epoch_lines(run, labels)
-    yield from _smallest_lines(run, labels)
-
-
-def _contents(file: StudyFile) -> str:
-    runs = [counted(len(file.runs), "run")] if file.runs else []
-    return " and ".join([*(["a probe of the batch size"] if file.probe else []), *runs])
-
-
-def _epoch_lines(run: Run, labels: np.ndarray) -> Iterator[str]:
-    """Yield lines about the batches of an epoch."""
+    smallest = smallest_batch(run, labels)
     try:
         epoch_batches(run, labels, 1)
     except (StudyError, TrainingError) as error:
-        raise type(error)(f"{error} {smallest_batch(run, labels).size_sentence()}") from None
+        raise type(error)(f"{error} {smallest.size_sentence()}") from None
     found = reason(run, labels, run.study.training.batch_size)
     yield f"  epoch    {found.epoch_words()}"
     yield f"  batch    {found.batch_words()}"
     if found.caution:
         yield f"           {found.caution}"
-
-
-def _smallest_lines(run: Run, labels: np.ndarray) -> Iterator[str]:
-    """Yield lines about the smallest batch size that works."""
-    smallest = smallest_batch(run, labels)
     yield f"  smallest {smallest.sentence()}"
     fewer = with_fewer_a_class(run, labels)
     if fewer is not None and fewer.size and smallest.size and fewer.size < smallest.size:

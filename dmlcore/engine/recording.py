@@ -118,8 +118,8 @@ def spread(name: str, values: npt.NDArray[np.float32]) -> dict[str, float]:
     """Return mean and quantiles of sorted values, without interpolation (rounded down); empty if there are none."""
     if not len(values):
         return {}
-    places = {f"{name}_q{100 * q:02.0f}": values[int(q * (len(values) - 1))] for q in QUANTILES}
-    return {name: float(values.mean(dtype=np.float64))} | {key: float(value) for key, value in places.items()}
+    quantiles = {f"{name}_q{100 * q:02.0f}": float(values[int(q * (len(values) - 1))]) for q in QUANTILES}
+    return {name: float(values.mean(dtype=np.float64)), **quantiles}
 
 
 def activity(config: LossConfig, module: nn.Module, embeddings: Tensor, labels: Tensor) -> Mapping[str, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from attrs import evolve, frozen
 
@@ -13,8 +14,8 @@ from dmlcore.api.progress import shown_on
 from dmlcore.api.result import Result
 from dmlcore.api.values import RunInfo
 from dmlcore.engine import checkpoint
-from dmlcore.engine.environment import environment
 from dmlcore.engine.loading import resolve_device
+from dmlcore.engine.machine import environment
 from dmlcore.engine.observing import Observers
 from dmlcore.engine.run_log import figures, log, logged_to
 from dmlcore.engine.seeding import use_deterministic_algorithms
@@ -53,7 +54,7 @@ def run_study(runs: Sequence[Run], store: Store, observers: Sequence[ObserverCon
                 elif mine and (twin := _same_run(run, store)):
                     yield _reused(run, folder, twin)
                 elif mine:
-                    yield _outcome(run, _info(run, index, len(runs), folder), folder, observers)
+                    yield _outcome(run, index, len(runs), folder, observers)
                 else:
                     busy.append((index, run))
         if len(busy) == len(waiting):
@@ -89,8 +90,10 @@ def _reused(run: Run, folder: RunFolder, twin: RunFolder) -> Result:
     return result
 
 
-def _info(run: Run, index: int, count: int, folder: RunFolder) -> RunInfo:
-    return RunInfo(
+def _outcome(
+    run: Run, index: int, count: int, folder: RunFolder, configs: Sequence[ObserverConfig]
+) -> Result | Failure:
+    info = RunInfo(
         study=run.study.name,
         name=run.name,
         index=index,
@@ -101,17 +104,17 @@ def _info(run: Run, index: int, count: int, folder: RunFolder) -> RunInfo:
         folder=folder.partial,
         settings=run.settings,
     )
-
-
-def _outcome(run: Run, info: RunInfo, folder: RunFolder, configs: Sequence[ObserverConfig]) -> Result | Failure:
+    with suppress(PluginError):  # raised again below, and logged; a DataError here leaves no folder behind
+        load_data(run)
+    folder.partial.mkdir(exist_ok=True)
     with logged_to(folder.partial / RUN_LOG):
         observers = Observers(configs, info)
-        observers.start()
+        observers.send("run_start")
         try:
             result = perform(run, folder, observers)
         except (TrainingError, PluginError) as error:
             log.info("failed: %s", error, exc_info=error)
-            observers.error(error)
+            observers.send("run_error", error=error)
             reason = str(error)
             if isinstance(error, PluginError) and (trace := traceback_of(error)):
                 reason += f" Traceback for its author: {folder.note_traceback(trace)}"
@@ -119,9 +122,9 @@ def _outcome(run: Run, info: RunInfo, folder: RunFolder, configs: Sequence[Obser
             return Failure(run, reason)
         except BaseException as error:
             log.info("stopped: %s", type(error).__name__, exc_info=isinstance(error, Exception))
-            observers.error(error)
+            observers.send("run_error", error=error)
             raise
-        observers.end(result)
+        observers.send("run_end", result=result)
         for warning in result.warnings:
             log.info("warning: %s", warning)
         log.info("finished: %s", figures(result.metrics))

@@ -19,11 +19,10 @@ from dmlcore.engine import checkpoint
 from dmlcore.engine.batching import coverage, epoch_batches
 from dmlcore.engine.checkpoint import TrainingState
 from dmlcore.engine.embedding import SplitEmbedder
-from dmlcore.engine.environment import environment
 from dmlcore.engine.evaluation import headline, is_measured, measure, of_a_network, per_query
 from dmlcore.engine.geometry import evidence_of
 from dmlcore.engine.loading import TrainLoader, resolve_transforms, train_transform
-from dmlcore.engine.memory import forget_peak, peak_memory
+from dmlcore.engine.machine import environment, forget_peak, peak_memory
 from dmlcore.engine.observing import Observers
 from dmlcore.engine.run_log import epoch_line, figures, log
 from dmlcore.engine.splits import Data, load_data
@@ -135,9 +134,8 @@ class Session:
         def keep(step: int, embeddings: torch.Tensor) -> None:
             if self.state.seen is None:
                 self.state.seen = torch.full((len(labels), embeddings.shape[1]), torch.nan)
-            self.state.seen.numpy()[batches[step - 1]] = (
-                embeddings.float().cpu()
-            )  # the last one wins if an image is in it twice
+            # the last one wins if an image is in it twice
+            self.state.seen.numpy()[batches[step - 1]] = embeddings.float().cpu()
 
         on_embeddings = keep if self.run.study.sampler.needs_embeddings else None
         summary = self.trainer.train_epoch(epoch, loader.epoch(epoch, batches), on_step, on_embeddings)
@@ -162,7 +160,7 @@ class Session:
             metrics, notes = measure(self.run.study.evaluators, embeddings, label=f"{split} classes, ")
         self.state.notes[split] = notes
         log.info("%s metrics after epoch %d: %s", split, epoch, figures(metrics))
-        self.observers.evaluation(Evaluation(split, epoch, metrics))
+        self.observers.send("evaluation", evaluation=Evaluation(split, epoch, metrics))
         return metrics
 
     def _explain(self, embeddings: Embeddings) -> tuple[Evidence, dict[str, float]]:
@@ -189,7 +187,7 @@ class Session:
         self.state.trainer = self.trainer.state_dict()
         checkpoint.save(self.state, self.folder)
         log.info("%s; wrote %s", epoch_line(summary), checkpoint.CHECKPOINT)
-        self.observers.epoch(summary)
+        self.observers.send("epoch_end", epoch=summary)
 
     def _store(self, embeddings: Embeddings, evidence: Evidence) -> None:
         identity = {"study": self.run.study.name, "run": self.run.name, "fingerprint": self.run.fingerprint}

@@ -28,7 +28,6 @@ from dmlcore.study.schema import Run
 COLLAPSED = 0.9999
 """Mean cosine between the embeddings of a batch above which they count as one point."""
 
-
 _PASSING = (torch.OutOfMemoryError,)
 """Errors that are not the fault of a component."""
 
@@ -53,14 +52,8 @@ class Trainer:
         self.recorder = Recorder(run.study.loss, self.model, self.loss)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=run.study.training.precision == "fp16")
         self.average = WeightAverage(run.study.training, self.model) if run.study.training.ema_decay else None
-        self._parts: dict[str, Any] = {
-            "model": self.model,
-            "loss": self.loss,
-            "optimizer": self.optimizer,
-            "scaler": self.scaler,
-        }
-        if self.average is not None:
-            self._parts["average"] = self.average
+        parts = {"model": self.model, "loss": self.loss, "optimizer": self.optimizer, "scaler": self.scaler}
+        self._parts: dict[str, Any] = parts if self.average is None else {**parts, "average": self.average}
 
     @classmethod
     def of(cls, run: Run, classes: int) -> Self:
@@ -93,15 +86,17 @@ class Trainer:
         seed_torch(self.run.seed, "epoch", epoch)
         self._prepare(epoch)
         self.recorder.start_epoch(len(batches))
-        start = time.perf_counter()
+        start, done = time.perf_counter(), 0
         losses: list[float] = []
         cosines: list[float] = []
-        done = 0
         for inputs, labels in batches:
             try:
                 value, embeddings = self._step(epoch, len(losses) + 1, inputs, labels)
             except torch.OutOfMemoryError as error:
-                raise TrainingError(_out_of_memory(len(labels), error)) from None
+                raise TrainingError(
+                    f"A batch of {len(labels)} images does not fit in memory: {str(error).partition('. ')[0]}. Lower"
+                    " training.batch_size, embed the batch in chunks (training.chunk_size), or use bf16."
+                ) from None
             losses.append(value)
             cosines.append(mean_cosine(embeddings))
             if on_embeddings is not None:
@@ -109,7 +104,12 @@ class Trainer:
             done += len(labels)
             on_step(done, math.fsum(losses) / len(losses), done / (time.perf_counter() - start))
         seconds = time.perf_counter() - start
-        self._check_collapse(epoch, cosines)
+        if epoch > self.run.study.training.warmup_epochs and min(cosines) > COLLAPSED:
+            raise TrainingError(
+                f"The embeddings collapsed to a single point in every batch of epoch {epoch} (mean cosine"
+                f" {math.fsum(cosines) / len(cosines):.5f}). Lower the learning rate, use a larger batch, or use a loss"
+                " and margin that push negatives apart."
+            )
         diagnostics = {
             **self.recorder.means(),
             "mean_cosine": math.fsum(cosines) / len(cosines),
@@ -172,14 +172,6 @@ class Trainer:
             )
         return loss
 
-    def _check_collapse(self, epoch: int, cosines: list[float]) -> None:
-        if epoch > self.run.study.training.warmup_epochs and min(cosines) > COLLAPSED:
-            raise TrainingError(
-                f"The embeddings collapsed to a single point in every batch of epoch {epoch} (mean cosine"
-                f" {math.fsum(cosines) / len(cosines):.5f}). Lower the learning rate, use a larger batch, or use a loss"
-                " and margin that push negatives apart."
-            )
-
 
 def check_loss(config: LossConfig, loss: object, embeddings: Tensor) -> None:
     """Raise PluginError if the value of a loss for embeddings (B, D) can't be trained on."""
@@ -200,14 +192,6 @@ def check_loss(config: LossConfig, loss: object, embeddings: Tensor) -> None:
             f"The {named(config)} returns a value without a gradient. Compute it from the embeddings without detaching"
             " them; for a batch without terms, return embeddings.sum() * 0."
         )
-
-
-def _out_of_memory(images: int, error: torch.OutOfMemoryError) -> str:
-    reason = str(error).partition(". ")[0]
-    return (
-        f"A batch of {images} images does not fit in memory: {reason}. Lower training.batch_size, embed the batch in"
-        " chunks (training.chunk_size), or use bf16."
-    )
 
 
 def mean_cosine(embeddings: Tensor) -> float:

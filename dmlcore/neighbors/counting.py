@@ -31,19 +31,15 @@ FAR_FEWER = 300
 
 
 def count_share(
-    pairing: Pairing,
-    share: Share,
-    *,
-    block_size: int,
-    first_pass: FirstPass,
-    device: str,
-    progress: OnProgress | None,
+    pairing: Pairing, share: Share, *, block_size: int, first_pass: FirstPass, device: str, progress: OnProgress | None
 ) -> Shard:
     """Rank the class of each query within the given share of the work."""
     relevant = pairing.relevant()
     swept = np.zeros_like(relevant)
     if first_pass != "float64":
-        swept = np.where(relevant <= _most_swept(pairing), relevant, 0)
+        sparse = max(SURELY_SPARSE, int(len(pairing.gallery) * SPARSE))
+        most = min(sparse, max(1, FOLLOWED // len(pairing.queries)))
+        swept = np.where(relevant <= most, relevant, 0)
     block_size += -block_size % ROWS
     dense = share.of(list(runs(np.flatnonzero(relevant > swept), relevant, block_size, block_size**2 // 4)))
     scores: list[tuple[PerQuery, PerQuery]] = []
@@ -78,17 +74,12 @@ def _rank_densely(
 ) -> Iterator[None]:
     """Append the metrics of each block of queries, with ties counted against them and in favor of them."""
     for rows in blocks:
-        thresholds = Thresholds.of(pairing.thresholds(rows), relevant[rows])
+        thresholds = Thresholds.of(pairing.thresholds(rows)[0], relevant[rows])
         count_dense(pairing, thresholds, rows, np.arange(len(rows)), slice(0, len(pairing.gallery)))
         counts = (thresholds.at_least, thresholds.strictly)
         against, in_favor = (PerQuery.of(count, thresholds.relevant) for count in counts)
         scores.append((against, in_favor))
         yield
-
-
-def _most_swept(pairing: Pairing) -> int:
-    """Return the largest R of queries to sweep."""
-    return min(max(SURELY_SPARSE, int(len(pairing.gallery) * SPARSE)), max(1, FOLLOWED // len(pairing.queries)))
 
 
 def _precision(pairing: Pairing, swept: Counts, first_pass: FirstPass, device: str) -> Precision:

@@ -8,6 +8,7 @@ from dmlcore.neighbors.pairing import Pairing
 from dmlcore.neighbors.similarity import Floats, Indices
 from dmlcore.neighbors.threads import in_threads
 from dmlcore.neighbors.thresholds import Thresholds
+from dmlcore.neighbors.vectors import blocks
 
 ROW_VALUES = 2**22
 """Similarities in memory at once."""
@@ -19,9 +20,8 @@ def count_dense(pairing: Pairing, thresholds: Thresholds, queries: Indices, whic
     A float64 product decides which similarities are above a threshold. If one is within the product's error of a
     threshold, the query's whole row is computed again, exactly.
     """
-    step = max(1, ROW_VALUES // (columns.stop - columns.start))
-    for start in range(0, len(queries), step):
-        _count_block(pairing, thresholds, queries[start : start + step], which[start : start + step], columns)
+    for part in blocks(len(queries), max(1, ROW_VALUES // (columns.stop - columns.start))):
+        _count_block(pairing, thresholds, queries[part], which[part], columns)
     thresholds.drop(which)
 
 

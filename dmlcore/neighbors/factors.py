@@ -18,9 +18,9 @@ import numpy as np
 import torch
 from attrs import frozen
 
-from dmlcore.neighbors.similarity import Distance, Floats, Indices, Similarity, Vectors, lengths, parts
+from dmlcore.neighbors.similarity import Distance, Floats, Indices, Similarity, Vectors, lengths
 from dmlcore.neighbors.threads import in_threads
-from dmlcore.neighbors.vectors import as_tensor
+from dmlcore.neighbors.vectors import as_tensor, parts
 
 Precision = Literal["bfloat16", "float32"]
 
@@ -59,7 +59,9 @@ class Frame:
         center = similarity.gallery.rows(slice(None, None, step)).mean(axis=0)
         if similarity.distance == "cosine":
             return cls("cosine", center, 1.0, 1.0, 1.0)
-        longest = max(_longest(side) for side in (similarity.queries, similarity.gallery))
+        sides = (similarity.queries, similarity.gallery)
+        rows = (side.rows(part) for side in sides for part in parts(len(side), side.dim))
+        longest = max(float(lengths(each).max()) for each in rows)
         unit = 2.0 ** -float(np.frexp(longest)[1])
         if similarity.distance == "l2":
             return cls("l2", unit * center, unit, unit**2 / 2, 0.0)
@@ -183,7 +185,3 @@ def _matrix(centered: np.ndarray, offset: Floats, precision: Precision, *, flipp
         column[:] = rest
         rest -= column.float()
     return matrix
-
-
-def _longest(vectors: Vectors) -> float:
-    return max(float(lengths(vectors.rows(part)).max()) for part in parts(len(vectors), vectors.dim))

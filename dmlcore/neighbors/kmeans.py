@@ -48,6 +48,13 @@ def k_means(
         )
     if len(np.unique(chosen)) < len(chosen):
         raise ValueError("initial must be different vectors, but an index occurs twice")
-    from dmlcore.neighbors.lloyd import lloyd
+    from dmlcore.neighbors.lloyd import Clustering
+    from dmlcore.neighbors.products import true_float32
 
-    return lloyd(samples, chosen.astype(np.intp), int(iterations), device_of(vectors), progress).astype(np.int64)
+    with true_float32():
+        state = Clustering.of(samples, chosen.astype(np.intp), device_of(vectors))
+        for done in range(1, iterations + 1):
+            state.step()
+            if progress:
+                progress(done, int(iterations))
+    return state.assigned.astype(np.int64)

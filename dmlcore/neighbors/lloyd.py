@@ -11,20 +11,11 @@ import numpy as np
 import torch
 from attrs import define
 
-from dmlcore.neighbors.products import Products, bfloat16_pays, true_float32
-from dmlcore.neighbors.shards import OnProgress
+from dmlcore.neighbors.products import Products, bfloat16_pays
 from dmlcore.neighbors.similarity import Floats, Indices, Similarity, Vectors
 from dmlcore.neighbors.threads import in_threads
-from dmlcore.neighbors.tiles import (
-    ROUNDING,
-    blocks,
-    floats,
-    least_of_groups,
-    limits,
-    near_groups,
-    near_values,
-    part_of,
-)
+from dmlcore.neighbors.tiles import ROUNDING, floats, least_of_groups, limits, near_groups, near_values, part_of
+from dmlcore.neighbors.vectors import blocks
 
 BLOCK = 2048
 """Samples and centers compared at once."""
@@ -37,19 +28,6 @@ SPLIT = np.float32(1 / 1024)
 
 SPLIT_SEED = 1234
 """Of the generator that draws the clusters to split, the same in each step, as in faiss."""
-
-
-def lloyd(
-    samples: np.ndarray, initial: Indices, iterations: int, device: str, progress: OnProgress | None = None
-) -> Indices:
-    """Return the clusters (N,) of samples (N, D) float32 after some iterations from K of them as centers."""
-    with true_float32():
-        state = Clustering.of(samples, initial, device)
-        for done in range(1, iterations + 1):
-            state.step()
-            if progress:
-                progress(done, iterations)
-    return state.assigned
 
 
 @define(eq=False)

@@ -11,7 +11,7 @@ from dmlcore.neighbors.products import Products, true_float32
 from dmlcore.neighbors.shards import OnProgress
 from dmlcore.neighbors.similarity import Floats, Indices, Similarity
 from dmlcore.neighbors.threads import each_in_threads
-from dmlcore.neighbors.tiles import blocks
+from dmlcore.neighbors.vectors import blocks
 
 
 def nearest(

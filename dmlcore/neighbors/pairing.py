@@ -48,36 +48,20 @@ class Pairing:
         column = np.arange(len(row)) + np.repeat(low - first - (np.cumsum(lengths) - lengths), lengths)
         return row, column
 
-    def thresholds(self, rows: Indices) -> Floats:
-        """Return (T,), the similarities of some queries, one after the other, to their own class, each falling."""
+    def thresholds(self, rows: Indices, *, quick: bool = False) -> tuple[Floats, Floats]:
+        """Return (T,), the similarities of some queries, one after the other, to their own class, each falling.
+
+        And (B,) their largest error: 0, unless `quick` allows products in float64, which are faster for large classes.
+        """
         row, column = self.own_pairs(rows)
-        return self._falling(rows, row, column, self._own_similarities(rows, row, column))
-
-    def quick_thresholds(self, rows: Indices) -> tuple[Floats, Floats]:
-        """As `thresholds`, and (B,) their largest error: for large classes, products in float64 are faster."""
-        row, column = self.own_pairs(rows)
+        errors = np.zeros(len(rows))
         if len(column) < LARGE_CLASS * len(rows):
-            similarities = self._own_similarities(rows, row, column)
-            return self._falling(rows, row, column, similarities), np.zeros(len(rows))
-        blocks = [self.similarity.quick_block(*each) for each in self._classes(rows)]
-        similarities, errors = (np.concatenate([block[part].ravel() for block in blocks]) for part in (0, 1))
-        return self._falling(rows, row, column, similarities), errors
-
-    def _own_similarities(self, rows: Indices, row: Indices, column: Indices) -> Floats:
-        """Return (P,), the similarities of `own_pairs`, class by class for large classes."""
-        if len(column) < LARGE_CLASS * len(rows):
-            return self.similarity.exact(rows[row], column)
-        return np.concatenate([self.similarity.exact_block(*each).ravel() for each in self._classes(rows)])
-
-    def _classes(self, rows: Indices) -> Iterator[tuple[Indices, slice]]:
-        """The rows class by class, with the part of the gallery that is of the class."""
-        low, high = self.own_class(rows)
-        first = np.flatnonzero(np.diff(low, prepend=-1))
-        for ours, start, stop in zip(np.split(rows, first[1:]), low[first], high[first], strict=True):
-            yield ours, slice(start, stop)
-
-    def _falling(self, rows: Indices, row: Indices, column: Indices, similarities: Floats) -> Floats:
-        """Return (T,), the similarities (P,) of `own_pairs` as `thresholds`: each query's falling, without itself."""
+            similarities = self.similarity.exact(rows[row], column)
+        elif quick:
+            blocks = [self.similarity.quick_block(*each) for each in self._classes(rows)]
+            similarities, errors = (np.concatenate([block[part].ravel() for block in blocks]) for part in (0, 1))
+        else:
+            similarities = np.concatenate([self.similarity.exact_block(*each).ravel() for each in self._classes(rows)])
         samples = self.gallery.weights[column]
         if self.leave_one_out:
             samples = samples - (rows[row] == column)
@@ -86,7 +70,14 @@ class Pairing:
         sheet = np.full(held.shape, np.inf)
         sheet[held] = -np.repeat(similarities, samples)
         sheet.sort(axis=1)
-        return -sheet[held]
+        return -sheet[held], errors
+
+    def _classes(self, rows: Indices) -> Iterator[tuple[Indices, slice]]:
+        """The rows class by class, with the part of the gallery that is of the class."""
+        low, high = self.own_class(rows)
+        first = np.flatnonzero(np.diff(low, prepend=-1))
+        for ours, start, stop in zip(np.split(rows, first[1:]), low[first], high[first], strict=True):
+            yield ours, slice(start, stop)
 
 
 def runs(rows: Indices, relevant: Counts, queries: int, thresholds: int) -> Iterator[Indices]:

@@ -12,8 +12,9 @@ import torch
 from attrs import evolve, frozen
 
 from dmlcore.neighbors.factors import CUT, DOUBLE, ROWS, SINGLE, Factor, Frame, Precision
-from dmlcore.neighbors.similarity import Floats, Indices, Similarity, Vectors, parts
+from dmlcore.neighbors.similarity import Floats, Indices, Similarity, Vectors
 from dmlcore.neighbors.threads import in_threads
+from dmlcore.neighbors.vectors import parts
 
 
 @frozen(eq=False)

@@ -92,8 +92,6 @@ class Ranking:
         (1/Q) Σ_q [first_q ≤ K], as in Oh Song et al., "Deep Metric Learning via Lifted Structured Feature
         Embedding", 2016, §5. Raises ValueError unless 1 ≤ K ≤ candidates.
 
-        The query of a class with one sample is excluded. Ties count against the query, unless `ties` is "optimistic".
-
         >>> from dmlcore.neighbors import rank
         >>> ranking = rank([[0.0], [1.0], [2.0], [4.0], [5.0], [9.0]], [0, 1, 0, 1, 1, 2], distance="l2")
         >>> ranking.pessimistic.first  # the last query is alone in its class
@@ -115,8 +113,6 @@ class Ranking:
         (1/Q) Σ_q (1/R_q) Σ_{i ≤ R_q} rel_q(i), as in Musgrave et al., "A Metric Learning Reality Check", 2020,
         §3.2; rel(i) is 1 where the i-th nearest item is of the query's class, else 0.
 
-        The query of a class with one sample is excluded. Ties count against the query, unless `ties` is "optimistic".
-
         >>> from dmlcore.neighbors import rank
         >>> rank([[0.0], [1.0], [3.0], [2.5], [8.0]], [0, 0, 0, 1, 1], distance="l2").r_precision()
         0.3
@@ -130,8 +126,6 @@ class Ranking:
         Musgrave et al., "A Metric Learning Reality Check", 2020, §3.2. It is 1 only where all R nearest items
         are of the query's class, and at most the R-precision.
 
-        The query of a class with one sample is excluded. Ties count against the query, unless `ties` is "optimistic".
-
         >>> from dmlcore.neighbors import rank
         >>> ranking = rank([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [0.0, 1.0]], [0, 0, 1, 1])
         >>> ranking.map_at_r(), ranking.map_at_r(ties="optimistic")  # three vectors are the same
@@ -143,8 +137,6 @@ class Ranking:
         """Mean reciprocal rank of the nearest item of the query's class.
 
         (1/Q) Σ_q 1/first_q, as in Voorhees, "The TREC-8 Question Answering Track Report", 1999.
-
-        The query of a class with one sample is excluded. Ties count against the query, unless `ties` is "optimistic".
 
         >>> from dmlcore.neighbors import rank
         >>> ranking = rank([[0.0], [2.0], [4.0], [5.0]], [0, 0, 1, 1], distance="l2")

@@ -82,7 +82,11 @@ def rank_shard(
     Each process passes the same vectors and labels; `merge` combines all shards into the ranking. The other arguments
     are those of `rank`.
     """
-    _check_options(number, count, block_size, first_pass)
+    _check_positive("block_size", block_size)
+    if not (_whole(number) and _whole(count) and 0 <= number < count):
+        raise ValueError(f"number must be from 0 to count - 1, not {number!r} of {count!r}")
+    if first_pass not in get_args(FirstPass):
+        raise ValueError(f"first_pass must be one of {', '.join(get_args(FirstPass))}, not {first_pass!r}")
     check_distance(distance)
     leave_one_out = gallery is None and gallery_labels is None
     ours = theirs = _items(queries, query_labels, "queries", distance)
@@ -106,13 +110,9 @@ def rank_shard(
         )
     from dmlcore.neighbors.counting import count_share
 
+    share, device = Share(int(number), int(count)), device_of(queries)
     return count_share(
-        pairing,
-        Share(int(number), int(count)),
-        block_size=int(block_size),
-        first_pass=first_pass,
-        device=device_of(queries),
-        progress=progress,
+        pairing, share, block_size=int(block_size), first_pass=first_pass, device=device, progress=progress
     )
 
 
@@ -147,9 +147,8 @@ def top_k(
     ([[1, 2]], [[1.0, 1.0]])
     """
     check_distance(distance)
-    for name, value in (("k", k), ("block_size", block_size)):
-        if not _whole(value) or value < 1:
-            raise ValueError(f"{name} must be a whole number ≥ 1, not {value!r}")
+    _check_positive("k", k)
+    _check_positive("block_size", block_size)
     ours = theirs = checked_vectors(queries, "queries", nonzero=distance == "cosine")
     if gallery is not None:
         theirs = checked_vectors(gallery, "gallery", nonzero=distance == "cosine")
@@ -180,13 +179,9 @@ def _items(vectors: npt.ArrayLike, labels: npt.ArrayLike, what: str, distance: D
     return distinct(array, checked_labels(labels, len(array), f"labels of {what}"))
 
 
-def _check_options(number: int, count: int, block_size: int, first_pass: str) -> None:
-    if not _whole(block_size) or block_size < 1:
-        raise ValueError(f"block_size must be a whole number ≥ 1, not {block_size!r}")
-    if not (_whole(number) and _whole(count) and 0 <= number < count):
-        raise ValueError(f"number must be from 0 to count - 1, not {number!r} of {count!r}")
-    if first_pass not in get_args(FirstPass):
-        raise ValueError(f"first_pass must be one of {', '.join(get_args(FirstPass))}, not {first_pass!r}")
+def _check_positive(name: str, value: int) -> None:
+    if not _whole(value) or value < 1:
+        raise ValueError(f"{name} must be a whole number ≥ 1, not {value!r}")
 
 
 def _whole(value: object) -> bool:

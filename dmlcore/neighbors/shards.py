@@ -67,18 +67,6 @@ def merge(shards: Sequence[Shard]) -> Ranking:
     >>> merge([rank_shard(number, 3, vectors, labels) for number in range(3)]).recall_at(1)
     0.8
     """
-    _check(shards)
-    one = shards[0]
-    pessimistic = PerQuery.of(np.sum([shard.at_least for shard in shards], axis=0), one.swept)
-    optimistic = PerQuery.of(np.sum([shard.strictly for shard in shards], axis=0), one.swept)
-    for shard in shards:
-        if shard.against and shard.in_favor:
-            pessimistic.put(shard.rows, shard.against)
-            optimistic.put(shard.rows, shard.in_favor)
-    return Ranking(one.relevant[one.inverse], one.candidates, pessimistic.at(one.inverse), optimistic.at(one.inverse))
-
-
-def _check(shards: Sequence[Shard]) -> None:
     wanted = [Share(number, len(shards)) for number in range(len(shards))]
     if not shards or sorted((shard.share for shard in shards), key=lambda share: share.number) != wanted:
         given = ", ".join(str(shard.share) for shard in shards) or "none"
@@ -87,3 +75,10 @@ def _check(shards: Sequence[Shard]) -> None:
     for other in shards[1:]:
         if not (np.array_equal(one.relevant, other.relevant) and np.array_equal(one.inverse, other.inverse)):
             raise ValueError(f"shards {one.share} and {other.share} are of different vectors or labels")
+    pessimistic = PerQuery.of(np.sum([shard.at_least for shard in shards], axis=0), one.swept)
+    optimistic = PerQuery.of(np.sum([shard.strictly for shard in shards], axis=0), one.swept)
+    for shard in shards:
+        if shard.against and shard.in_favor:
+            pessimistic.put(shard.rows, shard.against)
+            optimistic.put(shard.rows, shard.in_favor)
+    return Ranking(one.relevant[one.inverse], one.candidates, pessimistic.at(one.inverse), optimistic.at(one.inverse))

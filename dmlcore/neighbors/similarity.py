@@ -13,13 +13,11 @@ import numpy.typing as npt
 from attrs import frozen
 
 from dmlcore.neighbors.threads import in_threads
+from dmlcore.neighbors.vectors import parts
 
 Distance = Literal["cosine", "l2", "inner_product"]
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
-
-CACHED_VALUES = 2**16
-"""Values of paired vectors processed at once: half a megabyte, so that they stay in the cache."""
 
 SAFE_EXPONENT = 400
 """Values within 2^±400 have squares, and norms, that float64 holds."""
@@ -144,12 +142,6 @@ def check_distance(distance: str) -> None:
     """Raise ValueError for an unknown distance."""
     if distance not in get_args(Distance):
         raise ValueError(f"distance must be one of {', '.join(get_args(Distance))}, not {distance!r}")
-
-
-def parts(count: int, dim: int) -> list[slice]:
-    """Return slices of vectors that fit in the cache."""
-    step = max(1, CACHED_VALUES // dim)
-    return [slice(start, min(start + step, count)) for start in range(0, count, step)]
 
 
 def lengths(rows: Floats) -> Floats:

@@ -24,19 +24,17 @@ from dmlcore.neighbors.tiles import (
     ROUNDING,
     below,
     bits,
-    blocks,
     depth_of,
     floats,
     least_of_groups,
     limits,
-    lower_by_columns,
     near_groups,
     near_values,
     part_of,
     rows_of,
     strips,
 )
-from dmlcore.neighbors.vectors import as_tensor
+from dmlcore.neighbors.vectors import as_tensor, blocks
 
 SAMPLED = 512
 """Items of a query's first tile that show which of its thresholds can't matter."""
@@ -110,7 +108,7 @@ class Sweep:
     def of(cls, pairing: Pairing, products: Products, relevant: Counts, block_size: int) -> Sweep:
         """relevant: (Q,), R of the queries that are swept, and 0 of others."""
         swept = np.flatnonzero(relevant)
-        parts = [pairing.quick_thresholds(rows) for rows in runs(swept, relevant, block_size, block_size**2 // 8)]
+        parts = [pairing.thresholds(rows, quick=True) for rows in runs(swept, relevant, block_size, block_size**2 // 8)]
         values, errors = (np.concatenate(part) for part in zip(*parts, strict=True))
         error = np.zeros(len(relevant))
         error[swept] = errors
@@ -133,7 +131,8 @@ class Sweep:
         in_threads(self._close, self._states.values())
 
     def _count_tile(self, tile: Tile) -> None:
-        room = self._room.pop() if self._room else self._empty_tile()
+        shape = (min(self.block_size, len(side)) for side in (self.pairing.queries, self.pairing.gallery))
+        room = self._room.pop() if self._room else self.products.empty_tile(*shape)
         rows, columns = tile
         left = self.products.left(rows)
         far = part_of(room, len(left), self.products.width(columns))
@@ -143,11 +142,6 @@ class Sweep:
         if both:
             self._scan(View(far.T, by_column.T, columns, rows, self.products.error(columns, rows)))
         self._room.append(room)
-
-    def _empty_tile(self) -> torch.Tensor:
-        return self.products.empty_tile(
-            min(self.block_size, len(self.pairing.queries)), min(self.block_size, len(self.pairing.gallery))
-        )
 
     def _fill(self, far: torch.Tensor, left: torch.Tensor, tile: Tile, both: bool) -> tuple[torch.Tensor, torch.Tensor]:
         """Compute a tile without the pairs of one class; return the least values of groups by row and by column."""
@@ -160,7 +154,7 @@ class Sweep:
             strip[own[0][which] - part.start, own[1][which]] = torch.inf
             by_row.append(least_of_groups(strip))
             if both:
-                lower_by_columns(by_column, strip)
+                torch.minimum(by_column, bits(strip).view(-1, *by_column.shape).amin(0), out=by_column)
         return torch.cat(by_row), by_column
 
     def _scan(self, view: View) -> None:
@@ -224,7 +218,7 @@ class Sweep:
         row, column = row + view.rows.start, column + view.columns.start
         unsettled = self._count_near(row, column, far, error)
         self._states[view.rows.start].open.append((row[unsettled], column[unsettled]))
-        self.thresholds.drop(_distinct(row))
+        self.thresholds.drop(np.unique(row))
 
     def _count_near(self, row: Indices, column: Indices, far: Floats, error: Floats) -> np.ndarray:
         frame = self.products.frame
@@ -245,9 +239,9 @@ class Sweep:
         self.thresholds.drop(np.unique(row))
 
     def _make_exact(self, rows: Indices) -> None:
-        rows = self.thresholds.inexact(rows)
+        rows = np.unique(rows[self.thresholds.error[rows] > 0])
         if len(rows):
-            self.thresholds.make_exact(rows, self.pairing.thresholds(rows))
+            self.thresholds.make_exact(rows, self.pairing.thresholds(rows)[0])
 
 
 def round_robin(count: int) -> Iterator[tuple[int, int]]:
@@ -259,11 +253,6 @@ def round_robin(count: int) -> Iterator[tuple[int, int]]:
             if max(first, second) < count:
                 yield min(first, second), max(first, second)
         circle[1:] = circle[-1:] + circle[1:-1]
-
-
-def _distinct(rows: Indices) -> Indices:
-    """Return sorted rows without repetitions."""
-    return rows[np.diff(rows, prepend=-1) > 0]
 
 
 def _samples(chosen: np.ndarray, weights: Counts) -> Counts:

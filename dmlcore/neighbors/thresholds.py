@@ -46,10 +46,6 @@ class Thresholds:
         error = np.zeros(len(relevant)) if error is None else error
         return cls(values, ends - relevant, ends, relevant, error, counts, counts.copy())
 
-    def inexact(self, rows: Indices) -> Indices:
-        """Return the rows with inexact values, without repetitions."""
-        return np.unique(rows[self.error[rows] > 0])
-
     def make_exact(self, rows: Indices, values: Floats) -> None:
         """Give these queries their exact values, query by query; counts are kept."""
         lengths = self.relevant[rows]
@@ -60,9 +56,6 @@ class Thresholds:
     def limits(self, rows: slice | Indices) -> tuple[Floats, Floats]:
         """Return (B,) each: the lowest threshold of a query that still matters, and its highest; ∞ if it has none."""
         followed = self.relevant[rows] > 0
-        if not followed.any():
-            nothing = np.full(len(followed), np.inf)
-            return nothing, nothing
         last = len(self.values) - 1
         lowest, highest = self.values[self.live[rows] - 1], self.values[np.minimum(self.starts[rows], last)]
         lowest, highest = lowest - self.error[rows], highest + self.error[rows]

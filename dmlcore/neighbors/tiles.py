@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from dmlcore.neighbors.similarity import Floats, Indices
-from dmlcore.neighbors.vectors import as_tensor
+from dmlcore.neighbors.vectors import as_tensor, blocks
 
 BITS = {torch.bfloat16: torch.int16, torch.float32: torch.int32}
 
@@ -82,11 +82,6 @@ def strips(tile: torch.Tensor) -> list[slice]:
     return blocks(len(tile), each)
 
 
-def lower_by_columns(least: torch.Tensor, strip: torch.Tensor) -> None:
-    """Lower `least` (G, W), as bits, of the groups g, g + G, … of each column by some strip of `strips` (S, W)."""
-    torch.minimum(least, bits(strip).view(-1, *least.shape).amin(0), out=least)
-
-
 def near_groups(least: torch.Tensor, limit: torch.Tensor) -> tuple[Indices, Indices]:
     """Rows and numbers of groups (B, G) that hold a value up to the limit (B,) of the row, row after row."""
     near = np.flatnonzero((least <= bits(limit).to(least.device)[:, None]).cpu().numpy())
@@ -108,8 +103,3 @@ def near_values(
 def part_of(room: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
     """Return a tile of this shape in the memory of one that is at least as large."""
     return room.view(-1)[: rows * columns].view(rows, columns)
-
-
-def blocks(count: int, size: int) -> list[slice]:
-    """Return slices of this size that cover `count`."""
-    return [slice(start, min(start + size, count)) for start in range(0, count, size)]

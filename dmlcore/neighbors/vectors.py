@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 SHOWN_ROWS = 5
 """Maximum number of rows that a message names."""
 
-HASHED_VALUES = 2**16
-"""Values hashed at once, so that they stay in the cache."""
+CACHED_VALUES = 2**16
+"""Values of vectors processed at once: half a megabyte, so that they stay in the cache."""
 
 
 class VectorError(ValueError):
@@ -68,6 +68,16 @@ def as_tensor(array: np.ndarray, device: str | torch.device = "cpu") -> torch.Te
         return torch.from_numpy(array).to(device)
 
 
+def blocks(count: int, size: int) -> list[slice]:
+    """Return slices of this size that cover `count`."""
+    return [slice(start, min(start + size, count)) for start in range(0, count, size)]
+
+
+def parts(count: int, dim: int) -> list[slice]:
+    """Return slices of vectors that fit in the cache."""
+    return blocks(count, max(1, CACHED_VALUES // dim))
+
+
 def _is_tensor(value: object) -> Any:
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(value, torch.Tensor)
@@ -116,8 +126,7 @@ def distinct(vectors: np.ndarray, labels: npt.NDArray[np.int64]) -> Items:
     here, before = order[1:], order[:-1]
     alike = np.flatnonzero((hashes[here] == hashes[before]) & (labels[here] == labels[before]))
     new = np.ones(len(order), bool)
-    for start in range(0, len(alike), step := _rows_at_once(vectors)):
-        part = alike[start : start + step]
+    for part in (alike[rows] for rows in parts(len(alike), vectors.shape[1])):
         # a hash may be shared by chance: then of equal vectors some stay apart, which costs time and changes no number
         new[part + 1] = (vectors[here[part]] != vectors[before[part]]).any(axis=1)
     first = order[new]
@@ -130,12 +139,8 @@ def _hashes(vectors: np.ndarray) -> npt.NDArray[np.uint64]:
     """Return hashes (N,), equal for rows of equal bytes, hardly ever for others."""
     factors = np.random.default_rng(0).integers(1, 2**63, vectors.shape[1], np.uint64) | np.uint64(1)
     hashes = np.empty(len(vectors), np.uint64)
-    for start in range(0, len(vectors), step := _rows_at_once(vectors)):
-        rows = np.ascontiguousarray(vectors[start : start + step])
+    for part in parts(*vectors.shape):
+        rows = np.ascontiguousarray(vectors[part])
         bits = rows.view(f"u{rows.itemsize}").astype(np.uint64)
-        hashes[start : start + step] = (bits * factors).sum(axis=1)
+        hashes[part] = (bits * factors).sum(axis=1)
     return hashes
-
-
-def _rows_at_once(vectors: np.ndarray) -> int:
-    return max(1, HASHED_VALUES // int(vectors.shape[1]))

@@ -113,8 +113,6 @@ class RunFolder:
             yield False
             return
         try:
-            if not self.finished:
-                self.partial.mkdir(exist_ok=True)
             yield True
         finally:
             lock.release()

@@ -40,22 +40,21 @@ def hears_a_whole_run(component: ObserverConfig) -> None:
     """It raises no error during a complete run."""
     with _run() as run, _started(component, run) as observers:
         observers.show(Progress("embed", "test images, untrained", 8, 16))
-        observers.evaluation(Evaluation("baseline", 0, METRICS))
-        observers.epoch(UNTRAINED)
+        observers.send("evaluation", evaluation=Evaluation("baseline", 0, METRICS))
+        observers.send("epoch_end", epoch=UNTRAINED)
         observers.show(Progress("train", "epoch 1", 32, 64, 0.7, 120.0))
-        observers.evaluation(Evaluation("validation", 1, METRICS))
-        observers.epoch(
-            EpochSummary(1, 0.7, 1e-3, 2.0, 32.0, None, METRICS, {"mean_cosine": 0.1, "share": float("nan")})
-        )
+        observers.send("evaluation", evaluation=Evaluation("validation", 1, METRICS))
+        diagnostics = {"mean_cosine": 0.1, "share": float("nan")}
+        observers.send("epoch_end", epoch=EpochSummary(1, 0.7, 1e-3, 2.0, 32.0, None, METRICS, diagnostics))
         observers.show(Progress("evaluate", "test classes, retrieval", 1, 2))
-        observers.evaluation(Evaluation("test", 1, METRICS))
-        observers.end(a_result(run.study, run.name, run.point, (UNTRAINED,)))
+        observers.send("evaluation", evaluation=Evaluation("test", 1, METRICS))
+        observers.send("run_end", result=a_result(run.study, run.name, run.point, (UNTRAINED,)))
 
 
 def hears_a_run_that_fails(component: ObserverConfig) -> None:
     """It raises no error during a run that fails before the first epoch."""
     with _run() as run, _started(component, run) as observers:
-        observers.error(KeyboardInterrupt())
+        observers.send("run_error", error=KeyboardInterrupt())
 
 
 def hears_a_run_that_goes_on(component: ObserverConfig) -> None:
@@ -63,8 +62,8 @@ def hears_a_run_that_goes_on(component: ObserverConfig) -> None:
     with _run() as run:
         for epoch in (0, 1):
             with _started(component, run) as observers:
-                observers.epoch(EpochSummary(epoch, 0.7, 1e-3, 2.0, 32.0))
-                observers.error(KeyboardInterrupt())
+                observers.send("epoch_end", epoch=EpochSummary(epoch, 0.7, 1e-3, 2.0, 32.0))
+                observers.send("run_error", error=KeyboardInterrupt())
 
 
 CHECKS = checks_in(__name__)
@@ -83,7 +82,7 @@ def _started(component: ObserverConfig, run: RunInfo) -> Iterator[Observers]:
     """The component at work in a run. Raise ContractError if it raises an error inside the block."""
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         observers = Observers([component], run)
-        observers.start()
+        observers.send("run_start")
         yield observers
     error = "".join(observers.warnings[:1])
     demand(not error, "no error", error, "Values can be None, and a run can end before its first epoch.")

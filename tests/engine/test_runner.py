@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 from collections.abc import Sequence
 from pathlib import Path
@@ -116,14 +117,32 @@ def test_a_run_that_an_older_version_began_goes_on(
 ) -> None:
     (run,) = make_study("seeds=[0]").runs
     (whole,) = results([run], tmp_path / "whole")
-    monkeypatch.setattr(session.checkpoint, "_PLAIN", ("data", "baseline", "notes", "seconds", "best_epoch"))
     monkeypatch.setattr(session.Session, "finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         results([run], tmp_path / "begun")
     monkeypatch.undo()
+    path = tmp_path / "begun" / "toy" / f"{run.name}.partial" / session.checkpoint.CHECKPOINT
+    stored = torch.load(path)
+    plain = json.loads(stored["plain"])
+    del plain["baseline_geometry"]
+    torch.save(stored | {"plain": json.dumps(plain)}, path)
     (resumed,) = results([run], tmp_path / "begun")
     assert resumed.baseline_geometry == {}
     assert numbers(evolve(resumed, baseline_geometry=whole.baseline_geometry)) == numbers(whole)
+
+
+def test_missing_images_leave_no_folder_of_the_run(
+    make_study: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(*_: Any) -> None:
+        raise DataError("the images are missing")
+
+    (run,) = make_study("seeds=[0]").runs
+    monkeypatch.setattr(Squares, "load", missing)
+    with pytest.raises(DataError, match="the images are missing"):
+        results([run], tmp_path)
+    assert Store(tmp_path).run("toy", run.name).state == "pending"
+    assert not list(tmp_path.glob("toy/*.partial"))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dmlcore.neighbors.similarity import CACHED_VALUES, Similarity, Vectors
+from dmlcore.neighbors.similarity import Similarity, Vectors
+from dmlcore.neighbors.vectors import CACHED_VALUES
 from neighbors import naive
 
 DISTANCES = ["cosine", "l2", "inner_product"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dmlcore.commands.options import PATH, installed
+from dmlcore.commands.output import console
 
 if TYPE_CHECKING:
     from dmlcore.commands.metrics.measuring import EmbeddingMetrics
@@ -90,14 +90,13 @@ def metrics(
 
 
 def _show(result: EmbeddingMetrics, conformance: bool) -> None:
-    from rich.console import Console
     from rich.markup import escape
 
     from dmlcore.report.render.terminal import comparison_table, metrics_table
 
     draw = comparison_table if conformance else metrics_table
-    console = Console(width=None if sys.stdout.isatty() else 120)
-    console.print(escape(result.title), style="bold", highlight=False, soft_wrap=True)
-    console.print(draw(result.metrics))
+    screen = console(requested=True)
+    screen.print(escape(result.title), style="bold", highlight=False, soft_wrap=True)
+    screen.print(draw(result.metrics))
     for note in result.notes:
-        console.print(f"[yellow]note[/yellow] {escape(note)}", highlight=False)
+        screen.print(f"[yellow]note[/yellow] {escape(note)}", highlight=False)

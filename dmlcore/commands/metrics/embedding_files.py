@@ -1,8 +1,4 @@
-"""Saved embeddings of any tool: .npz, .npy, .safetensors, .parquet, with labels in the same file or another one.
-
-Arrays are found by common names, or by a given name; nothing is guessed from shapes. Every problem is a DataError that
-lists the contents of the file.
-"""
+"""Saved embeddings of any tool: .npz, .npy, .safetensors, .parquet, with labels in the same file or another one."""
 
 from __future__ import annotations
 
@@ -70,11 +66,8 @@ class _Contents:
     def inventory(self) -> str:
         """A sentence that lists everything in the file."""
         parts = [f"{name} ({self.describe(name)})" for name in self.names]
-        return (
-            f"The file has the {self.noun}{'s' if len(parts) > 1 else ''} {listing(parts)}."
-            if parts
-            else "The file is empty."
-        )
+        plural = "s" if len(parts) > 1 else ""
+        return f"The file has the {self.noun}{plural} {listing(parts)}." if parts else "The file is empty."
 
 
 @contextmanager
@@ -235,18 +228,14 @@ def _checked_vectors(array: np.ndarray, place: str) -> np.ndarray:
 def _raw_labels(contents: _Contents, wanted: str | None) -> tuple[str, np.ndarray]:
     """The stored labels, and their place for messages."""
     if wanted is not None and wanted not in contents.names:
-        file, column = _file_and_column(wanted)
+        before, _, after = wanted.rpartition(":")
+        file, column = (Path(before), after) if before.lower().endswith(".csv") else (Path(wanted), None)
         if file.suffix.lower() in (".npy", ".txt", ".csv"):
             return wanted, _labels_of_file(file, column)
         if file.exists():
             raise DataError(f"{wanted}: unknown format. Save labels as .npy, .txt or .csv.")
     name = _pick(contents, wanted, LABELS, "labels", ELSEWHERE)
     return f"{contents.path}: {contents.noun} {name!r}", contents.read(name)
-
-
-def _file_and_column(text: str) -> tuple[Path, str | None]:
-    file, colon, column = text.rpartition(":")
-    return (Path(file), column) if colon and file.lower().endswith(".csv") else (Path(text), None)
 
 
 def _labels_of_file(path: Path, column: str | None) -> np.ndarray:
@@ -256,14 +245,8 @@ def _labels_of_file(path: Path, column: str | None) -> np.ndarray:
         if path.suffix.lower() == ".npy":
             return np.asarray(np.load(path, allow_pickle=False))
         lines = path.read_text(encoding="utf-8-sig").splitlines()
-    return _of_lines(lines, path) if path.suffix.lower() == ".txt" else _of_csv(lines, path, column)
-
-
-def _of_lines(lines: Sequence[str], path: Path) -> np.ndarray:
-    return _of_texts([line.strip() for line in lines], path, first_line=1)
-
-
-def _of_csv(lines: Sequence[str], path: Path, column: str | None) -> np.ndarray:
+    if path.suffix.lower() == ".txt":
+        return _of_texts([line.strip() for line in lines], path, first_line=1)
     rows = csv.DictReader(lines)
     contents = _Contents(path, "column", rows.fieldnames or (), lambda _: "text", lambda _: np.empty(0))
     advice = f"The first line must name the columns; choose one with {path}:COLUMN."

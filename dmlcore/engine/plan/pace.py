@@ -16,7 +16,7 @@ from dmlcore.engine.batching import Batches, epoch_batches
 from dmlcore.engine.embedding import SplitEmbedder
 from dmlcore.engine.evaluation import measure
 from dmlcore.engine.loading import TrainLoader, resolve_transforms, train_transform
-from dmlcore.engine.memory import forget_peak, peak_memory
+from dmlcore.engine.machine import forget_peak, peak_memory
 from dmlcore.engine.model import EmbeddingModel
 from dmlcore.engine.probe.trial import as_first_steps
 from dmlcore.engine.seeding import generator

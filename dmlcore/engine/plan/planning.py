@@ -11,7 +11,7 @@ from dmlcore.engine import checkpoint
 from dmlcore.engine.batching import epoch_batches
 from dmlcore.engine.evaluation import is_measured
 from dmlcore.engine.plan.pace import Pace, measure_pace
-from dmlcore.engine.probe.probing import planned_sizes, stored_probe, tried_sizes
+from dmlcore.engine.probe.probing import planned_sizes, stored_probe, stored_trials
 from dmlcore.engine.splits import Data, load_data, what_sets_the_images
 from dmlcore.results.store import RunFolder, Store
 from dmlcore.study.schema import Run, StudyFile, StudyProbe
@@ -40,40 +40,27 @@ class Item:
     """Bytes that the unfinished runs will store."""
 
 
-@frozen
-class StudyPlan:
-    """The plan of one study."""
-
-    study: str
-    items: tuple[Item, ...]
-
-
-@frozen
-class Measurement:
-    """A pace and the run that it was measured with."""
-
-    pace: Pace
-    run: Run
-
-
 @define
 class Planner:
     """Plans studies; data and measurements that runs share are loaded and taken once."""
 
     store: Store
-    measurements: list[Measurement] = field(factory=list)
-    """One for each different setting so far."""
+    measurements: list[tuple[Run, Pace]] = field(factory=list)
+    """A run of each different setting so far, and its pace."""
     _paces: dict[Any, Pace] = field(factory=dict)
     _data: dict[Any, Data] = field(factory=dict)
     _steps: dict[Any, tuple[int, int]] = field(factory=dict)
 
-    def plan(self, file: StudyFile) -> StudyPlan:
-        """Return the plan of one study. Raises the DataError, StudyError, PluginError or TrainingError of its runs."""
+    def plan(self, file: StudyFile) -> list[Item]:
+        """Return the items of one study, its probe first.
+
+        Raises the DataError, StudyError, PluginError or TrainingError of its runs.
+        """
         points: dict[str, list[Run]] = {}
         for run in file.runs:
             points.setdefault(run.label, []).append(run)
         items = [self._point(label or "runs", runs) for label, runs in points.items()]
-        return StudyPlan(file.study.name, (*([self._probe(file.probe)] if file.probe else []), *items))
+        return [self._probe(file.probe), *items] if file.probe else items
 
     def _point(self, label: str, runs: list[Run]) -> Item:
         """Return the item of one grid point."""
@@ -114,8 +101,8 @@ class Planner:
         if finished is not None:
             return Item(f"probe of {len(finished.trials)} batch sizes", 1, 1)
         data, table, pace = self._images(probe.run), probe.table, self._pace(probe.run)
-        sizes, tried = planned_sizes(probe, np.asarray(data.train.labels)), tried_sizes(probe, self.store)
-        left = [size for size in sizes if size not in tried]
+        sizes = planned_sizes(probe, np.asarray(data.train.labels))
+        left = sorted(set(sizes) - {trial.batch_size for trial in stored_trials(probe, self.store)})
         unseen = len(data.test.labels)
         measured = pace.measurement_seconds(min(unseen, table.max_images or unseen))
         an_image = pace.step_seconds / probe.run.study.training.batch_size
@@ -132,7 +119,6 @@ class Planner:
             seconds_each=seconds(sizes),
             seconds_left=seconds(left),
             memory=pace.memory,
-            disk=0,
         )
 
     def _images(self, run: Run) -> Data:
@@ -151,10 +137,14 @@ class Planner:
         return self._steps[key]
 
     def _pace(self, run: Run) -> Pace:
-        key = what_sets_the_pace(run)
+        """Return the pace of a run, measured once for all that are equal in what speed and memory depend on."""
+        study = run.study
+        training = evolve(study.training, epochs=1, warmup_epochs=0, max_steps=None)
+        kinds = (study.loss.name, study.optimizer.name, study.embedding.pooling)
+        key = (study.dataset, study.backbone, study.transforms, training, study.evaluation, study.evaluators, *kinds)
         if key not in self._paces:
             self._paces[key] = measure_pace(run, self._images(run))
-            self.measurements.append(Measurement(self._paces[key], run))
+            self.measurements.append((run, self._paces[key]))
         return self._paces[key]
 
     def _disk(self, run: Run, pace: Pace) -> int:
@@ -163,14 +153,6 @@ class Planner:
         width = pace.feature_dim if dim == "features" else dim
         head = 0 if dim == "features" else 4 * (pace.feature_dim + 1) * dim
         return pace.backbone_bytes + head + images * (4 * width + 8) + 2 * images * EVIDENCE_BYTES
-
-
-def what_sets_the_pace(run: Run) -> Any:
-    """Return everything that speed and memory depend on; runs with equal values share a measurement."""
-    study = run.study
-    training = evolve(study.training, epochs=1, warmup_epochs=0, max_steps=None)
-    kinds = (study.loss.name, study.optimizer.name, study.embedding.pooling)
-    return study.dataset, study.backbone, study.transforms, training, study.evaluation, study.evaluators, *kinds
 
 
 def epochs_done(folder: RunFolder, run: Run) -> int | None:

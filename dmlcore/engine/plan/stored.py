@@ -32,7 +32,7 @@ def study_material(file: StudyFile, store: Store) -> StudyMaterial:
         study.name,
         study.question,
         tuple(file.grid),
-        {_label(run): run.name for run in file.runs},
+        {f"{run.label} seed={run.seed}".strip(): run.name for run in file.runs},
         images_at_hand(file),
     )
     path = store.study(study.name) / PROBE
@@ -56,10 +56,9 @@ def _section(config: SectionConfig, study: StudyResults) -> Section | None:
 
 def images_at_hand(file: StudyFile) -> LabelledImages | None:
     """Return the study's test images; None if they are not on this machine or the study has no runs."""
-    try:
+    with suppress(DataError, PluginError):
         return load_data(file.every_run[0]).test if file.every_run else None
-    except (DataError, PluginError):
-        return None
+    return None
 
 
 def require_images(files: Iterable[StudyFile], store: Store) -> None:
@@ -88,10 +87,6 @@ def missing(file: StudyFile, material: StudyMaterial) -> Sequence[str]:
     probe = ["its probe (not finished)"] if file.probe and material.probe is None else []
     failed = [f"{run} (failed: {why})" for run, why in material.failures.items()]
     return [*probe, *failed, *(f"{run} (not finished)" for run in material.unfinished)]
-
-
-def _label(run: Run) -> str:
-    return " ".join(part for part in (run.label, f"seed={run.seed}") if part)
 
 
 def result_rows(file: StudyFile, store: Store) -> tuple[list[dict[str, object]], list[str]]:

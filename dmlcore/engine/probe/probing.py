@@ -10,17 +10,10 @@ from attrs import define, evolve, field
 from filelock import FileLock
 
 from dmlcore.api.progress import note
-from dmlcore.engine.environment import environment
+from dmlcore.engine.machine import environment
 from dmlcore.engine.probe.reasoning import reason, refusal, smallest_batch
 from dmlcore.engine.probe.trial import Bench, as_first_steps
-from dmlcore.engine.probe.verdict import (
-    compared,
-    conclusions,
-    in_short,
-    smallest_that_learns,
-    smallest_that_runs,
-    trial_of,
-)
+from dmlcore.engine.probe.verdict import compared, conclusions, in_short, smallest, trial_of
 from dmlcore.results.store import PROBE, Store, write_atomically
 from dmlcore.results.trials import Probe, Trial, read_probe, to_json
 from dmlcore.study.fingerprint import probe_fingerprint
@@ -38,8 +31,21 @@ def probe_study(probe: StudyProbe, store: Store) -> Probe:
     folder = store.study(probe.run.study.name)
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / f".{PROBE}.lock"):
-        finished = stored_probe(probe, store)
-        return _run(probe, folder) if finished is None else finished
+        if finished := stored_probe(probe, store):
+            return finished
+        note(f"probe  {probe.run.study.name}  {PROBED}  {probe.table.steps} steps per size")
+        trials = _Trials(probe, Bench.of(probe), folder, stored_trials(probe, store))
+        if probe.table.sizes is None:
+            search(trials, probe.run.study.training.batch_size)
+        else:
+            for size in probe.table.sizes:
+                trials.at(size)
+        finished = trials.probe(largest_that_fits(trials.bench))
+        _write(folder / PROBE, finished)
+        (folder / PARTIAL).unlink(missing_ok=True)
+    for sentence in finished.conclusions:
+        note(f"  {sentence}")
+    return finished
 
 
 def stored_probe(probe: StudyProbe, store: Store) -> Probe | None:
@@ -47,13 +53,13 @@ def stored_probe(probe: StudyProbe, store: Store) -> Probe | None:
 
     Raises DmlcoreError if the file is damaged.
     """
-    return _stored(store.study(probe.run.study.name) / PROBE, probe)
+    return read_probe(store.study(probe.run.study.name) / PROBE, probe_fingerprint(probe))
 
 
-def tried_sizes(probe: StudyProbe, store: Store) -> tuple[int, ...]:
-    """Return the sizes that an unfinished probe has tried."""
-    partial = _stored(store.study(probe.run.study.name) / PARTIAL, probe)
-    return tuple(trial.batch_size for trial in partial.trials) if partial else ()
+def stored_trials(probe: StudyProbe, store: Store) -> list[Trial]:
+    """Return the trials of an unfinished probe."""
+    partial = read_probe(store.study(probe.run.study.name) / PARTIAL, probe_fingerprint(probe))
+    return list(partial.trials) if partial else []
 
 
 def planned_sizes(probe: StudyProbe, labels: np.ndarray) -> list[int]:
@@ -67,28 +73,6 @@ def planned_sizes(probe: StudyProbe, labels: np.ndarray) -> list[int]:
         sizes.add(size)
         size *= 2
     return sorted(sizes)
-
-
-def _stored(path: Path, probe: StudyProbe) -> Probe | None:
-    return read_probe(path, probe_fingerprint(probe))
-
-
-def _run(probe: StudyProbe, folder: Path) -> Probe:
-    note(f"probe  {probe.run.study.name}  {PROBED}  {probe.table.steps} steps per size")
-    partial = _stored(folder / PARTIAL, probe)
-    trials = _Trials(probe, Bench.of(probe), folder, list(partial.trials) if partial else [])
-    if probe.table.sizes is None:
-        search(trials, probe.run.study.training.batch_size)
-    else:
-        for size in probe.table.sizes:
-            trials.at(size)
-    largest = largest_that_fits(trials.bench)
-    finished = trials.probe(largest)
-    _write(folder / PROBE, finished)
-    (folder / PARTIAL).unlink(missing_ok=True)
-    for sentence in finished.conclusions:
-        note(f"  {sentence}")
-    return finished
 
 
 def _write(path: Path, probe: Probe) -> None:
@@ -139,8 +123,8 @@ class _Trials:
             metric=self.study.table.metric,
             steps=self.study.table.steps,
             trials=trials,
-            smallest_that_runs=smallest_that_runs(trials),
-            smallest_that_learns=smallest_that_learns(trials),
+            smallest_that_runs=smallest(trial for trial in trials if trial.runs),
+            smallest_that_learns=smallest(trial for trial in trials if trial.learns),
             largest_that_fits=largest,
             conclusions=conclusions(self.study, len(self.bench.data.train.class_names), trials, largest),
             settings=run.settings,
@@ -156,14 +140,14 @@ def search(trials: _Trials, own: int) -> None:
     prevents. Sizes double until one learns; then the gap below it is halved until it contains no size that works.
     """
     run, labels = trials.bench.run, trials.bench.labels
-    smallest = smallest_batch(run, labels)
-    if smallest.size is None:
+    found = smallest_batch(run, labels)
+    if found.size is None:
         trials.at(own)
         return
-    sampled = (below for below in range(smallest.below, 0, -1) if reason(run, labels, below).batches)
-    for below in sorted({next(sampled, smallest.below), smallest.below} - {0}):
+    sampled = (below for below in range(found.below, 0, -1) if reason(run, labels, below).batches)
+    for below in sorted({next(sampled, found.below), found.below} - {0}):
         trials.at(below)
-    size: int | None = smallest.size
+    size: int | None = found.size
     while size is not None and not trials.at(size).runs:
         size = trials.first_that_works(size + 1, own)
     if size is not None:

@@ -68,8 +68,14 @@ def reason(run: Run, labels: np.ndarray, batch_size: int) -> Reasoning:
     batches, refused = _sampled(run, labels)
     if not batches:
         return Reasoning(batch_size, refused)
+    caution = ""
+    if not run.study.training.freeze_batchnorm and min(map(len, batches)) == 1:
+        caution = (
+            "Some batches have one image and training.freeze_batchnorm is false: BatchNorm fails with one value per"
+            " channel."
+        )
     figures = batch_figures(labels, batches)
-    return Reasoning(batch_size, _unusable(run, labels, batches), batches, figures, _caution(run, batches))
+    return Reasoning(batch_size, _unusable(run, labels, batches), batches, figures, caution)
 
 
 def refusal(run: Run, labels: np.ndarray, batch_size: int) -> str | None:
@@ -112,15 +118,6 @@ def _unusable(run: Run, labels: np.ndarray, batches: Batches) -> str | None:
     except TrainingError as error:
         return str(error)
     return None
-
-
-def _caution(run: Run, batches: Batches) -> str:
-    if run.study.training.freeze_batchnorm or min(map(len, batches)) > 1:
-        return ""
-    return (
-        "Some batches have one image and training.freeze_batchnorm is false: BatchNorm fails with one value per"
-        " channel."
-    )
 
 
 def batch_figures(labels: np.ndarray, batches: Sequence[Sequence[int]]) -> dict[str, float]:
@@ -167,11 +164,8 @@ class SmallestBatch:
 
     def sentence(self) -> str:
         """Name the size and why smaller ones fail."""
-        if self.size is None:
-            return f"{self.size_sentence()} {self.why_not_below}"
-        return (
-            f"{self.size_sentence()} {self.below} fails: {self.why_not_below}" if self.below else self.size_sentence()
-        )
+        failing = f"{self.below} fails: " if self.size else ""
+        return f"{self.size_sentence()} {failing}{self.why_not_below}" if self.below else self.size_sentence()
 
 
 def smallest_batch(run: Run, labels: np.ndarray) -> SmallestBatch:
@@ -184,15 +178,11 @@ def smallest_batch(run: Run, labels: np.ndarray) -> SmallestBatch:
     for size in range(1, last + 1):
         found = refusal(run, labels, size)
         if found is None:
-            return SmallestBatch(size, size - 1, why, next_working(run, labels, size + 1, 2 * size + 1))
+            larger = range(size + 1, min(2 * size + 1, len(labels)) + 1)
+            following = next((size for size in larger if refusal(run, labels, size) is None), None)
+            return SmallestBatch(size, size - 1, why, following)
         why = found
     return SmallestBatch(None, last, why, None)
-
-
-def next_working(run: Run, labels: np.ndarray, first: int, last: int) -> int | None:
-    """Return the smallest batch size from `first` to `last` that works."""
-    sizes = range(first, min(last, len(labels)) + 1)
-    return next((size for size in sizes if refusal(run, labels, size) is None), None)
 
 
 def with_fewer_a_class(run: Run, labels: np.ndarray) -> SmallestBatch | None:

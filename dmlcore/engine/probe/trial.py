@@ -20,7 +20,7 @@ from dmlcore.engine.batching import Batches, sampled_batches
 from dmlcore.engine.embedding import SplitEmbedder
 from dmlcore.engine.evaluation import measure, per_query
 from dmlcore.engine.loading import TrainLoader, resolve_transforms, train_transform
-from dmlcore.engine.memory import forget_peak, peak_memory
+from dmlcore.engine.machine import forget_peak, peak_memory
 from dmlcore.engine.model import EmbeddingModel, build_model
 from dmlcore.engine.probe.reasoning import in_one_line, with_batch_size
 from dmlcore.engine.seeding import generator, use_deterministic_algorithms
@@ -30,14 +30,8 @@ from dmlcore.errors import DataError, StudyError, TrainingError
 from dmlcore.report.content.statistics import RESAMPLES, Resampling
 from dmlcore.study.schema import Run, Scheduler, StudyProbe, Transforms
 
-
-@frozen
-class MetricReading:
-    """A metric on the unseen classes."""
-
-    value: float
-    queries: np.ndarray | None
-    """(N,): values per query, NaN for excluded queries; None if the metric is not a mean over queries."""
+Reading = tuple[float, np.ndarray | None]
+"""A metric on the unseen classes, and (N,) its values per query, NaN for excluded queries; None if it has none."""
 
 
 @frozen
@@ -109,7 +103,7 @@ class Bench:
     data: Data
     transforms: Transforms
     test: SplitEmbedder
-    before: MetricReading
+    before: Reading
     """The metric before the first step, equal for all batch sizes."""
 
     @classmethod
@@ -185,8 +179,7 @@ class Bench:
 
     def _train(self, trainer: Trainer, batches: Batches) -> tuple[_Steps, str | None]:
         """Run the steps; return their values, and a sentence on the error that ended them."""
-        loader = self._loader()
-        steps = _Steps()
+        loader, steps = self._loader(), _Steps()
 
         def on_step(images: int, *_: float) -> None:
             steps.done += 1
@@ -209,12 +202,12 @@ class Bench:
         embeddings = self.test.embeddings(model)
         if not np.isfinite(embeddings.vectors).all():
             return {}
-        after = measured(self.run, self.probe.table.metric, embeddings)
-        figures = {"metric_before": self.before.value, "metric_after": after.value}
-        figures["gain"] = after.value - self.before.value
-        if after.queries is not None and self.before.queries is not None:
+        before, queries_before = self.before
+        after, queries_after = measured(self.run, self.probe.table.metric, embeddings)
+        figures = {"metric_before": before, "metric_after": after, "gain": after - before}
+        if queries_after is not None and queries_before is not None:
             draws = generator(self.run.seed, "bootstrap over classes")
-            low, high = gain_interval(after.queries - self.before.queries, embeddings.labels, draws)
+            low, high = gain_interval(queries_after - queries_before, embeddings.labels, draws)
             figures |= {"gain_low": low, "gain_high": high}
         return figures
 
@@ -232,13 +225,13 @@ def as_first_steps(run: Run, max_images: int | None) -> Run:
     return evolve(run, study=evolve(study, training=training, scheduler=Scheduler(), evaluation=evaluation))
 
 
-def measured(run: Run, metric: str, embeddings: Embeddings) -> MetricReading:
+def measured(run: Run, metric: str, embeddings: Embeddings) -> Reading:
     """Return the metric, named evaluator/metric. Raises StudyError if its evaluator does not return it."""
     evaluator = next(e for e in run.study.evaluators if e.name == metric.partition("/")[0])
     metrics, _ = measure([evaluator], embeddings)
     if metric not in metrics:
         raise StudyError(f"probe.metric = {metric!r} was not measured. Measured: {', '.join(metrics)}.")
-    return MetricReading(metrics[metric], per_query([evaluator], embeddings).get(metric))
+    return metrics[metric], per_query([evaluator], embeddings).get(metric)
 
 
 def gain_interval(gains: np.ndarray, labels: np.ndarray, draws: np.random.Generator) -> tuple[float, float]:

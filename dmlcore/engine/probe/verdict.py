@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from attrs import evolve
 
@@ -28,23 +28,23 @@ def trial_of(reasoning: Reasoning, seen: Observation | None, metric: str) -> Tri
 
     seen: None if the sampler returns no batch.
     """
-    reasons = [*_reasoned(reasoning), *(_seen(reasoning, seen, metric) if seen is not None else [])]
-    figures = {**reasoning.figures, **(seen.figures if seen is not None else {})}
+    reasons = []
+    figures = dict(reasoning.figures)
+    if figures:
+        reasons.append(f"{reasoning.batch_words()}. An epoch: {reasoning.epoch_words()}.")
+    if reasoning.refusal is not None:
+        reasons.append(f"{REFUSED}{reasoning.refusal}")
+    if reasoning.caution:
+        reasons.append(reasoning.caution)
+    if seen is not None:
+        reasons += _seen(reasoning, seen, metric)
+        figures |= seen.figures
     if not reasoning.works or seen is None or seen.error is not None:
         return Trial(reasoning.batch_size, "undefined", tuple(reasons), figures)
     learns = figures.get("gain_low", figures["gain"]) > 0
     nothing = "" if learns else _ineffective(figures)
     regime: Regime = "degenerate" if nothing else "weak"
     return Trial(reasoning.batch_size, regime, (*reasons, *([nothing] if nothing else [])), figures, learns)
-
-
-def _reasoned(reasoning: Reasoning) -> Iterator[str]:
-    if reasoning.figures:
-        yield f"{reasoning.batch_words()}. An epoch: {reasoning.epoch_words()}."
-    if reasoning.refusal is not None:
-        yield f"{REFUSED}{reasoning.refusal}"
-    if reasoning.caution:
-        yield reasoning.caution
 
 
 def _seen(reasoning: Reasoning, seen: Observation, metric: str) -> Iterator[str]:
@@ -107,14 +107,9 @@ def _not_learned(figures: Mapping[str, float]) -> str:
     return "Inconclusive: the interval of the gain contains 0."
 
 
-def smallest_that_runs(trials: Sequence[Trial]) -> int | None:
-    """Of the sizes tried."""
-    return min((trial.batch_size for trial in trials if trial.runs), default=None)
-
-
-def smallest_that_learns(trials: Sequence[Trial]) -> int | None:
-    """Of the sizes tried."""
-    return min((trial.batch_size for trial in trials if trial.learns), default=None)
+def smallest(trials: Iterable[Trial]) -> int | None:
+    """Return the smallest size of some trials."""
+    return min((trial.batch_size for trial in trials), default=None)
 
 
 def conclusions(probe: StudyProbe, classes: int, trials: Sequence[Trial], largest: int | None) -> tuple[str, ...]:
@@ -131,7 +126,7 @@ def conclusions(probe: StudyProbe, classes: int, trials: Sequence[Trial], larges
 
 
 def _runs_sentence(trials: Sequence[Trial]) -> str:
-    size = smallest_that_runs(trials)
+    size = smallest(trial for trial in trials if trial.runs)
     if size is None:
         return f"None of the sizes tried runs. {_not(trials[-1])}"
     below = [trial for trial in trials if trial.batch_size < size]
@@ -154,10 +149,8 @@ def _rule_sentence(probe: StudyProbe, classes: int, trials: Sequence[Trial]) -> 
     run = probe.run
     each = samples_per_class(run)
     if each is None:
-        worked = [trial.batch_size for trial in trials if not any(r.startswith(REFUSED) for r in trial.reasons)]
-        return (
-            f"The sampler does not balance classes; examining its batches {_found(min(worked, default=None), trials)}"
-        )
+        worked = [trial for trial in trials if not any(reason.startswith(REFUSED) for reason in trial.reasons)]
+        return f"The sampler does not balance classes; examining its batches {_found(smallest(worked), trials)}"
     conditions, expected = rule(run, each, classes)
     return f"With K = {each} images per class, the rule ({listing(conditions)}) {_found(expected, trials)}"
 
@@ -174,7 +167,7 @@ def rule(run: Run, each: int, classes: int) -> tuple[list[str], int | None]:
 
 
 def _found(expected: int | None, trials: Sequence[Trial]) -> str:
-    found = smallest_that_runs(trials)
+    found = smallest(trial for trial in trials if trial.runs)
     if expected is None:
         return f"allows no size{', which agrees' if found is None else f', but {found} runs'}."
     if expected == found:
@@ -186,25 +179,22 @@ def _found(expected: int | None, trials: Sequence[Trial]) -> str:
 
 def _learns_sentences(probe: StudyProbe, trials: Sequence[Trial]) -> Iterator[str]:
     steps = counted(probe.table.steps, "step")
-    size = smallest_that_learns(trials)
+    size = smallest(trial for trial in trials if trial.learns)
     if size is None:
         yield f"None of the sizes tried learns in {steps}."
         return
     by_size = {trial.batch_size: trial for trial in trials}
+    below = [trial for trial in trials if trial.batch_size < size and trial.runs]
+    smaller = "It is also the smallest that runs."
+    if below:
+        smaller = f"The next smaller, {below[-1].batch_size}, does not: {gain_words(below[-1].figures)}."
     yield (
         f"The smallest that learns in {steps} is {size}: {probe.table.metric} on unseen classes"
-        f" {gain_words(by_size[size].figures)}.{_below_words(size, trials)}"
+        f" {gain_words(by_size[size].figures)}. {smaller}"
     )
     own = by_size.get(probe.run.study.training.batch_size)
     if own is not None and own.runs and own.batch_size != size:
         yield f"Batch size {own.batch_size} of the study: {gain_words(own.figures)}."
-
-
-def _below_words(size: int, trials: Sequence[Trial]) -> str:
-    below = [trial for trial in trials if trial.batch_size < size and trial.runs]
-    if not below:
-        return " It is also the smallest that runs."
-    return f" The next smaller, {below[-1].batch_size}, does not: {gain_words(below[-1].figures)}."
 
 
 def _regimes_sentence(trials: Sequence[Trial]) -> str:

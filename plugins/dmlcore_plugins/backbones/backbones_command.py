@@ -11,9 +11,9 @@ from dmlcore import hookimpl
 
 def _completions(_context: click.Context, _argument: click.Parameter, text: str) -> list[str]:
     """Names that start with the text, for shell completion."""
-    from dmlcore_plugins.backbones.timm_names import names_like
+    from timm import list_models
 
-    return names_like(f"{text}*")
+    return list(list_models(f"{text}*", include_tags=True))
 
 
 @click.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,10 +17,13 @@ from torch import nn
 from dmlcore import BackboneContext, DataError, InputSpec, StudyError
 from dmlcore_plugins.backbones.hub import pretrained_source
 from dmlcore_plugins.backbones.timm_names import all_names, nearest
-from dmlcore_plugins.backbones.weights import State, check_weights_file, load_state, read_state, sha256
+from dmlcore_plugins.backbones.weights import State, load_state, read_state
 
 NONCOMMERCIAL = ("cc-by-nc", "noncommercial", "apple-amlr")
 """Parts of the names of licenses that forbid commercial use, as timm writes them."""
+
+NAMES_HERE = {"drop_path_rate": "drop_path", "global_pool": "pooling"}
+"""timm's names of options → those of the backbone."""
 
 
 class TimmBackbone(nn.Module):
@@ -89,8 +93,11 @@ def build_timm(
             f'backbone.pooling = "{pooling}" and embedding.pooling conflict: the first lets timm pool the '
             f"feature map, the second needs it unpooled. Remove one of them."
         )
-    if isinstance(weights, Path):
-        check_weights_file(weights, keyword)
+    if isinstance(weights, Path) and not weights.is_file():
+        raise StudyError(
+            f'backbone.weights: expected "{keyword}", "random", or the path of a .safetensors or .pth file; got '
+            f'"{weights.name}", and {weights.absolute()} does not exist.'
+        )
     fixed_size = getattr(timm.get_pretrained_cfg(model), "fixed_input_size", False)
     network = _create(
         model,
@@ -102,7 +109,10 @@ def build_timm(
     if isinstance(weights, Path):
         load_state(network, rename(read_state(weights)), weights)
     if grad_checkpointing:
-        _checkpoint_gradients(model, network)
+        try:
+            network.set_grad_checkpointing(True)
+        except (AssertionError, AttributeError):
+            raise StudyError(f"{model} has no gradient checkpointing: remove backbone.grad_checkpointing.") from None
     backbone = TimmBackbone(model, network, _input_spec(model, network, img_size), _provenance(network, weights))
     if weights == keyword:
         backbone.caution = _caution(network)
@@ -125,7 +135,7 @@ def _create(model: str, source: Mapping[str, Any] | None, **options: Any) -> Any
             **options,
         )
     except (AssertionError, TypeError, ValueError) as error:
-        raise StudyError(_refusal(model, error, **options)) from None
+        raise StudyError(_refusal(model, error, options)) from None
     except Exception as error:
         if source is None:
             raise
@@ -135,28 +145,14 @@ def _create(model: str, source: Mapping[str, Any] | None, **options: Any) -> Any
         ) from None
 
 
-def _refusal(
-    model: str,
-    error: Exception,
-    *,
-    img_size: int | None,
-    drop_path_rate: float | None,
-    global_pool: str | None,
-) -> str:
+def _refusal(model: str, error: Exception, options: Mapping[str, Any]) -> str:
     if "drop_path_rate" in str(error):
         return f"{model} has no stochastic depth: remove backbone.drop_path."
-    if global_pool == "":
+    if options["global_pool"] == "":
         return f"{model} has no feature map ({error}): remove embedding.pooling."
-    options = {"img_size": img_size, "drop_path": drop_path_rate, "pooling": global_pool}
+    options = {NAMES_HERE.get(name, name): value for name, value in options.items()}
     given = [f"backbone.{name} = {json.dumps(value)}" for name, value in options.items() if value is not None]
     return f"timm does not build {model} with {', '.join(given) or 'its default settings'}: {error}"
-
-
-def _checkpoint_gradients(model: str, network: Any) -> None:
-    try:
-        network.set_grad_checkpointing(True)
-    except (AssertionError, AttributeError):
-        raise StudyError(f"{model} has no gradient checkpointing: remove backbone.grad_checkpointing.") from None
 
 
 def _caution(network: Any) -> str:
@@ -169,7 +165,8 @@ def _caution(network: Any) -> str:
 
 def _provenance(network: Any, weights: str | Path) -> str:
     if isinstance(weights, Path):
-        return f"{weights.name}, sha256 {sha256(weights)}"
+        with weights.open("rb") as file:
+            return f"{weights.name}, sha256 {hashlib.file_digest(file, 'sha256').hexdigest()}"
     if weights == "random":
         return "random"
     settings = network.pretrained_cfg
@@ -194,21 +191,8 @@ def _input_spec(model: str, network: Any, img_size: int | None) -> InputSpec:
 
 
 def _feature_dim(backbone: TimmBackbone, feature_map: bool) -> int:
-    features = _dry_run(backbone)
-    if feature_map and (not isinstance(features, torch.Tensor) or features.ndim != 4):
-        raise StudyError(f"{backbone.model} returns tokens, not a feature map: remove embedding.pooling.")
-    if not feature_map and features.ndim != 2:
-        raise StudyError(
-            f"{backbone.model} returns {tuple(features.shape[1:])} for an image, expected one vector: "
-            f"set backbone.pooling to a way of pooling that it has, or remove the option."
-        )
-    return features.shape[1]
-
-
-def _dry_run(backbone: TimmBackbone) -> torch.Tensor:
-    """The output for one black image; draws no random number, changes no BatchNorm statistic."""
-    size = backbone.input_spec.size
-    training = backbone.training
+    """The size of the output for one black image; draws no random number, changes no BatchNorm statistic."""
+    size, training = backbone.input_spec.size, backbone.training
     backbone.eval()
     try:
         with torch.no_grad():
@@ -219,4 +203,11 @@ def _dry_run(backbone: TimmBackbone) -> torch.Tensor:
         ) from None
     finally:
         backbone.train(training)
-    return features
+    if feature_map and (not isinstance(features, torch.Tensor) or features.ndim != 4):
+        raise StudyError(f"{backbone.model} returns tokens, not a feature map: remove embedding.pooling.")
+    if not feature_map and features.ndim != 2:
+        raise StudyError(
+            f"{backbone.model} returns {tuple(features.shape[1:])} for an image, expected one vector: "
+            f"set backbone.pooling to a way of pooling that it has, or remove the option."
+        )
+    return features.shape[1]

@@ -14,16 +14,13 @@ def all_names() -> set[str]:
     return {*timm.list_models(), *timm.list_models(include_tags=True)}
 
 
-def names_like(pattern: str) -> list[str]:
-    """The names, with the tags of their weights, that match a pattern with * and ?."""
-    tagged: list[str] = timm.list_models(pattern, include_tags=True)
-    return tagged
-
-
 def matching(pattern: str) -> list[str]:
-    """Like `names_like`; without * and ? the text matches anywhere. Raises StudyError where nothing matches."""
+    """The names, with the tags of their weights, that match a pattern with * and ?, or contain a text without them.
+
+    Raises StudyError where nothing matches.
+    """
     anywhere = pattern if set("*?[") & set(pattern) else f"*{pattern}*"
-    found = names_like(anywhere)
+    found: list[str] = timm.list_models(anywhere, include_tags=True)
     if not found:
         raise StudyError(f'timm {timm.__version__} has no network like "{pattern}". {nearest(pattern.strip("*?"))}')
     return found

@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 from timm.models import clean_state_dict
 
-from dmlcore import DataError, StudyError
+from dmlcore import DataError
 
 State = dict[str, torch.Tensor]
-
-
-def check_weights_file(path: Path, keyword: str) -> None:
-    """Raises StudyError where `backbone.weights` is not a file."""
-    if not path.is_file():
-        raise StudyError(
-            f'backbone.weights: expected "{keyword}", "random", or the path of a .safetensors or .pth file; got '
-            f'"{path.name}", and {path.absolute()} does not exist.'
-        )
-
-
-def sha256(path: Path) -> str:
-    """The file's SHA-256, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_state(path: Path) -> State:
@@ -37,7 +22,10 @@ def read_state(path: Path) -> State:
     Prefixes of DistributedDataParallel and torch.compile are removed. Raises DataError.
     """
     try:
-        state = _read(path)
+        if path.suffix == ".safetensors":
+            state: Any = load_file(path)
+        else:
+            state = torch.load(path, map_location="cpu", weights_only=True)
         for wrapper in ("state_dict", "model"):
             state = state.get(wrapper, state)
         state = clean_state_dict(state)
@@ -48,14 +36,6 @@ def read_state(path: Path) -> State:
             f"only, as .safetensors or from torch.save."
         ) from None
     return {key: value for key, value in state.items() if isinstance(value, torch.Tensor)}
-
-
-def _read(path: Path) -> Any:
-    if path.suffix == ".safetensors":
-        from safetensors.torch import load_file
-
-        return load_file(path)
-    return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def load_state(network: Any, state: State, source: Path) -> None:
@@ -91,7 +71,8 @@ def _load(network: Any, state: State) -> list[str]:
     reshaped = {key: value for key, value in state.items() if key in own and value.shape != own[key].shape}
     fitting = {key: value for key, value in state.items() if key not in reshaped}
     keys = network.load_state_dict(fitting, strict=False)
-    classifier = _classifier_prefixes(network.pretrained_cfg)
+    names = network.pretrained_cfg.get("classifier") or ()
+    classifier = tuple(f"{name}." for name in ((names,) if isinstance(names, str) else names))
     shapes = [
         f"{key}: {tuple(value.shape)} in the file, {tuple(own[key].shape)} in the network"
         for key, value in reshaped.items()
@@ -103,13 +84,7 @@ def _load(network: Any, state: State) -> list[str]:
     ]
 
 
-def _classifier_prefixes(pretrained_cfg: Mapping[str, Any]) -> tuple[str, ...]:
-    names = pretrained_cfg.get("classifier") or ()
-    return tuple(f"{name}." for name in ((names,) if isinstance(names, str) else names))
-
-
-def _fault(what: str, keys: Iterable[str]) -> list[str]:
-    keys = list(keys)
+def _fault(what: str, keys: Sequence[str]) -> list[str]:
     if not keys:
         return []
     shown = ", ".join(keys[:3]) + (", …" if len(keys) > 3 else "")

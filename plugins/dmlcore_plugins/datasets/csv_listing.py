@@ -9,8 +9,7 @@ from pathlib import Path
 from attrs import frozen
 
 from dmlcore import DataError, Split
-from dmlcore_plugins.datasets.images_by_class import ImagesByClass, missing_files
-from dmlcore_plugins.datasets.text import first_few
+from dmlcore_plugins.datasets.images_by_class import ImagesByClass, first_few, missing_files
 
 REQUIRED = ("path", "label")
 SPLITS: tuple[Split, ...] = ("train", "test")

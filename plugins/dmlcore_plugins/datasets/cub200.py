@@ -7,10 +7,9 @@ from pathlib import Path
 from attrs import frozen
 
 from dmlcore import Archive, DataError, DatasetConfig, Way, hookimpl
-from dmlcore_plugins.datasets.images_by_class import ImagesByClass, images_in
+from dmlcore_plugins.datasets.images_by_class import ImagesByClass, first_few, images_in
 from dmlcore_plugins.datasets.layout import Layout, Part
 from dmlcore_plugins.datasets.published import Half, PublishedConfig, refuse_missing
-from dmlcore_plugins.datasets.text import first_few
 
 CLASS_FOLDER = "[0-9][0-9][0-9].*"
 IMAGES_OF_2010 = 6033
@@ -38,22 +37,17 @@ def read(images: Path) -> ImagesByClass:
         )
     listed = images.parent / "images.txt"
     if listed.is_file():
-        _compare_with_list(listed, images, by_class)
+        lines = listed.read_text(encoding="utf-8", errors="replace").splitlines()  # "number path"
+        named = [images / line.partition(" ")[2] for line in lines if line.strip()]
+        refuse_missing(images, named)
+        extra = sorted({path for paths in by_class.values() for path in paths} - set(named))
+        if extra:
+            raise DataError(
+                f"{images} has images that {listed.name} does not list:"
+                f" {first_few([path.relative_to(images) for path in extra])}.",
+                "Remove them.",
+            )
     return by_class
-
-
-def _compare_with_list(listed: Path, images: Path, by_class: ImagesByClass) -> None:
-    """Raises DataError where the images are not those of `images.txt`, which has lines of "number path"."""
-    lines = listed.read_text(encoding="utf-8", errors="replace").splitlines()
-    named = [images / line.partition(" ")[2] for line in lines if line.strip()]
-    refuse_missing(images, named)
-    extra = sorted({path for paths in by_class.values() for path in paths} - set(named))
-    if extra:
-        raise DataError(
-            f"{images} has images that {listed.name} does not list:"
-            f" {first_few([path.relative_to(images) for path in extra])}.",
-            "Remove them.",
-        )
 
 
 @frozen

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from dmlcore import DataError
-from dmlcore_plugins.datasets.images_by_class import ImagesByClass, is_image
-from dmlcore_plugins.datasets.text import first_few
+from dmlcore_plugins.datasets.images_by_class import ImagesByClass, first_few, is_image
 
 ClassFrom = Literal["top", "leaf"]
 
@@ -28,7 +27,11 @@ def read_tree(root: Path, class_from: ClassFrom) -> ImagesByClass:
     for folder, subfolders, files in _walk(root):
         inside = folder.relative_to(root)
         if inside == Path():
-            _refuse_strays(root, files)
+            if files:
+                raise DataError(
+                    f"dataset.root: images are directly in {root}, not in a class folder:"
+                    f" {first_few(sorted(file.name for file in files))}. Move each into the folder of its class."
+                )
             continue
         is_class = len(inside.parts) == 1 if class_from == "top" else not subfolders
         name = inside.parts[0] if class_from == "top" else inside.as_posix()
@@ -36,7 +39,11 @@ def read_tree(root: Path, class_from: ClassFrom) -> ImagesByClass:
             expected.add(name)
         if files:
             images.setdefault(name, []).extend(files)
-    _refuse_empty(root, sorted(expected - images.keys()))
+    if empty := sorted(expected - images.keys()):
+        raise DataError(
+            f"dataset.root: class folders without an image in {root}: {first_few(empty)}."
+            " Fill or remove them. Images end in .jpg, .jpeg, .png, .webp, .bmp, .gif, .tif or .tiff."
+        )
     if not images:
         raise DataError(f"dataset.root: {root} has no folders. Expected one folder of images per class.")
     return {name: sorted(images[name]) for name in sorted(images)}
@@ -51,19 +58,3 @@ def _walk(root: Path) -> Iterator[tuple[Path, list[str], list[Path]]]:
     for folder, subfolders, files in os.walk(root, onerror=unreadable, followlinks=True):
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]
         yield Path(folder), subfolders, [Path(folder, name) for name in files if is_image(name)]
-
-
-def _refuse_strays(root: Path, files: list[Path]) -> None:
-    if files:
-        raise DataError(
-            f"dataset.root: images are directly in {root}, not in a class folder:"
-            f" {first_few(sorted(file.name for file in files))}. Move each into the folder of its class."
-        )
-
-
-def _refuse_empty(root: Path, empty: list[str]) -> None:
-    if empty:
-        raise DataError(
-            f"dataset.root: class folders without an image in {root}: {first_few(empty)}."
-            " Fill or remove them. Images end in .jpg, .jpeg, .png, .webp, .bmp, .gif, .tif or .tiff."
-        )

@@ -50,12 +50,9 @@ def _letters_in_all_faces() -> list[str]:
     from matplotlib.ft2font import FT2Font
 
     codes = set.intersection(*(set(FT2Font(str(face_file(face))).get_charmap()) for face in FACES))
-    return [letter for letter in map(chr, sorted(codes)) if _is_plain_letter(letter)]
-
-
-def _is_plain_letter(letter: str) -> bool:
-    """A letter without accents; modifier letters are too small."""
-    return unicodedata.category(letter) in {"Lu", "Ll", "Lt", "Lo"} and not unicodedata.decomposition(letter)
+    letters = map(chr, sorted(codes))
+    plain = {"Lu", "Ll", "Lt", "Lo"}  # modifier letters are too small; those with a decomposition have accents
+    return [each for each in letters if unicodedata.category(each) in plain and not unicodedata.decomposition(each)]
 
 
 def _shapes(letters: list[str], face: ImageFont.FreeTypeFont) -> np.ndarray:

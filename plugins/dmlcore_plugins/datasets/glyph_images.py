@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from attrs import field, frozen
 from PIL import Image, ImageDraw
 
 from dmlcore_plugins.datasets.glyph_faces import FACES, font
+
+if TYPE_CHECKING:
+    from dmlcore_plugins.datasets.glyphs import Glyphs
 
 EXTENT = (0.6, 0.9)
 """The smallest and largest share of the image's side that a letter's longer side takes."""
@@ -24,19 +28,14 @@ class GlyphImages:
     """LabelledImages of letters: class by class, `images_per_class` of each."""
 
     letters: Sequence[str]
-    images_per_class: int
-    size: int
-    rotation: float
-    contrast: float
-    noise: float
-    seed: int
+    settings: Glyphs
     labels: np.ndarray = field(init=False)
     _drawn: dict[int, np.ndarray] = field(factory=dict, init=False, repr=False)
     """Pixels of the images drawn so far: drawing takes longer than augmenting, and every epoch uses each image."""
 
     @labels.default
     def _labels_class_by_class(self) -> np.ndarray:
-        return np.repeat(np.arange(len(self.letters), dtype=np.int64), self.images_per_class)
+        return np.repeat(np.arange(len(self.letters), dtype=np.int64), self.settings.images_per_class)
 
     @property
     def class_names(self) -> Sequence[str]:
@@ -51,38 +50,40 @@ class GlyphImages:
 
     def _pixels(self, index: int) -> np.ndarray:
         """(size, size, 3) uint8."""
-        place, number = divmod(index, self.images_per_class)
+        size = self.settings.size
+        place, number = divmod(index, self.settings.images_per_class)
         letter = self.letters[place]
-        chance = np.random.default_rng((self.seed, ord(letter), number))
+        chance = np.random.default_rng((self.settings.seed, ord(letter), number))
         coverage = self._coverage(letter, chance)
         ground, ink = self._colors(chance)
         pixels = ground + (ink - ground) * coverage[..., None]
-        pixels += chance.normal(0, self.noise, (self.size, self.size, 1))
+        pixels += chance.normal(0, self.settings.noise, (size, size, 1))
         levels: np.ndarray = (pixels.clip(0, 1) * 255).round().astype(np.uint8)
         return levels
 
     def _coverage(self, letter: str, chance: np.random.Generator) -> np.ndarray:
         """(size, size) in [0, 1]: how much of each pixel the letter covers."""
-        stamp = _stamp(letter, FACES[chance.integers(len(FACES))], self.size)
-        to_image = chance.uniform(*EXTENT) * self.size / max(stamp.size) * self._turn_and_lean(chance)
+        size = self.settings.size
+        stamp = _stamp(letter, FACES[chance.integers(len(FACES))], size)
+        to_image = chance.uniform(*EXTENT) * size / max(stamp.size) * self._turn_and_lean(chance)
         to_stamp = np.linalg.inv(to_image)
-        center = self.size * (0.5 + chance.uniform(-SHIFT, SHIFT, 2))
+        center = size * (0.5 + chance.uniform(-SHIFT, SHIFT, 2))
         offset = np.array(stamp.size) / 2 - to_stamp @ center
         affine = (*to_stamp[0], offset[0], *to_stamp[1], offset[1])
-        placed = stamp.transform((self.size, self.size), Image.Transform.AFFINE, affine, Image.Resampling.BILINEAR)
+        placed = stamp.transform((size, size), Image.Transform.AFFINE, affine, Image.Resampling.BILINEAR)
         return np.asarray(placed, np.float64) / 255
 
     def _turn_and_lean(self, chance: np.random.Generator) -> np.ndarray:
         """(2, 2): a shear along the lines of text, then a rotation."""
-        angle = np.deg2rad(chance.uniform(-self.rotation, self.rotation))
+        angle = np.deg2rad(chance.uniform(-self.settings.rotation, self.settings.rotation))
         lean = chance.uniform(-SHEAR, SHEAR)
         cos, sin = np.cos(angle), np.sin(angle)
         return np.array([[cos, lean * cos - sin], [sin, lean * sin + cos]])
 
     def _colors(self, chance: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Colors of background and letter, one dark, one light, in either order."""
-        dark = chance.uniform(0, 0.5 - self.contrast / 2, 3)
-        light = chance.uniform(0.5 + self.contrast / 2, 1, 3)
+        gap = self.settings.contrast / 2
+        dark, light = chance.uniform(0, 0.5 - gap, 3), chance.uniform(0.5 + gap, 1, 3)
         return (dark, light) if chance.random() < 0.5 else (light, dark)
 
 

@@ -39,15 +39,7 @@ class Glyphs(DatasetConfig):
         from dmlcore_plugins.datasets.glyph_images import GlyphImages
 
         letters, half = choose_letters(self.classes, self.seed), self.classes // 2
-        return GlyphImages(
-            letters=letters[:half] if split == "train" else letters[half:],
-            images_per_class=self.images_per_class,
-            size=self.size,
-            rotation=self.rotation,
-            contrast=self.contrast,
-            noise=self.noise,
-            seed=self.seed,
-        )
+        return GlyphImages(letters[:half] if split == "train" else letters[half:], self)
 
 
 @hookimpl

@@ -47,3 +47,9 @@ def missing_files(paths: Iterable[Path]) -> list[Path]:
         if path.name not in present[folder] and not path.exists():
             missing.append(path)
     return missing
+
+
+def first_few(names: Sequence[object], most: int = 5) -> str:
+    """The first few names for a message, and how many there are: "a, b, … (7 in all)"."""
+    shown = ", ".join(str(name) for name in names[:most])
+    return shown if len(names) <= most else f"{shown}, … ({len(names):,} in all)"

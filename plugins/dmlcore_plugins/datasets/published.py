@@ -12,9 +12,8 @@ from typing import ClassVar
 from attrs import frozen
 
 from dmlcore import DamagedDataError, DataError, DatasetConfig, ImageFiles, Source, Split, Way, option
-from dmlcore_plugins.datasets.images_by_class import ImagesByClass, labelled, missing_files
+from dmlcore_plugins.datasets.images_by_class import ImagesByClass, first_few, labelled, missing_files
 from dmlcore_plugins.datasets.layout import Layout, Sighting, best_sighting, folders_below
-from dmlcore_plugins.datasets.text import first_few
 
 
 @frozen

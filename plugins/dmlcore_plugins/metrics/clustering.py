@@ -70,7 +70,14 @@ class Clustering(EvaluatorConfig):
 
         vectors = checked_vectors(queries.vectors, "queries").astype(np.float32, copy=False)
         labels = checked_labels(queries.labels, len(vectors), "labels of queries")
-        _check_classes(labels)
+        classes = len(set(labels.tolist()))
+        if classes == 1:
+            raise ValueError(f"all {len(labels):,} samples have one class: NMI and AMI need at least two classes")
+        if classes == len(labels):
+            raise ValueError(
+                f"each of the {len(labels):,} samples has a different class, so that NMI is 1 for any embedding: "
+                "NMI needs fewer classes than samples"
+            )
         runs = [self._agreement(vectors, labels, number) for number in range(self.seeds)]
         metrics = dict(runs[0])
         for measure in runs[0]:
@@ -96,42 +103,23 @@ class Clustering(EvaluatorConfig):
         return {"nmi": found.nmi, "ami": found.ami}
 
 
-def _check_classes(labels: np.ndarray) -> None:
-    classes = len(set(labels.tolist()))
-    if classes == 1:
-        raise ValueError(f"all {len(labels):,} samples have one class: NMI and AMI need at least two classes")
-    if classes == len(labels):
-        raise ValueError(
-            f"each of the {len(labels):,} samples has a different class, so that NMI is 1 for any embedding: "
-            "NMI needs fewer classes than samples"
-        )
-
-
 def _k_means(vectors: np.ndarray, clusters: int, seed: int, progress: OnProgress | None = None) -> np.ndarray:
     """(N,): the cluster of each vector."""
     import torch  # noqa: F401  both bring an OpenMP library; on macOS torch's must be loaded first
     import faiss  # isort: skip
+    import numpy as np
 
     from dmlcore import neighbors
 
     if clusters >= MANY_CLUSTERS and len(vectors) <= SAMPLES_A_CLUSTER * clusters:
-        first = _first_centers(len(vectors), clusters, seed)
-        return neighbors.k_means(vectors, first, iterations=ITERATIONS, progress=progress)
+        order = np.empty(len(vectors), np.int32)  # faiss starts from the first samples of a permutation
+        faiss.rand_perm(faiss.swig_ptr(order), len(vectors), seed + 1)  # type: ignore[attr-defined]
+        return neighbors.k_means(vectors, order[:clusters], iterations=ITERATIONS, progress=progress)
     # min_points_per_centroid only silences a message on stderr for small classes; it changes no number
     k_means = faiss.Kmeans(vectors.shape[1], clusters, niter=ITERATIONS, seed=seed, min_points_per_centroid=1)
     k_means.train(vectors)
     _, assigned = k_means.assign(vectors)
     return assigned
-
-
-def _first_centers(count: int, clusters: int, seed: int) -> np.ndarray:
-    """(clusters,): the samples from which faiss starts."""
-    import faiss
-    import numpy as np
-
-    order = np.empty(count, np.int32)
-    faiss.rand_perm(faiss.swig_ptr(order), count, seed + 1)  # type: ignore[attr-defined]
-    return order[:clusters]
 
 
 @hookimpl

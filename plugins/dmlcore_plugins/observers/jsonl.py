@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import attrs
 from attrs import frozen
@@ -78,17 +78,11 @@ class EventLog:
         time = datetime.now(UTC).isoformat(timespec="milliseconds")
         line = json.dumps(_plain({"time": time, "event": event, **facts})) + "\n"
         with self.path.open("a+b") as file:
-            if _torn(file):
-                file.write(b"\n")
+            if file.tell():
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b"\n":  # the process that wrote the last line was killed
+                    file.write(b"\n")
             file.write(line.encode())
-
-
-def _torn(file: BinaryIO) -> bool:
-    """Whether the last line is incomplete, because the process that wrote it was killed."""
-    if file.tell() == 0:
-        return False
-    file.seek(-1, os.SEEK_END)
-    return file.read(1) != b"\n"
 
 
 def _plain(value: object) -> object:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dmlcore import SamplerContext, StudyError
+
+if TYPE_CHECKING:
+    from dmlcore_plugins.samplers.m_per_class import MPerClass
 
 Images = dict[int, list[int]]
 """Class → the indices of its images."""
@@ -36,23 +40,21 @@ class ShuffledRounds:
         return taken
 
 
-def balanced_batches(
-    context: SamplerContext, *, samples_per_class: int, allow_repeats: bool, batches: int | None
-) -> list[list[int]]:
-    """The batches of one epoch, `batches` of them or as many as the images fill (at least one).
+def balanced_batches(sampler: MPerClass, context: SamplerContext) -> list[list[int]]:
+    """The batches of one epoch, by default as many as the images fill (at least one).
 
     Raises StudyError where there is no such batch.
     """
-    images = _images_by_class(context.labels)
+    images, samples_per_class = _images_by_class(context.labels), sampler.samples_per_class
     _check_batch_size(context.batch_size, samples_per_class, len(images))
-    if not allow_repeats:
+    if not sampler.allow_repeats:
         _check_class_sizes(images, samples_per_class)
     classes = ShuffledRounds(list(images), context.generator)
     images_of = {label: ShuffledRounds(indices, context.generator) for label, indices in images.items()}
     classes_per_batch = context.batch_size // samples_per_class
     return [
         [index for label in classes.take(classes_per_batch) for index in images_of[label].take(samples_per_class)]
-        for _ in range(batches or max(1, len(context.labels) // context.batch_size))
+        for _ in range(sampler.batches_per_epoch or max(1, len(context.labels) // context.batch_size))
     ]
 
 
@@ -73,18 +75,14 @@ def _check_batch_size(batch_size: int, samples_per_class: int, classes: int) -> 
         )
     else:
         return
+    below = batch_size // samples_per_class
+    # of at least two classes, without which most losses have no negatives
+    counts = sorted({min(max(count, 2), classes) for count in (below, below + 1)})
     raise StudyError(
         f"{problem}: a batch has {samples_per_class} images (sampler.samples_per_class) of each of its classes. "
-        f"{_sizes_that_work(batch_size, samples_per_class, classes)}"
+        f"Use a batch size of {' or '.join(str(count * samples_per_class) for count in counts)}, or another "
+        "samples_per_class."
     )
-
-
-def _sizes_that_work(batch_size: int, samples_per_class: int, classes: int) -> str:
-    """The nearest batch sizes of at least two classes, without which most losses have no negatives."""
-    below = batch_size // samples_per_class
-    counts = sorted({min(max(count, 2), classes) for count in (below, below + 1)})
-    sizes = " or ".join(str(count * samples_per_class) for count in counts)
-    return f"Use a batch size of {sizes}, or another samples_per_class."
 
 
 def _check_class_sizes(images: Images, samples_per_class: int) -> None:

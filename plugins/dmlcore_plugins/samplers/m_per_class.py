@@ -39,12 +39,7 @@ class MPerClass(SamplerConfig):
         """
         from dmlcore_plugins.samplers.balanced import balanced_batches
 
-        return balanced_batches(
-            context,
-            samples_per_class=self.samples_per_class,
-            allow_repeats=self.allow_repeats,
-            batches=self.batches_per_epoch,
-        )
+        return balanced_batches(self, context)
 
 
 @hookimpl

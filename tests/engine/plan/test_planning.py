@@ -80,7 +80,7 @@ def test_a_plan_counts_and_times_what_is_left(give: Any, paced: list[Any]) -> No
 
 
 def items(file: Any, root: Path) -> tuple[Item, ...]:
-    return Planner(Store(root)).plan(file).items
+    return tuple(Planner(Store(root)).plan(file))
 
 
 def test_the_time_of_a_run_is_its_steps_and_measurements(make_study: Any, paced: list[Any], tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_measurements_planned_are_those_that_a_run_makes(
         overrides = (f'evaluation.select="{select}"', f"evaluation.every={every}", "training.epochs=4")
         file = make_study("seeds=[0]", 'evaluation.metric="nearest/recall_at_1"', "training.batch_size=6", *overrides)
         planner = Planner(Store(tmp_path / f"{select}{every}"))
-        (item,) = planner.plan(file).items
+        (item,) = planner.plan(file)
         assert list(run_study(file.runs, planner.store, []))
         steps = planner._epoch(file.runs[0])[0]
         held_out = planner._images(file.runs[0]).validation
@@ -146,9 +146,8 @@ def test_finished_runs_cost_nothing_and_stopped_ones_their_rest(
 
 def test_the_pace_is_measured(make_study: Any, tmp_path: Path) -> None:
     planner = Planner(Store(tmp_path))
-    (item,) = planner.plan(make_study("training.batch_size=18")).items
-    (measurement,) = planner.measurements
-    pace = measurement.pace
+    (item,) = planner.plan(make_study("training.batch_size=18"))
+    ((_, pace),) = planner.measurements
     assert min(pace.step_seconds, pace.image_seconds, pace.pair_seconds) > 0
     assert (pace.feature_dim, pace.test_images, pace.weights) == (8, 36, "")
     assert pace.backbone_bytes == 4 * (8 * 3 * 9 + 8 + 4 * 8) + 8, "filters, biases, BatchNorm and its count"

@@ -18,7 +18,7 @@ from dmlcore import Embeddings, StudyError
 from dmlcore.api.progress import shown_on
 from dmlcore.api.progress_bar import ProgressBar
 from dmlcore.engine.probe import probing
-from dmlcore.engine.probe.probing import PARTIAL, largest, planned_sizes, probe_study, stored_probe, tried_sizes
+from dmlcore.engine.probe.probing import PARTIAL, largest, planned_sizes, probe_study, stored_probe, stored_trials
 from dmlcore.engine.probe.reasoning import Reasoning, SmallestBatch
 from dmlcore.engine.probe.trial import Bench, gain_interval
 from dmlcore.results.store import PROBE, Store
@@ -148,7 +148,7 @@ def test_a_killed_probe_goes_on_with_the_next_size(probe: Any, tmp_path: Path, m
     monkeypatch.setattr(Bench, "try_size", stopping)
     with pytest.raises(KeyboardInterrupt):
         made(wanted, tmp_path / "stopped")
-    assert tried_sizes(wanted, Store(tmp_path / "stopped")) == (3, 6)
+    assert [trial.batch_size for trial in stored_trials(wanted, Store(tmp_path / "stopped"))] == [3, 6]
     assert stored_probe(wanted, Store(tmp_path / "stopped")) is None
     resumed, _ = made(wanted, tmp_path / "stopped")
     assert tried == [3, 6, 12, 12]

@@ -7,8 +7,8 @@ import sys
 import pytest
 import torch
 
-from dmlcore.engine import memory
-from dmlcore.engine.memory import forget_peak, peak_memory
+from dmlcore.engine import machine
+from dmlcore.engine.machine import forget_peak, peak_memory
 
 CPU = torch.device("cpu")
 LARGE = 200_000_000
@@ -22,7 +22,7 @@ def peak() -> int:
 
 def can_forget() -> bool:
     try:
-        memory._CLEAR_REFERENCES.write_text(memory._FORGET_PEAK)
+        machine._CLEAR_REFERENCES.write_text(machine._FORGET_PEAK)
     except OSError:
         return False
     return True
@@ -45,7 +45,7 @@ def test_the_peak_counts_what_was_held_and_is_held_no_more() -> None:
 
 
 def test_a_system_that_forgets_nothing_is_no_error(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
-    monkeypatch.setattr(memory, "_CLEAR_REFERENCES", memory.Path("/nowhere/clear_refs"))
+    monkeypatch.setattr(machine, "_CLEAR_REFERENCES", machine.Path("/nowhere/clear_refs"))
     forget_peak(CPU)
     assert peak() > 0
 

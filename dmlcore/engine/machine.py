@@ -1,7 +1,9 @@
-"""Peak memory of a run."""
+"""The machine of a measurement, and the peak memory of a run."""
 
 from __future__ import annotations
 
+import os
+import platform
 import sys
 from pathlib import Path
 
@@ -9,6 +11,17 @@ import torch
 
 _CLEAR_REFERENCES = Path("/proc/self/clear_refs")
 _FORGET_PEAK = "5"
+
+
+def environment(device: torch.device) -> dict[str, str | int | None]:
+    """Return device, threads, cores, Python and platform."""
+    return {
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "threads": torch.get_num_threads(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+    }
 
 
 def forget_peak(device: torch.device) -> None:
