@@ -51,6 +51,10 @@ class Axis:
     def numeric(self) -> bool:
         return all(isinstance(p.value, int | float) and not isinstance(p.value, bool) for p in self.points)
 
+    def having(self, name: str) -> list[AxisPoint]:
+        """Return the points at which a quantity was recorded."""
+        return [point for point in self.points if name in point.recorded]
+
     def named(self, point: AxisPoint) -> str:
         """Return a label such as "embedding.dim=64"."""
         return f"{self.path}={point.label}"

@@ -21,7 +21,7 @@ NOTE = (
 
 def epochs_grid(material: StudyMaterial) -> Table | None:
     """Return a row per grid point; None if no curve offers a choice of epochs."""
-    rows = [row for row in material.rows if not row.untrained]
+    rows = material.trained
     metric = next(iter(headline(material)), "")
     if not any(_measured(result, metric) for row in rows for result in row.results):
         return None

@@ -51,6 +51,11 @@ class StudyMaterial:
         """The measurements of each row of the study's tables, the untrained network first."""
         return measure(self.results, self.evidence, self.untrained_evidence)
 
+    @property
+    def trained(self) -> list[PointMeasurements]:
+        """The rows without those of the untrained network."""
+        return [row for row in self.rows if not row.untrained]
+
     def evidence(self, result: Result) -> Evidence | None:
         """Return the evidence of a run; None for results of older versions, which stored none."""
         return self._evidence(result, EVIDENCE)

@@ -33,7 +33,7 @@ _TRAINING = (
 def protocols(material: StudyMaterial) -> dict[str, dict[str, str]]:
     """Return label of a trained row → name of a fact → its value, without what the grid itself varies."""
     found = {}
-    for row in (row for row in material.rows if not row.untrained):
+    for row in material.trained:
         facts: dict[str, dict[str, None]] = {}
         for result in row.results:
             for name, fact in _facts(result, material.varied):

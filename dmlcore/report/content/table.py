@@ -10,7 +10,7 @@ from dmlcore.api.blocks import Table
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.content.measurements import PointMeasurements
 from dmlcore.report.content.quantities import MISSING, label
-from dmlcore.report.content.statistics import BEST, LEVEL, RESAMPLES, Sample, Spread, compare, holm, interval
+from dmlcore.report.content.statistics import BEST, LEVEL, RESAMPLES, Sample, Spread, compare_each, interval
 from dmlcore.text import counted, duration, listing
 
 
@@ -110,11 +110,11 @@ class _Top:
         if len(having) < 2:
             return None
         top = max(having, key=lambda row: row.samples[column].mean)
-        tests = {row.label: compare(top.samples[column], row.samples[column]) for row in having if row is not top}
-        known = {label: test.p for label, test in tests.items() if test is not None}
-        adjusted = dict(zip(known, holm(list(known.values())), strict=True))
-        alike = tuple(label for label, p in adjusted.items() if p >= 1 - LEVEL)
-        return cls(column, top, alike, tuple(label for label, test in tests.items() if test is None))
+        labels = [row.label for row in having if row is not top]
+        tests = compare_each((top.samples[column], row.samples[column]) for row in having if row is not top)
+        found = list(zip(labels, tests, strict=True))
+        alike = tuple(label for label, test in found if test is not None and test.p >= 1 - LEVEL)
+        return cls(column, top, alike, tuple(label for label, test in found if test is None))
 
     @property
     def best(self) -> PointMeasurements | None:
