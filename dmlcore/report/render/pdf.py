@@ -46,13 +46,18 @@ def render(pages: Sequence[StudyPage]) -> bytes:
         shutil.copyfile(TEMPLATE, folder / "main.typ")
         content = printable([_Page(page, folder, str(number)).content() for number, page in enumerate(pages)])
         (folder / "pages.json").write_text(json.dumps(content), encoding="utf-8")
-        fonts = Path(matplotlib.get_data_path()) / "fonts" / "ttf"  # those of the figures, which typst does not include
         try:
-            file = typst.compile(folder / "main.typ", root=folder, font_paths=[fonts], ignore_system_fonts=True)
+            return compiled(folder / "main.typ")
         except (typst.TypstError, RuntimeError) as error:
             raise DmlcoreError(f"The PDF can't be created: {error}. The HTML report has the same content.") from None
-        assert isinstance(file, bytes)
-        return file
+
+
+def compiled(page: Path, timestamp: int | None = None) -> bytes:
+    """Return the PDF of a typst file, which may read others of its folder."""
+    fonts = Path(matplotlib.get_data_path()) / "fonts" / "ttf"  # those of the figures, which typst does not include
+    file = typst.compile(page, root=page.parent, font_paths=[fonts], ignore_system_fonts=True, timestamp=timestamp)
+    assert isinstance(file, bytes)
+    return file
 
 
 def printable(value: Any) -> Any:
@@ -177,8 +182,9 @@ class _Page:
 
 
 def _table(table: Table) -> Json:
-    """The table, with whether it is small or in landscape; headers break between words, cells only at line breaks."""
-    words = [max((len(word) for word in cell.split()), default=0) for cell in table.header]
-    lines = [[max(map(len, cell.split("\n"))) for cell in row] for row in table.rows]
-    letters = sum(max(column) + 3 for column in zip(words, *lines, strict=True))
+    """The table, with whether it is small or in landscape; cells of numbers break only at line breaks."""
+    letters = 0
+    for place, (head, *cells) in enumerate(zip(table.header, *table.rows, strict=True)):
+        lines = [part for cell in cells for part in (cell.split() if 0 < place < table.words else cell.split("\n"))]
+        letters += max(map(len, [*head.split(), *lines]), default=0) + 3
     return {"kind": "table", **asdict(table), "small": letters > BROAD, "landscape": letters > TOO_BROAD}
