@@ -26,7 +26,7 @@ def published_grid(result: Result) -> Table | None:
     """Return published Recall@1 on the result's data set, highest first; None if the list has none."""
     dataset = _dataset(result.settings)
     header, *lines = _lines(RECALLS)
-    rows = [cells for name, *cells in lines if name == dataset]
+    rows = [line[1:] for line in lines if line[0] == dataset]
     rows.sort(key=lambda cells: -float(cells[3]))
     return Table(header[1:], rows, f"Published results on {dataset}", (NOTE,)) if rows else None
 
@@ -44,8 +44,8 @@ def published_margins(result: Result) -> Table | None:
     return Table(header, rows, "Published margins of the triplet loss", notes)
 
 
-def _lines(file: Path) -> list[list[str]]:
-    return list(csv.reader(file.read_text(encoding="utf-8").splitlines()))
+def _lines(file: Path) -> list[tuple[str, ...]]:
+    return list(map(tuple, csv.reader(file.read_text(encoding="utf-8").splitlines())))
 
 
 def _dataset(settings: Mapping[str, Any]) -> str:

@@ -12,14 +12,14 @@ from typing import Any
 import matplotlib
 import numpy as np
 import typst
-from attrs import asdict, frozen
+from attrs import asdict, evolve, frozen
 from matplotlib.axes import Axes
 
-from dmlcore.api.blocks import Figure, Formula, Table, Text
+from dmlcore.api.blocks import Figure, Formula, Key, Panel, Table, Text
 from dmlcore.errors import DmlcoreError
-from dmlcore.report.figures.drawing import DASHES, WIDTH, formula, panel
+from dmlcore.report.figures.drawing import WIDTH, formula, panel
 from dmlcore.report.figures.embedding_map import EmbeddingMap, class_colors
-from dmlcore.report.figures.gallery import Gallery, Retrieval
+from dmlcore.report.figures.gallery import Confusion, Neighbor, Query, Retrieval
 from dmlcore.report.page import Item, StudyPage
 
 TEMPLATE = Path(__file__).parent / "templates" / "report.typ"
@@ -35,6 +35,9 @@ LONG = 40
 
 SHOWN = 5
 """Queries of a gallery; the others are in the HTML report."""
+
+LINES = ("solid", "dashed", "dotted", "dash-dotted")
+"""Names in typst of the line styles of legends."""
 
 Json = Mapping[str, Any]
 
@@ -98,11 +101,25 @@ class _Page:
             case Table():
                 return _table(item)
             case Figure():
-                return self._figure(item, heading)
+                title = "" if item.title == heading else item.title
+                return {"kind": "figure", **asdict(item, value_serializer=self._plain), "title": title}
             case EmbeddingMap():
                 return self._map(item)
             case Retrieval():
                 return self._retrieval(item)
+
+    def _plain(self, owner: object, field: Any, value: Any) -> Any:
+        """A value in a figure or a gallery, with files for pictures and names for dashes."""
+        match owner:
+            case Panel() if field.name == "svg":
+                return self._svg(value)
+            case Key() if field.name == "dash":
+                return None if value < 0 else LINES[value % len(LINES)]
+            case Query() | Neighbor() if field.name == "row":
+                return self._picture(value)
+            case Confusion() if field.name == "rows":
+                return [self._picture(row) for row in value]
+        return value
 
     def _svg(self, svg: str) -> str:
         """The path of a new file."""
@@ -125,19 +142,6 @@ class _Page:
         except ValueError:
             return {"kind": "words", "text": latex}
 
-    def _figure(self, figure: Figure, heading: str) -> Json:
-        dashes = ("solid", "dashed", "dotted", "dash-dotted")
-        return {
-            "kind": "figure",
-            "title": "" if figure.title == heading else figure.title,
-            "panels": [{"file": self._svg(panel.svg), "alt": panel.alt} for panel in figure.panels],
-            "legend": [
-                {**asdict(key), "dash": None if key.dash < 0 else dashes[key.dash % len(DASHES)]}
-                for key in figure.legend
-            ],
-            "caption": figure.caption,
-        }
-
     def _map(self, drawn: EmbeddingMap) -> Json:
         numbers, labels = np.unique(drawn.shown_labels, return_inverse=True)
         hues = np.array(class_colors(len(numbers)))
@@ -155,30 +159,14 @@ class _Page:
         return {"kind": "map", "file": self._svg(svg), "caption": caption}
 
     def _retrieval(self, found: Retrieval) -> Json:
-        galleries = [self._gallery(gallery) for gallery in found.galleries]
-        return {
-            "kind": "retrieval",
-            "texts": [f"{found.title}.", self.page.pictures.missing],
-            "galleries": [gallery for gallery in galleries if gallery["queries"]],
-            "classes": [asdict(recall) for recall in found.classes[:LONG]],
-            "whole": len(found.classes),
-            "confusions": [
-                {**asdict(pair), "files": [self._picture(row) for row in pair.rows]} for pair in found.confusions
-            ],
-        }
-
-    def _gallery(self, gallery: Gallery) -> Json:
-        queries = [
-            {
-                "name": query.name,
-                "mistaken": "" if query.neighbors[0].right else query.neighbors[0].name,
-                "file": self._picture(query.row),
-                "found": [{**asdict(neighbor), "file": self._picture(neighbor.row)} for neighbor in query.neighbors],
-            }
-            for query in gallery.queries[:SHOWN]
-            if query.row in self.page.pictures
+        pictures = self.page.pictures
+        galleries = [
+            evolve(gallery, queries=tuple(query for query in gallery.queries[:SHOWN] if query.row in pictures))
+            for gallery in found.galleries
         ]
-        return {"title": gallery.title, "caption": gallery.caption, "queries": queries}
+        shown = evolve(found, galleries=tuple(g for g in galleries if g.queries), classes=found.classes[:LONG])
+        content = asdict(shown, value_serializer=self._plain)
+        return {"kind": "retrieval", **content, "missing": pictures.missing, "whole": len(found.classes)}
 
 
 def _table(table: Table) -> Json:
