@@ -61,18 +61,14 @@ def _blocks(material: StudyMaterial, published: bool) -> Iterator[tuple[str, Seq
         yield "explanation", list(explain(material))
         if full_columns(material) != headline(material):
             yield "all_metrics", [table_grid(full_table(material))]
-        yield "epochs", _present(epochs_grid(material))
+        yield "epochs", list(filter(None, [epochs_grid(material)]))
         yield "costs", [costs_grid(material)]
         if published:
-            yield "published", _present(published_grid(first), published_margins(first))
+            yield "published", list(filter(None, [published_grid(first), published_margins(first)]))
     warnings = [text for result in material.results for text in result.warnings]
     yield "warnings", _texts(dict.fromkeys([*warnings, *material.added.failures]))
     yield "failures", _texts(f"{run}: {reason}" for run, reason in material.failures.items())
     yield "unfinished", _texts(material.unfinished)
-
-
-def _present(*blocks: Block | None) -> list[Block]:
-    return [block for block in blocks if block is not None]
 
 
 def _texts(sentences: Iterable[str]) -> list[Text]:

@@ -89,7 +89,10 @@ def effect_text(effect: Effect) -> Text:
         f" {axis.named(effect.highest)}, {level(effect.sample(effect.highest))}."
     )
     if effect.span is None:
-        return Text(f"{text} Whether they differ can't be tested: {_why_no_test(effect)}.")
+        stored = all(effect.sample(point).replicates is not None for point in axis.points)
+        alone = "there is one seed and no per-query values are stored"
+        reason = "they were measured on different test images" if stored else alone
+        return Text(f"{text} Whether they differ can't be tested: {reason}.")
     pairs = comb(len(axis.points), 2)
     corrected = f", corrected for {pairs} pairs" if pairs > 1 else ""
     text += f" The difference is {difference(effect.span)}{corrected}. Interval and p account for chance in"
@@ -167,9 +170,3 @@ def _seed_noise(effect: Effect) -> str:
         return "With one seed, the seed noise is unknown and not included."
     seeds = counted(max(len(sample.seeds) for sample in samples), "seed")
     return f"The standard deviation over {seeds} is at most {decimals(max(deviations))}."
-
-
-def _why_no_test(effect: Effect) -> str:
-    if all(effect.sample(point).replicates is not None for point in effect.axis.points):
-        return "they were measured on different test images"
-    return "there is one seed and no per-query values are stored"
