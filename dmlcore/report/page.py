@@ -75,8 +75,8 @@ def best_run(results: Sequence[Result]) -> Result | None:
 
 def map_metric(result: Result) -> str:
     """Return the metric that selects the grid point of map and galleries."""
-    names = [*(name for name in result.metrics if name.endswith("/map_at_r")), *result.headline]
-    return names[0] if names else next(iter(result.metrics))
+    maps = [name for name in result.metrics if name.endswith("/map_at_r")]
+    return [*maps, *result.headline, *result.metrics][0]
 
 
 def _of_best_run(material: StudyMaterial, result: Result) -> Iterator[EmbeddingMap | Retrieval]:
