@@ -31,7 +31,7 @@ class Formula:
 
 @frozen
 class Table:
-    """A table of strings: the first column has words, the others numbers. \n starts a new line in a cell.
+    """A table of strings: the first `words` columns have words, the others numbers. \n starts a new line in a cell.
 
     Raises TypeError if a cell is not a string, and ValueError if there is no column or a row has more or fewer cells
     than the header.
@@ -42,6 +42,8 @@ class Table:
     caption: str = field(default="", validator=_words)
     notes: Sequence[str] = ()
     """Footnotes."""
+    words: int = 1
+    """How many columns have words, from the left; all but the first break between words."""
 
     def __attrs_post_init__(self) -> None:
         if not self.header:

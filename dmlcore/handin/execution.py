@@ -77,10 +77,7 @@ def _kernel_manager(private: Path) -> Any:
 
 def _failure(code: list[NotebookNode], reason: str) -> DmlcoreError:
     failed = max((i for i, cell in enumerate(code) if cell.get("execution_count") or cell.outputs), default=0)
-    lines = _output(code[failed]).splitlines()[-LAST_LINES:]
+    printed = "".join(output.text for output in code[failed].outputs if output.output_type == "stream")
+    lines = printed.splitlines()[-LAST_LINES:]
     place = f"Cell {failed + 1} of {len(code)} of the notebook ({code[failed].id}) failed"
     return DmlcoreError("\n".join([f"{place}: {reason}", *(f"    {line}" for line in lines)]))
-
-
-def _output(cell: NotebookNode) -> str:
-    return "".join(output.text for output in cell.outputs if output.output_type == "stream")

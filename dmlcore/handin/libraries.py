@@ -31,18 +31,11 @@ def need(modules: Iterable[str] = NOTEBOOK_LIBRARIES) -> None:
 def requirements(versions: Mapping[str, str]) -> list[str]:
     """Requirements, for pip, of runs with these distributions: dmlcore with its extras, and other plugins."""
     wanted = {canonicalize_name(name) for name in versions} - {DMLCORE}
-    plain: set[str] = set()
-    extras: set[str] = set()
-    for requirement in _requirements(DMLCORE):
-        name = canonicalize_name(requirement.name)
-        extra = _extra(requirement)
-        if extra is None:
-            plain.add(name)
-        elif name in wanted and extra != "dev":
-            extras.add(extra)
-            plain.add(name)
-    suffix = f"[{','.join(sorted(extras))}]" if extras else ""
-    return [f"{DMLCORE}{suffix}=={__version__}", *sorted(wanted - plain)]
+    own = [(canonicalize_name(requirement.name), _extra(requirement)) for requirement in _requirements(DMLCORE)]
+    installed = {name for name, extra in own if extra != "dev"}
+    extras = sorted({extra for name, extra in own if extra and extra != "dev" and name in wanted})
+    suffix = f"[{','.join(extras)}]" if extras else ""
+    return [f"{DMLCORE}{suffix}=={__version__}", *sorted(wanted - installed)]
 
 
 def distributions(roots: Iterable[str]) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,33 +18,22 @@ LAYOUT = "notebook.typ"
 
 def print_notebook(notebook: Path, pdf: Path) -> None:
     """Write the notebook as PDF. Raises DmlcoreError if it can't be converted."""
+    import pypandoc
+    from typst import TypstError
+
+    from dmlcore.report.render.pdf import compiled
+
     with TemporaryDirectory(prefix="dmlcore-pdf-") as scratch, as_file(files("dmlcore.handin")) as own:
         folder = Path(scratch)
         options = ["--ipynb-output=all", f"--lua-filter={own / FILTER}", "--extract-media=media", "--columns=10000"]
-        body = _typst(notebook, options, folder)
-        page = folder / "page.typ"
+        text, page = notebook.read_text(encoding="utf-8"), folder / "page.typ"
+        try:
+            body = pypandoc.convert_text(text, "typst", "ipynb", extra_args=options, cworkdir=str(folder))
+        except RuntimeError as error:
+            raise DmlcoreError(f"{notebook}: pandoc can't convert it: {error}.") from None
         page.write_text(f"{(own / LAYOUT).read_text(encoding='utf-8')}\n{body}", encoding="utf-8")
-        _compile(page, pdf, notebook)
-
-
-def _typst(notebook: Path, options: Sequence[str], folder: Path) -> str:
-    """The notebook as typst; its pictures go to `folder`."""
-    import pypandoc
-
-    text = notebook.read_text(encoding="utf-8")
-    try:
-        return str(pypandoc.convert_text(text, "typst", "ipynb", extra_args=options, cworkdir=str(folder)))
-    except RuntimeError as error:
-        raise DmlcoreError(f"{notebook}: pandoc can't convert it: {error}.") from None
-
-
-def _compile(page: Path, pdf: Path, notebook: Path) -> None:
-    import matplotlib
-    import typst
-
-    fonts = Path(matplotlib.get_data_path(), "fonts", "ttf")
-    try:
-        content = typst.compile(page, root=page.parent, font_paths=[fonts], ignore_system_fonts=True, timestamp=0)
-    except typst.TypstError as error:
-        raise DmlcoreError(f"{notebook}: typst can't set it: {error.diagnostic}") from None
+        try:
+            content = compiled(page, timestamp=0)
+        except TypstError as error:
+            raise DmlcoreError(f"{notebook}: typst can't set it: {error.diagnostic}") from None
     write_atomically(pdf, lambda scratch: scratch.write_bytes(content))

@@ -29,22 +29,13 @@ def readme(missing: Mapping[str, Sequence[str]], folder: Path, commands: Sequenc
     """The text; `missing` are the unfinished runs by study, and `folder` has all other files."""
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     width = max(map(len, names))
-    return "\n\n".join(
-        [
-            f"Hand-in created by dmlcore {__version__}.",
-            *_missing_lines(missing),
-            "Files\n" + "\n".join(f"  {name:<{width}}  {_purpose(name)}" for name in names),
-            "Commands to create it, in a folder with these studies\n"
-            + "\n".join(f"  {line}" for line in commands)
-            + "\n",
-        ]
-    )
-
-
-def _missing_lines(missing: Mapping[str, Sequence[str]]) -> list[str]:
-    lines = [f"  {study}: {run}" for study, runs in missing.items() for run in runs]
-    return ["THIS HAND-IN IS INCOMPLETE. Missing:\n" + "\n".join(lines)] if lines else []
-
-
-def _purpose(name: str) -> str:
-    return next(purpose for pattern, purpose in PURPOSES.items() if fnmatch(name, pattern))
+    files = [f"  {name:<{width}}  {next(PURPOSES[p] for p in PURPOSES if fnmatch(name, p))}" for name in names]
+    absent = [f"  {study}: {run}" for study, runs in missing.items() for run in runs]
+    lines = [f"  {command}" for command in commands]
+    parts = [
+        [f"Hand-in created by dmlcore {__version__}."],
+        *([["THIS HAND-IN IS INCOMPLETE. Missing:", *absent]] if absent else []),
+        ["Files", *files],
+        ["Commands to create it, in a folder with these studies", *lines, ""],
+    ]
+    return "\n\n".join("\n".join(part) for part in parts)

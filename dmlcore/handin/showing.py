@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from attrs import frozen
 
 from dmlcore.api.blocks import Figure, Section
 from dmlcore.handin.plates import plate
 from dmlcore.report.content.material import StudyMaterial
-from dmlcore.report.figures.study import study_figures
+from dmlcore.report.figures.study import drawn_sections
 from dmlcore.report.render.markdown import block_markdown
-from dmlcore.report.sections import TITLES, place, study_sections
 
 
 @frozen
@@ -26,15 +25,10 @@ class Piece:
 
 def pieces(material: StudyMaterial) -> list[Piece]:
     """The sections of a study's report, in order, without empty ones."""
-    sections = {section.key: section for section in study_sections(material)}
-    figures = study_figures(material)
-    return [
-        _piece(sections.get(key) or Section(TITLES[key], ()), key, figures.get(key, ()))
-        for key in sorted(dict.fromkeys([*sections, *figures]), key=place)
-    ]
+    return [_piece(section) for section in drawn_sections(material)]
 
 
-def _piece(section: Section, key: str, figures: Sequence[Figure]) -> Piece:
-    own = [block for block in section.blocks if isinstance(block, Figure)]
+def _piece(section: Section) -> Piece:
+    figures = {block.key: plate(block) for block in section.blocks if isinstance(block, Figure)}
     words = [block_markdown(block) for block in section.blocks if not isinstance(block, Figure)]
-    return Piece(key, section.title, "\n\n".join(words), {figure.key: plate(figure) for figure in [*own, *figures]})
+    return Piece(section.key, section.title, "\n\n".join(words), figures)

@@ -7,7 +7,7 @@ from statistics import fmean
 
 from attrs import frozen
 
-from dmlcore.api.blocks import Block, Figure, Section
+from dmlcore.api.blocks import Block
 from dmlcore.api.result import Result
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.content.quantities import label
@@ -15,8 +15,8 @@ from dmlcore.report.figures.axes import short_point
 from dmlcore.report.figures.embedding_map import EmbeddingMap, embedding_map
 from dmlcore.report.figures.gallery import Retrieval, retrieval
 from dmlcore.report.figures.pictures import Pictures, study_pictures
-from dmlcore.report.figures.study import study_figures
-from dmlcore.report.sections import TITLES, place, study_sections
+from dmlcore.report.figures.study import drawn_sections
+from dmlcore.report.sections import TITLES, place
 from dmlcore.results.evidence import Evidence
 from dmlcore.text import counted, duration
 
@@ -48,9 +48,14 @@ def study_page(material: StudyMaterial) -> StudyPage:
     """Return the page of a study, finished or not."""
     shown = best_run(material.results)
     found = tuple(_of_best_run(material, shown)) if shown else ()
-    sections = {section.key or section.title: section for section in study_sections(material)}
-    items = _by_key(sections, study_figures(material), found)
-    parts = [Part(key, sections[key].title if key in sections else TITLES[key], items[key]) for key in items]
+    parts = [
+        Part(section.key, section.title, tuple(section.blocks))
+        for section in drawn_sections(material)
+        if section.key != "question"  # it is the page's heading
+    ]
+    for item in found:
+        key = "map" if isinstance(item, EmbeddingMap) else "gallery"
+        parts.append(Part(key, TITLES[key], (item,)))
     parts.sort(key=lambda part: place(part.key))
     pictures = _pictures(material, shown, found) if shown else Pictures()
     return StudyPage(material.name, material.question, tuple(_facts(material)), tuple(parts), pictures)
@@ -70,8 +75,8 @@ def best_run(results: Sequence[Result]) -> Result | None:
 
 def map_metric(result: Result) -> str:
     """Return the metric that selects the grid point of map and galleries."""
-    names = [*(name for name in result.metrics if name.endswith("/map_at_r")), *result.headline]
-    return names[0] if names else next(iter(result.metrics))
+    maps = [name for name in result.metrics if name.endswith("/map_at_r")]
+    return [*maps, *result.headline, *result.metrics][0]
 
 
 def _of_best_run(material: StudyMaterial, result: Result) -> Iterator[EmbeddingMap | Retrieval]:
@@ -82,18 +87,6 @@ def _of_best_run(material: StudyMaterial, result: Result) -> Iterator[EmbeddingM
     evidence = material.evidence(result)
     if evidence is not None and evidence.neighbors.shape[1]:
         yield retrieval(evidence, title)
-
-
-def _by_key(
-    sections: dict[str, Section], figures: dict[str, list[Figure]], found: Sequence[EmbeddingMap | Retrieval]
-) -> dict[str, tuple[Item, ...]]:
-    items: dict[str, tuple[Item, ...]] = {key: tuple(section.blocks) for key, section in sections.items()}
-    items.pop("question", None)  # it is the page's heading
-    for key, drawn in figures.items():
-        items[key] = (*items.get(key, ()), *drawn)
-    for item in found:
-        items["map" if isinstance(item, EmbeddingMap) else "gallery"] = (item,)
-    return items
 
 
 def _pictures(material: StudyMaterial, shown: Result, found: Sequence[EmbeddingMap | Retrieval]) -> Pictures:

@@ -8,7 +8,7 @@ from dmlcore.api.blocks import Block, Section, Text
 from dmlcore.report.content.costs import costs_grid
 from dmlcore.report.content.epochs import epochs_grid
 from dmlcore.report.content.material import StudyMaterial
-from dmlcore.report.content.protocol import protocol_texts
+from dmlcore.report.content.protocol import protocol_blocks
 from dmlcore.report.content.published import published_grid, published_margins
 from dmlcore.report.content.table import full_columns, full_table, headline, study_table, table_grid
 from dmlcore.report.explanation import explain
@@ -57,22 +57,18 @@ def _blocks(material: StudyMaterial, published: bool) -> Iterator[tuple[str, Seq
     if material.results:
         first = material.results[0]
         yield "results", [table_grid(study_table(material))]
-        yield "protocol", protocol_texts(material)
+        yield "protocol", protocol_blocks(material)
         yield "explanation", list(explain(material))
         if full_columns(material) != headline(material):
             yield "all_metrics", [table_grid(full_table(material))]
-        yield "epochs", _present(epochs_grid(material))
+        yield "epochs", list(filter(None, [epochs_grid(material)]))
         yield "costs", [costs_grid(material)]
         if published:
-            yield "published", _present(published_grid(first), published_margins(first))
+            yield "published", list(filter(None, [published_grid(first), published_margins(first)]))
     warnings = [text for result in material.results for text in result.warnings]
     yield "warnings", _texts(dict.fromkeys([*warnings, *material.added.failures]))
     yield "failures", _texts(f"{run}: {reason}" for run, reason in material.failures.items())
     yield "unfinished", _texts(material.unfinished)
-
-
-def _present(*blocks: Block | None) -> list[Block]:
-    return [block for block in blocks if block is not None]
 
 
 def _texts(sentences: Iterable[str]) -> list[Text]:

@@ -51,6 +51,10 @@ class Axis:
     def numeric(self) -> bool:
         return all(isinstance(p.value, int | float) and not isinstance(p.value, bool) for p in self.points)
 
+    def having(self, name: str) -> list[AxisPoint]:
+        """Return the points at which a quantity was recorded."""
+        return [point for point in self.points if name in point.recorded]
+
     def named(self, point: AxisPoint) -> str:
         """Return a label such as "embedding.dim=64"."""
         return f"{self.path}={point.label}"
@@ -65,7 +69,8 @@ def marginal_axis(material: StudyMaterial, path: str) -> Axis | None:
     groups = _by_other(material, path)
     values = dict.fromkeys(value for rows in groups.values() for value in rows)
     complete = {other: rows for other, rows in groups.items() if len(rows) == len(values)}
-    seeds = _common_seeds([row for rows in complete.values() for row in rows.values()])
+    all_seeds = [[result.seed for result in row.results] for rows in complete.values() for row in rows.values()]
+    seeds = [seed for seed in all_seeds[0] if all(seed in others for others in all_seeds)] if complete else []
     if not seeds:
         return None
     points = tuple(_point(path, [rows[value] for rows in complete.values()], seeds) for value in values)
@@ -91,21 +96,15 @@ def _by_other(material: StudyMaterial, path: str) -> dict[str, dict[str, PointMe
     return groups
 
 
-def _common_seeds(rows: Sequence[PointMeasurements]) -> list[int]:
-    seeds = [[result.seed for result in row.results] for row in rows]
-    return [seed for seed in seeds[0] if all(seed in others for others in seeds)] if seeds else []
-
-
 def _point(path: str, rows: Sequence[PointMeasurements], seeds: Sequence[int]) -> AxisPoint:
-    names = [name for name in rows[0].samples if all(_has(row, name, seeds) for row in rows)]
-    samples = {name: averaged([row.samples[name].of_seeds(seeds) for row in rows]) for name in names}
+    samples = {}
+    for name in rows[0].samples:
+        found = [row.samples[name] for row in rows if name in row.samples]
+        if len(found) == len(rows) and all(set(seeds) <= set(sample.seeds) for sample in found):
+            samples[name] = averaged([sample.of_seeds(seeds) for sample in found])
     chosen = [tuple(result for result in row.results if result.seed in seeds) for row in rows]
     recorded = averaged_recorded([recorded_of(results) for results in chosen])
     return AxisPoint(rows[0].point[path], tuple(result for results in chosen for result in results), samples, recorded)
-
-
-def _has(row: PointMeasurements, metric: str, seeds: Sequence[int]) -> bool:
-    return metric in row.samples and set(seeds) <= set(row.samples[metric].seeds)
 
 
 def _ordered(points: tuple[AxisPoint, ...]) -> tuple[AxisPoint, ...]:

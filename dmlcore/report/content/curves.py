@@ -5,7 +5,7 @@ from __future__ import annotations
 from dmlcore.api.blocks import Section, Table
 from dmlcore.api.result import Result
 from dmlcore.report.content.material import StudyMaterial
-from dmlcore.report.content.quantities import MISSING, label, quantity
+from dmlcore.report.content.quantities import cell, label
 from dmlcore.text import point_label
 
 COLUMNS = ("loss", "learning_rate", "images_per_second")
@@ -23,10 +23,6 @@ def _curve(result: Result) -> Table:
     rows = []
     for epoch in result.curve:
         values = {name: getattr(epoch, name) for name in COLUMNS} | dict(epoch.test or {})
-        rows.append((str(epoch.epoch), *(_cell(name, values.get(name)) for name in names)))
+        rows.append((str(epoch.epoch), *(cell(name, values.get(name)) for name in names)))
     title = " ".join(part for part in (point_label(result.point), f"seed={result.seed}") if part)
     return Table(("epoch", *map(label, names)), tuple(rows), title)
-
-
-def _cell(name: str, value: float | None) -> str:
-    return MISSING if value is None else quantity(name).format(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from dmlcore.api.blocks import Table
 from dmlcore.api.result import Result
@@ -21,7 +21,7 @@ NOTE = (
 
 def epochs_grid(material: StudyMaterial) -> Table | None:
     """Return a row per grid point; None if no curve offers a choice of epochs."""
-    rows = [row for row in material.rows if not row.untrained]
+    rows = material.trained
     metric = next(iter(headline(material)), "")
     if not any(_measured(result, metric) for row in rows for result in row.results):
         return None
@@ -53,14 +53,10 @@ def _over_seeds(chosen: Sequence[EpochSummary | None], metric: str) -> str:
 
 def _best(result: Result, metric: str, split: str) -> EpochSummary | None:
     """The trained epoch with the highest metric on a split, the earliest of equals."""
-    epochs = [epoch for epoch in result.curve[1:] if metric in _metrics(epoch, split)]
-    return max(epochs, key=lambda epoch: _metrics(epoch, split)[metric], default=None)
-
-
-def _metrics(epoch: EpochSummary, split: str) -> Mapping[str, float]:
-    return (epoch.test if split == "test" else epoch.validation) or {}
+    epochs = [epoch for epoch in result.curve[1:] if metric in (getattr(epoch, split) or {})]
+    return max(epochs, key=lambda epoch: getattr(epoch, split)[metric], default=None)
 
 
 def _measured(result: Result, metric: str) -> bool:
     """Whether there are several epochs to choose from."""
-    return sum(metric in {**_metrics(e, "test"), **_metrics(e, "validation")} for e in result.curve[1:]) > 1
+    return sum(metric in {**(epoch.test or {}), **(epoch.validation or {})} for epoch in result.curve[1:]) > 1

@@ -51,17 +51,19 @@ class StudyMaterial:
         """The measurements of each row of the study's tables, the untrained network first."""
         return measure(self.results, self.evidence, self.untrained_evidence)
 
-    def evidence(self, result: Result) -> Evidence | None:
+    @property
+    def trained(self) -> list[PointMeasurements]:
+        """The rows without those of the untrained network."""
+        return [row for row in self.rows if not row.untrained]
+
+    def evidence(self, result: Result, name: str = EVIDENCE) -> Evidence | None:
         """Return the evidence of a run; None for results of older versions, which stored none."""
-        return self._evidence(result, EVIDENCE)
+        path = self.folders[result.run].final / name
+        return load_evidence(path) if path.is_file() else None
 
     def untrained_evidence(self, result: Result) -> Evidence | None:
         """Return the evidence of the run's untrained network."""
-        return self._evidence(result, UNTRAINED_EVIDENCE)
-
-    def _evidence(self, result: Result, name: str) -> Evidence | None:
-        path = self.folders[result.run].final / name
-        return load_evidence(path) if path.is_file() else None
+        return self.evidence(result, UNTRAINED_EVIDENCE)
 
 
 def gather(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from statistics import fmean
 
 import numpy as np
 import numpy.typing as npt
-from attrs import evolve, field, frozen
+from attrs import evolve, frozen
 
 from dmlcore.api.result import Result
 from dmlcore.report.content.statistics import Resampling, Sample, pooled_seed_variance
@@ -49,15 +50,13 @@ def measure(
     points: dict[str, list[Result]] = {}
     for result in results:
         points.setdefault(point_label(result.point), []).append(result)
-    reader = _Reader()
+    resampled = cache(lambda labels: Resampling.of(np.frombuffer(labels, dtype=np.int64)))  # once for all rows
     untrained = [
-        PointMeasurements(
-            label, tuple(group), reader.samples(group, [r.baseline for r in group], untrained_evidence), True
-        )
+        PointMeasurements(label, tuple(group), _samples(group, "baseline", untrained_evidence, resampled), True)
         for label, group in _untrained_groups(points).items()
     ]
     trained = [
-        PointMeasurements(label or "trained", tuple(group), reader.samples(group, [r.metrics for r in group], evidence))
+        PointMeasurements(label or "trained", tuple(group), _samples(group, "metrics", evidence, resampled))
         for label, group in points.items()
     ]
     return (*_with_seed_noise(untrained), *_with_seed_noise(trained))
@@ -82,38 +81,23 @@ def _untrained_groups(points: Mapping[str, Sequence[Result]]) -> dict[str, list[
     return {UNTRAINED: list(by_seed.values())} if by_seed else {}
 
 
-@frozen
-class _Reader:
-    """Creates samples; rows with the same test labels share one resampling of their classes."""
-
-    _resamplings: dict[bytes, Resampling] = field(factory=dict)
-
-    def samples(
-        self, results: Sequence[Result], metrics: Sequence[Mapping[str, float]], evidence: ReadEvidence
-    ) -> dict[str, Sample]:
-        """Return a sample of every metric that at least one run has; `metrics` are those of each run."""
-        queries, resampling = self._queries([evidence(result) for result in results])
-        replicates = {} if resampling is None else _replicates(queries, resampling)
-        samples = {}
-        for name in dict.fromkeys(name for values in metrics for name in values):
-            having = [index for index, values in enumerate(metrics) if name in values]
-            seeds = tuple(results[index].seed for index in having)
-            values = np.array([metrics[index][name] for index in having])
-            drawn = replicates.get(name) if len(having) == len(results) else None
-            samples[name] = Sample(seeds, values, None if drawn is None else resampling, drawn)
-        return samples
-
-    def _queries(
-        self, stored: Sequence[Evidence | None]
-    ) -> tuple[list[Mapping[str, npt.NDArray[np.float64]]], Resampling | None]:
-        """Each run's per-query values, if every run has them for the same labels."""
-        found = [evidence for evidence in stored if evidence is not None]
-        if len(found) < len(stored) or any(not np.array_equal(e.labels, found[0].labels) for e in found):
-            return [], None
-        key = found[0].labels.tobytes()
-        if key not in self._resamplings:
-            self._resamplings[key] = Resampling.of(found[0].labels)
-        return [evidence.queries for evidence in found], self._resamplings[key]
+def _samples(
+    results: Sequence[Result], which: str, evidence: ReadEvidence, resampled: Callable[[bytes], Resampling]
+) -> dict[str, Sample]:
+    """A sample of every metric that at least one run has; `which` is the field of the runs that has the metrics."""
+    stored = [found for result in results if (found := evidence(result)) is not None]
+    resampling, replicates = None, {}
+    if len(stored) == len(results) and all(np.array_equal(found.labels, stored[0].labels) for found in stored):
+        resampling = resampled(stored[0].labels.tobytes())
+        replicates = _replicates([found.queries for found in stored], resampling)
+    samples = {}
+    for name in dict.fromkeys(name for result in results for name in getattr(result, which)):
+        having = [result for result in results if name in getattr(result, which)]
+        values = np.array([getattr(result, which)[name] for result in having])
+        drawn = replicates.get(name) if len(having) == len(results) else None
+        seeds = tuple(result.seed for result in having)
+        samples[name] = Sample(seeds, values, None if drawn is None else resampling, drawn)
+    return samples
 
 
 def _replicates(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from dmlcore.api.blocks import Text
+from dmlcore.api.blocks import Block, Table, Text
 from dmlcore.api.result import Result
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.text import listing, value_text
@@ -33,7 +33,7 @@ _TRAINING = (
 def protocols(material: StudyMaterial) -> dict[str, dict[str, str]]:
     """Return label of a trained row → name of a fact → its value, without what the grid itself varies."""
     found = {}
-    for row in (row for row in material.rows if not row.untrained):
+    for row in material.trained:
         facts: dict[str, dict[str, None]] = {}
         for result in row.results:
             for name, fact in _facts(result, material.varied):
@@ -43,8 +43,8 @@ def protocols(material: StudyMaterial) -> dict[str, dict[str, str]]:
     return found
 
 
-def protocol_texts(material: StudyMaterial) -> list[Text]:
-    """Return one line for what all rows share, and a note for each fact in which they differ."""
+def protocol_blocks(material: StudyMaterial) -> list[Block]:
+    """Return a table of what all rows share, and a note for each fact in which they differ."""
     rows = protocols(material)
     shared, notes = [], []
     for name in dict.fromkeys(name for facts in rows.values() for name in facts):
@@ -52,11 +52,11 @@ def protocol_texts(material: StudyMaterial) -> list[Text]:
         for label, facts in rows.items():
             values.setdefault(facts.get(name, "not stated"), []).append(label)
         if len(values) == 1:
-            shared.append(f"{name}: {next(iter(values))}")
+            shared.append((name, *values))
         else:
             parts = "; ".join(f"{value} ({listing(labels)})" for value, labels in values.items())
             notes.append(Text(f"Rows also differ in settings outside the grid. {name}: {parts}."))
-    return [Text(f"Protocol of all rows: {'; '.join(shared)}."), *notes] if shared else notes
+    return [*([Table(("setting", "value of all rows"), shared, words=2)] if shared else []), *notes]
 
 
 def _facts(result: Result, varied: Sequence[str]) -> Iterator[tuple[str, str]]:

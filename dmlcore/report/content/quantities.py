@@ -140,6 +140,11 @@ def quantity(name: str) -> Quantity:
     return Quantity(rest, rest.replace("_", " "))
 
 
+def cell(name: str, value: float | None) -> str:
+    """Return a value as the cell of a table."""
+    return MISSING if value is None else quantity(name).format(value)
+
+
 def label(name: str) -> str:
     """ "retrieval/recall_at_1" → "recall@1"."""
     return quantity(name).label

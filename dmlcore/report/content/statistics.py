@@ -9,7 +9,7 @@ variance is added.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from statistics import NormalDist, stdev
 from typing import Any, Literal, Self
 
@@ -206,8 +206,8 @@ def interval(sample: Sample) -> Interval | None:
     """
     if sample.seed_variance is None and len(sample.seeds) == 1:
         return _percentiles(sample)
-    over_classes, over_seeds = _over_classes(sample.resampling, sample.replicates), _over_seeds(sample)
-    return _around(sample.mean, over_classes, over_seeds)
+    found = _tested(sample.mean, _over_classes(sample.resampling, sample.replicates), _over_seeds(sample))
+    return None if found is None else found.interval
 
 
 def compare(a: Sample, b: Sample) -> Comparison | None:
@@ -217,16 +217,19 @@ def compare(a: Sample, b: Sample) -> Comparison | None:
     independent. None if the rows can't be compared: they were measured on different queries, or there are neither
     per-query values nor a second seed.
     """
+    over_classes = None
     if a.replicates is not None and b.replicates is not None:
         if a.resampling is not b.resampling:
             return None
         over_classes = _over_classes(a.resampling, (a.replicates.mean(0) - b.replicates.mean(0))[None])
-    else:
-        over_classes = None
-    over_seeds = _sum([_over_seeds(a), _over_seeds(b)])
-    error = _sum([over_classes, over_seeds])
-    bounds = _around(a.mean - b.mean, over_classes, over_seeds)
-    return None if error is None or bounds is None else Comparison(a.mean - b.mean, bounds, _p(a.mean - b.mean, error))
+    return _tested(a.mean - b.mean, over_classes, _sum([_over_seeds(a), _over_seeds(b)]))
+
+
+def compare_each(pairs: Iterable[tuple[Sample, Sample]]) -> list[Comparison | None]:
+    """Test each pair of rows; p is adjusted for the number of tests (`holm`)."""
+    tests = [compare(a, b) for a, b in pairs]
+    adjusted = iter(holm([test.p for test in tests if test is not None]))
+    return [None if test is None else evolve(test, p=next(adjusted)) for test in tests]
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -262,19 +265,18 @@ def _sum(parts: Sequence[Variance | None]) -> Variance | None:
     return Variance(value, value**2 / math.fsum(part.value**2 / part.freedom for part in known))
 
 
-def _around(center: float, over_classes: Variance | None, over_seeds: Variance | None) -> Interval | None:
+def _tested(center: float, over_classes: Variance | None, over_seeds: Variance | None) -> Comparison | None:
+    """A mean or a difference with its interval, and the test of whether it is 0; None if no chance is known."""
     error = _sum([over_classes, over_seeds])
     if error is None:
         return None
     reach = float(stdtrit(error.freedom, (1 + LEVEL) / 2)) * math.sqrt(error.value)
     source: Source = "seeds" if over_classes is None else "classes" if over_seeds is None else "classes and seeds"
-    return Interval(center - reach, center + reach, source)
-
-
-def _p(difference: float, error: Variance) -> float:
     if error.value == 0:
-        return 1.0 if difference == 0 else 0.0
-    return float(2 * stdtr(error.freedom, -abs(difference) / math.sqrt(error.value)))
+        p = 1.0 if center == 0 else 0.0
+    else:
+        p = float(2 * stdtr(error.freedom, -abs(center) / math.sqrt(error.value)))
+    return Comparison(center, Interval(center - reach, center + reach, source), p)
 
 
 def _percentiles(sample: Sample) -> Interval | None:

@@ -10,7 +10,7 @@ from dmlcore.api.blocks import Table
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.content.measurements import PointMeasurements
 from dmlcore.report.content.quantities import MISSING, label
-from dmlcore.report.content.statistics import BEST, LEVEL, RESAMPLES, Sample, Spread, compare, holm, interval
+from dmlcore.report.content.statistics import BEST, LEVEL, RESAMPLES, Sample, Spread, compare_each, interval
 from dmlcore.text import counted, duration, listing
 
 
@@ -80,17 +80,13 @@ def _cell(spread: Spread | None, intervals: bool) -> str:
 
 def _table(measured: Sequence[PointMeasurements], columns: tuple[str, ...]) -> ResultTable:
     tops = {column: _Top.of(measured, column) for column in columns}
-    rows = [_row(row, columns, {column for column, top in tops.items() if top and top.best is row}) for row in measured]
+    rows = []
+    for row in measured:
+        best = {column: top is not None and top.best is row for column, top in tops.items()}
+        samples = {name: row.samples[name] for name in columns if name in row.samples}
+        spreads = {name: evolve(Spread.of_sample(sample), best=best[name]) for name, sample in samples.items()}
+        rows.append(Row(row.label, row.seeds, spreads, None if row.untrained else row.seconds))
     return ResultTable(columns, tuple(rows), (*_legend(measured, columns, tops), *_undecided(tops)))
-
-
-def _row(row: PointMeasurements, columns: Sequence[str], best: set[str]) -> Row:
-    spreads = {
-        name: evolve(Spread.of_sample(sample), best=name in best)
-        for name in columns
-        if (sample := row.samples.get(name)) is not None
-    }
-    return Row(row.label, row.seeds, spreads, None if row.untrained else row.seconds)
 
 
 @frozen(eq=False)
@@ -110,11 +106,11 @@ class _Top:
         if len(having) < 2:
             return None
         top = max(having, key=lambda row: row.samples[column].mean)
-        tests = {row.label: compare(top.samples[column], row.samples[column]) for row in having if row is not top}
-        known = {label: test.p for label, test in tests.items() if test is not None}
-        adjusted = dict(zip(known, holm(list(known.values())), strict=True))
-        alike = tuple(label for label, p in adjusted.items() if p >= 1 - LEVEL)
-        return cls(column, top, alike, tuple(label for label, test in tests.items() if test is None))
+        others = [row for row in having if row is not top]
+        tests = compare_each((top.samples[column], row.samples[column]) for row in others)
+        found = [(row.label, test) for row, test in zip(others, tests, strict=True)]
+        alike = tuple(label for label, test in found if test is not None and test.p >= 1 - LEVEL)
+        return cls(column, top, alike, tuple(label for label, test in found if test is None))
 
     @property
     def best(self) -> PointMeasurements | None:

@@ -39,7 +39,7 @@ def explain(material: StudyMaterial) -> Iterator[Block]:
     for path in material.varied:
         yield from _along(material, path, metrics)
     if not material.varied:
-        for row in (row for row in material.rows if not row.untrained):
+        for row in material.trained:
             yield from explain_single(row, metrics[0])
 
 
@@ -51,8 +51,7 @@ def _missing(material: StudyMaterial) -> Iterator[Text]:
     if material.unfinished:
         runs = counted(len(material.unfinished), "unfinished run")
         yield Text(f"Not included: {runs}. {listing(material.unfinished)}.")
-    trained = [row for row in material.rows if not row.untrained]
-    old = sum(row.seeds for row in trained if all(sample.replicates is None for sample in row.samples.values()))
+    old = sum(row.seeds for row in material.trained if all(s.replicates is None for s in row.samples.values()))
     if old:
         yield Text(
             f"{counted(old, 'run')} of {len(material.results)} can't use per-query values, because these or other seeds"
@@ -70,7 +69,7 @@ def _loss(material: StudyMaterial) -> Iterator[Block]:
 
 def _against_untrained(material: StudyMaterial, metric: str) -> Iterator[Text]:
     untrained = [row for row in material.rows if row.untrained and metric in row.samples]
-    trained = [row for row in material.rows if not row.untrained and metric in row.samples]
+    trained = [row for row in material.trained if metric in row.samples]
     if len(untrained) != 1 or not trained:
         return
     base = untrained[0].samples[metric]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from dmlcore.api.blocks import Block, Table, Text
-from dmlcore.report.content.quantities import MISSING, TRAINING, ZERO_LOSS, label, quantity, typeset
+from dmlcore.report.content.quantities import TRAINING, ZERO_LOSS, cell, label, typeset
 from dmlcore.report.explanation.effect import Effect
-from dmlcore.report.explanation.phrases import course
+from dmlcore.report.explanation.phrases import courses
 from dmlcore.results.trials import Probe, Regime
 from dmlcore.text import counted, listing
 
@@ -42,7 +42,7 @@ def explain_probe(probe: Probe) -> Iterator[Block]:
 
 def batch_composition(effect: Effect) -> Iterator[Block]:
     """Explain how much of each batch trains the network."""
-    yield from (Text(text) for name in RECORDED if (text := course(effect.axis, name)) is not None)
+    yield from courses(effect.axis, *RECORDED)
 
 
 def _trials_grid(probe: Probe) -> Table:
@@ -51,8 +51,8 @@ def _trials_grid(probe: Probe) -> Table:
         (
             str(trial.batch_size),
             trial.regime,
-            *(_cell(trial.figures, name) for name in shown),
-            _cell(trial.figures, "gain") + _interval(trial.figures),
+            *(cell(name, trial.figures.get(name)) for name in shown),
+            cell("gain", trial.figures.get("gain")) + _interval(trial.figures),
             "yes" if trial.learns else "no",
         )
         for trial in probe.trials
@@ -65,10 +65,6 @@ def _trials_grid(probe: Probe) -> Table:
     return Table(
         ("batch size", "regime", *map(label, shown), gain, "learns"), rows, "Results of each batch size", (note,)
     )
-
-
-def _cell(figures: Mapping[str, float], name: str) -> str:
-    return quantity(name).format(figures[name]) if name in figures else MISSING
 
 
 def _interval(figures: Mapping[str, float]) -> str:

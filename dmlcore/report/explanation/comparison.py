@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import combinations
 
 from dmlcore.api.blocks import Block, Formula, Table, Text
 from dmlcore.report.content.quantities import full_label, is_quantile, number
@@ -43,11 +44,7 @@ def _formulas(effect: Effect) -> Iterator[Block]:
 
 def _pairs_grid(effect: Effect) -> Table:
     points = sorted(effect.axis.points, key=lambda point: -effect.sample(point).mean)
-    pairs = [
-        (f"{above.label} − {under.label}", above, under)
-        for place, above in enumerate(points)
-        for under in points[place + 1 :]
-    ]
+    pairs = [(f"{above.label} − {under.label}", above, under) for above, under in combinations(points, 2)]
     return tests_table(effect, pairs, effect.name, f"Pairwise differences in {effect.name}")
 
 

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 
 from dmlcore.api.blocks import Block, Formula, Text
 from dmlcore.report.content.axis import AxisPoint
-from dmlcore.report.content.correlation import rank_correlation
 from dmlcore.report.content.quantities import GEOMETRY, label, number, signed, typeset
 from dmlcore.report.explanation.effect import Effect
-from dmlcore.report.explanation.phrases import course, difference, having, recorded_values
+from dmlcore.report.explanation.phrases import course, courses, difference
 
 RANK = f"{GEOMETRY}effective_rank"
 AXES = f"{GEOMETRY}dimensions_for_90_percent"
@@ -20,7 +19,7 @@ USED = 0.5
 
 def dimension_use(effect: Effect) -> Iterator[Block]:
     """Explain what the spectrum of the embeddings says about the effect."""
-    points = having(effect.axis, RANK)
+    points = effect.axis.having(RANK)
     if len(points) < 2:
         yield Text(
             f"The spectrum of the embeddings was recorded at {len(points)} of {len(effect.axis.points)} dimensions, so"
@@ -37,8 +36,7 @@ def dimension_use(effect: Effect) -> Iterator[Block]:
         for p in (points[0], points[-1])
     )
     yield Text(f"{course(effect.axis, RANK)} That is {shares}.")
-    if (text := course(effect.axis, AXES)) is not None:
-        yield Text(text)
+    yield from courses(effect.axis, AXES)
     yield _verdict(effect, points)
     if effect.changes:
         yield from _plateau(effect, points)
@@ -57,12 +55,12 @@ def _verdict(effect: Effect, points: list[AxisPoint]) -> Text:
         f" {grown:.2f}×"
     )
     if not effect.changes:
-        ends = "no test is possible" if effect.span is None else f"at most {difference(effect.span, effect.p)}"
+        ends = "no test is possible" if effect.span is None else f"at most {difference(effect.span)}"
         return Text(
             f"{text}, but {effect.name} does not change significantly ({ends}). These runs do not support the"
             " explanation that more dimensions separate unseen classes better."
         )
-    found = rank_correlation(recorded_values(points, RANK), [effect.sample(point).mean for point in points])
+    found = effect.correlation(RANK)
     if found is not None:
         text += typeset(f" (rank correlation with {effect.name} ρ = {found.rho:.2f} over {len(points)} values)")
     if effect.highest.number < effect.lowest.number:

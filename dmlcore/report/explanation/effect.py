@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from math import comb
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from dmlcore.api.blocks import Block, Table, Text
 from dmlcore.report.content.axis import Axis, AxisPoint
+from dmlcore.report.content.correlation import RankCorrelation, rank_correlation
 from dmlcore.report.content.quantities import MISSING, decimals, label, signed
-from dmlcore.report.content.statistics import LEVEL, Comparison, Sample, compare, holm
+from dmlcore.report.content.statistics import LEVEL, Comparison, Sample, compare, compare_each
 from dmlcore.report.explanation.phrases import difference, level, p_cell, p_value
 from dmlcore.text import counted, listing
 
@@ -25,10 +27,8 @@ class Effect:
     lowest: AxisPoint
     highest: AxisPoint
     span: Comparison | None
-    """Highest minus lowest; None if no test is possible."""
-    p: float | None
-    """Of the span, times the number of pairs that it was selected from (Bonferroni)."""
-    below: dict[str, tuple[Comparison, float]]
+    """Highest minus lowest, p times the number of pairs that it was selected from; None if no test is possible."""
+    below: dict[str, Comparison]
     """Label of every other point → highest minus this point, with the Holm-adjusted p."""
 
     @property
@@ -38,12 +38,7 @@ class Effect:
     @property
     def changes(self) -> bool:
         """Whether the path changes the metric significantly."""
-        return self.p is not None and self.p < 1 - LEVEL
-
-    @property
-    def pairs(self) -> int:
-        """Number of pairs of points."""
-        return len(self.axis.points) * (len(self.axis.points) - 1) // 2
+        return self.span is not None and self.span.p < 1 - LEVEL
 
     @property
     def ends(self) -> tuple[AxisPoint, AxisPoint]:
@@ -56,15 +51,16 @@ class Effect:
         return [
             point
             for point in self.axis.points
-            if point is not self.highest and (point.label not in self.below or self.below[point.label][1] >= 1 - LEVEL)
+            if point is not self.highest and (point.label not in self.below or self.below[point.label].p >= 1 - LEVEL)
         ]
 
     def sample(self, point: AxisPoint) -> Sample:
         return point.samples[self.metric]
 
-    def values(self) -> list[float]:
-        """Return the metric at each point."""
-        return [self.sample(point).mean for point in self.axis.points]
+    def correlation(self, name: str) -> RankCorrelation | None:
+        """Return the rank correlation of the metric with a quantity, over the points that recorded it."""
+        points = self.axis.having(name)
+        return rank_correlation([p.recorded[name].mean for p in points], [self.sample(p).mean for p in points])
 
 
 def effect_of(axis: Axis, metric: str) -> Effect | None:
@@ -77,13 +73,12 @@ def effect_of(axis: Axis, metric: str) -> Effect | None:
     if highest is lowest:  # all are equal
         highest = points[-1] if lowest is points[0] else points[0]
     span = compare(highest.samples[metric], lowest.samples[metric])
-    tests = {p.label: compare(highest.samples[metric], p.samples[metric]) for p in points if p is not highest}
-    known = {label: test for label, test in tests.items() if test is not None}
-    adjusted = holm([test.p for test in known.values()])
-    below = {label: (test, p) for (label, test), p in zip(known.items(), adjusted, strict=True)}
-    pairs = len(points) * (len(points) - 1) // 2
-    p = None if span is None else min(1.0, pairs * span.p)
-    return Effect(Axis(axis.path, points, axis.over), metric, lowest, highest, span, p, below)
+    if span is not None:
+        span = evolve(span, p=min(1.0, comb(len(points), 2) * span.p))
+    others = [point for point in points if point is not highest]
+    tests = compare_each((highest.samples[metric], point.samples[metric]) for point in others)
+    below = {point.label: test for point, test in zip(others, tests, strict=True) if test is not None}
+    return Effect(Axis(axis.path, points, axis.over), metric, lowest, highest, span, below)
 
 
 def effect_text(effect: Effect) -> Text:
@@ -93,10 +88,14 @@ def effect_text(effect: Effect) -> Text:
         f"{effect.name} is lowest at {axis.named(effect.lowest)}, {level(effect.sample(effect.lowest))}, and highest at"
         f" {axis.named(effect.highest)}, {level(effect.sample(effect.highest))}."
     )
-    if effect.span is None or effect.p is None:
-        return Text(f"{text} Whether they differ can't be tested: {_why_no_test(effect)}.")
-    corrected = f", corrected for {effect.pairs} pairs" if effect.pairs > 1 else ""
-    text += f" The difference is {difference(effect.span, effect.p)}{corrected}. Interval and p account for chance in"
+    if effect.span is None:
+        stored = all(effect.sample(point).replicates is not None for point in axis.points)
+        alone = "there is one seed and no per-query values are stored"
+        reason = "they were measured on different test images" if stored else alone
+        return Text(f"{text} Whether they differ can't be tested: {reason}.")
+    pairs = comb(len(axis.points), 2)
+    corrected = f", corrected for {pairs} pairs" if pairs > 1 else ""
+    text += f" The difference is {difference(effect.span)}{corrected}. Interval and p account for chance in"
     text += f" {effect.span.interval.source}. {_seed_noise(effect)}"
     if effect.changes:
         return Text(f"{text} {axis.path} changes {effect.name} significantly.")
@@ -109,7 +108,7 @@ def effect_text(effect: Effect) -> Text:
 def against_highest(effect: Effect) -> Iterator[Block]:
     """List the points that are not significantly different from the highest."""
     tied = [
-        f"{effect.axis.named(point)} ({difference(*effect.below[point.label])})"
+        f"{effect.axis.named(point)} ({difference(effect.below[point.label])})"
         for point in effect.alike
         if point.label in effect.below
     ]
@@ -119,10 +118,10 @@ def against_highest(effect: Effect) -> Iterator[Block]:
             " differences are the highest minus the listed value."
         )
     elif effect.below:
-        smallest, p = min(effect.below.values(), key=lambda pair: pair[0].difference)
+        smallest = min(effect.below.values(), key=lambda test: test.difference)
         yield Text(
             f"{effect.axis.named(effect.highest)} is significantly different from every other value tried; the closest"
-            f" is {decimals(smallest.difference)} lower ({p_value(p)})."
+            f" is {decimals(smallest.difference)} lower ({p_value(smallest.p)})."
         )
 
 
@@ -134,7 +133,7 @@ def edge_text(effect: Effect) -> Text:
         return Text(f"The highest value, {best}, is at the edge of {tried}. Values outside it may be better.")
     beaten = [point for point in effect.ends if point not in effect.alike]
     if len(beaten) == 2:
-        shown = " and ".join(difference(*effect.below[point.label]) for point in beaten)
+        shown = " and ".join(difference(effect.below[point.label]) for point in beaten)
         return Text(f"The optimum is inside {tried}: {best} is significantly higher than both ends ({shown}).")
     only = f"only from {effect.axis.named(beaten[0])}" if beaten else "from neither end"
     return Text(
@@ -155,12 +154,11 @@ def steps_grid(effect: Effect) -> Table:
 
 def tests_table(effect: Effect, pairs: Sequence[tuple[str, AxisPoint, AxisPoint]], heading: str, caption: str) -> Table:
     """Return a row per labelled pair of points: the first minus the second, with its interval and adjusted p."""
-    tests = [compare(effect.sample(one), effect.sample(other)) for _, one, other in pairs]
-    adjusted = iter(holm([test.p for test in tests if test is not None]))
+    tests = compare_each((effect.sample(one), effect.sample(other)) for _, one, other in pairs)
     rows = []
     for (name, one, other), test in zip(pairs, tests, strict=True):
         gain = signed(effect.sample(one).mean - effect.sample(other).mean)
-        cells = (MISSING, MISSING) if test is None else (str(test.interval), p_cell(next(adjusted)))
+        cells = (MISSING, MISSING) if test is None else (str(test.interval), p_cell(test.p))
         rows.append((name, gain, *cells))
     return Table((effect.axis.path, heading, f"{LEVEL:.0%} interval", "p (Holm)"), tuple(rows), caption)
 
@@ -172,9 +170,3 @@ def _seed_noise(effect: Effect) -> str:
         return "With one seed, the seed noise is unknown and not included."
     seeds = counted(max(len(sample.seeds) for sample in samples), "seed")
     return f"The standard deviation over {seeds} is at most {decimals(max(deviations))}."
-
-
-def _why_no_test(effect: Effect) -> str:
-    if all(effect.sample(point).replicates is not None for point in effect.axis.points):
-        return "they were measured on different test images"
-    return "there is one seed and no per-query values are stored"

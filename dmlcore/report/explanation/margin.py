@@ -6,11 +6,10 @@ from collections.abc import Iterator
 
 from dmlcore.api.blocks import Block, Text
 from dmlcore.report.content.axis import AxisPoint
-from dmlcore.report.content.correlation import rank_correlation
 from dmlcore.report.content.quantities import GEOMETRY, TRAINING, ZERO_LOSS, full_label, label, number, typeset
 from dmlcore.report.explanation.effect import Effect
 from dmlcore.report.explanation.margin_table import margin_table
-from dmlcore.report.explanation.phrases import course, difference, having, recorded_values
+from dmlcore.report.explanation.phrases import course, courses, difference, recorded_values
 
 ACTIVE = tuple(f"{TRAINING}{name}" for name in ("active_triplets", "active_negative_pairs", "active_positive_pairs"))
 OVERLAP = f"{GEOMETRY}similarity_overlap"
@@ -42,7 +41,7 @@ def _translated(effect: Effect) -> Iterator[Block]:
 
 
 def _activity(effect: Effect) -> Iterator[Text]:
-    shares = [name for name in ACTIVE if len(having(effect.axis, name)) == len(effect.axis.points)]
+    shares = [name for name in ACTIVE if len(effect.axis.having(name)) == len(effect.axis.points)]
     if not shares:
         yield Text(
             f"The share of active pairs or triplets was not recorded at each of the {len(effect.axis.points)} margins"
@@ -51,7 +50,7 @@ def _activity(effect: Effect) -> Iterator[Text]:
     for name in shares:
         value = number(effect.highest.recorded[name].mean)
         yield Text(f"{course(effect.axis, name)} At the highest {effect.name}, it is {value}.")
-    yield from (Text(text) for name in (ZERO_LOSS, GRADIENT) if (text := course(effect.axis, name)) is not None)
+    yield from courses(effect.axis, ZERO_LOSS, GRADIENT)
     if shares:
         yield Text(_mechanism(effect, shares[0]))
 
@@ -99,21 +98,19 @@ def _lost(effect: Effect, point: AxisPoint, name: str) -> str:
         return ""
     return (
         f"{number(point.recorded[name].mean)} at {effect.axis.named(point)} (highest minus this:"
-        f" {difference(*effect.below[point.label])})"
+        f" {difference(effect.below[point.label])})"
     )
 
 
 def _separation(effect: Effect) -> Iterator[Text]:
-    yield from (Text(text) for name in SIMILARITIES if (text := course(effect.axis, name)) is not None)
-    points = having(effect.axis, OVERLAP)
+    yield from courses(effect.axis, *SIMILARITIES, OVERLAP)
+    points = effect.axis.having(OVERLAP)
     if len(points) < 2:
         return
-    yield Text(str(course(effect.axis, OVERLAP)))
-    values = recorded_values(points, OVERLAP)
-    least, what = points[values.index(min(values))], label(OVERLAP)
-    found = rank_correlation(values, [effect.sample(point).mean for point in points])
+    least, what = min(points, key=lambda point: point.recorded[OVERLAP].mean), label(OVERLAP)
+    found = effect.correlation(OVERLAP)
     with_rho = "" if found is None else typeset(f" (rank correlation with {effect.name}: ρ = {found.rho:.2f})")
-    lowest = f"The {what} is lowest at {effect.axis.named(least)}, {number(min(values))}"
+    lowest = f"The {what} is lowest at {effect.axis.named(least)}, {number(least.recorded[OVERLAP].mean)}"
     if least is effect.highest or (least in effect.alike and found is not None and found.rho <= -STEADY):
         same = "also the margin with" if least is effect.highest else "not significantly different from"
         yield Text(

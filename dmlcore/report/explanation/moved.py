@@ -3,46 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-
-from attrs import frozen
+from collections.abc import Iterator, Mapping
+from itertools import islice
 
 from dmlcore.api.blocks import Block, Table, Text
-from dmlcore.report.content.correlation import RankCorrelation, rank_correlation
+from dmlcore.report.content.correlation import RankCorrelation
 from dmlcore.report.content.quantities import full_label, is_quantile, number, quantity, signed
 from dmlcore.report.explanation.effect import Effect
-from dmlcore.report.explanation.phrases import recorded_values
 from dmlcore.text import counted
 
 SHOWN = 12
 """Rows of the table, the strongest correlations first."""
 
 
-@frozen(eq=False)
-class Moved:
-    """One quantity along the axis of an effect."""
-
-    name: str
-    values: list[float]
-    """At each point of the axis."""
-    correlation: RankCorrelation
-
-
-def moved_with(effect: Effect) -> list[Moved]:
+def moved_with(effect: Effect) -> dict[str, RankCorrelation]:
     """Return the quantities recorded at every point, the strongest correlation with the metric first.
 
     Quantiles are omitted: they repeat what the means show.
     """
     points = effect.axis.points
-    found = []
-    for name in points[0].recorded:
-        if is_quantile(name) or not all(name in point.recorded for point in points):
-            continue
-        values = recorded_values(points, name)
-        correlation = rank_correlation(values, effect.values())
-        if correlation is not None:
-            found.append(Moved(name, values, correlation))
-    return sorted(found, key=lambda moved: -abs(moved.correlation.rho))
+    names = [name for name in points[0].recorded if effect.axis.having(name) == list(points) and not is_quantile(name)]
+    found = {name: correlation for name in names if (correlation := effect.correlation(name)) is not None}
+    return dict(sorted(found.items(), key=lambda pair: -abs(pair[1].rho)))
 
 
 def moved_blocks(effect: Effect) -> Iterator[Block]:
@@ -63,10 +45,10 @@ def moved_blocks(effect: Effect) -> Iterator[Block]:
     yield _grid(effect, moved)
 
 
-def _chance(effect: Effect, moved: list[Moved]) -> Text:
+def _chance(effect: Effect, moved: Mapping[str, RankCorrelation]) -> Text:
     count = len(effect.axis.points)
     probability = 2 / math.factorial(count)
-    perfect = sum(abs(m.correlation.rho) == 1 for m in moved)
+    perfect = sum(abs(correlation.rho) == 1 for correlation in moved.values())
     noise = "" if effect.changes else f" {effect.name} itself does not change significantly, so its order may be noise."
     return Text(
         f"{perfect} of {len(moved)} recorded quantities rank the {count} values of {effect.axis.path} exactly as"
@@ -75,24 +57,23 @@ def _chance(effect: Effect, moved: list[Moved]) -> Text:
     )
 
 
-def _grid(effect: Effect, moved: list[Moved]) -> Table:
-    points, shown = effect.axis.points, moved[:SHOWN]
-    places = (0, points.index(effect.highest), len(points) - 1)
+def _grid(effect: Effect, moved: Mapping[str, RankCorrelation]) -> Table:
+    points, shown = effect.axis.points, dict(islice(moved.items(), SHOWN))
+    columns = {"first": points[0], "highest": effect.highest, "last": points[-1]}
     rows = tuple(
         (
-            full_label(m.name),
-            *(number(m.values[place]) for place in places),
-            signed(m.correlation.rho, 2),
-            f"{m.correlation.p:.2g}",
+            full_label(name),
+            *(number(point.recorded[name].mean) for point in columns.values()),
+            signed(correlation.rho, 2),
+            f"{correlation.p:.2g}",
         )
-        for m in shown
+        for name, correlation in shown.items()
     )
-    columns = zip(("first", "highest", "last"), places, strict=True)
-    header = ("quantity", *(f"{which}: {effect.axis.named(points[place])}" for which, place in columns), "ρ", "p")
+    header = ("quantity", *(f"{which}: {effect.axis.named(point)}" for which, point in columns.items()), "ρ", "p")
     notes = [
         f"ρ is Spearman's rank correlation with {effect.name} over the {len(points)} values; p is the probability of a"
         " correlation at least as strong by chance, not corrected for the number of quantities.",
-        *dict.fromkeys(note for m in shown if (note := quantity(m.name).note)),
+        *dict.fromkeys(note for name in shown if (note := quantity(name).note)),
     ]
     if len(moved) > len(shown):
         notes.append(f"{len(moved) - len(shown)} more with a weaker ρ are not shown.")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from dmlcore.api.blocks import Text
 from dmlcore.report.content.axis import Axis, AxisPoint
 from dmlcore.report.content.quantities import decimals, full_label, number, signed
 from dmlcore.report.content.statistics import Comparison, Sample, interval
@@ -19,9 +20,9 @@ def level(sample: Sample) -> str:
     return " ".join(part for part in parts if part)
 
 
-def difference(test: Comparison, p: float | None = None) -> str:
-    """Return text such as "+0.0213 [0.010, 0.033], p = 0.002"; `p` replaces the test's own if it was adjusted."""
-    return f"{signed(test.difference)} {test.interval}, {p_value(test.p if p is None else p)}"
+def difference(test: Comparison) -> str:
+    """Return text such as "+0.0213 [0.010, 0.033], p = 0.002"."""
+    return f"{signed(test.difference)} {test.interval}, {p_value(test.p)}"
 
 
 def p_value(p: float) -> str:
@@ -39,19 +40,14 @@ def recorded_values(points: Sequence[AxisPoint], name: str) -> list[float]:
     return [point.recorded[name].mean for point in points]
 
 
-def having(axis: Axis, name: str) -> list[AxisPoint]:
-    """Return the points at which a quantity was recorded."""
-    return [point for point in axis.points if name in point.recorded]
+def courses(axis: Axis, *names: str) -> Iterator[Text]:
+    """Describe the quantities that were recorded at two points or more."""
+    yield from (Text(course(axis, name)) for name in names if len(axis.having(name)) > 1)
 
 
-def course(axis: Axis, name: str) -> str | None:
-    """Describe a recorded quantity along a numeric axis: its ends, its turn, and its seed noise.
-
-    None if fewer than two points have it.
-    """
-    points = having(axis, name)
-    if len(points) < 2:
-        return None
+def course(axis: Axis, name: str) -> str:
+    """Describe a recorded quantity along a numeric axis: its ends, its turn, and its seed noise."""
+    points = axis.having(name)
     values = recorded_values(points, name)
     low, high = min(values), max(values)
     noise = max((sd for point in points if (sd := point.recorded[name].sd) is not None), default=None)

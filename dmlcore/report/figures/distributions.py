@@ -59,9 +59,10 @@ def _low_edge(evidence: Evidence) -> float:
 
 def _histogram(name: str, title: str, evidence: Evidence, low: float) -> Panel:
     edges = evidence.similarity_edges
+    positive, negative = evidence.positive_density, evidence.negative_density
 
     def draw(axes: Axes) -> None:
-        for density, color, dash in ((evidence.positive_density, GOOD, 0), (evidence.negative_density, BAD, 1)):
+        for density, color, dash in ((positive, GOOD, 0), (negative, BAD, 1)):
             axes.stairs(density, edges, fill=True, color=color, alpha=0.22, linewidth=0)
             axes.stairs(density, edges, color=color, linestyle=DASHES[dash], linewidth=1.5)
         axes.set_xlim(low, 1)
@@ -72,10 +73,7 @@ def _histogram(name: str, title: str, evidence: Evidence, low: float) -> Panel:
         axes.set_xlabel("cosine")
 
     centers = (edges[1:] + edges[:-1]) / 2
-    means = [
-        float((density * np.diff(edges) * centers).sum())
-        for density in (evidence.positive_density, evidence.negative_density)
-    ]
+    means = [float((density * np.diff(edges) * centers).sum()) for density in (positive, negative)]
     alt = f"{title}: the mean cosine is {means[0]:.2f} of positive pairs and {means[1]:.2f} of negative pairs."
     return panel(name, alt, draw)
 

@@ -83,13 +83,10 @@ def formula(latex: str) -> Panel:
 
 
 def _svg(canvas: Canvas, **options: object) -> str:
+    """The SVG element without what only files need."""
     file = io.StringIO()
     canvas.savefig(file, format="svg", transparent=True, metadata={"Date": None}, **options)
-    return _tidy(file.getvalue())
-
-
-def _tidy(svg: str) -> str:
-    """The SVG element without what only files need."""
+    svg = file.getvalue()
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", svg, flags=re.DOTALL)
     svg = re.sub(r'<g id="[^"]*">', "<g>", svg)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -97,6 +97,7 @@ def retrieval(evidence: Evidence, title: str) -> Retrieval:
     hardest = [recall.name for recall in classes[:HARDEST] if recall.recall < 1]
     mistakes = worst_rows(evidence)
     worst = list(_first_of_class(evidence, mistakes).values())[:WORST]
+    known = np.flatnonzero(_sizes(evidence)[evidence.labels] > 1)
     others = _first_of_class(evidence, mistakes[~np.isin(mistakes, worst)])
     galleries = (
         Gallery(
@@ -113,7 +114,7 @@ def retrieval(evidence: Evidence, title: str) -> Retrieval:
         Gallery(
             "Random queries",
             "Queries selected with a fixed seed, to put the mistakes above in proportion.",
-            _queries(evidence, _drawn(evidence, DRAWN)),
+            _queries(evidence, np.random.default_rng(0).permutation(known)[:DRAWN]),
         ),
     )
     return Retrieval(title, tuple(g for g in galleries if g.queries), classes, confusions(evidence, CONFUSED))
@@ -166,8 +167,8 @@ def confusions(evidence: Evidence, most: int) -> tuple[Confusion, ...]:
     return tuple(found)
 
 
-def _queries(evidence: Evidence, rows: Sequence[int]) -> tuple[Query, ...]:
-    return tuple(Query(row, _name(evidence, row), _found(evidence, row)) for row in rows)
+def _queries(evidence: Evidence, rows: Iterable[int]) -> tuple[Query, ...]:
+    return tuple(Query(int(row), _name(evidence, row), _found(evidence, row)) for row in rows)
 
 
 def _found(evidence: Evidence, query: int) -> tuple[Neighbor, ...]:
@@ -192,8 +193,3 @@ def _first_of_class(evidence: Evidence, rows: npt.NDArray[np.int64]) -> dict[str
 def _sizes(evidence: Evidence) -> npt.NDArray[np.int64]:
     """(C,), the number of images of each class."""
     return np.bincount(evidence.labels, minlength=len(evidence.class_names))
-
-
-def _drawn(evidence: Evidence, most: int) -> list[int]:
-    known = np.flatnonzero(_sizes(evidence)[evidence.labels] > 1)
-    return np.random.default_rng(0).permutation(known)[:most].tolist()  # type: ignore[no-any-return]

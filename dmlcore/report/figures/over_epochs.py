@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
@@ -28,18 +26,15 @@ RECORDED = (
 )
 """Quantities of training, in the order of the figure."""
 
-Value = Callable[[EpochSummary], float | None]
-
 
 def learning_curves(material: StudyMaterial) -> Figure | None:
     """Draw loss and headline metrics over the epochs, a color per grid point and a line per seed."""
     if not any(len(result.curve) > 2 for result in material.results):
         return None
-    panels = [_panel(material, "loss", label("loss"), lambda epoch: epoch.loss)]
+    panels = [_panel(material, "loss", label("loss"))]
     for metric in headline(material):
         for split in ("test", "validation"):
-            title = f"{label(metric)}, {split} classes"
-            panels.append(_panel(material, f"{split} {metric}", title, _measured(split, metric)))
+            panels.append(_panel(material, f"{split} {metric}", f"{label(metric)}, {split} classes"))
     caption = (
         "One color per grid point, one line per seed. The curves on the test classes are for information; they were not"
         " used to select an epoch."
@@ -50,7 +45,7 @@ def learning_curves(material: StudyMaterial) -> Figure | None:
 def recorded_curves(material: StudyMaterial) -> Figure | None:
     """Draw the quantities of the training batches over the epochs."""
     panels = [
-        _panel(material, f"recorded {name}", quantity(f"{TRAINING}{name}").heading, _diagnostic(name))
+        _panel(material, f"recorded {name}", quantity(f"{TRAINING}{name}").heading)
         for name in RECORDED
         if any(epoch.diagnostics.get(name) for result in material.results for epoch in result.curve)
     ]
@@ -68,17 +63,9 @@ def point_legend(material: StudyMaterial) -> tuple[Key, ...]:
     return keys_of(short_point(result.point) for result in material.results)
 
 
-def _measured(split: str, metric: str) -> Value:
-    return lambda epoch: (getattr(epoch, split) or {}).get(metric)
-
-
-def _diagnostic(name: str) -> Value:
-    return lambda epoch: epoch.diagnostics.get(name)
-
-
-def _panel(material: StudyMaterial, name: str, title: str, value: Value) -> Panel | None:
+def _panel(material: StudyMaterial, name: str, title: str) -> Panel | None:
     """One quantity of all runs over the epochs; None if no run has two values of it."""
-    lines = [(result, _line(result, value)) for result in material.results]
+    lines = [(result, _line(result, name)) for result in material.results]
     if not any(len(epochs) > 1 for _, (epochs, _) in lines):
         return None
     keys = {key.label: key for key in point_legend(material)}
@@ -101,6 +88,13 @@ def _panel(material: StudyMaterial, name: str, title: str, value: Value) -> Pane
     return panel(f"{material.name} {name}", f"{title} over epochs: {ends}.", draw)
 
 
-def _line(result: Result, value: Value) -> tuple[list[int], list[float]]:
-    points = [(epoch.epoch, number) for epoch in result.curve if (number := value(epoch)) is not None]
-    return [epoch for epoch, _ in points], [number for _, number in points]
+def _line(result: Result, name: str) -> tuple[list[int], list[float]]:
+    points = {epoch.epoch: value for epoch in result.curve if (value := _values(epoch).get(name)) is not None}
+    return list(points), list(points.values())
+
+
+def _values(epoch: EpochSummary) -> dict[str, float | None]:
+    """The quantities of one epoch by the names of their panels."""
+    groups = {"test": epoch.test or {}, "validation": epoch.validation or {}, "recorded": epoch.diagnostics}
+    named = {f"{group} {name}": value for group, values in groups.items() for name, value in values.items()}
+    return {"loss": epoch.loss, **named}

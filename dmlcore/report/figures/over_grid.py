@@ -40,6 +40,10 @@ class Curve:
     other: str
     points: tuple[tuple[AxisPoint, Spread], ...]
 
+    @classmethod
+    def of(cls, other: str, axis: Axis, name: str) -> Curve:
+        return cls(other, tuple((p, spread) for p in axis.points if (spread := p.spread(name)) is not None))
+
     def __str__(self) -> str:
         return f"{self.other} {', '.join(f'{point.label}: {_text(spread)}' for point, spread in self.points)}".strip()
 
@@ -62,16 +66,6 @@ def quantity_curves(material: StudyMaterial) -> Figure | None:
     return _figure("quantities", "Recorded quantities over the grid", caption, material, QUANTITIES)
 
 
-def curves(axes: Mapping[str, Axis], name: str) -> list[Curve]:
-    """Return the curve of a metric or quantity on each axis that has it at several points."""
-    found = []
-    for other, axis in axes.items():
-        points = tuple((point, spread) for point in axis.points if (spread := point.spread(name)) is not None)
-        if len(points) > 1:
-            found.append(Curve(other, points))
-    return found
-
-
 def _figure(key: str, title: str, caption: str, material: StudyMaterial, names: Sequence[str]) -> Figure | None:
     """A panel for each quantity and path, in the order of the names, with a curve for each point of other paths."""
     by_path = {path: axes_by_other(material, path) for path in material.varied}
@@ -79,7 +73,8 @@ def _figure(key: str, title: str, caption: str, material: StudyMaterial, names: 
     panels = []
     for name in names:
         for path, axes in by_path.items():
-            if found := curves(axes, name):
+            curves = [Curve.of(other, axis, name) for other, axis in axes.items()]
+            if found := [curve for curve in curves if len(curve.points) > 1]:
                 numeric = all(axis.numeric for axis in axes.values())
                 panels.append(_panel(material, name, path, found, keys, numeric))
     legend = [key if key.label else Key("trained", key.color) for key in keys.values()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 from collections.abc import Iterable, Mapping, Sequence
@@ -91,6 +92,11 @@ class Sprite:
     rows: int
     places: Mapping[int, tuple[int, int]] = field(repr=False)
     """Index of an image → column and row of its cell."""
+
+    @property
+    def address(self) -> str:
+        """The file as a data URL."""
+        return "data:image/webp;base64," + base64.b64encode(self.file).decode()
 
 
 def sprite(pictures: Pictures, indices: Iterable[int], side: int) -> Sprite | None:

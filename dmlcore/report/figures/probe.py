@@ -34,7 +34,10 @@ def probe_picture(probe: Probe) -> Figure:
 
 
 def _panels(probe: Probe) -> list[Panel]:
-    panels = [panel(f"{probe.study} probe gain", _alt(probe), lambda axes: _gains(axes, probe))]
+    gains = (f", gain {t.figures['gain']:.3f}" if "gain" in t.figures else "" for t in probe.trials)
+    sizes = zip(probe.trials, gains, strict=True)
+    alt = " ".join(f"Batch size {trial.batch_size}: {trial.regime}{gain}." for trial, gain in sizes)
+    panels = [panel(f"{probe.study} probe gain", alt, lambda axes: _gains(axes, probe))]
     if any("gradient_norm" in trial.figures for trial in probe.trials):
         alt = f"{label('gradient_norm').capitalize()} by batch size."
         panels.append(panel(f"{probe.study} probe gradient", alt, lambda axes: _gradients(axes, probe)))
@@ -67,10 +70,3 @@ def _gradients(axes: Axes, probe: Probe) -> None:
 
 def _sizes(axes: Axes, probe: Probe) -> None:
     number_axis(axes, probe.path, {trial.batch_size: str(trial.batch_size) for trial in probe.trials})
-
-
-def _alt(probe: Probe) -> str:
-    gains = (f", gain {t.figures['gain']:.3f}" if "gain" in t.figures else "" for t in probe.trials)
-    return " ".join(
-        f"Batch size {t.batch_size}: {t.regime}{gain}." for t, gain in zip(probe.trials, gains, strict=True)
-    )

@@ -1,16 +1,26 @@
-"""The figures of a study, by section."""
+"""The sections of a study with their figures."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dmlcore.api.blocks import Figure
+from dmlcore.api.blocks import Figure, Section
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.figures.cost import cost_figure
 from dmlcore.report.figures.distributions import similarity_histograms, spectra
 from dmlcore.report.figures.over_epochs import learning_curves, recorded_curves
 from dmlcore.report.figures.over_grid import metric_curves, quantity_curves
 from dmlcore.report.figures.probe import probe_picture
+from dmlcore.report.sections import TITLES, place, study_sections
+
+
+def drawn_sections(material: StudyMaterial) -> list[Section]:
+    """Return the sections of the report in order, each with its figures below its other blocks."""
+    sections = {section.key: section for section in study_sections(material)}
+    for key, figures in study_figures(material).items():
+        blocks = sections[key].blocks if key in sections else ()
+        sections[key] = Section(TITLES[key], [*blocks, *figures], key)
+    return sorted(sections.values(), key=lambda section: place(section.key))
 
 
 def study_figures(material: StudyMaterial) -> dict[str, list[Figure]]:

@@ -80,14 +80,9 @@ def _lines(cell: str) -> Markup:
     return Markup("<br>").join(cell.split("\n"))
 
 
-def _sprite_of(page: StudyPage, item: EmbeddingMap | Retrieval) -> Mapping[str, object] | None:
-    """The item's pictures: the file as a data URL, and the sprite."""
+def _sprite_of(page: StudyPage, item: EmbeddingMap | Retrieval) -> Sprite | None:
     side = MAP_SIDE if isinstance(item, EmbeddingMap) else GALLERY_SIDE
-    drawn = sprite(page.pictures, (int(row) for row in item.rows), side)
-    if drawn is None:
-        return None
-    address = "data:image/webp;base64," + base64.b64encode(drawn.file).decode()
-    return {"address": address, "sprite": drawn}
+    return sprite(page.pictures, map(int, item.rows), side)
 
 
 def _cell(sprite: Sprite, row: int) -> str:

@@ -8,45 +8,18 @@ from dmlcore.api.blocks import Block, Figure, Formula, Table, Text
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.sections import study_sections
 
-_ESCAPES = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    "±": r"$\pm$",
-    "×": r"$\times$",
-    "·": r"$\cdot$",
-    "−": r"$-$",
-    "–": "--",
-    "…": r"\dots{}",
-    "→": r"$\rightarrow$",
-    "↓": r"$\downarrow$",
-    "≤": r"$\leq$",
-    "≥": r"$\geq$",
-    "≠": r"$\neq$",
-    "≈": r"$\approx$",
-    "∞": r"$\infty$",
-    "√": r"$\sqrt{}$",
-    "²": r"$^2$",
-    "°": r"$^\circ$",
-    "⁺": r"$^+$",
-    "ρ": r"$\rho$",
-    "δ": r"$\delta$",
-    "α": r"$\alpha$",
-    "“": "``",
-    "”": "''",
-    "’": "'",
-}
-_TABLE = str.maketrans(_ESCAPES)
+_MATH = r"±\pm ×\times ·\cdot −- →\rightarrow ↓\downarrow ≤\leq ≥\geq ≠\neq ≈\approx ∞\infty √\sqrt{} ²^2 °^\circ ⁺^+"
+_MATH += r" ρ\rho δ\delta α\alpha"
+"""Signs, each followed by its LaTeX in math mode."""
+
+_WORDS = {"\\": "backslash", "~": "asciitilde", "^": "asciicircum", "<": "less", ">": "greater", "|": "bar"}
+
+_ESCAPES = str.maketrans(
+    {sign: rf"\{sign}" for sign in "&%$#_{}"}
+    | {sign: rf"\text{word}{{}}" for sign, word in _WORDS.items()}
+    | {sign[0]: f"${sign[1:]}$" for sign in _MATH.split()}
+    | {"–": "--", "…": r"\dots{}", "“": "``", "”": "''", "’": "'"}
+)
 
 
 def render(material: StudyMaterial) -> str:
@@ -74,8 +47,9 @@ def block_latex(block: Block) -> str:
 
 def grid_latex(grid: Table) -> str:
     """Return a table that can break across pages; the lines of a cell are stacked."""
-    columns = len(grid.header)
-    lines = [rf"\begin{{longtable}}{{l{'r' * (columns - 1)}}}"]
+    broken = grid.words - 1
+    columns = "l" + r"p{0.7\textwidth}" * broken + "r" * (len(grid.header) - grid.words)
+    lines = [rf"\begin{{longtable}}{{{columns}}}"]
     if grid.caption:
         lines.append(rf"\caption{{{escaped(grid.caption)}}}\\")
     lines += [r"\toprule", _row(grid.header), r"\midrule", r"\endhead", r"\bottomrule", r"\endfoot"]
@@ -87,7 +61,7 @@ def grid_latex(grid: Table) -> str:
 
 def escaped(text: str) -> str:
     """Return plain text with LaTeX's special characters escaped."""
-    return text.translate(_TABLE)
+    return text.translate(_ESCAPES)
 
 
 def _row(cells: Sequence[str]) -> str:

@@ -32,7 +32,7 @@ def block_markdown(block: Block) -> str:
 
 def grid_markdown(grid: Table) -> str:
     """Return a table below its caption, with notes below."""
-    rule = ["---", *["---:"] * (len(grid.header) - 1)]
+    rule = ["---" if column < grid.words else "---:" for column in range(len(grid.header))]
     rows = [[_cell(cell) for cell in cells] for cells in (grid.header, rule, *grid.rows)]
     table = "\n".join("| " + " | ".join(cells) + " |" for cells in rows)
     caption = [f"**{_plain(grid.caption)}**"] if grid.caption else []

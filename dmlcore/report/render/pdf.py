@@ -12,14 +12,14 @@ from typing import Any
 import matplotlib
 import numpy as np
 import typst
-from attrs import asdict, frozen
+from attrs import asdict, evolve, frozen
 from matplotlib.axes import Axes
 
-from dmlcore.api.blocks import Figure, Formula, Table, Text
+from dmlcore.api.blocks import Figure, Formula, Key, Panel, Table, Text
 from dmlcore.errors import DmlcoreError
-from dmlcore.report.figures.drawing import DASHES, WIDTH, formula, panel
+from dmlcore.report.figures.drawing import WIDTH, formula, panel
 from dmlcore.report.figures.embedding_map import EmbeddingMap, class_colors
-from dmlcore.report.figures.gallery import Gallery, Retrieval
+from dmlcore.report.figures.gallery import Confusion, Neighbor, Query, Retrieval
 from dmlcore.report.page import Item, StudyPage
 
 TEMPLATE = Path(__file__).parent / "templates" / "report.typ"
@@ -36,6 +36,9 @@ LONG = 40
 SHOWN = 5
 """Queries of a gallery; the others are in the HTML report."""
 
+LINES = ("solid", "dashed", "dotted", "dash-dotted")
+"""Names in typst of the line styles of legends."""
+
 Json = Mapping[str, Any]
 
 
@@ -46,13 +49,18 @@ def render(pages: Sequence[StudyPage]) -> bytes:
         shutil.copyfile(TEMPLATE, folder / "main.typ")
         content = printable([_Page(page, folder, str(number)).content() for number, page in enumerate(pages)])
         (folder / "pages.json").write_text(json.dumps(content), encoding="utf-8")
-        fonts = Path(matplotlib.get_data_path()) / "fonts" / "ttf"  # those of the figures, which typst does not include
         try:
-            file = typst.compile(folder / "main.typ", root=folder, font_paths=[fonts], ignore_system_fonts=True)
+            return compiled(folder / "main.typ")
         except (typst.TypstError, RuntimeError) as error:
             raise DmlcoreError(f"The PDF can't be created: {error}. The HTML report has the same content.") from None
-        assert isinstance(file, bytes)
-        return file
+
+
+def compiled(page: Path, timestamp: int | None = None) -> bytes:
+    """Return the PDF of a typst file, which may read others of its folder."""
+    fonts = Path(matplotlib.get_data_path()) / "fonts" / "ttf"  # those of the figures, which typst does not include
+    file = typst.compile(page, root=page.parent, font_paths=[fonts], ignore_system_fonts=True, timestamp=timestamp)
+    assert isinstance(file, bytes)
+    return file
 
 
 def printable(value: Any) -> Any:
@@ -93,11 +101,25 @@ class _Page:
             case Table():
                 return _table(item)
             case Figure():
-                return self._figure(item, heading)
+                title = "" if item.title == heading else item.title
+                return {"kind": "figure", **asdict(item, value_serializer=self._plain), "title": title}
             case EmbeddingMap():
                 return self._map(item)
             case Retrieval():
                 return self._retrieval(item)
+
+    def _plain(self, owner: object, field: Any, value: Any) -> Any:
+        """A value in a figure or a gallery, with files for pictures and names for dashes."""
+        match owner:
+            case Panel() if field.name == "svg":
+                return self._svg(value)
+            case Key() if field.name == "dash":
+                return None if value < 0 else LINES[value % len(LINES)]
+            case Query() | Neighbor() if field.name == "row":
+                return self._picture(value)
+            case Confusion() if field.name == "rows":
+                return [self._picture(row) for row in value]
+        return value
 
     def _svg(self, svg: str) -> str:
         """The path of a new file."""
@@ -120,19 +142,6 @@ class _Page:
         except ValueError:
             return {"kind": "words", "text": latex}
 
-    def _figure(self, figure: Figure, heading: str) -> Json:
-        dashes = ("solid", "dashed", "dotted", "dash-dotted")
-        return {
-            "kind": "figure",
-            "title": "" if figure.title == heading else figure.title,
-            "panels": [{"file": self._svg(panel.svg), "alt": panel.alt} for panel in figure.panels],
-            "legend": [
-                {**asdict(key), "dash": None if key.dash < 0 else dashes[key.dash % len(DASHES)]}
-                for key in figure.legend
-            ],
-            "caption": figure.caption,
-        }
-
     def _map(self, drawn: EmbeddingMap) -> Json:
         numbers, labels = np.unique(drawn.shown_labels, return_inverse=True)
         hues = np.array(class_colors(len(numbers)))
@@ -150,35 +159,20 @@ class _Page:
         return {"kind": "map", "file": self._svg(svg), "caption": caption}
 
     def _retrieval(self, found: Retrieval) -> Json:
-        galleries = [self._gallery(gallery) for gallery in found.galleries]
-        return {
-            "kind": "retrieval",
-            "texts": [f"{found.title}.", self.page.pictures.missing],
-            "galleries": [gallery for gallery in galleries if gallery["queries"]],
-            "classes": [asdict(recall) for recall in found.classes[:LONG]],
-            "whole": len(found.classes),
-            "confusions": [
-                {**asdict(pair), "files": [self._picture(row) for row in pair.rows]} for pair in found.confusions
-            ],
-        }
-
-    def _gallery(self, gallery: Gallery) -> Json:
-        queries = [
-            {
-                "name": query.name,
-                "mistaken": "" if query.neighbors[0].right else query.neighbors[0].name,
-                "file": self._picture(query.row),
-                "found": [{**asdict(neighbor), "file": self._picture(neighbor.row)} for neighbor in query.neighbors],
-            }
-            for query in gallery.queries[:SHOWN]
-            if query.row in self.page.pictures
+        pictures = self.page.pictures
+        galleries = [
+            evolve(gallery, queries=tuple(query for query in gallery.queries[:SHOWN] if query.row in pictures))
+            for gallery in found.galleries
         ]
-        return {"title": gallery.title, "caption": gallery.caption, "queries": queries}
+        shown = evolve(found, galleries=tuple(g for g in galleries if g.queries), classes=found.classes[:LONG])
+        content = asdict(shown, value_serializer=self._plain)
+        return {"kind": "retrieval", **content, "missing": pictures.missing, "whole": len(found.classes)}
 
 
 def _table(table: Table) -> Json:
-    """The table, with whether it is small or in landscape; headers break between words, cells only at line breaks."""
-    words = [max((len(word) for word in cell.split()), default=0) for cell in table.header]
-    lines = [[max(map(len, cell.split("\n"))) for cell in row] for row in table.rows]
-    letters = sum(max(column) + 3 for column in zip(words, *lines, strict=True))
+    """The table, with whether it is small or in landscape; cells of numbers break only at line breaks."""
+    letters = 0
+    for place, (head, *cells) in enumerate(zip(table.header, *table.rows, strict=True)):
+        lines = [part for cell in cells for part in (cell.split() if 0 < place < table.words else cell.split("\n"))]
+        letters += max(map(len, [*head.split(), *lines]), default=0) + 3
     return {"kind": "table", **asdict(table), "small": letters > BROAD, "landscape": letters > TOO_BROAD}

@@ -8,7 +8,7 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from dmlcore.report.content.quantities import MISSING, decimals, label, quantity, signed
+from dmlcore.report.content.quantities import MISSING, cell, decimals, label, quantity, signed
 from dmlcore.report.content.statistics import BEST
 from dmlcore.report.content.table import ResultTable, table_grid
 from dmlcore.text import value_text
@@ -41,7 +41,7 @@ def runs_table(rows: Sequence[Mapping[str, Any]], metrics: Sequence[str]) -> Tab
     table = _table([*words, *map(label, metrics)], words=len(words))
     for row in rows:
         cells = [value_text(row[name]) if name in row else "" for name in words]
-        numbers = [quantity(name).format(row[name]) if name in row else MISSING for name in metrics]
+        numbers = [cell(name, row.get(name)) for name in metrics]
         table.add_row(*cells, *numbers, style=None if row["state"] == "finished" else "dim")
     return table
 

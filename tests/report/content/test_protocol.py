@@ -6,34 +6,45 @@ from pathlib import Path
 
 from attrs import evolve
 
+from dmlcore.api.blocks import Table, Text
 from dmlcore.report.content.material import StudyMaterial
-from dmlcore.report.content.protocol import protocol_texts, protocols, value_text_of
+from dmlcore.report.content.protocol import protocol_blocks, protocols, value_text_of
 from sample_results import made_material
 
-SHARED = (
-    "data: glyphs, trained on 600 images of 40 classes, measured on 600 images of 40 classes not seen in training;"
-    " transforms: size 32; loss: contrastive; weights: random; pooling: avg; BatchNorm: statistics frozen; epochs: 2;"
-    " epoch selected by: last epoch; batch size: 20; versions: torch 2.9; device: cpu"
-)
+SHARED = {
+    "data": "glyphs, trained on 600 images of 40 classes, measured on 600 images of 40 classes not seen in training",
+    "transforms": "size 32",
+    "loss": "contrastive",
+    "weights": "random",
+    "pooling": "avg",
+    "BatchNorm": "statistics frozen",
+    "epochs": "2",
+    "epoch selected by": "last epoch",
+    "batch size": "20",
+    "versions": "torch 2.9",
+    "device": "cpu",
+}
 
 
 def margins(folder: Path) -> StudyMaterial:
     return made_material(folder, [{"loss.margin": 0.1}, {"loss.margin": 0.5}], lambda point: 0.5, seeds=(0, 1))
 
 
-def test_what_all_rows_share_is_one_line(tmp_path: Path) -> None:
-    texts = protocol_texts(margins(tmp_path))
-    assert [text.text for text in texts] == [f"Protocol of all rows: {SHARED}; seeds: 0, 1."]
+def test_what_all_rows_share_is_one_table(tmp_path: Path) -> None:
+    (table,) = protocol_blocks(margins(tmp_path))
+    assert isinstance(table, Table)
+    assert table.rows == [*SHARED.items(), ("seeds", "0, 1")]
+    assert table.words == len(table.header) == 2, "its values are words"
 
 
 def test_what_the_grid_does_not_vary_and_differs_is_a_footnote(tmp_path: Path) -> None:
     material = margins(tmp_path)
     last = material.results[-1]
     other = evolve(last, protocol={**last.protocol, "weights": "imagenet"})
-    texts = protocol_texts(evolve(material, results=(*material.results[:-2], last, other)))
-    shared = SHARED.replace("weights: random; ", "")
-    assert [text.text for text in texts] == [
-        f"Protocol of all rows: {shared}.",
+    table, *notes = protocol_blocks(evolve(material, results=(*material.results[:-2], last, other)))
+    assert isinstance(table, Table)
+    assert table.rows == [(name, value) for name, value in SHARED.items() if name != "weights"]
+    assert [note.text for note in notes if isinstance(note, Text)] == [
         "Rows also differ in settings outside the grid. weights: random (loss.margin=0.1); random or imagenet"
         " (loss.margin=0.5).",
         "Rows also differ in settings outside the grid. seeds: 0, 1 (loss.margin=0.1); 1, 1 (loss.margin=0.5).",

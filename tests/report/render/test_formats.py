@@ -92,6 +92,12 @@ def test_latex_tables_are_booktabs() -> None:
     )
 
 
+def test_columns_of_words_are_left_and_break() -> None:
+    grid = Table(("setting", "value", "count"), (("a", "long words", "1"),), words=2)
+    assert "| --- | --- | ---: |" in markdown.block_markdown(grid)
+    assert r"\begin{longtable}{lp{0.7\textwidth}r}" in latex.grid_latex(grid)
+
+
 def test_latex_has_no_letter_that_plain_latex_lacks(tmp_path: Path) -> None:
     page = latex.render(material(tmp_path))
     assert sorted({letter for letter in page if ord(letter) > 127}) == []
