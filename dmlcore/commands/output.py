@@ -82,6 +82,8 @@ def warnings_in_one_line() -> Iterator[None]:
 
 
 def _adjust(context: click.Context, parameter: click.Parameter, count: int) -> None:
+    if context.resilient_parsing:  # the shell completes a command; such a context is never closed
+        return
     if _VERBOSITY not in context.meta:
         context.meta[_VERBOSITY] = 0
         context.find_root().with_resource(_logging_to_stderr(context))
