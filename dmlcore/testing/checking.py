@@ -27,6 +27,9 @@ class ContractError(AssertionError):
         self.got = got
         self.remedy = remedy
 
+    found = property(lambda self: self.got, doc="The former name of `got`.")
+    cure = property(lambda self: self.remedy, doc="The former name of `remedy`.")
+
 
 def demand(condition: object, expected: str, got: str, remedy: str) -> None:
     """Raise ContractError unless a condition holds."""
