@@ -13,11 +13,11 @@ from safetensors.torch import load_file
 
 from dmlcore import StudyError
 from dmlcore.api.result import Result
-from dmlcore.engine import session
 from dmlcore.engine.model import build_loss, build_model
 from dmlcore.engine.runner import run_study
 from dmlcore.engine.trainer import Trainer
 from dmlcore.results.store import MODEL, Store
+from interrupting import interrupted
 from toys import SquareImages
 
 State = dict[str, torch.Tensor]
@@ -108,24 +108,13 @@ def test_the_averaged_network_is_measured_and_stored(make_study: Any, tmp_path: 
 
 
 @pytest.mark.parametrize("select", ["last", "validation"])
-def test_a_stopped_run_goes_on_with_its_average(
-    make_study: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, select: str
-) -> None:
+def test_a_stopped_run_goes_on_with_its_average(make_study: Any, tmp_path: Path, select: str) -> None:
     overrides = [f'evaluation.select="{select}"', 'evaluation.metric="nearest/recall_at_1"', "training.batch_size=6"]
     warmed = ["training.ema_decay=0.9", "training.ema_warmup=0.75", "training.epochs=3"]
     (run,) = make_study("seeds=[0]", *overrides, *warmed).runs
     (whole,) = run_study([run], Store(tmp_path / "whole"), [])
-    save = session.checkpoint.save
-
-    def stopping(state: Any, folder: Path) -> None:
-        save(state, folder)
-        if state.epoch == 1:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(session.checkpoint, "save", stopping)
-    with pytest.raises(KeyboardInterrupt):
+    with interrupted(1):
         list(run_study([run], Store(tmp_path / "stopped"), []))
-    monkeypatch.undo()
     (resumed,) = run_study([run], Store(tmp_path / "stopped"), [])
     assert isinstance(whole, Result)
     assert isinstance(resumed, Result)

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from dmlcore.api.result import Result
-from dmlcore.engine import session
 from dmlcore.engine.run_log import log, logged_to
 from dmlcore.engine.runner import Failure, run_study
 from dmlcore.results.store import RUN_LOG, Store
+from interrupting import interrupted
 from toys import Recording
 
 
@@ -46,19 +46,10 @@ def test_a_finished_run_has_its_log(make_study: Any, tmp_path: Path) -> None:
     assert [f"warning: {warning}" for warning in result.warnings] == messages[-2:-1] != []
 
 
-def test_a_resumed_run_appends_to_its_log(make_study: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_resumed_run_appends_to_its_log(make_study: Any, tmp_path: Path) -> None:
     (run,) = make_study("seeds=[0]").runs
-    save = session.checkpoint.save
-
-    def stopping(state: Any, folder: Path) -> None:
-        save(state, folder)
-        if state.epoch == 1:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(session.checkpoint, "save", stopping)
-    with pytest.raises(KeyboardInterrupt):
+    with interrupted(1):
         list(run_study([run], Store(tmp_path), []))
-    monkeypatch.undo()
     assert lines(tmp_path / "toy" / f"{run.name}.partial")[-1] == "stopped: KeyboardInterrupt"
     list(run_study([run], Store(tmp_path), []))
     messages = lines(tmp_path / "toy" / run.name)

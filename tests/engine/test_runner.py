@@ -29,6 +29,7 @@ from dmlcore.engine.trainer import Trainer
 from dmlcore.results.evidence import load_evidence
 from dmlcore.results.store import EMBEDDINGS, EVIDENCE, MODEL, UNTRAINED_EVIDENCE, Store
 from dmlcore.study.schema import Run
+from interrupting import interrupted
 from toy_networks import PairLoss, TinyNet
 from toys import Recording, Spread, SquareImages, Squares
 
@@ -183,23 +184,12 @@ def test_finished_runs_are_not_made_again(make_study: Any, tmp_path: Path, monke
 
 @pytest.mark.parametrize("stop", [0, 1, 2])
 @pytest.mark.parametrize("select", ["last", "validation"])
-def test_a_stopped_run_goes_on_to_the_same_numbers(
-    make_study: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int, select: str
-) -> None:
+def test_a_stopped_run_goes_on_to_the_same_numbers(make_study: Any, tmp_path: Path, stop: int, select: str) -> None:
     overrides = ["seeds=[0]", f'evaluation.select="{select}"', 'evaluation.metric="nearest/recall_at_1"']
     runs = make_study(*overrides, "training.epochs=3", "optimizer.name=adamw", "training.batch_size=6").runs
     (whole,) = results(runs, tmp_path / "whole")
-    save = session.checkpoint.save
-
-    def stopping(state: Any, folder: Path) -> None:
-        save(state, folder)
-        if state.epoch == stop:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(session.checkpoint, "save", stopping)
-    with pytest.raises(KeyboardInterrupt):
+    with interrupted(stop):
         results(runs, tmp_path / "stopped")
-    monkeypatch.undo()
     assert not (tmp_path / "stopped" / "toy" / runs[0].name).exists()
     (resumed,) = results(runs, tmp_path / "stopped")
     assert numbers(resumed) == numbers(whole)

@@ -16,6 +16,7 @@ from dmlcore.engine.plan.pace import Pace
 from dmlcore.engine.plan.planning import Item, Planner
 from dmlcore.host.registry import Registry
 from dmlcore.results.store import Store
+from interrupting import interrupted
 from toys import STUDY
 
 PROBE = '[probe]\nmetric = "nearest/recall_at_1"\nsteps = 3\n'
@@ -119,25 +120,16 @@ def test_measurements_planned_are_those_that_a_run_makes(
 
 
 def test_finished_runs_cost_nothing_and_stopped_ones_their_rest(
-    make_study: Any, paced: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_study: Any, paced: list[Any], tmp_path: Path
 ) -> None:
     from dmlcore.engine.runner import run_study
 
     file, store = make_study(), Store(tmp_path)
-    save = session.checkpoint.save
-
-    def stopping(state: Any, folder: Path) -> None:
-        save(state, folder)
-        if folder.name.startswith("seed=1") and state.epoch == 1:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(session.checkpoint, "save", stopping)
-    with pytest.raises(KeyboardInterrupt):
+    with interrupted(1, "seed=1"):
         list(run_study(file.runs, store, []))
     (item,) = items(file, tmp_path)
     assert (item.runs, item.finished, item.steps) == (2, 1, 2)
     assert item.seconds_left == 2 * 2.0 + MEASUREMENT, "one epoch, and the measurement at the end"
-    monkeypatch.undo()
     list(run_study(file.runs, store, []))
     paced.clear()
     assert items(file, tmp_path) == (Item("runs", 2, 2, 0, 0, None, 0.0, None, 0),)
