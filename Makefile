@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Spinning OpenMP threads make small steps many times slower while another process holds a core.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: quickstart assignment test test-fast test-slow check bench docs clean
+.PHONY: quickstart assignment test test-fast test-slow fuzz check bench docs clean
 
 quickstart: $(VENV)/.installed
 	$(BIN)/dmlcore run studies/quickstart.toml
@@ -30,6 +30,9 @@ test: $(VENV)/.installed-dev
 
 test-slow: $(VENV)/.installed-dev
 	$(PYTEST) -rs -m slow --timeout 1800
+
+fuzz: $(VENV)/.installed-dev
+	PYTHONPATH=tests $(BIN)/python -m fuzz
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check
