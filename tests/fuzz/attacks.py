@@ -107,7 +107,18 @@ class Studies:
         (base / "study.toml").write_text(STUDY)
         self.texts = [STUDY, STUDY.replace("[grid]\n", "[probe]\nsteps = 2\n\n[grid]\n")]
         used = [line.split('"')[1] for line in STUDY.splitlines() if line.startswith("use")]
-        others = "triplet proxy_anchor arcface glyphs cub200 random balanced resnet50 margin clip".split()
+        others = [
+            "triplet",
+            "proxy_anchor",
+            "arcface",
+            "glyphs",
+            "cub200",
+            "random",
+            "balanced",
+            "resnet50",
+            "margin",
+            "clip",
+        ]
         self.names = (*used, *others)
 
     def case(self, base: Path, folder: Path, random: Random) -> Case:
