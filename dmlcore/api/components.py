@@ -169,12 +169,12 @@ class DatasetConfig(Component):
 
         Name → file, folder, or a text that changes with the content. A result belongs to these contents: dmlcore hashes
         the files, and runs again if one has changed. Names must not depend on where the data set is stored, and their
-        order must follow the images. The default has the files of ImageFiles; for other images, the files and folders
-        that the options name, whole. Options that are not paths need not be here: they are part of the run's settings.
+        order must follow the images. The default has the files of ImageFiles; for other images, the existing files and
+        whole folders that the options name. Other options need not be here: they are part of the run's settings.
         """
         if isinstance(images, ImageFiles):
             return dict(zip(images.names, images.paths, strict=True))
-        return {at: value for at, value in parts(self) if isinstance(value, Path)}
+        return {at: value for at, value in parts(self) if isinstance(value, Path) and value.exists()}
 
     def source(self) -> Source | None:
         """Return where the files come from, for `dmlcore data fetch` and `import`; None if they can't be fetched.

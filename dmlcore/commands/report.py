@@ -89,7 +89,8 @@ def _with_overrides(name: str, overrides: Sequence[str]) -> str:
         return name
     from dmlcore.results.contents import canonical_digest
 
-    words = "_".join("".join(c if c.isalnum() or c in "=.+-" else "-" for c in text) for text in overrides)
+    words = "_".join("".join(c if c.isalnum() or c in "=.+-" else " " for c in text) for text in overrides)
+    words = "-".join(words.split()).replace("=-", "=")
     if len(words) > LONGEST:
         words = f"{words[:LONGEST]}_{canonical_digest(list(overrides))[:8]}"
     stem, _, suffix = name.rpartition(".")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import zlib
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -56,9 +57,9 @@ class Contents:
 
 def save_contents(contents: Contents, root: Path) -> None:
     """Store the list of files in the folder of runs, once for all runs that share it."""
-    path = _path(root, contents.digest)
-    if path.is_file():
+    if load_contents(root, contents.digest) is not None:
         return
+    path = _path(root, contents.digest)
     path.parent.mkdir(parents=True, exist_ok=True)
     stored = {name: {"digest": part.digest, "files": part.files} for name, part in contents.parts.items()}
     packed = gzip.compress(json.dumps(stored).encode(), compresslevel=1, mtime=0)
@@ -69,7 +70,7 @@ def load_contents(root: Path, digest: str) -> Contents | None:
     """Return the stored list of files; None if it is missing or damaged."""
     try:
         return _load(_path(root, digest))
-    except (OSError, EOFError, ValueError, KeyError, TypeError):
+    except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
@@ -101,7 +102,11 @@ def what_changed(before: Contents | None, now: Contents) -> str:
         "removed": removed - left,
         "moved to the other split": moved,
     }
-    words = [f"{len(entries):,} {kind} ({_first(entries)})" for kind, entries in kinds.items() if entries]
+    # a file that is a part of both splits counts once
+    files = {
+        kind: {(name, old.get((part, name)), new.get((part, name))) for part, name in kinds[kind]} for kind in kinds
+    }
+    words = [f"{len(found):,} {kind} ({_first(name for name, *_ in found)})" for kind, found in files.items() if found]
     return listing(words) or _without_files(before, now)
 
 
@@ -121,7 +126,7 @@ def _without_files(before: Contents, now: Contents) -> str:
     return f"other labels, class names or order in {listing(names)}"
 
 
-def _first(entries: Iterable[_Entry]) -> str:
-    names = sorted({name for _, name in entries})
-    shown = [name.encode("utf-8", "replace").decode() for name in names[:SHOWN]]
-    return listing(shown) + (", …" if len(names) > SHOWN else "")
+def _first(names: Iterable[str]) -> str:
+    ordered = sorted(set(names))
+    shown = [name.encode("utf-8", "replace").decode() for name in ordered[:SHOWN]]
+    return listing(shown) + (", …" if len(ordered) > SHOWN else "")

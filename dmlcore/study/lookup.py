@@ -50,7 +50,7 @@ class Stored:
 def look_up(run: Run, store: Store) -> Stored:
     """Return what is stored of a run. Raises ResultsError if its own result is damaged."""
     own = store.run(run.study.name, run.name)
-    if own.finished:
+    if own.finished and not run.unreadable:
         return Stored(own, "finished")
     finished = _finished_otherwise(run, store)
     if finished is not None and finished.state == "finished":
