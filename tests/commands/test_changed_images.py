@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dmlcore.engine.runner import run_study
 from dmlcore.host.registry import Offer, Registry
 from dmlcore.notebooks import open_study
+from dmlcore.results.store import Store
+from dmlcore.study.load import load_study
 from dmlcore_plugins.datasets.image_folder import ImageFolder
 from running import invoke
 from toys import SOURCE, STUDY
@@ -38,8 +41,10 @@ def _studies(registry: Registry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
         Path(folder, f"{folder}.toml").write_text(FOLDERS)
 
 
-def run(*words: str) -> str:
-    return " ".join(invoke("run", *words, "--observer", "recording").stdout.split())
+def run(study: str, runs: str = "runs") -> None:
+    """Runs a study without a report."""
+    store = Store(Path(runs))
+    list(run_study(load_study(Path(study), Registry.of([]), (), store).runs, store, []))
 
 
 def metrics(study: str, runs: str = "runs") -> list[dict[str, float]]:
@@ -57,7 +62,7 @@ def change() -> None:
 def test_a_study_of_the_same_names_trains_on_its_own_photographs() -> None:
     run("ours/ours.toml")
     run("theirs/theirs.toml")
-    run("theirs/theirs.toml", "--runs", "alone")
+    run("theirs/theirs.toml", "alone")
     assert metrics("theirs") == metrics("theirs", "alone")
     assert metrics("theirs") != metrics("ours")
     assert metrics("theirs")[0]["nearest/recall_at_1"] == 1.0, "photographs of a class are equal there"
@@ -113,14 +118,16 @@ def test_an_outdated_run_is_made_again_in_a_new_folder() -> None:
     (old,) = Path("runs/ours").glob("*/result.json")
     stored = old.read_bytes()
     change()
-    assert f"outdated seed=0: {CHANGE}; running again, in a new folder" in run("ours/ours.toml")
+    shown = " ".join(invoke("run", "ours/ours.toml", "--observer", "recording").stdout.split())
+    assert f"outdated seed=0: {CHANGE}; running again, in a new folder" in shown
     assert old.read_bytes() == stored, "nothing is deleted"
     first, second = metrics("ours")
     assert first != second
-    run("ours/ours.toml", "--runs", "alone")
+    run("ours/ours.toml", "alone")
     assert metrics("ours", "alone") == [second]
-    assert "outdated" not in run("ours/ours.toml")
+    run("ours/ours.toml")
     assert len(metrics("ours")) == 2
+    assert "outdated" not in words("check")
     assert json.loads((Path("runs/ours") / folder_of_now() / "result.json").read_text())["data"]["files"] == 49
 
 
@@ -129,10 +136,11 @@ def test_a_copy_elsewhere_is_recognized() -> None:
     shutil.copytree("ours", "moved/here")
     Path("moved/elsewhere").mkdir()
     Path("moved/here/photos").rename("moved/elsewhere/pictures")
-    assert "run finished" in " ".join(
-        invoke("check", "moved/here/ours.toml", "--set", "dataset.root=moved/elsewhere/pictures").stdout.split()
-    )
-    run("moved/here/ours.toml", "--set", "dataset.root=moved/elsewhere/pictures")
+    study = Path("moved/here/ours.toml")
+    study.write_text(study.read_text().replace('"photos"', '"../elsewhere/pictures"'))
+    shown = " ".join(invoke("check", str(study)).stdout.split())
+    assert "run finished" in shown
+    run(str(study))
     assert len(metrics("ours")) == 1
 
 
@@ -148,11 +156,12 @@ def test_without_the_photographs_finished_runs_are_reported_and_marked() -> None
 
 def test_a_report_with_other_values_has_its_own_name() -> None:
     run("ours/ours.toml")
+    words("report")
     before = Path("runs/ours/report.html").read_bytes()
     shown = invoke("report", "ours/ours.toml", "--set", "training.epochs=10", "--set", "seeds=[0, 1]").stdout
     assert shown == "Report: runs/ours/report.training.epochs=10_seeds=0-1.html\n"
     assert Path("runs/ours/report.html").read_bytes() == before
-    assert "2 runs" in Path("runs/ours/report.training.epochs=10_seeds=0-1.html").read_text()
+    assert "0 of 2 runs finished" in Path("runs/ours/report.training.epochs=10_seeds=0-1.html").read_text()
     many = [word for number in range(20) for word in ("--set", f"dataset.train_classes={['a', 'b']}")]
     long = invoke("report", "ours/ours.toml", *many).stdout.removeprefix("Report: ").strip()
     assert len(Path(long).name) < 120
