@@ -7,13 +7,14 @@ import os
 import site
 import subprocess
 import venv
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from dmlcore.host.discovery import discover
 from dmlcore.host.registry import Registry
+from dmlcore.results.store import Store
 from dmlcore.study.load import load_study
 from dmlcore.study.schema import Run, StudyFile
 from installing import forget_at_the_end, write_dist_info
@@ -21,6 +22,14 @@ from running import python
 from toys import REGISTRY, STUDY
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is loaded: two threads only slow small steps down
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_cache_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Hashes of files are remembered in a folder of the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DMLCORE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture
@@ -36,12 +45,12 @@ StudyMaker = Callable[..., StudyFile]
 
 @pytest.fixture
 def make_study(registry: Registry, tmp_path: Path) -> StudyMaker:
-    """Loads the small study with some text added and some values set."""
+    """Loads the small study with some text added and some values set, for a store in the test's folder."""
 
     def make(*overrides: str, added: str = "", text: str = STUDY, name: str = "toy") -> StudyFile:
         path = tmp_path / f"{name}.toml"
         path.write_text(text + added, encoding="utf-8")
-        return load_study(path, registry, overrides)
+        return load_study(path, registry, overrides, Store(tmp_path))
 
     return make
 

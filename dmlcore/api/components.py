@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import attrs
 from attrs import NOTHING, frozen
 
+from dmlcore.api.images import ImageFiles
 from dmlcore.api.sources import Source
 from dmlcore.api.values import (
     BackboneContext,
@@ -87,9 +88,10 @@ def option(
     The type is the field's annotation: bool, int, float, str, pathlib.Path, a Literal, a kind of component
     (a table with `use` in the study), an attrs class of options (a table), a tuple of these, or any of them with
     `| None`. Bounds apply to the number, or to each number of a tuple. `identity=False` marks an option that can't
-    change a run's numbers, such as a path: the run's fingerprint ignores it. `omit_if_default=True` is for an option
-    added later: stored settings omit it unless the study sets it, so that earlier runs keep their fingerprint. If the
-    name is a Python keyword, append an underscore: `lambda_` is `lambda` in a study.
+    change a run's numbers: the run's fingerprint ignores it. A path counts by the content of its file or folder, never
+    by its location. `omit_if_default=True` is for an option added later: stored settings omit it unless the study sets
+    it, so that earlier runs keep their fingerprint. If the name is a Python keyword, append an underscore: `lambda_` is
+    `lambda` in a study.
     """
     if not help.strip():
         raise ValueError("an option needs a help text")
@@ -161,6 +163,18 @@ class DatasetConfig(Component):
         expected.
         """
         raise NotImplementedError
+
+    def contents(self, images: LabelledImages) -> Mapping[str, Path | str]:
+        """Return everything that the images of a split, as `load` returned them, are read from.
+
+        Name → file, folder, or a text that changes with the content. A result belongs to these contents: dmlcore hashes
+        the files, and runs again if one has changed. Names must not depend on where the data set is stored, and their
+        order must follow the images. The default has the files of ImageFiles; for other images, the existing files and
+        whole folders that the options name. Other options need not be here: they are part of the run's settings.
+        """
+        if isinstance(images, ImageFiles):
+            return dict(zip(images.names, images.paths, strict=True))
+        return {at: value for at, value in parts(self) if isinstance(value, Path) and value.exists()}
 
     def source(self) -> Source | None:
         """Return where the files come from, for `dmlcore data fetch` and `import`; None if they can't be fetched.

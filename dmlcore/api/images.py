@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,10 +50,23 @@ class ImageFiles:
     paths: Sequence[Path]
     labels: np.ndarray
     class_names: Sequence[str]
+    root: Path | None = None
+    """The folder that the names of the files are relative to; by default the innermost one that contains them all."""
 
     def __attrs_post_init__(self) -> None:
         if len(self.paths) != len(self.labels):
             raise ValueError(f"{len(self.paths)} paths but {len(self.labels)} labels")
+
+    @property
+    def names(self) -> list[str]:
+        """The path of each file relative to `root`, with slashes: the same in a copy of the data set elsewhere."""
+        if not self.paths:
+            return []
+        root = self.root or Path(os.path.commonpath([path.parent.absolute() for path in self.paths]))
+        inside = str(root.absolute()).rstrip(os.sep) + os.sep
+        paths = (str(path.absolute()) for path in self.paths)
+        below = (path[len(inside) :] if path.startswith(inside) else os.path.relpath(path, inside) for path in paths)
+        return [path.replace(os.sep, "/") for path in below]
 
     def image(self, index: int) -> Image:
         """The image at `index`, upright and in RGB."""

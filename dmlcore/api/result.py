@@ -14,7 +14,7 @@ from attrs import field, frozen
 from dmlcore.api.values import EpochSummary, MarginAxis, MarginKind
 from dmlcore.errors import ResultsError
 
-SCHEMA = 2
+SCHEMA = 3
 """The version of the result format that this dmlcore writes; it reads all versions up to this one."""
 
 
@@ -69,6 +69,10 @@ class Result:
     """Peak bytes: of the device if it reports them, else of the process."""
     components: Mapping[str, str] = field(factory=dict)
     """Dotted path of each component, such as loss.miner → its origin, as "distribution/name version"."""
+    settings_fingerprint: str = ""
+    """The part of the fingerprint without `data`. New in format 3, as is the field below."""
+    data: Mapping[str, str | int] = field(factory=dict)
+    """What its files contained: the digest of the list in the folder `.data` of the runs, and the number of files."""
     schema: int = field(default=SCHEMA)
 
 

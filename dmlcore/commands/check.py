@@ -22,10 +22,10 @@ def check(studies: Sequence[Path], overrides: Sequence[str], root: Path) -> None
     from dmlcore.engine.preflight import preflight
     from dmlcore.errors import StudyError, TrainingError
 
-    files, _, store = open_studies(studies, overrides, root, click.echo)
+    files, _, store, data_sets = open_studies(studies, overrides, root, click.echo)
     try:
         for file in files:
-            for line in preflight(file, store):
+            for line in preflight(file, store, data_sets):
                 click.echo(line)
     except TrainingError as error:  # nothing was trained: the study's settings are the mistake
         raise StudyError(str(error)) from None

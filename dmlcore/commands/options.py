@@ -11,6 +11,7 @@ import click
 if TYPE_CHECKING:
     from dmlcore.host.registry import Registry
     from dmlcore.results.store import Store
+    from dmlcore.study.data_sets import DataSets
     from dmlcore.study.schema import StudyFile
 
 PATH = click.Path(path_type=Path)
@@ -36,20 +37,22 @@ def installed(studies: Sequence[Path] = (), overrides: Sequence[str] = ()) -> Re
 
 def open_studies(
     studies: Sequence[Path], overrides: Sequence[str], root: Path, note: Callable[[str], object] = lambda text: None
-) -> tuple[list[StudyFile], Registry, Store]:
-    """The studies, with the registry and the store that they use.
+) -> tuple[list[StudyFile], Registry, Store, DataSets]:
+    """The studies, with the registry, the store and the data sets that they use.
 
     If the results that a `[best]` needs are missing, arbitrary grid values are used, and `note` gets a line about it.
     """
     from dmlcore.errors import StudyError
     from dmlcore.results.store import Store
+    from dmlcore.study.data_sets import DataSets
     from dmlcore.study.load import load_study
 
-    registry, store, files = installed(studies, overrides), Store(root), []
+    registry, store, data_sets = installed(studies, overrides), Store(root), DataSets()
+    files = []
     for path in studies:
         try:
-            files.append(load_study(path, registry, overrides, store))
+            files.append(load_study(path, registry, overrides, store, data_sets))
         except StudyError:
             files.append(load_study(path, registry, overrides))  # raises again what is not about missing results
             note(f"{path}: [best] is not resolved yet; an arbitrary grid value is used here")
-    return files, registry, store
+    return files, registry, store, data_sets

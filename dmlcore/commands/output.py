@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
@@ -15,6 +15,8 @@ from dmlcore.api.progress import Display, shown_on
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from dmlcore.engine.plan.stored import Remark
 
 PIPE_WIDTH = 120
 """Columns of tables that go to a file or a pipe."""
@@ -56,6 +58,15 @@ def console(*, stderr: bool = False, pipe_width: int | None = PIPE_WIDTH, reques
 
     stream = sys.stderr if stderr else sys.stdout
     return Console(stderr=stderr, quiet=quiet() and not requested, width=None if stream.isatty() else pipe_width)
+
+
+def show_remarks(screen: Console, remarks: Iterable[Remark]) -> None:
+    """Prints what to know about stored runs, such as why they are outdated."""
+    from rich.text import Text
+
+    for remark in remarks:
+        word = "outdated" if remark.state == "outdated" else "note"
+        screen.print(Text.assemble((word, "yellow"), f" {remark}"), soft_wrap=True)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import click
 
 from dmlcore.api.progress import report_progress, work
 from dmlcore.commands.options import RUNS, SET, STUDIES, open_studies
-from dmlcore.commands.output import console
+from dmlcore.commands.output import console, show_remarks
 from dmlcore.text import byte_size, counted, duration, point_label
 
 if TYPE_CHECKING:
@@ -33,15 +33,17 @@ def plan(studies: Sequence[Path], overrides: Sequence[str], root: Path) -> None:
     Times a few real steps of each distinct setting on this machine; nothing is stored.
     """
     from dmlcore.engine.plan.planning import Planner
+    from dmlcore.engine.plan.stored import remarks
 
-    files, _, store = open_studies(studies, overrides, root, click.echo)
-    planner, plans = Planner(store), []
+    files, _, store, data_sets = open_studies(studies, overrides, root, click.echo)
+    planner, plans = Planner(store, data_sets), []
     with work("timing training steps", len(files), "study file"):
         for file in files:
             plans.append((file.study.name, planner.plan(file)))
             report_progress(len(plans))
     screen = console(pipe_width=160, requested=True)
     screen.print(_table(plans))
+    show_remarks(screen, [remark for file in files for remark in remarks(file, store)])
     for run, pace in planner.measurements:
         screen.print(_timing(run, pace), markup=False, highlight=False, soft_wrap=True)
     screen.print("Time, memory and disk are estimates. While training, a run needs disk space for three more networks.")

@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING
 import click
 
 from dmlcore.commands.options import PATH, RUNS, SET, STUDIES, installed
-from dmlcore.commands.output import console, say
+from dmlcore.commands.output import console, say, show_remarks
 
 if TYPE_CHECKING:
     from dmlcore.report.content.material import StudyMaterial
     from dmlcore.results.store import Store
+    from dmlcore.study.data_sets import DataSets
     from dmlcore.study.schema import StudyFile
 
 OWN_FILES = ("report.html", "report.md", "results.csv", "tables.tex")
 """Files written into a study's folder."""
+
+LONGEST = 80
+"""Characters of overrides in the name of a file."""
 
 
 @click.command()
@@ -30,7 +34,7 @@ OWN_FILES = ("report.html", "report.md", "results.csv", "tables.tex")
     type=PATH,
     metavar="FILE",
     help="Write one report on all studies: .html, .pdf, .md, .csv or .tex. Repeatable."
-    "  [default: one report per study, in the folder of its runs]",
+    "  [default: one report per study, in the folder of its runs; with --set, its name has the values]",
 )
 @SET
 @RUNS
@@ -39,40 +43,65 @@ def report(studies: Sequence[Path], outputs: Sequence[Path], overrides: Sequence
     from dmlcore.engine.plan.stored import study_material
     from dmlcore.report.render.writing import check_format, write_report
     from dmlcore.results.store import Store
+    from dmlcore.study.data_sets import DataSets
     from dmlcore.study.load import load_study
 
     for path in outputs:
         check_format(path)
-    registry, store = installed(studies, overrides), Store(root)
-    files = [load_study(path, registry, overrides, store) for path in studies]
+    registry, store, data_sets = installed(studies, overrides), Store(root), DataSets()
+    files = [load_study(path, registry, overrides, store, data_sets) for path in studies]
     if not outputs:
         for file in files:
-            show_report(file, store, OWN_FILES)
+            show_report(file, store, data_sets, overrides, OWN_FILES)
         return
-    materials = [study_material(file, store) for file in files]
-    for material in materials:
-        _show(material)
+    materials = [study_material(file, store, data_sets) for file in files]
+    for file, material in zip(files, materials, strict=True):
+        _show(file, material, store)
     write_report(materials, outputs)
     for path in outputs:
         say(f"Report: {path}")
 
 
-def show_report(file: StudyFile, store: Store, names: Sequence[str] = ("report.html", "report.md")) -> None:
-    """Shows the study's table and writes its report into the folder of its runs, from stored results."""
+def show_report(
+    file: StudyFile,
+    store: Store,
+    data_sets: DataSets,
+    overrides: Sequence[str] = (),
+    names: Sequence[str] = ("report.html", "report.md"),
+) -> None:
+    """Shows the study's table and writes its report into the folder of its runs, from stored results.
+
+    With overrides, the names of the files carry them: the report of the study itself stays.
+    """
     from dmlcore.engine.plan.stored import study_material
     from dmlcore.report.render.writing import write_report
 
-    material = study_material(file, store)
-    paths = [store.study(file.study.name) / name for name in names]
-    _show(material)
+    material = study_material(file, store, data_sets)
+    paths = [store.study(file.study.name) / _with_overrides(name, overrides) for name in names]
+    _show(file, material, store)
     write_report([material], paths)
     say(f"Report: {paths[0]}")
 
 
-def _show(material: StudyMaterial) -> None:
+def _with_overrides(name: str, overrides: Sequence[str]) -> str:
+    """ "report.html" → "report.training.epochs=10.html"; a digest is the end of a long name."""
+    if not overrides:
+        return name
+    from dmlcore.results.contents import canonical_digest
+
+    words = "_".join("".join(c if c.isalnum() or c in "=.+-" else " " for c in text) for text in overrides)
+    words = "-".join(words.split()).replace("=-", "=")
+    if len(words) > LONGEST:
+        words = f"{words[:LONGEST]}_{canonical_digest(list(overrides))[:8]}"
+    stem, _, suffix = name.rpartition(".")
+    return f"{stem}.{words}.{suffix}"
+
+
+def _show(file: StudyFile, material: StudyMaterial, store: Store) -> None:
     """Prints the table, the failures and the warnings."""
     from rich.text import Text
 
+    from dmlcore.engine.plan.stored import remarks
     from dmlcore.report.content.table import study_table
     from dmlcore.report.render.terminal import rich_table
 
@@ -81,6 +110,7 @@ def _show(material: StudyMaterial) -> None:
         screen.print(rich_table(study_table(material), material.question or material.name))
     for label, reason in material.failures.items():
         screen.print(Text.assemble(("failed", "red"), f" {label}: {reason}"))
+    show_remarks(screen, remarks(file, store))
     warnings = [text for result in material.results for text in result.warnings]
     for text in dict.fromkeys([*warnings, *material.added.failures]):
         screen.print(Text.assemble(("note", "yellow"), f" {text}"))

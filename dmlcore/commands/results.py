@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from dmlcore.commands.options import RUNS, SET, STUDIES, open_studies
-from dmlcore.commands.output import console
+from dmlcore.commands.output import console, show_remarks
 
 
 @click.command()
@@ -24,13 +24,13 @@ def results(studies: Sequence[Path], overrides: Sequence[str], root: Path, as_js
     A row has the state of the run, its grid values and its metrics. Rows in the state "untrained" are the network
     before training. JSON and CSV have every metric with all its digits; the table has the main ones.
     """
-    from dmlcore.engine.plan.stored import result_rows
+    from dmlcore.engine.plan.stored import remarks, result_rows
     from dmlcore.report.render.csv import csv_text
     from dmlcore.report.render.terminal import runs_table
 
     if as_json and as_csv:
         raise click.UsageError("Give --json or --csv, not both.")
-    files, _, store = open_studies(studies, overrides, root)
+    files, _, store, _ = open_studies(studies, overrides, root)
     studies_rows = [result_rows(file, store) for file in files]
     rows = [row for rows, _ in studies_rows for row in rows]
     if as_json:
@@ -39,4 +39,6 @@ def results(studies: Sequence[Path], overrides: Sequence[str], root: Path, as_js
         click.echo(csv_text(rows), nl=False)
     else:
         metrics = list(dict.fromkeys(name for _, headline in studies_rows for name in headline))
-        console(requested=True).print(runs_table(rows, metrics))
+        screen = console(requested=True)
+        screen.print(runs_table(rows, metrics))
+        show_remarks(screen, [remark for file in files for remark in remarks(file, store)])

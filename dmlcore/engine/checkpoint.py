@@ -22,8 +22,6 @@ CHECKPOINT = "checkpoint.pt"
 class TrainingState:
     """The state of a run. Tensors are in `trainer`, `best_model` and `seen`; the rest is plain."""
 
-    data: Mapping[str, Any]
-    """Facts of the data, to check on resuming that it has not changed."""
     baseline: Mapping[str, float] = field(factory=dict)
     baseline_geometry: Mapping[str, float] = field(factory=dict)
     curve: list[EpochSummary] = field(factory=list)
@@ -63,6 +61,7 @@ def load(folder: Path) -> TrainingState | None:
     try:
         payload = torch.load(path, map_location="cpu", weights_only=True)
         plain = json.loads(payload["plain"])
+        plain.pop("data", None)  # of a version that recorded no contents
         plain["curve"] = [EpochSummary(**epoch) for epoch in plain["curve"]]
         return TrainingState(**plain, **{name: payload.get(name) for name in _TENSORS})
     except Exception as error:

@@ -12,11 +12,13 @@ from dmlcore.engine.probe.reasoning import SAMPLES_PER_CLASS, reason, smallest_b
 from dmlcore.engine.splits import Data, load_data, what_sets_the_images
 from dmlcore.errors import StudyError, TrainingError
 from dmlcore.results.store import Store
+from dmlcore.study.data_sets import DataSets
+from dmlcore.study.lookup import look_up
 from dmlcore.study.schema import Run, StudyFile
 from dmlcore.text import counted
 
 
-def preflight(file: StudyFile, store: Store) -> Iterator[str]:
+def preflight(file: StudyFile, store: Store, data_sets: DataSets | None = None) -> Iterator[str]:
     """Yield lines about a study's runs, data and batches.
 
     Raises the errors that the run would raise: DataError for missing images, StudyError and TrainingError for a batch
@@ -29,11 +31,12 @@ def preflight(file: StudyFile, store: Store) -> Iterator[str]:
     loaded: Any = None
     checked: Any = None
     shown: list[str] = []
+    noted = ""
     for run in file.every_run:
         study = run.study
         images = what_sets_the_images(run)
         if images != loaded:
-            loaded, data = images, load_data(run)
+            loaded, data = images, load_data(run, data_sets)
         settings = (images, study.sampler, study.loss, study.training)
         if settings != checked:
             checked = settings
@@ -41,7 +44,11 @@ def preflight(file: StudyFile, store: Store) -> Iterator[str]:
             yield from lines if lines != shown else ()
             shown = lines
         if run in file.runs:
-            yield f"  run      {store.run(run.study.name, run.name).state:<11}  {run.name}"
+            stored = look_up(run, store)
+            yield f"  run      {stored.state:<11}  {stored.folder.final.name}"
+            if stored.note not in ("", noted):
+                yield f"           {stored.note}"
+            noted = stored.note
 
 
 def _setting_lines(run: Run, data: Data) -> Iterator[str]:

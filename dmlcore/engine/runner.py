@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 
 from attrs import evolve, frozen
 
@@ -20,10 +19,13 @@ from dmlcore.engine.observing import Observers
 from dmlcore.engine.run_log import figures, log, logged_to
 from dmlcore.engine.seeding import use_deterministic_algorithms
 from dmlcore.engine.session import Session
-from dmlcore.engine.splits import load_data
+from dmlcore.engine.splits import Data, load_data, refuse_changes
 from dmlcore.errors import PluginError, TrainingError
 from dmlcore.host.faults import traceback_of
+from dmlcore.results.contents import save_contents
 from dmlcore.results.store import RUN_LOG, RunFolder, Store
+from dmlcore.study.data_sets import DataSets
+from dmlcore.study.lookup import forget_identity, look_up, note_identity
 from dmlcore.study.schema import Run
 
 _POLL_SECONDS = 1.0
@@ -41,7 +43,8 @@ def run_study(runs: Sequence[Run], store: Store, observers: Sequence[ObserverCon
     """Execute the runs that are not finished, and yield the outcome of each.
 
     A run that another process is executing is awaited at the end. If training or a plugin fails, the outcome is a
-    Failure, and the other runs continue. An identical run of another study in the store, on the same images, is reused.
+    Failure, and the other runs continue. An identical run of another study in the store is reused. Raises DataError if
+    the files of a run are not those that it was loaded with.
     """
     waiting = list(enumerate(runs, start=1))
     while waiting:
@@ -49,11 +52,13 @@ def run_study(runs: Sequence[Run], store: Store, observers: Sequence[ObserverCon
         for index, run in waiting:
             folder = store.run(run.study.name, run.name)
             with folder.locked() as mine:
-                if folder.finished:
-                    yield folder.result()
+                if finished := look_up(run, store).result():
+                    yield finished
                 elif mine and (twin := _same_run(run, store)):
                     yield _reused(run, folder, twin)
                 elif mine:
+                    if run.contents:
+                        save_contents(run.contents, store.root)
                     yield _outcome(run, index, len(runs), folder, observers)
                 else:
                     busy.append((index, run))
@@ -63,12 +68,10 @@ def run_study(runs: Sequence[Run], store: Store, observers: Sequence[ObserverCon
 
 
 def _same_run(run: Run, store: Store) -> RunFolder | None:
-    """Return a finished run of another study with the same fingerprint and the same images."""
-    for twin in store.same_runs(run.fingerprint):
-        facts, protocol = load_data(run).facts(), twin.result().protocol
-        if all(protocol.get(name) == value for name, value in facts.items()):
-            return twin
-    return None
+    """Return a finished run of another study with the same fingerprint, which includes what its files contain."""
+    if run.contents is None:
+        return None
+    return next((twin for twin in store.same_runs(run.fingerprint) if twin.result().data), None)
 
 
 def _reused(run: Run, folder: RunFolder, twin: RunFolder) -> Result:
@@ -104,14 +107,17 @@ def _outcome(
         folder=folder.partial,
         settings=run.settings,
     )
-    with suppress(PluginError):  # raised again below, and logged; a DataError here leaves no folder behind
-        load_data(run)
+    loaded = _load(run)  # a DataError here leaves no folder behind
     folder.partial.mkdir(exist_ok=True)
+    note_identity(run, folder)
     with logged_to(folder.partial / RUN_LOG):
         observers = Observers(configs, info)
         observers.send("run_start")
         try:
-            result = perform(run, folder, observers)
+            if isinstance(loaded, PluginError):
+                raise loaded
+            result = perform(run, folder, observers, loaded)
+            refuse_changes(run, DataSets(), "while it was running")
         except (TrainingError, PluginError) as error:
             log.info("failed: %s", error, exc_info=error)
             observers.send("run_error", error=error)
@@ -129,19 +135,31 @@ def _outcome(
             log.info("warning: %s", warning)
         log.info("finished: %s", figures(result.metrics))
     result = evolve(result, warnings=(*result.warnings, *observers.warnings))
+    forget_identity(folder)
     folder.complete(result)
     checkpoint.remove(folder.final)
     return result
 
 
-def perform(run: Run, folder: RunFolder, observers: Observers) -> Result:
-    """Execute one run from the start or its checkpoint: data, network, training, evaluation, result."""
+def _load(run: Run) -> Data | PluginError:
+    """Return the images of a run, which are those that it was loaded with; or the error of a plugin."""
+    data_sets = DataSets()
+    try:
+        data = load_data(run, data_sets)
+        refuse_changes(run, data_sets, "after the command started")
+        return data
+    except PluginError as error:
+        return error
+
+
+def perform(run: Run, folder: RunFolder, observers: Observers, data: Data) -> Result:
+    """Execute one run from the start or its checkpoint: network, training, evaluation, result."""
     facts = environment(resolve_device(run.study.training.device))
     log.info("run %s of study %s, seed %d, on %s", run.name, run.study.name, run.seed, facts["device"])
     log.info("settings: %s", json.dumps(run.settings, ensure_ascii=False))
     log.info("versions: %s", json.dumps(run.versions))
     use_deterministic_algorithms(run.study.training.deterministic)
-    session = Session.resume(run, folder.partial, observers)
+    session = Session.resume(run, folder.partial, observers, data)
     with shown_on(observers):
         session.train()
         return session.finish()

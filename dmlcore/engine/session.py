@@ -25,9 +25,9 @@ from dmlcore.engine.loading import TrainLoader, resolve_transforms, train_transf
 from dmlcore.engine.machine import environment, forget_peak, peak_memory
 from dmlcore.engine.observing import Observers
 from dmlcore.engine.run_log import epoch_line, figures, log
-from dmlcore.engine.splits import Data, load_data
+from dmlcore.engine.splits import Data
 from dmlcore.engine.trainer import Trainer
-from dmlcore.errors import DataError, StudyError
+from dmlcore.errors import StudyError
 from dmlcore.results.evidence import Evidence, save_evidence
 from dmlcore.results.store import EMBEDDINGS, EVIDENCE, MODEL, UNTRAINED_EVIDENCE, save_tensors
 from dmlcore.study.schema import Run, Transforms
@@ -52,20 +52,11 @@ class Session:
     validation: SplitEmbedder | None
 
     @classmethod
-    def resume(cls, run: Run, folder: Path, observers: Observers) -> Self:
-        """Return the session after the last finished epoch in the folder, or a new one.
-
-        Raises DataError if the images have changed since the run was interrupted.
-        """
-        data = load_data(run)
+    def resume(cls, run: Run, folder: Path, observers: Observers, data: Data) -> Self:
+        """Return the session after the last finished epoch in the folder, or a new one."""
         trainer = Trainer.of(run, len(data.train.class_names))
         transforms = resolve_transforms(run.study.transforms, trainer.model.input_spec)
-        state = checkpoint.load(folder) or TrainingState(data.facts())
-        if dict(state.data) != data.facts():
-            raise DataError(
-                f"{folder}: the data set has changed since this run was interrupted (before: {_counts(state.data)},"
-                f" now: {_counts(data.facts())}). Restore the images, or remove the folder to restart this run."
-            )
+        state = checkpoint.load(folder) or TrainingState()
         if state.trainer:
             trainer.load_state_dict(state.trainer)
             log.info("resumed after epoch %d", state.epoch)
@@ -221,12 +212,14 @@ class Session:
             baseline_geometry=self.state.baseline_geometry,
             peak_memory=peak_memory(self.trainer.device),
             components=run.components,
+            settings_fingerprint=run.settings_fingerprint,
+            data=run.contents.facts() if run.contents else {},
         )
 
     def _protocol(self, epoch: int) -> dict[str, Any]:
         study, evaluation = self.run.study, self.run.study.evaluation
         return {
-            **self.state.data,
+            **self.data.facts(),
             "split": "test classes never seen in training",
             "transforms": plain(self.transforms, self.folder),
             "weights": getattr(self.trainer.network.backbone, "provenance", "not stated"),
@@ -243,7 +236,3 @@ def loss_facts(loss: LossConfig) -> LossFacts:
     margin = getattr(loss, "margin", None)
     number = float(margin) if isinstance(margin, int | float) and not isinstance(margin, bool) else None
     return LossFacts(loss.name, loss.formula, number, loss.margin_axis, loss.margin_kind)
-
-
-def _counts(facts: Mapping[str, Any]) -> str:
-    return f"{facts['train_images']:,} + {facts['test_images']:,} images, digest {facts['digest']}"

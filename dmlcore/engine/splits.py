@@ -14,6 +14,8 @@ from dmlcore.api.values import LabelledImages, Split
 from dmlcore.engine.seeding import generator
 from dmlcore.errors import DataError, StudyError
 from dmlcore.host.faults import faults_of, named
+from dmlcore.results.contents import what_changed
+from dmlcore.study.data_sets import DataSets
 from dmlcore.study.schema import Run
 from dmlcore.text import counted
 
@@ -79,10 +81,13 @@ def what_sets_the_images(run: Run) -> Hashable:
     return run.study.dataset, evaluation, run.seed if evaluation.select == "validation" else None
 
 
-def load_data(run: Run) -> Data:
-    """Return the images of a run. Raises DataError if a class is in both splits or there is only one to train on."""
-    study = run.study
-    train, test = _loaded(study.dataset, "train"), _loaded(study.dataset, "test")
+def load_data(run: Run, data_sets: DataSets | None = None) -> Data:
+    """Return the images of a run, as `data_sets` has them.
+
+    Raises DataError if a class is in both splits or there is only one to train on.
+    """
+    study, known = run.study, data_sets or DataSets()
+    train, test = _loaded(study.dataset, "train", known), _loaded(study.dataset, "test", known)
     shared = sorted(set(train.class_names) & set(test.class_names))
     if shared:
         raise DataError(
@@ -103,9 +108,21 @@ def load_data(run: Run) -> Data:
     return Data(train, validation, test)
 
 
-def _loaded(dataset: DatasetConfig, split: Split) -> LabelledImages:
+def refuse_changes(run: Run, data_sets: DataSets, when: str) -> None:
+    """Raise DataError if the files of a run, as `data_sets` has them, are not those that it was loaded with."""
+    again = "Run the same command again: it starts from the files as they are then."
+    if run.unreadable:
+        raise DataError(f"The files of {run.name} could not be read when the command started: {run.unreadable}", again)
+    if run.contents is None:
+        return
+    now = data_sets.contents(run.study)
+    if now != run.contents:
+        raise DataError(f"The files of {run.name} changed {when}: {what_changed(run.contents, now)}.", again)
+
+
+def _loaded(dataset: DatasetConfig, split: Split, data_sets: DataSets) -> LabelledImages:
+    images = data_sets.images(dataset, split)
     with faults_of(dataset, "load"):
-        images = dataset.load(split)
         labels, class_names = np.asarray(images.labels), images.class_names
     if labels.ndim != 1 or labels.dtype != np.int64 or len(labels) == 0:
         raise DataError(

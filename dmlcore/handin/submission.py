@@ -26,6 +26,7 @@ from dmlcore.host.registry import Registry
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.render.writing import write_report
 from dmlcore.results.store import Store
+from dmlcore.study.data_sets import DataSets
 from dmlcore.study.load import load_study
 from dmlcore.study.schema import StudyFile
 from dmlcore.text import byte_size, counted, listing
@@ -116,7 +117,8 @@ def submission_of(
     """
     files = [load_study(path, registry, overrides) for path in paths]
     _refuse_twins(files)
-    entries = [_entry(file, registry, overrides, store) for file in files]
+    data_sets = DataSets()
+    entries = [_entry(file, registry, overrides, store, data_sets) for file in files]
     unfinished = [entry for entry in entries if entry.missing]
     if unfinished and not partial:
         needed = with_needed([entry.file for entry in unfinished], registry, overrides)
@@ -124,14 +126,14 @@ def submission_of(
     return Submission(entries, with_needed(files, registry, overrides), store, tuple(overrides))
 
 
-def _entry(file: StudyFile, registry: Registry, overrides: Sequence[str], store: Store) -> Entry:
+def _entry(file: StudyFile, registry: Registry, overrides: Sequence[str], store: Store, data_sets: DataSets) -> Entry:
     """The study with its stored results; without runs if its `[best]` needs results that are missing."""
     try:
-        file = load_study(file.path, registry, overrides, store)
+        file = load_study(file.path, registry, overrides, store, data_sets)
     except StudyError as error:
         file = evolve(file, runs=())
-        return Entry(file, evolve(study_material(file, store), unfinished=(str(error),)), (str(error),))
-    material = study_material(file, store)
+        return Entry(file, evolve(study_material(file, store, data_sets), unfinished=(str(error),)), (str(error),))
+    material = study_material(file, store, data_sets)
     return Entry(file, material, missing(file, material))
 
 

@@ -95,8 +95,9 @@ class NotebookStudy:
             _, material = self._stored()
         except StudyError as error:
             return str(error)
-        total = len(material.results) + len(material.unfinished) + len(material.failures)
-        return f"{len(material.results)} of {counted(total, 'run')} finished, in {self.runs / material.name}"
+        outdated = f", {len(material.outdated)} outdated" if material.outdated else ""
+        done = f"{len(material.results)} of {counted(material.run_count, 'run')} finished{outdated}"
+        return f"{done}, in {self.runs / material.name}"
 
     @property
     def finished(self) -> bool:
@@ -129,12 +130,19 @@ class NotebookStudy:
         from dmlcore.engine.plan.stored import images_at_hand
         from dmlcore.engine.preflight import preflight
         from dmlcore.results.store import Store
+        from dmlcore.study.data_sets import DataSets
+        from dmlcore.study.load import load_study
 
-        file = self.load()
-        if self.finished and images_at_hand(file) is None:
+        store, data_sets = Store(self.runs), DataSets()
+        try:
+            file = load_study(self.path, _registry(), self.overrides, store, data_sets)
+        except StudyError:  # the results for [best] are missing
+            file = load_study(self.path, _registry(), self.overrides, data_sets=data_sets)
+            print("[best] is not resolved yet; an arbitrary grid value is used here")
+        if self.finished and images_at_hand(file, data_sets) is None:
             print("All runs are finished, and the images are not here; there is nothing to check.")
         else:
-            print("\n".join(preflight(file, Store(self.runs))))
+            print("\n".join(preflight(file, store, data_sets)))
 
     def run(self) -> None:
         """Run what is not finished, after the studies that `[best]` needs, in another process.
@@ -182,11 +190,12 @@ class NotebookStudy:
         """The study with its `[best]` values, and its stored results."""
         from dmlcore.engine.plan.stored import study_material
         from dmlcore.results.store import Store
+        from dmlcore.study.data_sets import DataSets
         from dmlcore.study.load import load_study
 
-        store = Store(self.runs)
-        file = load_study(self.path, _registry(), self.overrides, store)
-        return file, study_material(file, store)
+        store, data_sets = Store(self.runs), DataSets()
+        file = load_study(self.path, _registry(), self.overrides, store, data_sets)
+        return file, study_material(file, store, data_sets)
 
     def _shown(self, wanted: Callable[[str], bool], headings: bool = False) -> Shown:
         """The sections of the report with the wanted keys."""
@@ -196,7 +205,7 @@ class NotebookStudy:
             material = self._stored()[1]
         except StudyError as error:  # the results for [best] are missing
             return Shown([Page(str(error))])
-        stored = (*material.results, *material.failures.items(), material.probe)
+        stored = (*material.results, *material.failures.items(), *material.outdated.items(), material.probe)
         if self._drawn.get("stored") != stored:
             self._drawn.update(stored=stored, pieces=pieces(material))
         items: list[Page | Picture] = []

@@ -100,11 +100,13 @@ def _pictures(material: StudyMaterial, shown: Result, found: Sequence[EmbeddingM
 
 
 def _facts(material: StudyMaterial) -> Iterator[str]:
-    whole = len(material.results) + len(material.unfinished) + len(material.failures)
+    whole = material.run_count
     if whole:
         yield f"{len(material.results)} of {counted(whole, 'run')} finished"
     if material.failures:
         yield f"{len(material.failures)} failed"
+    if material.outdated:
+        yield f"{len(material.outdated)} outdated"
     if material.results:
         facts = material.results[0].protocol
         if "test_images" in facts:

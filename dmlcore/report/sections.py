@@ -29,6 +29,7 @@ TITLES = {
     "published": "Published results",
     "warnings": "Warnings",
     "failures": "Failed runs",
+    "outdated": "Outdated runs",
     "unfinished": "Unfinished runs",
 }
 """Key of a section → its title, from first to last."""
@@ -66,8 +67,9 @@ def _blocks(material: StudyMaterial, published: bool) -> Iterator[tuple[str, Seq
         if published:
             yield "published", list(filter(None, [published_grid(first), published_margins(first)]))
     warnings = [text for result in material.results for text in result.warnings]
-    yield "warnings", _texts(dict.fromkeys([*warnings, *material.added.failures]))
+    yield "warnings", _texts(dict.fromkeys([*material.remarks, *warnings, *material.added.failures]))
     yield "failures", _texts(f"{run}: {reason}" for run, reason in material.failures.items())
+    yield "outdated", _texts(f"{run}: {change}." for run, change in material.outdated.items())
     yield "unfinished", _texts(material.unfinished)
 
 

@@ -12,7 +12,7 @@ from attrs import field, frozen
 
 from dmlcore.api.result import stored_values
 
-SCHEMA = 1
+SCHEMA = 2
 """The version of the probe format that this dmlcore writes; it reads all versions up to this one."""
 
 Regime = Literal["undefined", "degenerate", "weak", "fine"]
@@ -64,6 +64,10 @@ class Probe:
     """The resolved study of the trials."""
     environment: Mapping[str, Any]
     fingerprint: str
+    settings_fingerprint: str = ""
+    """The part of the fingerprint without `data`. New in format 2, as is the field below."""
+    data: Mapping[str, str | int] = field(factory=dict)
+    """As in Result.data."""
     schema: int = SCHEMA
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -15,6 +16,7 @@ from dmlcore.api.result import Result
 from dmlcore.errors import StudyError
 from dmlcore.results.store import Store
 from dmlcore.study.document import Document, Origin, parse_path
+from dmlcore.study.lookup import look_up
 from dmlcore.study.schema import Run, StudyFile
 from dmlcore.text import counted, did_you_mean, listing
 
@@ -86,15 +88,16 @@ def _best_point(source: StudyFile, best: Best, store: Store) -> Any:
 
 def _measured(run: Run, source: StudyFile, best: Best, store: Store) -> float | None:
     """The metric of a run, or None if the run failed."""
-    folder = store.run(run.study.name, run.name)
-    if folder.finished:
-        return _metric(folder.result(), source, best)
-    if folder.failure() is not None:
+    stored = look_up(run, store)
+    if result := stored.result():
+        return _metric(result, source, best)
+    if stored.state == "failed":
         return None
-    finished = sum(store.run(run.study.name, run.name).finished for run in source.runs)
+    states = Counter(look_up(run, store).state for run in source.runs)
+    outdated = f" {states['outdated']} of them are outdated: {stored.note}." if stored.state == "outdated" else ""
     raise StudyError(
-        f"best.from: {finished} of {counted(len(source.runs), 'run')} of {source.path} are finished."
-        f" Run the others first: dmlcore run {source.path}"
+        f"best.from: {states['finished']} of {counted(len(source.runs), 'run')} of {source.path} are finished."
+        f"{outdated} Run the others first: dmlcore run {source.path}"
     )
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,19 +11,18 @@ import attrs
 from dmlcore.api.components import Component, parts
 from dmlcore.host.distributions import installed_version
 from dmlcore.host.registry import Registry
+from dmlcore.results.contents import canonical_digest
 from dmlcore.study.schema import Study, StudyProbe
 
 
 def fingerprint(settings: Mapping[str, Any], seed: int, versions: Mapping[str, str]) -> str:
-    """The sha256 of the settings that can change a run's numbers, its seed and the versions."""
-    identity = {"settings": settings, "seed": seed, "versions": dict(versions)}
-    canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    """The sha256 of settings that can change a run's numbers, its seed and the versions."""
+    return canonical_digest({"settings": settings, "seed": seed, "versions": dict(versions)})
 
 
-def probe_fingerprint(probe: StudyProbe) -> str:
-    """The sha256 of a probe's run and table."""
-    settings = {"run": probe.run.fingerprint, "probe": attrs.asdict(probe.table)}
+def probe_fingerprint(probe: StudyProbe, of_run: str | None = None) -> str:
+    """The sha256 of a probe's run and table; `of_run` stands for another fingerprint of its run."""
+    settings = {"run": of_run or probe.run.fingerprint, "probe": attrs.asdict(probe.table)}
     return fingerprint(settings, probe.run.seed, probe.run.versions)
 
 

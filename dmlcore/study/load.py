@@ -8,11 +8,13 @@ from typing import Any, TypeVar
 
 from attrs import evolve, frozen
 
-from dmlcore.errors import StudyError
+from dmlcore.errors import DataError, PluginError, StudyError
 from dmlcore.host.faults import faults_of
 from dmlcore.host.registry import Registry
+from dmlcore.results.contents import Contents
 from dmlcore.results.store import Store
 from dmlcore.study.best import BEST, Best, with_best_values
+from dmlcore.study.data_sets import DataSets
 from dmlcore.study.document import Document, dotted, read_document
 from dmlcore.study.fingerprint import components_of, fingerprint, versions_of
 from dmlcore.study.grid import GRID, at_point, points, read_grid
@@ -33,14 +35,17 @@ def load_study(
     registry: Registry,
     overrides: Sequence[str] = (),
     store: Store | None = None,
+    data_sets: DataSets | None = None,
     needed_by: tuple[Path, ...] = (),
 ) -> StudyFile:
     """Load the study at `path`, with `path=value` overrides.
 
-    `[best]` values come from the results in `store`; without a store, an arbitrary value of the grid is used.
-    `needed_by` are the studies that need this one for their `[best]`. Raises StudyError with every problem, each with
-    file, line and path.
+    `[best]` values come from the results in `store`; without a store, an arbitrary value of the grid is used, and runs
+    have no contents. `data_sets` are those that the command has read before. `needed_by` are the studies that need this
+    one for their `[best]`. Raises StudyError with every problem, each with file, line and path.
     """
+    if store is not None and data_sets is None:
+        data_sets = DataSets()
     if path.resolve() in needed_by:
         raise StudyError(f"{path}: [best] is circular: {listing(map(str, needed_by))}.")
     document = read_document(path, overrides)
@@ -49,7 +54,7 @@ def load_study(
     if best is not None:
         way = (*needed_by, path.resolve())
         document = with_best_values(
-            document, best, lambda source: load_study(source, everything, overrides, store, way), store
+            document, best, lambda source: load_study(source, everything, overrides, store, data_sets, way), store
         )
     grid, grid_problems = read_grid(document)
     table, probe_problems = _read_table(document, PROBE, ProbeTable, registry)
@@ -65,12 +70,14 @@ def load_study(
             studies.append(({at: grid[at][index] for at, index in indices.items()}, study))
     probed = None
     if table is not None:
-        probed, found = _probed(document, grid, table, path, registry)
+        probed, found = _probed(document, grid, table, path, registry, data_sets)
         located += found
     if located:
         raise StudyError(_report(path, located))
     chosen = studies if grid or table is None else []
-    runs = tuple(_run(study, point, seed, path.parent, registry) for point, study in chosen for seed in study.seeds)
+    runs = tuple(
+        _run(study, point, seed, path.parent, registry, data_sets) for point, study in chosen for seed in study.seeds
+    )
     needs = tuple(source.resolve() for source in best.from_) if best else ()
     return StudyFile(path, studies[0][1], grid, runs, needs, probed)
 
@@ -87,7 +94,12 @@ def _read_table(
 
 
 def _probed(
-    document: Document, grid: Mapping[str, Any], table: ProbeTable, path: Path, registry: Registry
+    document: Document,
+    grid: Mapping[str, Any],
+    table: ProbeTable,
+    path: Path,
+    registry: Registry,
+    data_sets: DataSets | None,
 ) -> tuple[StudyProbe | None, list[_Located]]:
     """The run to probe: the grid's first values, except for the batch size, which is the study's."""
     first = {at: 0 for at in grid if at != PROBED}
@@ -99,7 +111,7 @@ def _probed(
         expected = f"a metric of one of the study's evaluators: {listing(f'{name}/…' for name in evaluators)}"
         return None, [_locate(Problem((PROBE, "metric"), expected, repr(table.metric)), document)]
     point = {at: grid[at][0] for at in first}
-    return StudyProbe(table, _run(study, point, study.seeds[0], path.parent, registry)), []
+    return StudyProbe(table, _run(study, point, study.seeds[0], path.parent, registry, data_sets)), []
 
 
 def smoke_study(file: StudyFile, registry: Registry) -> StudyFile:
@@ -140,13 +152,36 @@ def _at_point(
     return evolve(study, name=study.name or path.stem), []
 
 
-def _run(study: Study, point: dict[str, Any] | Any, seed: int, folder: Path, registry: Registry) -> Run:
+def _run(
+    study: Study,
+    point: dict[str, Any] | Any,
+    seed: int,
+    folder: Path,
+    registry: Registry,
+    data_sets: DataSets | None = None,
+) -> Run:
     versions = versions_of(study, registry)
-    identity = plain(study, folder, identity_only=True)
-    settings = plain(study, folder)
+    contents, unreadable = (None, "") if data_sets is None else _contents(study, data_sets)
     return Run(
-        study, point, seed, settings, versions, fingerprint(identity, seed, versions), components_of(study, registry)
+        study=study,
+        point=point,
+        seed=seed,
+        settings=plain(study, folder),
+        versions=versions,
+        settings_fingerprint=fingerprint(plain(study, folder, identity_only=True, paths=False), seed, versions),
+        former_fingerprint=fingerprint(plain(study, folder, identity_only=True), seed, versions),
+        contents=contents,
+        unreadable=unreadable,
+        components=components_of(study, registry),
     )
+
+
+def _contents(study: Study, data_sets: DataSets) -> tuple[Contents | None, str]:
+    """The contents of a study's files, or None and why they can't be read."""
+    try:
+        return data_sets.contents(study), ""
+    except (DataError, PluginError, StudyError) as error:
+        return None, str(error)
 
 
 @frozen

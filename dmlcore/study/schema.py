@@ -18,6 +18,7 @@ from dmlcore.api.components import (
     SectionConfig,
     option,
 )
+from dmlcore.results.contents import Contents, canonical_digest
 from dmlcore.text import point_label
 
 SCHEMA = 1
@@ -262,10 +263,23 @@ class Run:
     """The resolved study as plain values, including defaults."""
     versions: Mapping[str, str]
     """Distribution → version, of those that can change the numbers."""
-    fingerprint: str
-    """The sha256 of the settings that can change the numbers, the seed and the versions."""
+    settings_fingerprint: str
+    """The sha256 of the settings that can change the numbers, without paths, the seed and the versions."""
+    former_fingerprint: str
+    """The identity of results that dmlcore stored before it recorded contents: paths as written, no contents."""
+    contents: Contents | None = None
+    """What its files contain; None if no store was consulted, or if they can't be read."""
+    unreadable: str = ""
+    """Why its files can't be read, if they can't."""
     components: Mapping[str, str] = field(factory=dict)
     """Dotted path of each component → "distribution/name version", including nested components."""
+
+    @property
+    def fingerprint(self) -> str:
+        """The identity of the run: `settings_fingerprint`, together with `contents` if they are known."""
+        if self.contents is None:
+            return self.settings_fingerprint
+        return canonical_digest([self.settings_fingerprint, self.contents.digest])
 
     @property
     def label(self) -> str:
@@ -273,10 +287,15 @@ class Run:
         return point_label(self.point)
 
     @property
+    def stem(self) -> str:
+        """The beginning of the name of the run's folder: its label and seed."""
+        words = [*self.label.split(), f"seed={self.seed}"]
+        return "_".join("".join(c if c.isalnum() or c in "=.+-" else "-" for c in word) for word in words)
+
+    @property
     def name(self) -> str:
         """The name of the run's folder."""
-        words = [*self.label.split(), f"seed={self.seed}", self.fingerprint[:12]]
-        return "_".join("".join(c if c.isalnum() or c in "=.+-" else "-" for c in word) for word in words)
+        return f"{self.stem}_{self.fingerprint[:12]}"
 
 
 @frozen

@@ -187,10 +187,10 @@ class Structurer:
             self._problem(path, limits, shown(value))
 
 
-def plain(value: Any, folder: Path, *, identity_only: bool = False) -> Any:
+def plain(value: Any, folder: Path, *, identity_only: bool = False, paths: bool = True) -> Any:
     """A value of a study as plain TOML values, including defaults; paths are relative to `folder`.
 
-    `identity_only` omits options that can't change a run's numbers.
+    `identity_only` omits options that can't change a run's numbers; without `paths`, those that are paths, too.
     """
     if attrs.has(type(value)):
         table: dict[str, Any] = {USE: value.name} if isinstance(value, Component) else {}
@@ -198,12 +198,13 @@ def plain(value: Any, folder: Path, *, identity_only: bool = False) -> Any:
             item, facts = getattr(value, attribute.name), attribute.metadata[OPTION]
             if item is None or (facts.omit_if_default and item is attribute.default):  # not ==: one that is set stays
                 continue
-            if identity_only and not facts.identity:
+            if (identity_only and not facts.identity) or (not paths and isinstance(item, Path)):
                 continue
-            table[option_key(attribute)] = plain(item, folder, identity_only=identity_only)
+            table[option_key(attribute)] = plain(item, folder, identity_only=identity_only, paths=paths)
         return table
     if isinstance(value, tuple):
-        return [plain(item, folder, identity_only=identity_only) for item in value]
+        items = (item for item in value if paths or not isinstance(item, Path))
+        return [plain(item, folder, identity_only=identity_only, paths=paths) for item in items]
     if isinstance(value, Path):
         return Path(os.path.relpath(value, folder)).as_posix()
     return value

@@ -28,6 +28,7 @@ from dmlcore.engine.splits import load_data
 from dmlcore.engine.trainer import Trainer
 from dmlcore.results.evidence import load_evidence
 from dmlcore.results.store import EMBEDDINGS, EVIDENCE, MODEL, UNTRAINED_EVIDENCE, Store
+from dmlcore.study.lookup import look_up
 from dmlcore.study.schema import Run
 from interrupting import interrupted
 from toy_networks import PairLoss, TinyNet
@@ -284,8 +285,16 @@ def test_a_run_on_other_images_is_not_taken_over(
     monkeypatch.setattr(Squares, "load", lambda _, split: SquareImages(0 if split == "train" else 9, 6, 6))
     (own,) = results(make_study("seeds=[0]", name="other").runs, tmp_path)
     assert "made_as" not in own.environment
-    assert own.fingerprint == first.fingerprint
+    assert own.settings_fingerprint == first.settings_fingerprint
+    assert own.fingerprint != first.fingerprint
     assert own.metrics != first.metrics
+
+
+def test_a_run_whose_data_was_not_recorded_is_not_taken_over(make_study: Any, tmp_path: Path) -> None:
+    (run,) = make_study("seeds=[0]").runs
+    results([evolve(run, contents=None)], tmp_path)
+    (own,) = results([evolve(run, contents=None, study=evolve(run.study, name="other"))], tmp_path)
+    assert "made_as" not in own.environment
 
 
 def test_a_run_stopped_while_storing_goes_on(make_study: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -300,15 +309,51 @@ def test_a_run_stopped_while_storing_goes_on(make_study: Any, tmp_path: Path, mo
     assert numbers(resumed) == numbers(whole)
 
 
-def test_other_images_than_before_are_refused(make_study: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stopped_run_does_not_go_on_with_other_images(
+    make_study: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Squares, "contents", lambda *_: {"a.png": "red", "b.png": "green"})
     (run,) = make_study("seeds=[0]").runs
-    monkeypatch.setattr(session.Session, "finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-    with pytest.raises(KeyboardInterrupt):
+    with interrupted(1):
         results([run], tmp_path)
-    monkeypatch.undo()
-    changed = evolve(run, study=evolve(run.study, dataset=evolve(run.study.dataset, each=7)))
-    with pytest.raises(DataError, match="the data set has changed"):
+    monkeypatch.setattr(Squares, "contents", lambda *_: {"a.png": "red", "b.png": "blue"})
+    (changed,) = make_study("seeds=[0]").runs
+    stored = look_up(changed, Store(tmp_path))
+    assert stored.state == "pending"
+    assert stored.note == "interrupted, and its files have changed since: 1 replaced (b.png)"
+    with monkeypatch.context() as patched:
+        patched.setattr(Trainer, "load_state_dict", lambda *_: pytest.fail("resumed"))
         results([changed], tmp_path)
+    assert Store(tmp_path).run("toy", run.name).started, "nothing is removed"
+    monkeypatch.setattr(Squares, "contents", lambda *_: {"a.png": "red", "b.png": "green"})
+    monkeypatch.setattr(session.Session, "_measure_untrained", lambda *_: pytest.fail("started again"))
+    results(make_study("seeds=[0]").runs, tmp_path)
+
+
+@pytest.mark.parametrize("when", ["after the command started", "while it was running"])
+def test_images_that_change_during_a_command_stop_the_run(
+    make_study: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    monkeypatch.setattr(Squares, "contents", lambda *_: {"a.png": "red"})
+    (run,) = make_study("seeds=[0]").runs
+    swap = lambda: monkeypatch.setattr(Squares, "contents", lambda *_: {"a.png": "blue"})  # noqa: E731
+    if when == "after the command started":
+        swap()
+    else:
+        monkeypatch.setattr("dmlcore.engine.runner.perform", lambda *_: swap())
+    with pytest.raises(DataError) as caught:
+        results([run], tmp_path)
+    assert str(caught.value) == (
+        f"The files of {run.name} changed {when}: 1 replaced (a.png).\n"
+        "Run the same command again: it starts from the files as they are then."
+    )
+    assert look_up(run, Store(tmp_path)).state != "finished"
+
+
+def test_files_that_appear_during_a_command_stop_the_run(make_study: Any, tmp_path: Path) -> None:
+    (run,) = make_study("seeds=[0]").runs
+    with pytest.raises(DataError, match="could not be read when the command started: the disk is off"):
+        results([evolve(run, contents=None, unreadable="the disk is off.")], tmp_path)
 
 
 def test_selection_by_validation_classes(make_study: Any, tmp_path: Path) -> None:

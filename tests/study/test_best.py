@@ -37,7 +37,7 @@ def folder(registry: Any, tmp_path: Path) -> Path:
 
 def finish(path: Path, store: Store, score: Scores, *, skip: int = 0) -> None:
     """Stores a result, scored by its point and seed, for every run but the last `skip`."""
-    runs = load_study(path, REGISTRY).runs
+    runs = load_study(path, REGISTRY, (), store).runs
     for run in runs[: len(runs) - skip]:
         run_folder = store.run(run.study.name, run.name)
         run_folder.partial.mkdir(parents=True)
@@ -80,7 +80,7 @@ def test_failed_runs_are_passed_over(folder: Path) -> None:
     store = Store(folder / "runs")
     finish(folder / "dims.toml", store, lambda run: run.point["embedding.dim"], skip=2)
     finish(folder / "margins.toml", store, lambda _: 0.5)
-    for run in load_study(folder / "dims.toml", REGISTRY).runs[2:]:
+    for run in load_study(folder / "dims.toml", REGISTRY, (), store).runs[2:]:
         store.run(run.study.name, run.name).partial.mkdir()
         store.run(run.study.name, run.name).note_failure("collapsed")
     assert final(folder, store).study.embedding.dim == 2

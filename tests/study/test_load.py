@@ -165,7 +165,11 @@ def test_an_override_through_a_value(make_study: Any) -> None:
         make_study("seeds.first.x=1")
 
 
-def test_fingerprint_depends_on_what_counts_alone(make_study: Any) -> None:
+def test_fingerprint_depends_on_what_counts_alone(make_study: Any, tmp_path: Path) -> None:
+    for folder in ("here", "elsewhere"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "list.csv").write_text("the same")
+
     def prints(*overrides: str) -> list[str]:
         return [run.fingerprint for run in make_study(*overrides).runs]
 
@@ -173,7 +177,7 @@ def test_fingerprint_depends_on_what_counts_alone(make_study: Any) -> None:
     assert prints("training.workers=3") == same
     assert prints("question=another") == same
     assert prints('observers=[{use="recording"}]') == same
-    assert prints("dataset.root=elsewhere") == same
+    assert prints(f"dataset.root={tmp_path}/here") == prints(f"dataset.root={tmp_path}/elsewhere") != same
     assert prints("loss.margin=0.5") == same, "the default written out is the default"
     assert prints("loss.margin=0.4") != same
     assert prints("seeds=[0]") == same[:1]

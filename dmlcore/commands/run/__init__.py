@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dmlcore.commands.options import RUNS, SET, STUDIES, open_studies
-from dmlcore.commands.output import console, quiet, say
+from dmlcore.commands.output import console, quiet, say, show_remarks
 from dmlcore.commands.report import show_report
 
 if TYPE_CHECKING:
     from dmlcore.api.components import ObserverConfig
     from dmlcore.results.store import Store
+    from dmlcore.study.data_sets import DataSets
     from dmlcore.study.schema import StudyFile
 
 
@@ -59,7 +60,8 @@ def run(
 ) -> None:
     """Run studies.
 
-    Finished runs are skipped, interrupted ones resume. Exit code 1 if a run fails, 3 if images are missing.
+    Finished runs are skipped, interrupted ones resume; a run starts again if its files have changed. Exit code 1 if a
+    run fails, 3 if images are missing.
     """
     from dmlcore.commands.run.processes import helper_processes
     from dmlcore.commands.run.selection import check_selection, selected
@@ -68,7 +70,7 @@ def run(
     from dmlcore.study.best import in_order_of_need
     from dmlcore.study.load import load_study, smoke_study
 
-    files, registry, store = open_studies(studies, overrides, root)
+    files, registry, store, data_sets = open_studies(studies, overrides, root)
     files = in_order_of_need(files)
     check_selection(files, only)
     added: list[Any] = [registry.find("observer", name).component() for name in observers]
@@ -77,21 +79,40 @@ def run(
         files = [smoke_study(selected(file, only), registry) for file in files]
         for file in files:
             store.forget(file.study.name)
-        require_images(files, store)
-        good = [_run(file, file, store, added) for file in files]
+        require_images(files, store, data_sets)
+        good = [_run(file, file, store, data_sets, added, overrides) for file in files]
         say("This smoke run shows that every stage works; its numbers mean nothing.")
     else:
-        require_images([selected(file, only) for file in files], store)
+        require_images([selected(file, only) for file in files], store, data_sets)
         good = []
         with helper_processes(processes - 1, [file.path for file in files], overrides, root, only):
             for path in [file.path for file in files]:
-                file = load_study(path, registry, overrides, store)
-                good.append(_run(file, selected(file, only), store, added))
+                file = load_study(path, registry, overrides, store, data_sets)
+                wanted = selected(file, only)
+                _announce(wanted, store)
+                good.append(_run(file, wanted, store, data_sets, added, overrides))
     if not all(good):
         raise SystemExit(1)
 
 
-def _run(file: StudyFile, wanted: StudyFile, store: Store, added: Sequence[ObserverConfig]) -> bool:
+def _announce(file: StudyFile, store: Store) -> None:
+    """Prints which runs start again, because their files have changed."""
+    from attrs import evolve
+
+    from dmlcore.engine.plan.stored import remarks
+
+    again = [remark for remark in remarks(file, store) if remark.state in ("outdated", "pending")]
+    show_remarks(console(), [evolve(each, note=f"{each.note}; running again, in a new folder") for each in again])
+
+
+def _run(
+    file: StudyFile,
+    wanted: StudyFile,
+    store: Store,
+    data_sets: DataSets,
+    added: Sequence[ObserverConfig],
+    overrides: Sequence[str],
+) -> bool:
     """Runs the probe and the runs of `wanted` and shows the results of `file`; returns whether no run failed."""
     from dmlcore.api.progress import shown_on
     from dmlcore.api.progress_bar import ProgressBar
@@ -105,5 +126,5 @@ def _run(file: StudyFile, wanted: StudyFile, store: Store, added: Sequence[Obser
     if quiet():
         observers.pop("console", None)
     outcomes = list(run_study(wanted.runs, store, list(observers.values())))
-    show_report(file, store)
+    show_report(file, store, data_sets, overrides)
     return not any(isinstance(outcome, Failure) for outcome in outcomes)

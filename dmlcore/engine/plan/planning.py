@@ -13,7 +13,9 @@ from dmlcore.engine.evaluation import is_measured
 from dmlcore.engine.plan.pace import Pace, measure_pace
 from dmlcore.engine.probe.probing import planned_sizes, stored_probe, stored_trials
 from dmlcore.engine.splits import Data, load_data, what_sets_the_images
-from dmlcore.results.store import RunFolder, Store
+from dmlcore.results.store import Store
+from dmlcore.study.data_sets import DataSets
+from dmlcore.study.lookup import look_up
 from dmlcore.study.schema import Run, StudyFile, StudyProbe
 
 EVIDENCE_BYTES = 160
@@ -45,6 +47,7 @@ class Planner:
     """Plans studies; data and measurements that runs share are loaded and taken once."""
 
     store: Store
+    data_sets: DataSets = field(factory=DataSets)
     measurements: list[tuple[Run, Pace]] = field(factory=list)
     """A run of each different setting so far, and its pace."""
     _paces: dict[Any, Pace] = field(factory=dict)
@@ -65,7 +68,7 @@ class Planner:
     def _point(self, label: str, runs: list[Run]) -> Item:
         """Return the item of one grid point."""
         run = runs[0]
-        done = [epochs_done(self.store.run(run.study.name, run.name), run) for run in runs]
+        done = [epochs_done(run, self.store) for run in runs]
         left = [epochs for epochs in done if epochs is not None]
         if not left:
             return Item(label, len(runs), len(runs))
@@ -124,7 +127,7 @@ class Planner:
     def _images(self, run: Run) -> Data:
         key = what_sets_the_images(run)
         if key not in self._data:
-            self._data[key] = load_data(run)
+            self._data[key] = load_data(run, self.data_sets)
         return self._data[key]
 
     def _epoch(self, run: Run) -> tuple[int, int]:
@@ -155,9 +158,10 @@ class Planner:
         return pace.backbone_bytes + head + images * (4 * width + 8) + 2 * images * EVIDENCE_BYTES
 
 
-def epochs_done(folder: RunFolder, run: Run) -> int | None:
+def epochs_done(run: Run, store: Store) -> int | None:
     """Return the last finished epoch, -1 before the first measurement; None if the run is finished."""
-    if folder.finished:
+    stored = look_up(run, store)
+    if stored.state == "finished":
         return None
-    state = checkpoint.load(folder.partial)
+    state = checkpoint.load(stored.folder.partial)
     return -1 if state is None else state.epoch

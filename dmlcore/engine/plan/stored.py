@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 
-from attrs import evolve
+from attrs import evolve, frozen
 
 from dmlcore.api.blocks import Section
 from dmlcore.api.components import SectionConfig
@@ -17,27 +17,67 @@ from dmlcore.errors import DataError, DmlcoreError, PluginError
 from dmlcore.host.faults import faults_of, named
 from dmlcore.report.content.material import StudyMaterial, gather
 from dmlcore.report.content.measurements import UNTRAINED
-from dmlcore.results.store import PROBE, Store
-from dmlcore.results.trials import read_probe
-from dmlcore.study.fingerprint import probe_fingerprint
+from dmlcore.results.store import Store
+from dmlcore.study.data_sets import DataSets
+from dmlcore.study.lookup import look_up, look_up_probe
 from dmlcore.study.schema import Run, StudyFile
 from dmlcore.text import listing
 
+NAMES = 3
+"""Runs that a remark names."""
 
-def study_material(file: StudyFile, store: Store) -> StudyMaterial:
+
+@frozen
+class Remark:
+    """What a reader must know about stored runs, such as why they are outdated."""
+
+    state: str
+    """Of the runs: finished, outdated …"""
+    names: tuple[str, ...]
+    """Labels of runs, or "probe"."""
+    note: str
+
+    def __str__(self) -> str:
+        more = f", … ({len(self.names)} in all)" if len(self.names) > NAMES else ""
+        return f"{listing(self.names[:NAMES])}{more}: {self.note}"
+
+
+def remarks(file: StudyFile, store: Store) -> list[Remark]:
+    """Return remarks on a study's probe and on its runs; runs with the same note share one."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for run in file.runs:
+        stored = look_up(run, store)
+        found.setdefault((stored.state, stored.note), []).append(_label(run))
+    runs = [Remark(state, tuple(names), note) for (state, note), names in found.items() if note]
+    probe = look_up_probe(file.probe, store) if file.probe else None
+    return [Remark(probe.state, ("probe",), probe.note), *runs] if probe and probe.note else runs
+
+
+def study_material(file: StudyFile, store: Store, data_sets: DataSets | None = None) -> StudyMaterial:
     """Return all stored results of a study, with its test images if available."""
     study = file.study
+    stored = {_label(run): look_up(run, store) for run in file.runs}
     material = gather(
         store,
         study.name,
         study.question,
         tuple(file.grid),
-        {f"{run.label} seed={run.seed}".strip(): run.name for run in file.runs},
-        images_at_hand(file),
+        {label: found.folder.final.name for label, found in stored.items()},
+        images_at_hand(file, data_sets),
     )
-    path = store.study(study.name) / PROBE
-    probe = read_probe(path, probe_fingerprint(file.probe)) if file.probe else None
-    return evolve(material, probe=probe, additions=tuple(partial(_section, section) for section in study.sections))
+    outdated = {label: found.note for label, found in stored.items() if found.state == "outdated"}
+    return evolve(
+        material,
+        unfinished=tuple(label for label in material.unfinished if label not in outdated),
+        outdated=outdated,
+        remarks=tuple(str(remark) for remark in remarks(file, store) if not outdated.keys() & set(remark.names)),
+        probe=look_up_probe(file.probe, store).finished if file.probe else None,
+        additions=tuple(partial(_section, section) for section in study.sections),
+    )
+
+
+def _label(run: Run) -> str:
+    return f"{run.label} seed={run.seed}".strip()
 
 
 def _section(config: SectionConfig, study: StudyResults) -> Section | None:
@@ -54,21 +94,24 @@ def _section(config: SectionConfig, study: StudyResults) -> Section | None:
         raise PluginError(f"The {named(config)}: {error}") from error
 
 
-def images_at_hand(file: StudyFile) -> LabelledImages | None:
+def images_at_hand(file: StudyFile, data_sets: DataSets | None = None) -> LabelledImages | None:
     """Return the study's test images; None if they are not on this machine or the study has no runs."""
     with suppress(DataError, PluginError):
-        return load_data(file.every_run[0]).test if file.every_run else None
+        return load_data(file.every_run[0], data_sets).test if file.every_run else None
     return None
 
 
-def require_images(files: Iterable[StudyFile], store: Store) -> None:
+def require_images(files: Iterable[StudyFile], store: Store, data_sets: DataSets | None = None) -> None:
     """Raises DataError, for all studies at once, if images of unfinished runs are missing or damaged."""
+    known = data_sets or DataSets()
     studies: dict[str, dict[str, None]] = {}
     for file in files:
         for run in {what_sets_the_images(run): run for run in _unfinished(file, store)}.values():
             with suppress(PluginError):  # a failure of that run: the others can still run
                 try:
-                    load_data(run)
+                    load_data(run, known)
+                    if run.unreadable:
+                        known.contents(run.study)
                 except DataError as error:
                     studies.setdefault(str(error), {})[str(file.path)] = None
     if studies:
@@ -77,8 +120,8 @@ def require_images(files: Iterable[StudyFile], store: Store) -> None:
 
 def _unfinished(file: StudyFile, store: Store) -> Iterator[Run]:
     """The runs that still need images, including that of the probe."""
-    yield from (run for run in file.runs if not store.run(run.study.name, run.name).finished)
-    if file.probe and not read_probe(store.study(file.study.name) / PROBE, probe_fingerprint(file.probe)):
+    yield from (run for run in file.runs if look_up(run, store).state != "finished")
+    if file.probe and not look_up_probe(file.probe, store).finished:
         yield file.probe.run
 
 
@@ -86,6 +129,7 @@ def missing(file: StudyFile, material: StudyMaterial) -> Sequence[str]:
     """Return the missing parts of a study, its probe and its runs, each with its state."""
     probe = ["its probe (not finished)"] if file.probe and material.probe is None else []
     failed = [f"{run} (failed: {why})" for run, why in material.failures.items()]
+    failed += [f"{run} (outdated: {why})" for run, why in material.outdated.items()]
     return [*probe, *failed, *(f"{run} (not finished)" for run in material.unfinished)]
 
 
@@ -93,21 +137,22 @@ def result_rows(file: StudyFile, store: Store) -> tuple[list[dict[str, object]],
     """A row for each untrained network and each run, and the metrics that a short table shows.
 
     A row has study, run, state, seed, the grid values, and the metrics and seconds of a finished run or the reason of
-    a failed one.
+    a failed or outdated one. A note says whose files were not recorded or not compared.
     """
     rows: list[dict[str, object]] = []
     headline: dict[str, None] = {}
     baselines: dict[tuple[int, str], list[Result]] = {}
     for run in file.runs:
-        folder = store.run(run.study.name, run.name)
-        row = {"study": run.study.name, "run": run.name, "state": folder.state, "seed": run.seed, **run.point}
-        if folder.finished:
-            result = folder.result()
+        stored = look_up(run, store)
+        row = {"study": run.study.name, "run": run.name, "state": stored.state, "seed": run.seed, **run.point}
+        if result := stored.result():
             row |= {**result.metrics, "seconds": result.seconds}
             headline |= dict.fromkeys(result.headline)
             baselines.setdefault((run.seed, repr(sorted(result.baseline.items()))), []).append(result)
-        elif reason := folder.failure():
+        elif reason := stored.failure() or (stored.note if stored.state == "outdated" else None):
             row["reason"] = reason
+        if stored.note and "reason" not in row:
+            row["note"] = stored.note
         rows.append(row)
     return [*(_untrained_row(results) for results in baselines.values()), *rows], list(headline)
 

@@ -14,9 +14,13 @@ from dmlcore.engine.machine import environment
 from dmlcore.engine.probe.reasoning import reason, refusal, smallest_batch
 from dmlcore.engine.probe.trial import Bench, as_first_steps
 from dmlcore.engine.probe.verdict import compared, conclusions, in_short, smallest, trial_of
+from dmlcore.engine.splits import refuse_changes
+from dmlcore.results.contents import save_contents
 from dmlcore.results.store import PROBE, Store, write_atomically
 from dmlcore.results.trials import Probe, Trial, read_probe, to_json
+from dmlcore.study.data_sets import DataSets
 from dmlcore.study.fingerprint import probe_fingerprint
+from dmlcore.study.lookup import look_up_probe
 from dmlcore.study.schema import PROBED, StudyProbe
 
 PARTIAL = "probe.partial.json"
@@ -33,14 +37,20 @@ def probe_study(probe: StudyProbe, store: Store) -> Probe:
     with FileLock(folder / f".{PROBE}.lock"):
         if finished := stored_probe(probe, store):
             return finished
+        if probe.run.contents:
+            save_contents(probe.run.contents, store.root)
         note(f"probe  {probe.run.study.name}  {PROBED}  {probe.table.steps} steps per size")
-        trials = _Trials(probe, Bench.of(probe), folder, stored_trials(probe, store))
+        data_sets = DataSets()
+        trials = _Trials(probe, Bench.of(probe, data_sets), folder, stored_trials(probe, store))
+        refuse_changes(probe.run, data_sets, "after the command started")
         if probe.table.sizes is None:
             search(trials, probe.run.study.training.batch_size)
         else:
             for size in probe.table.sizes:
                 trials.at(size)
         finished = trials.probe(largest_that_fits(trials.bench))
+        refuse_changes(probe.run, DataSets(), "during the probe")
+        _keep_outdated(probe, store)
         _write(folder / PROBE, finished)
         (folder / PARTIAL).unlink(missing_ok=True)
     for sentence in finished.conclusions:
@@ -49,11 +59,18 @@ def probe_study(probe: StudyProbe, store: Store) -> Probe:
 
 
 def stored_probe(probe: StudyProbe, store: Store) -> Probe | None:
-    """Return the finished probe, if one with the same settings and versions is stored.
+    """Return the finished probe, if one with the same settings, versions and files is stored.
 
     Raises DmlcoreError if the file is damaged.
     """
-    return read_probe(store.study(probe.run.study.name) / PROBE, probe_fingerprint(probe))
+    return look_up_probe(probe, store).finished
+
+
+def _keep_outdated(probe: StudyProbe, store: Store) -> None:
+    """Give a stored probe of the same study on other files another name."""
+    stored, path = look_up_probe(probe, store), store.study(probe.run.study.name) / PROBE
+    if stored.probe is not None and stored.state == "outdated":
+        path.rename(path.with_name(f"{path.stem}_{stored.probe.fingerprint[:12]}{path.suffix}"))
 
 
 def stored_trials(probe: StudyProbe, store: Store) -> list[Trial]:
@@ -130,6 +147,8 @@ class _Trials:
             settings=run.settings,
             environment=environment(self.bench.test.device),
             fingerprint=probe_fingerprint(self.study),
+            settings_fingerprint=probe_fingerprint(self.study, run.settings_fingerprint),
+            data=run.contents.facts() if run.contents else {},
         )
 
 

@@ -28,6 +28,7 @@ from dmlcore.engine.splits import Data, load_data
 from dmlcore.engine.trainer import Trainer, mean_cosine
 from dmlcore.errors import DataError, StudyError, TrainingError
 from dmlcore.report.content.statistics import RESAMPLES, Resampling
+from dmlcore.study.data_sets import DataSets
 from dmlcore.study.schema import Run, Scheduler, StudyProbe, Transforms
 
 Reading = tuple[float, np.ndarray | None]
@@ -107,14 +108,14 @@ class Bench:
     """The metric before the first step, equal for all batch sizes."""
 
     @classmethod
-    def of(cls, probe: StudyProbe) -> Self:
+    def of(cls, probe: StudyProbe, data_sets: DataSets | None = None) -> Self:
         """Load the images, and evaluate the network before any step.
 
         Raises StudyError if the evaluator does not return the metric.
         """
         run = as_first_steps(probe.run, probe.table.max_images)
         use_deterministic_algorithms(run.study.training.deterministic)
-        data = load_data(run)
+        data = load_data(run, data_sets)
         model = build_model(run)
         transforms = resolve_transforms(run.study.transforms, model.input_spec)
         test = SplitEmbedder(data.test, run.study, transforms)

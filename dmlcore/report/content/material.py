@@ -32,6 +32,10 @@ class StudyMaterial:
     """Labels of runs that are not finished."""
     failures: Mapping[str, str] = field(factory=dict)
     """Label of a failed run → reason."""
+    outdated: Mapping[str, str] = field(factory=dict)
+    """Label of a run with a result that is not of the present files → what has changed."""
+    remarks: tuple[str, ...] = ()
+    """What to know about runs, such as that their files were not recorded."""
     probe: Probe | None = None
     images: LabelledImages | None = None
     """The test images, if they are available."""
@@ -50,6 +54,11 @@ class StudyMaterial:
     def rows(self) -> tuple[PointMeasurements, ...]:
         """The measurements of each row of the study's tables, the untrained network first."""
         return measure(self.results, self.evidence, self.untrained_evidence)
+
+    @property
+    def run_count(self) -> int:
+        """The number of runs, stored or not."""
+        return len(self.results) + len(self.unfinished) + len(self.outdated) + len(self.failures)
 
     @property
     def trained(self) -> list[PointMeasurements]:

@@ -48,6 +48,9 @@ def _missing(material: StudyMaterial) -> Iterator[Text]:
     if material.failures:
         reasons = " ".join(f"{run}: {reason.rstrip('.')}." for run, reason in material.failures.items())
         yield Text(f"Not included: {counted(len(material.failures), 'failed run')}. {reasons}")
+    if material.outdated:
+        runs = counted(len(material.outdated), "outdated run")
+        yield Text(f"Not included: {runs}. {listing(material.outdated)}.")
     if material.unfinished:
         runs = counted(len(material.unfinished), "unfinished run")
         yield Text(f"Not included: {runs}. {listing(material.unfinished)}.")

@@ -36,7 +36,7 @@ def rich_table(table: ResultTable, title: str) -> Table:
 
 def runs_table(rows: Sequence[Mapping[str, Any]], metrics: Sequence[str]) -> Table:
     """Return a row per run, with its grid values and these metrics; finished runs are bright."""
-    hidden = ("run", "seconds", "reason", *metrics)
+    hidden = ("run", "seconds", "reason", "note", *metrics)
     words = list(dict.fromkeys(name for row in rows for name in row if name not in hidden and "/" not in name))
     table = _table([*words, *map(label, metrics)], words=len(words))
     for row in rows:

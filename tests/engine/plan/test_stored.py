@@ -34,7 +34,7 @@ def dmlcore_register_sections():
     return [Seconds]
 '''
 
-STUDY = Path(__file__).parents[3] / "studies" / "quickstart.toml"
+STUDY = Path(__file__).parents[3] / "studies" / "base" / "glyphs.toml"
 
 SMALL = f"""\
 extends = "{STUDY}"
@@ -45,7 +45,7 @@ training.epochs = 1
 training.max_steps = 1
 training.batch_size = 10
 embedding.dim = 4
-grid = {{}}
+loss.use = "contrastive"
 
 [[sections]]
 use = "seconds"
@@ -60,7 +60,7 @@ def dmlcore(fake_plugin: Callable[..., None], tmp_path: Path, monkeypatch: pytes
 
     def give(command: str, added: str = "") -> Any:
         Path("small.toml").write_text(SMALL + added)
-        return invoke(command, "small.toml", "--set", "grid={}")
+        return invoke(command, "small.toml")
 
     return give
 
