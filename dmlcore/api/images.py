@@ -43,12 +43,15 @@ def read_rgb(path: Path) -> Image:
 class ImageFiles:
     """A split of a data set of image files; implements LabelledImages.
 
-    labels: (N,) int64, indices into class_names.
+    labels: (N,) int64, indices into class_names. root: the folder that the names of files are relative to. notes: what
+    a user should know of how the files were read.
     """
 
     paths: Sequence[Path]
     labels: np.ndarray
     class_names: Sequence[str]
+    root: Path | None = None
+    notes: Sequence[str] = ()
 
     def __attrs_post_init__(self) -> None:
         if len(self.paths) != len(self.labels):

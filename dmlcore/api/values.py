@@ -28,7 +28,12 @@ MarginKind = Literal["threshold", "difference"]
 
 
 class LabelledImages(Protocol):
-    """A split of a data set. It must be picklable for worker processes."""
+    """A split of a data set. It must be picklable for worker processes.
+
+    An optional attribute `notes` (a sequence of sentences without a period) says what its user should know: files that
+    were not taken, classes that were dropped. `dmlcore check` and `dmlcore data check` show the notes of both splits,
+    equal ones once.
+    """
 
     @property
     def labels(self) -> np.ndarray:

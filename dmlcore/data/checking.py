@@ -47,25 +47,28 @@ def check(dataset: DatasetConfig, near_bits: int = NEAR_BITS, name_all: bool = F
     """Inspect every image of both splits.
 
     near_bits: two images are similar if their difference hashes differ in at most this many of 64 bits. name_all: name
-    every image found, not only the first few. Raises DataError where the data set can't be loaded; published ones
-    check then that they are the published edition.
+    every image found, not only the first few. If the data set can't be loaded, its problems are reported with those of
+    the images that could be listed. Raises DataError where none could; published data sets check then that they are
+    the published edition.
     """
-    splits = load_splits(dataset)
+    splits, problems = _splits_or_problems(dataset)
     parents = [path.parent for images in splits.values() if isinstance(images, ImageFiles) for path in images.paths]
     folder = os.path.commonpath(parents) if parents else ""
     seen = [image for split in splits for image in _look_at(splits, split, folder)]
-    shared = sorted(set(splits["train"].class_names) & set(splits["test"].class_names))
+    shared = sorted(set.intersection(*(set(images.class_names) for images in splits.values()))) if splits[1:] else []
     unreadable = [image for image in seen if image.look.problem]
     most = len(seen) if name_all else SHOWN
     where = f" in {folder}" if folder else ", generated"
     lines = [
         f"{dataset.name}: {counted(len(seen), 'image')}{where}",
-        *(_line(split, _sizes(splits, split)) for split in splits),
-        _line("classes", f"in both train and test: {', '.join(shared)}" if shared else "train and test share none"),
+        *(_line("problems" if number == 0 else "", line) for number, line in enumerate(problems)),
+        *(_line(split, _sizes(images)) for split, images in splits.items()),
+        *_shared_classes(splits, most),
+        *_notes(splits),
         *_facts(seen, unreadable, most),
         *_duplicates([image for image in seen if not image.look.problem], near_bits, most),
     ]
-    return Report(tuple(lines), broken=bool(unreadable or shared))
+    return Report(tuple(lines), broken=bool(unreadable or shared or problems))
 
 
 def _look_at(splits: Splits, split: Split, folder: str) -> Iterator[_Seen]:
