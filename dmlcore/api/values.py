@@ -47,6 +47,11 @@ class LabelledImages(Protocol):
         """Return the image at `index`, in RGB."""
 
 
+def notes_of(images: LabelledImages) -> Sequence[str]:
+    """The notes of a split; none where it has no such attribute."""
+    return tuple(getattr(images, "notes", ()))
+
+
 @frozen(eq=False)
 class Embeddings:
     """Embeddings of images: row i of `vectors` is image i of the split.
@@ -108,6 +113,8 @@ class SamplerContext:
     no batch contained yet. Only for samplers with `needs_embeddings`; None before the first epoch, and if batches are
     only inspected, as by `dmlcore check`, `dmlcore plan` and a probe.
     """
+    class_names: Sequence[str] = ()
+    """The name of each class, for messages; empty where they are not known."""
 
     @property
     def seen(self) -> Embeddings | None:

@@ -55,7 +55,8 @@ def read_tree(root: Path, class_from: ClassFrom, values: SplitValues | None = No
         because = f" Files that are {not_taken}." if not_taken else ""
         problems = [f"{root} has no folders with images. Expected one folder of images per class.{because}"]
     divider = "the folders" if parts else ""
-    return Listing("dataset.root", root, _groups(places), found.notes(), problems, divider)
+    is_nested = class_from == "top" and any(len(place.inside) > 1 and place.folder.images for place in places)
+    return Listing("dataset.root", root, _groups(places), found.notes(), problems, divider, is_nested)
 
 
 def _parts_of_split(folders: Sequence[Folder], values: SplitValues | None) -> set[str]:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from attrs import frozen
 
-from dmlcore import DataError, DatasetConfig, ImageFiles, Split, StudyError, hookimpl, option
+from dmlcore import DatasetConfig, ImageFiles, Split, StudyError, hookimpl, option
 from dmlcore_plugins.datasets.class_split import Classes, split_first, split_named, split_random
 from dmlcore_plugins.datasets.csv_columns import Columns
 from dmlcore_plugins.datasets.csv_listing import read_listing
@@ -138,7 +138,7 @@ class ImageFolder(DatasetConfig):
         if self.train_classes is not None:
             return split_named(names, self.train_classes)
         if len(names) == 1:
-            raise DataError(f"{listing.source}: {_only_class(listing, names[0])}")
+            raise listing.error(_only_class(listing, names[0]))
         if self.split == "random":
             return split_random(names, self.test_fraction or HALF, self.split_seed or 0)
         return split_first(names, self.test_fraction or HALF)
@@ -147,7 +147,7 @@ class ImageFolder(DatasetConfig):
         if self.split in ("column", "folders"):
             if not listing.divider:
                 needed = 'a column "split"' if self.csv else "folders such as train and test in root"
-                raise DataError(f'{self.csv or listing.source}: split = "{self.split}" needs {needed}.')
+                raise listing.error(f'split = "{self.split}" needs {needed}.')
             return True
         return bool(listing.divider) and not self.split and not self.train_classes
 
@@ -166,7 +166,7 @@ class ImageFolder(DatasetConfig):
 
 def _only_class(listing: Listing, name: str) -> str:
     hint = ""
-    if not listing.groups[0].line:
+    if listing.is_nested:
         hint = (
             f" If the folders in it are the classes, set dataset.root to {listing.root / name}, or"
             ' dataset.class_from = "leaf".'

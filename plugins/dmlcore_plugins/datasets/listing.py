@@ -11,7 +11,7 @@ from attrs import evolve, frozen
 from dmlcore import DataError
 from dmlcore_plugins.datasets.class_names import merged, natural, near_equal
 from dmlcore_plugins.datasets.images_by_class import ImagesByClass, labelled
-from dmlcore_plugins.datasets.split_values import Side, SplitValues
+from dmlcore_plugins.datasets.split_values import Side, SplitValues, in_usual_order
 from dmlcore_plugins.datasets.wording import counted, first_few
 
 
@@ -43,6 +43,8 @@ class Listing:
     problems: Sequence[str] = ()
     divider: str = ""
     """What divides the groups into parts, such as `the column "split"`; empty without parts."""
+    is_nested: bool = False
+    """Whether folders are classes and have folders with images in them."""
 
     def images(self) -> ImagesByClass:
         """Classes by name; the images of each in the order of the groups."""
@@ -53,8 +55,8 @@ class Listing:
 
     @property
     def parts(self) -> list[str]:
-        """The values of the split column, or the folders such as `train`, in the order of the groups."""
-        return list(dict.fromkeys(group.part for group in self.groups if group.part is not None))
+        """The values of the split column, or the folders such as `train`, those with usual names in the usual order."""
+        return in_usual_order({group.part for group in self.groups if group.part is not None})
 
     def of_side(self, side: Side, values: SplitValues) -> dict[str, Group]:
         """The classes on a side of the split, each with its first group."""
@@ -72,15 +74,19 @@ class Listing:
         return evolve(self, notes=[*self.notes, *notes])
 
     def refuse(self) -> None:
-        """Raises DataError with all problems, if there are any. It has the images, so that they can be checked too."""
+        """Raises DataError with all problems, if there are any."""
         if not self.problems:
             return
         problem, *others = self.problems
         if others:
             lines = "".join(f"\n    - {one}" for one in self.problems)
             problem = f"{counted(len(self.problems), 'problem')}:{lines}"
+        raise self.error(problem)
+
+    def error(self, problem: str, remedy: str = "") -> DataError:
+        """An error with the images, so that these can be checked in spite of it."""
         images = self.images()
-        raise DataError(f"{self.source}: {problem}", images=labelled(images, list(images), self.root))
+        return DataError(f"{self.source}: {problem}", remedy, labelled(images, list(images), self.root, self.notes))
 
 
 def with_distinct_names(listing: Listing, merge: bool | None) -> Listing:
@@ -120,9 +126,8 @@ def with_large_classes(listing: Listing, min_images: int | None) -> Listing:
         return listing
     if len(small) == len(images):
         most = max(map(len, images.values()))
-        raise DataError(
-            f"{listing.source}: dataset.min_images = {min_images} drops every class: the largest has"
-            f" {counted(most, 'image')}."
+        raise listing.error(
+            f"dataset.min_images = {min_images} drops every class: the largest has {counted(most, 'image')}."
         )
     lost = sum(len(images[name]) for name in small)
     left = [group for group in listing.groups if len(images[group.name]) >= min_images]

@@ -66,6 +66,12 @@ def usual(values: Collection[str]) -> SplitValues | None:
     return SplitValues(train=train + validation, test=test) if test else SplitValues(train=train, test=validation)
 
 
+def in_usual_order(values: Collection[str]) -> list[str]:
+    """Training, validation, test, then values without usual names; those of each by name."""
+    names = (TRAIN_NAMES, VALIDATION_NAMES, TEST_NAMES)
+    return sorted(values, key=lambda value: ([value.casefold() not in usual for usual in names], value))
+
+
 def is_usual(value: str) -> bool:
     return value.casefold() in USUAL_NAMES
 

@@ -21,22 +21,22 @@ def split_by_column(listing: Listing, values: SplitValues | None) -> Classes:
     unknown = {group.part: group.line for group in reversed(listing.groups) if values.side(group.part or "") is None}
     if unknown:
         shown = first_few([f"{value!r} (line {line})" for value, line in reversed(unknown.items())])
-        raise DataError(
-            f"{listing.source}: {column} has values other than {joined(values.known)}: {shown}.",
+        raise listing.error(
+            f"{column} has values other than {joined(values.known)}: {shown}.",
             _naming(listing.parts, values),
         )
     train, test = listing.of_side("train", values), listing.of_side("test", values)
     if not (train and test):
         absent = values.test if train else values.train
-        raise DataError(f"{listing.source}: {column} has no row with {' or '.join(absent)}.")
+        raise listing.error(f"{column} has no row with {' or '.join(absent)}.")
     shared = natural(train.keys() & test.keys())
     if shared:
         places = [
             f"{name} ({train[name].part} in line {train[name].line}, {test[name].part} in line {test[name].line})"
             for name in shared
         ]
-        raise DataError(
-            f"{listing.source}: classes are in both train and test: {first_few(places)}. {UNSEEN} Correct the column,"
+        raise listing.error(
+            f"classes are in both train and test: {first_few(places)}. {UNSEEN} Correct the column,"
             ' or ignore it with split = "first" or "random".'
         )
     return {"train": natural(train), "test": natural(test)}
@@ -51,8 +51,8 @@ def split_by_folders(listing: Listing, given: SplitValues | None) -> Classes:
     train = listing.of_side("train", values) if values else {}
     test = listing.of_side("test", values) if values else {}
     if values is None or not (train and test):
-        raise DataError(
-            f"{listing.source}: {listing.root} has {_folders(listing.parts)}, but none for"
+        raise listing.error(
+            f"{listing.root} has {_folders(listing.parts)}, but none for"
             f" {'testing' if usual([*listing.parts, 'test']) else 'training'}.",
             'Add it, or split the classes of all folders: set dataset.split = "first".',
         )
@@ -80,12 +80,14 @@ def _in_both(listing: Listing, values: SplitValues, shared: list[str], total: in
         "To join the images of a class from all these folders and split the classes instead, set"
         ' dataset.split = "first" or "random", or name the training classes in dataset.train_classes.'
     )
+    if listing.is_nested:
+        remedy += '\nIf the classes are the innermost folders, also set dataset.class_from = "leaf".'
     validation = tuple(part for part in values.train if part.casefold() in VALIDATION_NAMES)
     rest = SplitValues(train=tuple(p for p in values.train if p not in validation), test=values.test, ignore=validation)
     if validation and not listing.of_side("train", rest).keys() & listing.of_side("test", rest).keys():
         remedy += f"\nTo use the other folders only, set dataset.{rest.toml()}"
-    return DataError(
-        f"{listing.source}: {listing.root} has {_folders(listing.parts)}, but {len(shared):,} of"
+    return listing.error(
+        f"{listing.root} has {_folders(listing.parts)}, but {len(shared):,} of"
         f" {counted(total, 'class', 'classes')} are for both training and testing: {first_few(places)}. {UNSEEN}",
         remedy,
     )
