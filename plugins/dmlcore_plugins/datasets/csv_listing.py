@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from io import StringIO
 from pathlib import Path, PureWindowsPath
 
@@ -111,24 +111,26 @@ def _located(file: Path, rows: Sequence[Row], root: Path) -> Listing:
     """The images of the rows. Raises DataError where there is none."""
     if not rows:
         raise DataError(f"{file} lists no image.")
-    paths = {row.path: root / row.path for row in rows}
-    unknown = set(missing_files(paths.values()))
-    portable = {
-        written: root / written.strip().replace("\\", "/") for written, path in paths.items() if path in unknown
-    }
-    missing = set(missing_files(portable.values()))
-    repaired = {written: path for written, path in portable.items() if path not in missing}
-    paths |= repaired
+    files = _existing({row.path for row in rows}, root)
     groups = [
-        Group(clean(row.label), [paths[row.path]], row.part, row.line, row.label)
-        for row in rows
-        if row.path in repaired or row.path not in portable
+        Group(clean(row.label), [files[row.path]], row.part, row.line, row.label) for row in rows if row.path in files
     ]
-    absent = [row for row in rows if row.path in portable and row.path not in repaired]
+    absent = [row for row in rows if row.path not in files]
     problems = [*_missing(absent, len(rows), root), *_repeated(groups)]
-    written = [path for path in repaired if "\\" in path]
-    notes = [f"Windows paths: \\ is read as / in {counted(len(written), 'path')}"] if written else []
+    windows = [path for path in files if "\\" in path and files[path] != root / path]
+    notes = [f"Windows paths: \\ is read as / in {counted(len(windows), 'path')}"] if windows else []
     return Listing(str(file), root, groups, notes, problems)
+
+
+def _existing(written: Collection[str], root: Path) -> dict[str, Path]:
+    """The file of each path, as it is written or else with slashes and without blanks at the ends."""
+    files = {path: root / path for path in written}
+    unknown = set(missing_files(files.values()))
+    if not unknown:
+        return files
+    others = {path: root / path.strip().replace("\\", "/") for path, file in files.items() if file in unknown}
+    missing = set(missing_files(others.values()))
+    return {path: file for path, file in (files | others).items() if file not in missing}
 
 
 def _missing(rows: Sequence[Row], total: int, root: Path) -> Iterator[str]:

@@ -121,6 +121,9 @@ class ImageFolder(DatasetConfig):
             assert self.root is not None  # or __attrs_post_init__ had refused
             listing = read_tree(self.root, self.class_from or "top", self.split_values)
         if self.split_values:
+            if not listing.divider:
+                needed = "a column of the split" if self.csv else "at least one of its folders in dataset.root"
+                raise listing.error(f"dataset.split_values needs {needed}.")
             listing = listing.without(self.split_values.ignore)
         listing = with_distinct_names(listing, self.merge_names)
         listing.refuse()

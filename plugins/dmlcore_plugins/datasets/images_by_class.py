@@ -22,7 +22,7 @@ def labelled(images: ImagesByClass, classes: Sequence[str], root: Path, notes: S
     import numpy as np
 
     paths = [path for name in classes for path in images[name]]
-    counts = [len(images[name]) for name in classes]
+    counts = np.array([len(images[name]) for name in classes], dtype=np.int64)
     labels = np.repeat(np.arange(len(classes), dtype=np.int64), counts)
     return ImageFiles(paths, labels, tuple(classes), root=root, notes=tuple(notes))
 

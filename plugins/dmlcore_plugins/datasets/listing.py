@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from unicodedata import combining, is_normalized
 
 from attrs import evolve, frozen
 
@@ -146,4 +147,11 @@ def _written_alike(groups: Iterable[Group]) -> list[str]:
 
 
 def _equation(names: Sequence[str]) -> str:
-    return " = ".join(f'"{name}"' for name in names)
+    return " = ".join(f'"{_distinct(name)}"' for name in names)
+
+
+def _distinct(name: str) -> str:
+    """The name with codes for marks that a single letter could have, since both look the same."""
+    if is_normalized("NFC", name):
+        return name
+    return "".join(sign.encode("unicode_escape").decode() if combining(sign) else sign for sign in name)

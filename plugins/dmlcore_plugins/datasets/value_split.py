@@ -6,7 +6,7 @@ from dmlcore import DataError
 from dmlcore_plugins.datasets.class_names import natural
 from dmlcore_plugins.datasets.class_split import Classes
 from dmlcore_plugins.datasets.listing import Listing
-from dmlcore_plugins.datasets.split_values import VALIDATION_NAMES, SplitValues, usual
+from dmlcore_plugins.datasets.split_values import VALIDATION_NAMES, SplitValues, in_usual_order, usual
 from dmlcore_plugins.datasets.wording import counted, first_few, joined
 
 UNSEEN = "Deep metric learning is measured on classes never seen in training."
@@ -75,7 +75,7 @@ def _in_both(listing: Listing, values: SplitValues, shared: list[str], total: in
     for group in listing.groups:
         if group.name in folders and group.part is not None and group.part not in folders[group.name]:
             folders[group.name].append(group.part)
-    places = [f"{name} (in {joined(parts)})" for name, parts in folders.items()]
+    places = [f"{name} (in {joined(in_usual_order(parts))})" for name, parts in folders.items()]
     remedy = (
         "To join the images of a class from all these folders and split the classes instead, set"
         ' dataset.split = "first" or "random", or name the training classes in dataset.train_classes.'
