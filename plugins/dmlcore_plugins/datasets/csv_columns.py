@@ -79,7 +79,7 @@ def _remedy(header: Sequence[str], wanted: dict[str, str], missing: Sequence[str
 
 
 def _usual(header: Sequence[str], purpose: str, taken: Sequence[str]) -> str | None:
-    """The column whose name is usual for a purpose."""
+    """The column with a usual name for a purpose."""
     spelled = {name.casefold().replace(" ", "_").replace("-", "_"): name for name in header if name not in taken}
     return next((spelled[name] for name in USUAL_NAMES[purpose] if name in spelled), None)
 
