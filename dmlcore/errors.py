@@ -1,5 +1,12 @@
 """The errors that a user can fix, one class for each place to look, each with the exit code of the command line."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dmlcore.api.values import LabelledImages
+
 
 class DmlcoreError(Exception):
     """An error that the user can fix. Its text is the whole message; no traceback is shown."""
@@ -34,15 +41,17 @@ class ResultsError(DmlcoreError):
 class DataError(DmlcoreError):
     """The images of a data set are missing, damaged, or of another edition.
 
-    The message consists of `problem` and, on the next line, `remedy`.
+    The message consists of `problem` and, on the next line, `remedy`. `images` are those that can be listed in spite of
+    the problem: `dmlcore data check` reports their problems too.
     """
 
     exit_code = 3
 
-    def __init__(self, problem: str, remedy: str = "") -> None:
+    def __init__(self, problem: str, remedy: str = "", images: LabelledImages | None = None) -> None:
         super().__init__(f"{problem}\n{remedy}" if remedy else problem)
         self.problem = problem
         self.remedy = remedy
+        self.images = images
 
 
 class DamagedDataError(DataError):

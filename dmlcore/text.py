@@ -38,6 +38,17 @@ def with_article(noun: str) -> str:
     return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
+def is_text(value: object) -> bool:
+    """Whether a value is a string that UTF-8 can encode; names of files may have bytes that it can't."""
+    if not isinstance(value, str):
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def duration(seconds: float) -> str:
     """ "8.2 s", "3 min 05 s", "2 h 10 min"."""
     if seconds < 60:

@@ -16,6 +16,7 @@ from attrs import evolve, frozen
 from dmlcore.api.result import LossFacts, Result
 from dmlcore.api.values import EpochSummary, LabelledImages
 from dmlcore.report.content.material import StudyMaterial, gather
+from dmlcore.results.class_names import CLASS_NAMES, names_to_text
 from dmlcore.results.evidence import Evidence, save_evidence
 from dmlcore.results.store import EMBEDDINGS, EVIDENCE, UNTRAINED_EVIDENCE, Store, save_tensors
 from dmlcore.results.trials import Probe, Trial
@@ -136,7 +137,7 @@ def _store(store: Store, study: str, question: str, name: str, made: MadeRun) ->
             save_evidence(folder.partial / file, evidence)
     if made.vectors is not None and made.evidence:
         arrays = {"vectors": made.vectors, "labels": made.evidence.labels}
-        save_tensors(folder.partial / EMBEDDINGS, arrays, {"class_names": "\n".join(made.evidence.class_names)})
+        save_tensors(folder.partial / EMBEDDINGS, arrays, {CLASS_NAMES: names_to_text(made.evidence.class_names)})
     folder.complete(evolve(made.result, study=study, question=question, run=name))
 
 

@@ -44,7 +44,8 @@ def read_rgb(path: Path) -> Image:
 class ImageFiles:
     """A split of a data set of image files; implements LabelledImages.
 
-    labels: (N,) int64, indices into class_names.
+    labels: (N,) int64, indices into class_names. root: the folder that the names of files are relative to. notes: what
+    a user should know of how the files were read.
     """
 
     paths: Sequence[Path]
@@ -52,6 +53,7 @@ class ImageFiles:
     class_names: Sequence[str]
     root: Path | None = None
     """The folder that the names of the files are relative to; by default the innermost one that contains them all."""
+    notes: Sequence[str] = ()
 
     def __attrs_post_init__(self) -> None:
         if len(self.paths) != len(self.labels):

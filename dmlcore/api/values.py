@@ -28,7 +28,12 @@ MarginKind = Literal["threshold", "difference"]
 
 
 class LabelledImages(Protocol):
-    """A split of a data set. It must be picklable for worker processes."""
+    """A split of a data set. It must be picklable for worker processes.
+
+    An optional attribute `notes` (a sequence of sentences without a period) says what its user should know: files that
+    were not taken, classes that were dropped. `dmlcore check` and `dmlcore data check` show the notes of both splits,
+    equal ones once.
+    """
 
     @property
     def labels(self) -> np.ndarray:
@@ -40,6 +45,11 @@ class LabelledImages(Protocol):
 
     def image(self, index: int) -> Image:
         """Return the image at `index`, in RGB."""
+
+
+def notes_of(images: LabelledImages) -> Sequence[str]:
+    """The notes of a split; none where it has no such attribute."""
+    return tuple(getattr(images, "notes", ()))
 
 
 @frozen(eq=False)
@@ -103,6 +113,8 @@ class SamplerContext:
     no batch contained yet. Only for samplers with `needs_embeddings`; None before the first epoch, and if batches are
     only inspected, as by `dmlcore check`, `dmlcore plan` and a probe.
     """
+    class_names: Sequence[str] = ()
+    """The name of each class, for messages; empty where they are not known."""
 
     @property
     def seen(self) -> Embeddings | None:

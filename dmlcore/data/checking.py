@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from statistics import median
+from typing import Any, Self
 
 from attrs import frozen
 
 from dmlcore.api.components import DatasetConfig
 from dmlcore.api.images import ImageFiles
 from dmlcore.api.progress import report_progress, work
-from dmlcore.api.values import Split
+from dmlcore.api.values import LabelledImages, notes_of
 from dmlcore.data.duplicates import NEAR_BITS, Group, equal_groups, near_groups
 from dmlcore.data.inspection import Look, look
-from dmlcore.data.installing import Splits, load_splits
+from dmlcore.data.installing import load_splits
+from dmlcore.errors import DataError
 from dmlcore.text import counted
 
 SHOWN = 5
@@ -37,39 +39,69 @@ class Report:
 class _Seen:
     """An image of the data set."""
 
-    split: Split
+    split: str
     class_name: str
     name: str
     look: Look
+
+
+@frozen
+class _Loaded:
+    """The images by split; or, of a data set that can't be loaded, those that could be listed, and the problems."""
+
+    splits: Mapping[Any, LabelledImages]
+    problems: str = ""
+
+    @classmethod
+    def of(cls, dataset: DatasetConfig) -> Self:
+        """Raises DataError where nothing could be listed."""
+        try:
+            return cls(load_splits(dataset))
+        except DataError as error:
+            if error.images is None or not len(error.images.labels):
+                raise
+            return cls({"all": error.images}, str(error))
+
+    @property
+    def shared(self) -> list[str]:
+        """The classes in both splits."""
+        if self.problems:
+            return []
+        return sorted(set(self.splits["train"].class_names) & set(self.splits["test"].class_names))
+
+    @property
+    def folder(self) -> str:
+        """The innermost folder with all images; empty where they are no files."""
+        files = [images.paths for images in self.splits.values() if isinstance(images, ImageFiles)]
+        return os.path.commonpath([path.parent for paths in files for path in paths]) if files else ""
 
 
 def check(dataset: DatasetConfig, near_bits: int = NEAR_BITS, name_all: bool = False) -> Report:
     """Inspect every image of both splits.
 
     near_bits: two images are similar if their difference hashes differ in at most this many of 64 bits. name_all: name
-    every image found, not only the first few. Raises DataError where the data set can't be loaded; published ones
-    check then that they are the published edition.
+    every image found, not only the first few. If the data set can't be loaded, its problems are reported with those of
+    the images that could be listed. Raises DataError where none could; published data sets check then that they are
+    the published edition.
     """
-    splits = load_splits(dataset)
-    parents = [path.parent for images in splits.values() if isinstance(images, ImageFiles) for path in images.paths]
-    folder = os.path.commonpath(parents) if parents else ""
-    seen = [image for split in splits for image in _look_at(splits, split, folder)]
-    shared = sorted(set(splits["train"].class_names) & set(splits["test"].class_names))
+    loaded = _Loaded.of(dataset)
+    seen = [image for split, images in loaded.splits.items() for image in _look_at(images, split, loaded.folder)]
     unreadable = [image for image in seen if image.look.problem]
     most = len(seen) if name_all else SHOWN
-    where = f" in {folder}" if folder else ", generated"
+    where = f" in {loaded.folder}" if loaded.folder else ", generated"
     lines = [
         f"{dataset.name}: {counted(len(seen), 'image')}{where}",
-        *(_line(split, _sizes(splits, split)) for split in splits),
-        _line("classes", f"in both train and test: {', '.join(shared)}" if shared else "train and test share none"),
+        *_listed("problems", loaded.problems.splitlines()),
+        *(_line(split, _sizes(images)) for split, images in loaded.splits.items()),
+        *_classes(loaded, most),
+        *_listed("notes", list(dict.fromkeys(note for images in loaded.splits.values() for note in notes_of(images)))),
         *_facts(seen, unreadable, most),
         *_duplicates([image for image in seen if not image.look.problem], near_bits, most),
     ]
-    return Report(tuple(lines), broken=bool(unreadable or shared))
+    return Report(tuple(lines), broken=bool(unreadable or loaded.shared or loaded.problems))
 
 
-def _look_at(splits: Splits, split: Split, folder: str) -> Iterator[_Seen]:
-    images = splits[split]
+def _look_at(images: LabelledImages, split: str, folder: str) -> Iterator[_Seen]:
     names = (
         [os.path.relpath(path, folder) for path in images.paths]
         if isinstance(images, ImageFiles)
@@ -88,11 +120,24 @@ def _line(title: str, text: str) -> str:
     return f"  {title:<18}{text}"
 
 
-def _sizes(splits: Splits, split: Split) -> str:
-    images = splits[split]
+def _listed(title: str, lines: Sequence[str]) -> Iterator[str]:
+    """The title with the first line, and the others below it."""
+    for number, line in enumerate(lines):
+        yield _line("" if number else title, line)
+
+
+def _sizes(images: LabelledImages) -> str:
     each = sorted(Counter(images.labels.tolist()).values())
     amount = f"{each[0]} to {each[-1]} per class, median {median(each):g}"
     return f"{counted(len(images.labels), 'image')} of {counted(len(images.class_names), 'class')}, {amount}"
+
+
+def _classes(loaded: _Loaded, most: int) -> Iterator[str]:
+    if loaded.shared:
+        yield _line("classes", f"{counted(len(loaded.shared), 'class')} in both train and test")
+        yield from _named(loaded.shared, most)
+    elif not loaded.problems:
+        yield _line("classes", "train and test share none")
 
 
 def _facts(seen: Sequence[_Seen], unreadable: Sequence[_Seen], most: int) -> Iterator[str]:
@@ -141,7 +186,13 @@ def _groups(title: str, groups: Sequence[Group], seen: Sequence[_Seen], most: in
         f" across train and test: {len(across):,}; of different classes: {len(mixed):,}",
     )
     ordered = sorted(groups, key=lambda group: (group not in across, group not in mixed, group))
-    yield from _named([" = ".join(seen[index].name for index in group) for group in ordered], most)
+    yield from _named([" = ".join(_some(seen[index].name for index in group)) for group in ordered], most)
+
+
+def _some(names: Iterable[str]) -> list[str]:
+    """The first names of a group of equal images, and how many there are."""
+    every = list(names)
+    return every if len(every) <= SHOWN else [*every[:SHOWN], f"… ({len(every):,} in all)"]
 
 
 def _named(names: Sequence[str], most: int) -> Iterator[str]:

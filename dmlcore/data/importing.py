@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from dmlcore.api.components import DatasetConfig
@@ -55,7 +56,7 @@ def _import_folder(place: Place, path: Path, link: bool) -> str:
 
 
 def _copy(place: Place, home: Path) -> str:
-    files = [Path(folder, name) for folder, _, names in os.walk(home, followlinks=True) for name in names]
+    files = list(_files_below(home))
     require_space(place.source.root, sum(file.stat().st_size for file in files), f"a copy of {home}")
     with place.staged() as stage:
         with work(f"copying {home.name}", len(files), "file"):
@@ -65,6 +66,22 @@ def _copy(place: Place, home: Path) -> str:
                 shutil.copyfile(file, copy)
                 report_progress(number)
         return place.complete()
+
+
+def _files_below(home: Path) -> Iterator[Path]:
+    """All files, also those behind links, except links that lead back to a folder on their own path."""
+    for folder, subfolders, names in os.walk(home, followlinks=True):
+        here = Path(folder)
+        subfolders[:] = [name for name in subfolders if not _is_loop(here / name, home)]
+        yield from (here / name for name in names)
+
+
+def _is_loop(folder: Path, home: Path) -> bool:
+    if not folder.is_symlink():
+        return False
+    target = folder.resolve()
+    above = (parent for parent in folder.parents if parent.is_relative_to(home))
+    return any(parent.resolve().is_relative_to(target) for parent in above)
 
 
 def _unpack(place: Place, archives: list[tuple[Archive, Path]]) -> str:

@@ -48,7 +48,7 @@ def look(images: LabelledImages, index: int) -> Look:
         image = images.image(index)
         return Look("", image.mode, False, image.size, _digest(image.tobytes()), difference_hash(image))
     except Exception as error:  # PIL raises a dozen kinds on damaged files, and a plugin may raise any
-        return Look(problem=str(error) or type(error).__name__)
+        return Look(problem=_reason(error))
 
 
 def _look_at_file(path: Path) -> Look:
@@ -62,6 +62,14 @@ def _look_at_file(path: Path) -> Look:
         turned = image.getexif().get(ORIENTATION, 1) in range(2, 9)
         upright = ImageOps.exif_transpose(image) if turned else image
         return Look("", mode, turned, size, _digest(content), difference_hash(upright))
+
+
+def _reason(error: Exception) -> str:
+    from PIL import UnidentifiedImageError
+
+    if isinstance(error, UnidentifiedImageError):  # its text has the address of an object
+        return "not an image that Pillow can read"
+    return str(error) or type(error).__name__
 
 
 def difference_hash(image: Image) -> int | None:

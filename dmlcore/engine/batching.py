@@ -18,27 +18,39 @@ from dmlcore.text import counted
 Batches = list[list[int]]
 
 
-def epoch_batches(run: Run, labels: np.ndarray, epoch: int, last_embeddings: Embeddings | None = None) -> Batches:
+def epoch_batches(
+    run: Run,
+    labels: np.ndarray,
+    epoch: int,
+    last_embeddings: Embeddings | None = None,
+    class_names: Sequence[str] = (),
+) -> Batches:
     """Return the batches of one epoch as lists of indices into labels (N,).
 
-    last_embeddings: those of earlier epochs, for a sampler that needs them.
+    last_embeddings: those of earlier epochs, for a sampler that needs them. class_names: for the sampler's messages.
 
     Raises StudyError if the sampler returns no batch, PluginError for indices out of range, and TrainingError if the
     loss can't use a batch.
     """
-    batches = sampled_batches(run, labels, epoch, last_embeddings)
+    batches = sampled_batches(run, labels, epoch, last_embeddings, class_names)
     for batch in batches:
         check_batch(run.study.loss, labels[batch])
     return batches
 
 
-def sampled_batches(run: Run, labels: np.ndarray, epoch: int, last_embeddings: Embeddings | None = None) -> Batches:
+def sampled_batches(
+    run: Run,
+    labels: np.ndarray,
+    epoch: int,
+    last_embeddings: Embeddings | None = None,
+    class_names: Sequence[str] = (),
+) -> Batches:
     """Return the batches of one epoch as the sampler provides them, whether or not the loss can use them.
 
     Raises StudyError if there is none, PluginError if the sampler fails or returns indices out of range.
     """
     study, draws = run.study, generator(run.seed, "sampler", epoch)
-    context = SamplerContext(labels, study.training.batch_size, epoch, draws, last_embeddings)
+    context = SamplerContext(labels, study.training.batch_size, epoch, draws, last_embeddings, class_names)
     with faults_of(study.sampler, "build"):
         batches = [[operator.index(index) for index in batch] for batch in study.sampler.build(context)]
     batches = batches[: study.training.max_steps]

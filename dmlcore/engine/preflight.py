@@ -60,7 +60,7 @@ def _setting_lines(run: Run, data: Data) -> Iterator[str]:
     )
     smallest = smallest_batch(run, labels)
     try:
-        epoch_batches(run, labels, 1)
+        epoch_batches(run, labels, 1, class_names=data.train.class_names)
     except (StudyError, TrainingError) as error:
         raise type(error)(f"{error} {smallest.size_sentence()}") from None
     found = reason(run, labels, run.study.training.batch_size)

@@ -28,6 +28,7 @@ from dmlcore.engine.run_log import epoch_line, figures, log
 from dmlcore.engine.splits import Data
 from dmlcore.engine.trainer import Trainer
 from dmlcore.errors import StudyError
+from dmlcore.results.class_names import CLASS_NAMES, names_to_text
 from dmlcore.results.evidence import Evidence, save_evidence
 from dmlcore.results.store import EMBEDDINGS, EVIDENCE, MODEL, UNTRAINED_EVIDENCE, save_tensors
 from dmlcore.study.schema import Run, Transforms
@@ -113,7 +114,7 @@ class Session:
 
     def _train_epoch(self, epoch: int, loader: TrainLoader) -> EpochSummary:
         labels = self.data.train.labels
-        batches = epoch_batches(self.run, labels, epoch, self._seen())
+        batches = epoch_batches(self.run, labels, epoch, self._seen(), self.data.train.class_names)
         images = sum(len(batch) for batch in batches)
         visited = coverage(batches, len(labels))
         if visited < NEARLY_ALL:
@@ -185,7 +186,7 @@ class Session:
         weights = {name: tensor.cpu().numpy() for name, tensor in self.trainer.network.state_dict().items()}
         save_tensors(self.folder / MODEL, weights, identity)
         arrays = {"vectors": embeddings.vectors, "labels": embeddings.labels}
-        save_tensors(self.folder / EMBEDDINGS, arrays, identity | {"class_names": "\n".join(embeddings.class_names)})
+        save_tensors(self.folder / EMBEDDINGS, arrays, identity | {CLASS_NAMES: names_to_text(embeddings.class_names)})
         save_evidence(self.folder / EVIDENCE, evidence)
 
     def _result(self, epoch: int, metrics: Mapping[str, float], geometry: Mapping[str, float]) -> Result:

@@ -10,14 +10,14 @@ import numpy as np
 from attrs import frozen
 
 from dmlcore.api.components import DatasetConfig
-from dmlcore.api.values import LabelledImages, Split
+from dmlcore.api.values import LabelledImages, Split, notes_of
 from dmlcore.engine.seeding import generator
 from dmlcore.errors import DataError, StudyError
 from dmlcore.host.faults import faults_of, named
 from dmlcore.results.contents import what_changed
 from dmlcore.study.data_sets import DataSets
 from dmlcore.study.schema import Run
-from dmlcore.text import counted
+from dmlcore.text import counted, is_text
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -32,6 +32,10 @@ class Subset:
     labels: np.ndarray
     class_names: Sequence[str]
 
+    @property
+    def notes(self) -> Sequence[str]:
+        return notes_of(self.images)
+
     def image(self, index: int) -> Image:
         return self.images.image(int(self.indices[index]))
 
@@ -44,6 +48,10 @@ class _OfDataset:
     dataset: DatasetConfig
     labels: np.ndarray
     class_names: Sequence[str]
+
+    @property
+    def notes(self) -> Sequence[str]:
+        return notes_of(self.images)
 
     def image(self, index: int) -> Image:
         with faults_of(self.dataset, "image"):
@@ -105,7 +113,27 @@ def load_data(run: Run, data_sets: DataSets | None = None) -> Data:
     if study.evaluation.max_images is not None:
         test = _first_classes(test, study.evaluation.max_images)
         validation = validation and _first_classes(validation, study.evaluation.max_images)
-    return Data(train, validation, test)
+    data = Data(train, validation, test)
+    for name, images in data.splits().items():
+        if name != "train":
+            _refuse_unmeasurable(study.dataset, name, images)
+    return data
+
+
+def _refuse_unmeasurable(dataset: DatasetConfig, split: str, images: LabelledImages) -> None:
+    """Raise DataError for images that no evaluator can measure: of one class, or with one image of each class."""
+    if len(images.class_names) < 2:
+        raise DataError(
+            f"The data set {dataset.name!r} has only one {split} class, {images.class_names[0]!r}; evaluation needs at"
+            " least two."
+        )
+    if len(images.class_names) == len(images.labels):
+        drop = "set dataset.min_images = 2 to drop such classes" if hasattr(dataset, "min_images") else "drop them"
+        raise DataError(
+            f"Every {split} class of the data set {dataset.name!r} has only one image, such as"
+            f" {images.class_names[0]!r}: no image has another one of its class to retrieve.",
+            f"Add images to these classes, or {drop} before the split.",
+        )
 
 
 def refuse_changes(run: Run, data_sets: DataSets, when: str) -> None:
@@ -134,6 +162,10 @@ def _loaded(dataset: DatasetConfig, split: Split, data_sets: DataSets) -> Labell
             f"The {split} labels of the {named(dataset)} must be indices into class_names, and each class must have an"
             f" image. Got {len(class_names)} names and {len(np.unique(labels))} labels from {labels.min()} to"
             f" {labels.max()}."
+        )
+    if not_text := [name for name in class_names if not is_text(name)]:
+        raise DataError(
+            f"The {split} class names of the {named(dataset)} must be text that UTF-8 can encode. Got {not_text[0]!r}."
         )
     return _OfDataset(images, dataset, labels, class_names)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from attrs import frozen
 
+from dmlcore.results.class_names import CLASS_NAMES, names_from_text, names_to_text
 from dmlcore.results.store import load_tensors, save_tensors
 
 QUERY = "query/"
@@ -50,14 +50,14 @@ def save_evidence(path: Path, evidence: Evidence) -> None:
     """Write the evidence as one safetensors file, atomically."""
     arrays: dict[str, npt.NDArray[Any]] = {name: getattr(evidence, name) for name in _ARRAYS}
     arrays |= {f"{QUERY}{metric}": values for metric, values in evidence.queries.items()}
-    save_tensors(path, arrays, {"class_names": json.dumps(evidence.class_names, ensure_ascii=False)})
+    save_tensors(path, arrays, {CLASS_NAMES: names_to_text(evidence.class_names)})
 
 
 def load_evidence(path: Path) -> Evidence:
     """Return the stored evidence. Raises DmlcoreError if the file is missing or damaged."""
     arrays, metadata = load_tensors(path)
     return Evidence(
-        class_names=tuple(json.loads(metadata["class_names"])),
+        class_names=names_from_text(metadata[CLASS_NAMES]),
         queries={name.removeprefix(QUERY): a for name, a in arrays.items() if name.startswith(QUERY)},
         **{name: arrays[name] for name in _ARRAYS},
     )

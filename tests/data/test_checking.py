@@ -91,7 +91,7 @@ def test_everything_that_can_be_noted() -> None:
     assert facts.startswith(
         "  unreadable        2 images\n                    test/c_broken.jpg: image file is truncated"
     )
-    assert "                    test/d_text.jpg: cannot identify image file" in facts
+    assert "                    test/d_text.jpg: not an image that Pillow can read" in facts
     assert (
         "  grayscale         1 image\n"
         "                    train/a_grey.png\n"
@@ -132,8 +132,60 @@ def test_classes_in_both_splits_are_broken() -> None:
     root = lay_photos()
     photo(1).save(root / "test/a_0.jpg")
     lines, broken = report()
-    assert "  classes           in both train and test: a" in lines
+    assert "  classes           1 class in both train and test" in lines
+    assert f"{'':20}a" in lines
     assert broken
+
+
+def test_thousands_of_classes_in_both_splits_are_not_on_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = lay_photos() / "train/a_0.jpg"
+    names = tuple(f"class {number}" for number in range(3000))
+    both = ImageFiles([path] * 3000, np.arange(3000), names)
+    seen = look(both, 0)
+    monkeypatch.setattr(Photos, "load", lambda *_: both)
+    monkeypatch.setattr("dmlcore.data.checking.look", lambda *_: seen)
+    lines = check(Photos()).lines
+    start = lines.index("  classes           3,000 classes in both train and test")
+    assert lines[start + 1] == f"{'':20}class 0"
+    assert lines[start + 6] == f"{'':20}… and 2,995 more; --all names them"
+    assert max(map(len, lines)) < 200
+
+
+def test_notes_of_both_splits_are_shown_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    root = lay_photos()
+
+    def load(_: Photos, split: Split) -> ImageFiles:
+        paths = sorted((root / split).iterdir())
+        return ImageFiles(paths, np.repeat([0, 1], 3), [split, f"{split} 2"], root, ["3 .txt", f"of {split}"])
+
+    monkeypatch.setattr(Photos, "load", load)
+    lines = list(check(Photos()).lines)
+    start = lines.index("  notes             3 .txt")
+    assert lines[start + 1 : start + 3] == [f"{'':20}of train", f"{'':20}of test"]
+
+
+def test_problems_of_a_folder_and_of_its_images_come_in_one_go(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / "mine" / name).mkdir(parents=True)
+        for i in range(2):
+            photo(i + ord(name)).save(tmp_path / f"mine/{name}/{i}.jpg")
+    photo(0).save(tmp_path / "mine/loose.jpg")
+    (tmp_path / "mine/a/1.jpg").write_bytes(b"hello")
+    (tmp_path / "mine/empty").mkdir()
+    (tmp_path / "mine/__MACOSX").mkdir()
+    done = invoke("data", "check", "image_folder", "--root", "mine", code=3)
+    assert done.stdout.startswith(
+        "image_folder: 5 images in mine\n"
+        "  problems          dataset.root: 2 problems:\n"
+        "                        - images are directly in mine, not in a class folder: loose.jpg. Move each into the"
+        " folder of its class.\n"
+        "                        - class folders without an image in mine: empty. Fill or remove them.\n"
+        "  all               5 images of 3 classes, 1 to 2 per class, median 2\n"
+        "  notes             skipped: 1 __MACOSX\n"
+        "  shorter side      90 to 90 pixels, median 90\n"
+        "  unreadable        1 image\n"
+        "                    a/1.jpg: not an image that Pillow can read\n"
+    )
 
 
 def test_the_reader_refuses_another_edition() -> None:

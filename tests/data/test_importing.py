@@ -57,6 +57,16 @@ def test_an_unpacked_folder_is_copied_without_the_files_next_to_it(tmp_path: Pat
     assert not (ROOT / "flags/list.txt").samefile(MINE / "inner/list.txt")
 
 
+def test_links_that_lead_back_are_not_copied(tmp_path: Path) -> None:
+    home = lay_out(MINE / "inner", FILES)
+    (home / "up").symlink_to("..")
+    (home / "train/across").symlink_to("../test")
+    (home / "test/back").symlink_to("../train")
+    done(MINE / "inner")
+    copied = [path for path in (tmp_path / "data/flags").rglob("*") if path.is_file()]
+    assert len(copied) == 9 + 4 + 4  # once more: the test images in train/across, the training images in test/back
+
+
 def test_a_link_in_the_place_of_a_copy(tmp_path: Path) -> None:
     lay_out(MINE / "inner", FILES)
     home = tmp_path / "mine/inner"

@@ -26,6 +26,7 @@ from dmlcore.engine.model import build_model
 from dmlcore.engine.runner import Failure, run_study
 from dmlcore.engine.splits import load_data
 from dmlcore.engine.trainer import Trainer
+from dmlcore.results import store
 from dmlcore.results.evidence import load_evidence
 from dmlcore.results.store import EMBEDDINGS, EVIDENCE, MODEL, UNTRAINED_EVIDENCE, Store
 from dmlcore.study.lookup import look_up
@@ -76,6 +77,8 @@ def test_a_run_gives_a_whole_result(make_study: Any, tmp_path: Path) -> None:
     assert stored["vectors"].shape == (36, 4)
     assert np.linalg.norm(stored["vectors"], axis=1) == pytest.approx(np.ones(36), abs=1e-6)
     assert stored["labels"].tolist() == np.repeat(np.arange(6), 6).tolist()
+    _, metadata = store.load_tensors(folder / EMBEDDINGS)
+    assert json.loads(metadata["class_names"]) == [f"colour {c}" for c in range(6, 12)]
 
 
 def test_the_stored_network_gives_the_stored_embeddings(make_study: Any, tmp_path: Path) -> None:

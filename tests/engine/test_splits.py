@@ -66,6 +66,13 @@ def test_a_quick_trial_measures_few_images_of_whole_classes(make_study: Any) -> 
         ([0, 2], ["a", "b", "c"], "3 names and 2 labels from 0 to 2"),
         ([0.0, 1.0], ["a", "b"], r"must be a non-empty \(N,\) array of int64, not float64 \(2,\)"),
         ([], [], "must be a non-empty"),
+        ([0, 0], ["colour 9"], "has only one test class, 'colour 9'; evaluation needs at least two"),
+        (
+            [0, 1],
+            ["a", "b"],
+            "Every test class of the data set 'squares' has only one image, such as 'a': no image has",
+        ),
+        ([0, 0, 1], ["caf\udce9", "b"], r"must be text that UTF-8 can encode. Got 'caf\\udce9'\."),
     ],
 )
 def test_data_sets_that_break_the_protocol(

@@ -13,6 +13,7 @@ from attrs import frozen
 
 from dmlcore.api.values import Embeddings
 from dmlcore.errors import DataError
+from dmlcore.results.class_names import CLASS_NAMES, names_from_text
 from dmlcore.text import counted, did_you_mean, listing
 
 VECTORS = ("vectors", "embeddings", "embedding", "features", "feature", "feats", "emb", "x")
@@ -126,10 +127,8 @@ def _safetensors(path: Path) -> Iterator[_Contents]:
                 return _bfloat16(path, name)
             return np.asarray(file.get_tensor(name))
 
-        class_names = (file.metadata() or {}).get("class_names")
-        yield _Contents(
-            path, "tensor", file.keys(), describe, read, tuple(class_names.split("\n") if class_names else ())
-        )
+        class_names = names_from_text((file.metadata() or {}).get(CLASS_NAMES, ""))
+        yield _Contents(path, "tensor", file.keys(), describe, read, class_names)
 
 
 def _bfloat16(path: Path, name: str) -> np.ndarray:

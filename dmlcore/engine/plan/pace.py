@@ -96,7 +96,7 @@ def measure_pace(run: Run, data: Data) -> Pace:
 
 
 def _time_steps(run: Run, trainer: Trainer, data: Data, transforms: Transforms) -> float:
-    batches = epoch_batches(run, np.asarray(data.train.labels), 1)
+    batches = epoch_batches(run, np.asarray(data.train.labels), 1, class_names=data.train.class_names)
     several: Batches = (batches * (STEPS + 1))[: STEPS + 1]
     loader = TrainLoader(data.train, train_transform(transforms), run.study.training, run.seed)
     ends: list[float] = []

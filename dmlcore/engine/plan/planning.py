@@ -135,7 +135,8 @@ class Planner:
         study = run.study
         key = (study.dataset, study.evaluation, study.sampler, study.loss, study.training)
         if key not in self._steps:
-            batches = epoch_batches(run, np.asarray(self._images(run).train.labels), 1)
+            images = self._images(run).train
+            batches = epoch_batches(run, np.asarray(images.labels), 1, class_names=images.class_names)
             self._steps[key] = len(batches), sum(map(len, batches))
         return self._steps[key]
 

@@ -12,6 +12,7 @@ from attrs import frozen
 from dmlcore.api.result import Result
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.figures.cache import keep, kept
+from dmlcore.results.class_names import CLASS_NAMES, names_from_text
 from dmlcore.results.store import EMBEDDINGS, load_tensors
 
 MAP = "map.safetensors"
@@ -70,7 +71,7 @@ def embedding_map(material: StudyMaterial, result: Result, title: str) -> Embedd
         held = {"rows": rows, "places": places, "neighbors": np.array(neighbors)}
         keep(folder / MAP, held, _MADE_BY)
     method = "t-SNE" if held["neighbors"] else "the first two principal axes"
-    names = metadata["class_names"].split("\n")
+    names = names_from_text(metadata[CLASS_NAMES])
     return EmbeddingMap(title, method, held["places"], held["rows"], labels, names)
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from dmlcore import DataError
-from dmlcore_plugins.datasets.images_by_class import ImagesByClass, first_few, images_in
+from dmlcore_plugins.datasets.images_by_class import ImagesByClass, images_in
 from dmlcore_plugins.datasets.published import refuse_missing
+from dmlcore_plugins.datasets.wording import first_few
 
 
 def read_numbered(images: Path, annotations: Path) -> ImagesByClass:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from difflib import get_close_matches
 
 from dmlcore import DataError, Split, StudyError
+from dmlcore_plugins.datasets.class_names import clean
 
 Classes = dict[Split, list[str]]
 
@@ -25,8 +26,9 @@ def split_random(classes: Sequence[str], test_fraction: float, seed: int) -> Cla
 
 def split_named(classes: Sequence[str], train_classes: Collection[str]) -> Classes:
     """The named classes train, the others test. Raises StudyError for an unknown name, or where no other is left."""
-    known, chosen = set(classes), set(train_classes)
-    unknown = [name for name in train_classes if name not in known]
+    known = set(classes)
+    chosen = {name if name in known else clean(name) for name in train_classes}
+    unknown = [name for name in train_classes if not {name, clean(name)} & known]
     if unknown:
         near = get_close_matches(unknown[0], classes, n=3, cutoff=0.55)
         hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""

@@ -7,9 +7,10 @@ from pathlib import Path
 from attrs import frozen
 
 from dmlcore import Archive, DataError, DatasetConfig, Way, hookimpl
-from dmlcore_plugins.datasets.images_by_class import ImagesByClass, first_few, images_in
+from dmlcore_plugins.datasets.images_by_class import ImagesByClass, images_in
 from dmlcore_plugins.datasets.layout import Layout, Part
 from dmlcore_plugins.datasets.published import Half, PublishedConfig, refuse_missing
+from dmlcore_plugins.datasets.wording import first_few
 
 CLASS_FOLDER = "[0-9][0-9][0-9].*"
 IMAGES_OF_2010 = 6033

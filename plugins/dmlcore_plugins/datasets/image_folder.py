@@ -9,9 +9,14 @@ from attrs import frozen
 
 from dmlcore import DatasetConfig, ImageFiles, Split, StudyError, hookimpl, option
 from dmlcore_plugins.datasets.class_split import Classes, split_first, split_named, split_random
-from dmlcore_plugins.datasets.csv_listing import Listing, read_listing
+from dmlcore_plugins.datasets.csv_columns import Columns
+from dmlcore_plugins.datasets.csv_listing import read_listing
 from dmlcore_plugins.datasets.folder_tree import read_tree
 from dmlcore_plugins.datasets.images_by_class import ImagesByClass, labelled
+from dmlcore_plugins.datasets.listing import Listing, with_distinct_names, with_large_classes
+from dmlcore_plugins.datasets.split_values import SplitValues
+from dmlcore_plugins.datasets.value_split import folder_note, split_by_column, split_by_folders
+from dmlcore_plugins.datasets.wording import counted, first_few, printable
 
 HALF = 0.5
 
@@ -22,6 +27,11 @@ class ImageFolder(DatasetConfig):
 
     Set `root` for folders, `csv` for a list with the columns path and label. Training classes and test classes are
     disjoint: name the training classes in `train_classes`, or choose how to split the classes with `split`.
+
+    If all folders in `root` have names such as train, val and test, they are the split, and the folders in them are the
+    classes. Validation folders train as well: `evaluation.select = "validation"` draws its classes from the training
+    classes. If a class is in both training and test folders, set `split = "first"` to join its images and split the
+    classes instead.
     """
 
     name = "image_folder"
@@ -30,7 +40,9 @@ class ImageFolder(DatasetConfig):
         None, help="folder with one folder per class; with csv: what its paths are relative to, by default its folder"
     )
     csv: Path | None = option(
-        None, help="CSV file, in UTF-8, with the columns path and label, and optionally split (train or test)"
+        None,
+        help="CSV file with the columns path and label, and optionally split (train or test); UTF-8 or UTF-16, with"
+        " commas, semicolons or tabs",
     )
     class_from: Literal["top", "leaf"] | None = option(
         None,
@@ -40,15 +52,33 @@ class ImageFolder(DatasetConfig):
     train_classes: tuple[str, ...] | None = option(
         None, help="names of the training classes, all others test; by default, `split` splits the classes"
     )
-    split: Literal["first", "random", "column"] | None = option(
+    split: Literal["first", "random", "column", "folders"] | None = option(
         None,
-        help='"first": the first classes by name train; "random": a random draw; "column": the column of the CSV'
-        ' file; by default "column" where there is one, else "first"',
+        help='"first": the first classes by name train, with numbers in their order (2 before 10); "random": a random'
+        ' draw; "column": the column of the CSV file; "folders": folders such as train and test in root; by default'
+        ' "column" or "folders" where there are such, else "first"',
     )
     test_fraction: float | None = option(
         None, gt=0, lt=1, help='share of the classes that test, for "first" and "random"; by default 0.5'
     )
     split_seed: int | None = option(None, ge=0, help='seed of the draw, for split = "random"; by default 0')
+    columns: Columns | None = option(
+        None, help="names of the columns of the CSV file, if they are not path, label and split", omit_if_default=True
+    )
+    split_values: SplitValues | None = option(
+        None,
+        help="the values of the split column, or the folders in root, that are for training, for testing, and not used",
+        omit_if_default=True,
+    )
+    merge_names: bool | None = option(
+        None,
+        help="whether class names that differ only in case, inner blanks or typographic form (Ａ and A) are one class;"
+        " by default they are an error. Blanks at the ends never count",
+        omit_if_default=True,
+    )
+    min_images: int | None = option(
+        None, ge=1, unit="images", help="drop the classes with fewer images; by default none", omit_if_default=True
+    )
 
     def __attrs_post_init__(self) -> None:
         if self.root is None and self.csv is None:
@@ -57,6 +87,10 @@ class ImageFolder(DatasetConfig):
             raise ValueError("class_from has no effect with csv, which lists the class of each image: remove one")
         if self.split == "column" and not self.csv:
             raise ValueError('split = "column" needs csv: remove it, or use "first" or "random"')
+        if self.split == "folders" and self.csv:
+            raise ValueError('split = "folders" has no effect with csv: use "column"')
+        if self.columns and not self.csv:
+            raise ValueError("columns needs csv: remove it")
         self._check_split()
 
     def _check_split(self) -> None:
@@ -67,42 +101,80 @@ class ImageFolder(DatasetConfig):
                 raise ValueError(
                     "train_classes already defines the split: remove either it or split, test_fraction and split_seed"
                 )
-        if self.test_fraction is not None and self.split == "column":
-            raise ValueError('test_fraction has no effect with split = "column": remove one')
+        if self.test_fraction is not None and self.split in ("column", "folders"):
+            raise ValueError(f'test_fraction has no effect with split = "{self.split}": remove one')
         if self.split_seed is not None and self.split != "random":
             raise ValueError('split_seed has an effect only with split = "random"')
 
     def load(self, split: Split) -> ImageFiles:
         """Raises DataError where files are missing or can't be split, StudyError for unknown classes."""
+        listing = self._read()
+        images = listing.images()
+        classes = self._classes(listing, list(images))
+        notes = [*listing.notes, *self._notes(listing, images, classes, split)]
+        return labelled(images, classes[split], listing.root, notes)
+
+    def _read(self) -> Listing:
         if self.csv:
-            listing = read_listing(self.csv, self.root or self.csv.parent)
-            images = listing.images()
-            classes = self._split_listing(listing, images)
+            listing = read_listing(self.csv, self.root or self.csv.parent, self.columns or Columns())
         else:
             assert self.root is not None  # or __attrs_post_init__ had refused
-            images = read_tree(self.root, self.class_from or "top")
-            classes = self._split(images)
-        return labelled(images, classes[split])
+            listing = read_tree(self.root, self.class_from or "top", self.split_values)
+        if self.split_values:
+            if not listing.divider:
+                needed = "a column of the split" if self.csv else "at least one of its folders in dataset.root"
+                raise listing.error(f"dataset.split_values needs {needed}.")
+            listing = listing.without(self.split_values.ignore)
+        listing = with_distinct_names(listing, self.merge_names)
+        listing.refuse()
+        return with_large_classes(listing, self.min_images)
 
-    def _split_listing(self, listing: Listing, images: ImagesByClass) -> Classes:
-        if self.split == "column":
-            return listing.classes_by_split()
-        if not listing.has_splits or self.split or self.train_classes:
-            return self._split(images)
-        if self.test_fraction is not None:
-            raise StudyError(
-                f"dataset.test_fraction has no effect: the column split of {listing.file} defines the test classes."
-                ' Remove it, or set split = "first" or "random".'
-            )
-        return listing.classes_by_split()
-
-    def _split(self, images: ImagesByClass) -> Classes:
-        names = list(images)
+    def _classes(self, listing: Listing, names: list[str]) -> Classes:
+        """The names of the classes of each split."""
+        if self._splits_by_parts(listing):
+            if self.test_fraction is not None:
+                raise StudyError(
+                    f"dataset.test_fraction has no effect: {listing.divider} of {self.csv or self.root} define"
+                    f'{"s" if self.csv else ""} the test classes. Remove it, or set split = "first" or "random".'
+                )
+            return (split_by_column if self.csv else split_by_folders)(listing, self.split_values)
         if self.train_classes is not None:
             return split_named(names, self.train_classes)
+        if len(names) == 1:
+            raise listing.error(_only_class(listing, names[0]))
         if self.split == "random":
             return split_random(names, self.test_fraction or HALF, self.split_seed or 0)
         return split_first(names, self.test_fraction or HALF)
+
+    def _splits_by_parts(self, listing: Listing) -> bool:
+        if self.split in ("column", "folders"):
+            if not listing.divider:
+                needed = 'a column "split"' if self.csv else "folders such as train and test in root"
+                raise listing.error(f'split = "{self.split}" needs {needed}.')
+            return True
+        return bool(listing.divider) and not self.split and not self.train_classes
+
+    def _notes(self, listing: Listing, images: ImagesByClass, classes: Classes, split: Split) -> list[str]:
+        notes = []
+        if not self.csv and self._splits_by_parts(listing):
+            notes.append(folder_note(listing, self.split_values))
+        single = [name for name in classes["test"] if len(images[name]) == 1]
+        if single and split == "test":
+            notes.append(
+                f"{counted(len(single), 'test class', 'test classes')} of {len(classes['test']):,} with only one image,"
+                f" which has no other image to retrieve: {first_few(single)} (min_images = 2 drops such classes)"
+            )
+        return notes
+
+
+def _only_class(listing: Listing, name: str) -> str:
+    hint = ""
+    if listing.is_nested:
+        hint = (
+            f" If the folders in it are the classes, set dataset.root to {listing.root / name}, or"
+            ' dataset.class_from = "leaf".'
+        )
+    return f"there is only one class, {printable(name)}; training and testing need at least two each.{hint}"
 
 
 @hookimpl

@@ -6,16 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from dmlcore import ImageFiles
+from dmlcore_plugins.datasets.image_names import is_image
 
 ImagesByClass = Mapping[str, Sequence[Path]]
 """Class name → its image files; in the order of the classes."""
-
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
-
-
-def is_image(name: str) -> bool:
-    """Whether a file is an image, by its name; hidden files never are."""
-    return not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES
 
 
 def images_in(folder: Path) -> list[Path]:
@@ -23,13 +17,14 @@ def images_in(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if is_image(path.name))
 
 
-def labelled(images: ImagesByClass, classes: Sequence[str]) -> ImageFiles:
-    """The images of some classes; the label is the index in `classes`."""
+def labelled(images: ImagesByClass, classes: Sequence[str], root: Path, notes: Sequence[str] = ()) -> ImageFiles:
+    """The images of some classes in the folder `root`; the label is the index in `classes`."""
     import numpy as np
 
     paths = [path for name in classes for path in images[name]]
-    counts = [len(images[name]) for name in classes]
-    return ImageFiles(paths, np.repeat(np.arange(len(classes), dtype=np.int64), counts), tuple(classes))
+    counts = np.array([len(images[name]) for name in classes], dtype=np.int64)
+    labels = np.repeat(np.arange(len(classes), dtype=np.int64), counts)
+    return ImageFiles(paths, labels, tuple(classes), root=root, notes=tuple(notes))
 
 
 def missing_files(paths: Iterable[Path]) -> list[Path]:
@@ -47,9 +42,3 @@ def missing_files(paths: Iterable[Path]) -> list[Path]:
         if path.name not in present[folder] and not path.exists():
             missing.append(path)
     return missing
-
-
-def first_few(names: Sequence[object], most: int = 5) -> str:
-    """The first few names for a message, and how many there are: "a, b, … (7 in all)"."""
-    shown = ", ".join(str(name) for name in names[:most])
-    return shown if len(names) <= most else f"{shown}, … ({len(names):,} in all)"

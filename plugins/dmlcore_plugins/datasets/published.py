@@ -12,8 +12,9 @@ from typing import ClassVar
 from attrs import frozen
 
 from dmlcore import DamagedDataError, DataError, DatasetConfig, ImageFiles, Source, Split, Way, option
-from dmlcore_plugins.datasets.images_by_class import ImagesByClass, first_few, labelled, missing_files
+from dmlcore_plugins.datasets.images_by_class import ImagesByClass, labelled, missing_files
 from dmlcore_plugins.datasets.layout import Layout, Sighting, best_sighting, folders_below
+from dmlcore_plugins.datasets.wording import first_few
 
 
 @frozen
@@ -45,11 +46,12 @@ class PublishedConfig(DatasetConfig):
     def load(self, split: Split) -> ImageFiles:
         """Raises DataError, with the command to run, where files are missing or another edition."""
         try:
-            images = self._read(data_root(self.root))
+            images, home = self._read(data_root(self.root))
         except OSError as error:
             raise DataError(f"{self.title}: {error.filename} can't be read: {error.strerror}.") from None
         classes = list(images)
-        return labelled(images, classes[: self.train.classes] if split == "train" else classes[self.train.classes :])
+        chosen = classes[: self.train.classes] if split == "train" else classes[self.train.classes :]
+        return labelled(images, chosen, home)
 
     def source(self) -> Source:
         """Its archives with their mirrors, and where its files are."""
@@ -58,7 +60,8 @@ class PublishedConfig(DatasetConfig):
         home = sighting.home if sighting and not sighting.missing else None
         return Source(self.title, top, home, self.ways)
 
-    def _read(self, top: Path) -> ImagesByClass:
+    def _read(self, top: Path) -> tuple[ImagesByClass, Path]:
+        """The classes, and the folder of the data set."""
         folders = list(folders_below(top, self.folders))
         sighting = best_sighting(folders, self.layouts)
         if sighting is None or sighting.missing:
@@ -72,7 +75,7 @@ class PublishedConfig(DatasetConfig):
                 f"{self.title}: {error.problem}",
                 error.remedy or f"Move or remove these files, then download the data set again:\n{self._fetch(top)}",
             ) from None
-        return images
+        return images, sighting.home
 
     def _fetch(self, top: Path) -> str:
         return f"    dmlcore data fetch {self.name} --root {shlex.quote(str(top))}"

@@ -48,7 +48,7 @@ def balanced_batches(sampler: MPerClass, context: SamplerContext) -> list[list[i
     images, samples_per_class = _images_by_class(context.labels), sampler.samples_per_class
     _check_batch_size(context.batch_size, samples_per_class, len(images))
     if not sampler.allow_repeats:
-        _check_class_sizes(images, samples_per_class)
+        _check_class_sizes(images, samples_per_class, context.class_names)
     classes = ShuffledRounds(list(images), context.generator)
     images_of = {label: ShuffledRounds(indices, context.generator) for label, indices in images.items()}
     classes_per_batch = context.batch_size // samples_per_class
@@ -85,11 +85,11 @@ def _check_batch_size(batch_size: int, samples_per_class: int, classes: int) -> 
     )
 
 
-def _check_class_sizes(images: Images, samples_per_class: int) -> None:
+def _check_class_sizes(images: Images, samples_per_class: int, names: Sequence[str]) -> None:
     small = {label: len(indices) for label, indices in images.items() if len(indices) < samples_per_class}
     if not small:
         return
-    shown = [f"class {label} ({count})" for label, count in list(small.items())[:5]]
+    shown = [f"{names[label] if names else f'class {label}'} ({count})" for label, count in list(small.items())[:5]]
     if len(small) > len(shown):
         shown.append(f"and {len(small) - len(shown)} more")
     fewest = min(small.values())
@@ -97,4 +97,5 @@ def _check_class_sizes(images: Images, samples_per_class: int) -> None:
     raise StudyError(
         f"{len(small)} of {len(images)} classes have fewer images than sampler.samples_per_class = "
         f"{samples_per_class}: {', '.join(shown)}. {lower} sampler.allow_repeats = true to repeat images in a batch."
+        f" With the data set image_folder, dataset.min_images = {samples_per_class} drops these classes."
     )

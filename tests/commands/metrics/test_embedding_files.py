@@ -90,12 +90,19 @@ def test_an_npy_file_with_labels_of_every_kind_beside_it() -> None:
     assert read_embeddings(npy(), labels="codes.txt").class_names == ("001", "003", "007")
 
 
-def test_the_embeddings_of_a_run_have_their_class_names() -> None:
-    metadata = {"study": "toy", "class_names": "jay\nold owl\nwren"}
+@pytest.mark.parametrize(
+    ("stored", "names"),
+    [
+        ('["jay", "old\\nowl", "wren"]', ("jay", "old\nowl", "wren")),
+        ("jay\nold owl\nwren", ("jay", "old owl", "wren")),  # up to result format 2
+    ],
+)
+def test_the_embeddings_of_a_run_have_their_class_names(stored: str, names: tuple[str, ...]) -> None:
+    metadata = {"study": "toy", "class_names": stored}
     save_tensors(Path("embeddings.safetensors"), {"vectors": VECTORS, "labels": np.array([2, 0, 2, 1])}, metadata)
     read = read_embeddings(Path("embeddings.safetensors"))
     assert read.vectors.tolist() == VECTORS.tolist()
-    assert read.class_names == ("jay", "old owl", "wren")
+    assert read.class_names == names
     save_tensors(Path("plain.safetensors"), {"vectors": VECTORS, "labels": LABELS}, {})
     assert read_embeddings(Path("plain.safetensors")).class_names == ()
 

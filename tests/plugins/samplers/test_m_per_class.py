@@ -197,3 +197,14 @@ def test_classes_with_too_few_images_are_named(sizes: list[int], message: str) -
     with pytest.raises(StudyError) as caught:
         MPerClass().build(SamplerContext(labels, 10, 1, np.random.default_rng(0)))
     assert str(caught.value).startswith(message)
+
+
+def test_small_classes_have_their_names_where_they_are_known() -> None:
+    labels, names = np.array([0, 0, 0, 1, 2, 2, 2]), ("Jay", "Owl", "Wren")
+    context = SamplerContext(labels, 6, 1, np.random.default_rng(0), class_names=names)
+    with pytest.raises(StudyError) as caught:
+        MPerClass(samples_per_class=3).build(context)
+    assert str(caught.value) == (
+        "1 of 3 classes have fewer images than sampler.samples_per_class = 3: Owl (1). Set sampler.allow_repeats = true"
+        " to repeat images in a batch. With the data set image_folder, dataset.min_images = 3 drops these classes."
+    )
