@@ -1,0 +1,140 @@
+"""Opening image files by Pillow: their formats, the limit of their size, and what is said of damaged ones."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dmlcore.errors import DataError, DmlcoreError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+FORMATS = frozenset(
+    {"AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "QOI", "TGA", "TIFF", "WEBP"}
+)
+"""Pillow's formats of still photographs."""
+
+HEIF_SUFFIXES = (".heic", ".heif", ".hif")
+HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
+
+MAX_MEGAPIXELS = 300.0
+"""The default limit of an image; Pillow needs 4 bytes for a pixel."""
+
+REDUCED_ABOVE = 89_478_485
+"""Images of more pixels are reduced while or after they are decoded, to at most this number. It is the number above
+which Pillow warns; crops of larger images would warn, too."""
+
+_OPENING = threading.Lock()
+
+
+def readable_suffixes() -> frozenset[str]:
+    """Return the suffixes of the image files that can be read here, in lower case, such as ".jpg".
+
+    Those of HEIC are included only if pillow-heif is installed.
+    """
+    from PIL import Image
+
+    known = Image.registered_extensions()
+    suffixes = {suffix for suffix, name in known.items() if name in FORMATS and (name in Image.OPEN or name == "MPO")}
+    return frozenset(suffixes | (set(HEIF_SUFFIXES) if _has_heif() else set()))
+
+
+def _has_heif() -> bool:
+    return find_spec("pillow_heif") is not None
+
+
+@contextmanager
+def opened(path: Path, content: bytes, max_megapixels: float) -> Iterator[Image]:
+    """Open an image, not decoded yet; errors inside the block become DataErrors that name the file.
+
+    A JPEG or JPEG 2000 image of more than `REDUCED_ABOVE` pixels will be decoded at a reduced scale. Raises DataError
+    for an image above the limit.
+    """
+    try:
+        with _open(path, content) as image:
+            _check_size(path, image.size, max_megapixels)
+            _decode_reduced(image)
+            yield image
+    except DmlcoreError:
+        raise
+    except MemoryError:
+        raise DataError(
+            f"{path}: not enough memory to decode the image. Reduce the image, or training.workers."
+        ) from None
+    except Exception as error:  # Pillow raises a dozen kinds on damaged files
+        reason = str(error).replace(f" {_unnamed(error)}", "") if _unnamed(error) else str(error)
+        raise DataError(
+            f"{path}: can't read the image ({reason or type(error).__name__}). Replace or remove the file."
+        ) from None
+
+
+def _unnamed(error: Exception) -> str:
+    """Pillow's name of a file in memory, "<_io.BytesIO object at 0x7f…>", in an error."""
+    text = str(error)
+    return text[text.index("<_io") :] if "<_io" in text else ""
+
+
+def reduced(image: Image) -> Image:
+    """Return the image with at most `REDUCED_ABOVE` pixels, each the mean of a square of pixels."""
+    factor = 1
+    while image.width * image.height > REDUCED_ABOVE * factor**2:
+        factor += 1
+    if factor == 1:
+        return image
+    image.load()
+    if image.mode not in ("L", "LA", "RGB", "RGBA", "CMYK"):
+        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    return image.reduce(factor)
+
+
+def _open(path: Path, content: bytes) -> Image:
+    from PIL import UnidentifiedImageError
+
+    try:
+        return _unlimited_open(content)
+    except UnidentifiedImageError:
+        if content[4:8] != b"ftyp" or content[8:12] not in HEIF_BRANDS:
+            raise
+    if not _has_heif():
+        raise DataError(f"{path}: reading HEIC images needs pillow-heif.", "    pip install 'dmlcore[heif]'")
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+    return _unlimited_open(content)
+
+
+def _unlimited_open(content: bytes) -> Image:
+    """Open an image of any size: Pillow's own limit is one for the whole process, and has no file name."""
+    from PIL import Image
+
+    with _OPENING:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            return Image.open(BytesIO(content))
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+
+
+def _check_size(path: Path, size: tuple[int, int], max_megapixels: float) -> None:
+    megapixels = size[0] * size[1] / 1e6
+    if megapixels > max_megapixels:
+        raise DataError(
+            f"{path}: the image has {size[0]:,} × {size[1]:,} pixels, {megapixels:,.0f} megapixels. The limit is"
+            f" {max_megapixels:,g}.",
+            "Reduce or remove the image, or raise the limit: dataset.max_megapixels of image_folder.",
+        )
+
+
+def _decode_reduced(image: Image) -> None:
+    """Ask for the largest scale of 1/2, 1/4 and 1/8 with at most `REDUCED_ABOVE` pixels, where the format has them."""
+    power = next((n for n in range(4) if image.width * image.height <= REDUCED_ABOVE * 4**n), 3)
+    if power and image.format in ("JPEG", "MPO"):
+        image.draft(image.mode, (image.width >> power, image.height >> power))
+    elif power and image.format == "JPEG2000":
+        image.reduce = power  # type: ignore[method-assign, assignment]  # an attribute of this format
