@@ -53,35 +53,29 @@ def _has_heif() -> bool:
 def opened(path: Path, content: bytes, max_megapixels: float) -> Iterator[Image]:
     """Open an image, not decoded yet; errors inside the block become DataErrors that name the file.
 
-    A JPEG or JPEG 2000 image of more than `REDUCED_ABOVE` pixels will be decoded at a reduced scale. Raises DataError
-    for an image above the limit.
+    Raises DataError for an image above the limit.
     """
     try:
         with _open(path, content) as image:
             _check_size(path, image.size, max_megapixels)
-            _decode_reduced(image)
             yield image
     except DmlcoreError:
         raise
     except MemoryError:
-        raise DataError(
-            f"{path}: not enough memory to decode the image. Reduce the image, or training.workers."
-        ) from None
+        raise DataError(f"{path}: not enough memory to decode the image.", "Reduce it, or training.workers.") from None
     except Exception as error:  # Pillow raises a dozen kinds on damaged files
-        reason = str(error).replace(f" {_unnamed(error)}", "") if _unnamed(error) else str(error)
+        reason = str(error).partition(" <_io")[0]  # Pillow's name of a file in memory
         raise DataError(
-            f"{path}: can't read the image ({reason or type(error).__name__}). Replace or remove the file."
+            f"{path}: can't read the image ({reason or type(error).__name__}).", "Replace or remove the file."
         ) from None
-
-
-def _unnamed(error: Exception) -> str:
-    """Pillow's name of a file in memory, "<_io.BytesIO object at 0x7f…>", in an error."""
-    text = str(error)
-    return text[text.index("<_io") :] if "<_io" in text else ""
 
 
 def reduced(image: Image) -> Image:
-    """Return the image with at most `REDUCED_ABOVE` pixels, each the mean of a square of pixels."""
+    """Return an image, perhaps not decoded yet, with at most `REDUCED_ABOVE` pixels.
+
+    JPEG and JPEG 2000 are decoded at a reduced scale; of other formats, a pixel is the mean of a square of pixels.
+    """
+    _decode_reduced(image)
     factor = 1
     while image.width * image.height > REDUCED_ABOVE * factor**2:
         factor += 1

@@ -135,8 +135,8 @@ def largest_value(image: Image) -> float:
 
     if image.mode == "F" or image.mode.startswith("I"):
         return float(np.nan_to_num(_values(image)).max())
-    bands = image.getextrema()[:3]
-    return float(max(high for _, high in bands) * 256 + 255)  # type: ignore[misc, operator]  # a pair for each band
+    bands: Any = image.getextrema()
+    return float(max(high for _, high in bands[: 3 if image.mode == "RGBA" else None]) * 256 + 255)
 
 
 def eight_bits(image: Image, content: bytes, path: Path, samples: Samples, reading: Reading) -> Image:
@@ -164,23 +164,35 @@ def eight_bits(image: Image, content: bytes, path: Path, samples: Samples, readi
 
 
 def _color(image: Image, content: bytes, path: Path, samples: Samples, scale: Scale) -> Image:
-    """A color image that uses only a part of its 16 bits; Pillow reads either half of the bits."""
+    """A color image that uses only a part of its 16 bits."""
     import numpy as np
     from PIL import Image
 
+    values = _sixteen_bits(image, content, path)
+    colors, alpha = (values[..., :3], values[..., 3]) if image.mode == "RGBA" else (values, None)
+    _check_range(path, colors, samples, scale)
+    bands = [_scaled(colors[..., band], scale.white, inverted=False) for band in range(colors.shape[-1])]
+    if alpha is not None:
+        bands.append(_scaled(alpha, scale.white if alpha.max() <= scale.white else samples.full, inverted=False))
+    merged = Image.merge(image.mode, [Image.fromarray(np.ascontiguousarray(band)) for band in bands])
+    merged.info = dict(image.info)
+    return merged
+
+
+def _sixteen_bits(image: Image, content: bytes, path: Path) -> np.ndarray:
+    """(h, w, bands) uint16: a color image that is not decoded yet. Pillow reads one half of the bits at a time."""
+    import numpy as np
+
     raw = _raw_mode(image)
+    if raw.startswith("RGBa"):
+        raise DataError(f"{path}: can't read premultiplied alpha in 16 bits. Save the image without alpha.")
     image.load()
     with opened(path, content, sys.float_info.max) as other:
-        other.tile = [_with_raw_mode(tile, _other_half(raw)) for tile in other.tile]
-        other.load()
-        values = np.asarray(image).astype(np.uint16) * 256 + np.asarray(other)
-    colors = values[..., :3] if image.mode == "RGBA" else values
-    _check_range(path, colors, samples, scale)
-    pixels = np.array(image)
-    pixels[..., : colors.shape[-1]] = _scaled(colors, scale.white, inverted=False)
-    made = Image.fromarray(pixels, image.mode) if image.mode == "CMYK" else Image.fromarray(pixels)
-    made.info = dict(image.info)
-    return made
+        other.tile = [_with_raw_mode(tile, "RGBA" if raw.startswith("LA") else _other_half(raw)) for tile in other.tile]
+        lower = np.asarray(other, np.uint16)
+    if raw.startswith("LA"):  # read as four bands: both halves of gray, and of alpha
+        return (256 * lower[..., 0::2] + lower[..., 1::2])[..., [0, 0, 0, 1]]
+    return 256 * np.asarray(image, np.uint16) + lower
 
 
 def _scaled(values: np.ndarray, white: float, inverted: bool) -> np.ndarray:

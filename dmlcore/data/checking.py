@@ -11,6 +11,7 @@ from statistics import median
 from attrs import frozen
 
 from dmlcore.api.components import DatasetConfig
+from dmlcore.api.depth import Samples, Scale
 from dmlcore.api.images import ImageFiles
 from dmlcore.api.progress import report_progress, work
 from dmlcore.api.values import Split
@@ -22,7 +23,9 @@ from dmlcore.text import counted
 SHOWN = 5
 """The most images, or groups of images, that the report names of each kind."""
 AT_ONCE = 512
-GRAYSCALE = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "F"})
+DARK = 0.3
+"""Images are dark if their largest value is below this share of white: one bit less would hold them."""
+GRAYSCALE = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "F"})
 
 
 @frozen
@@ -108,6 +111,30 @@ def _facts(seen: Sequence[_Seen], unreadable: Sequence[_Seen], most: int) -> Ite
     for title, names in kinds.items():
         yield _line(title, counted(len(names), "image") if names else "none")
         yield from _named(names, most)
+    yield from _deep([image for image in seen if image.look.samples])
+
+
+def _deep(seen: Sequence[_Seen]) -> Iterator[str]:
+    """How images of more than 8 bits become 8 bits; nothing where there are none."""
+    if not seen:
+        return
+    yield _line("above 8 bits", counted(len(seen), "image"))
+    scales: dict[Samples, dict[Scale, list[_Seen]]] = {}
+    for image in seen:
+        if image.look.samples and image.look.scale:
+            scales.setdefault(image.look.samples, {}).setdefault(image.look.scale, []).append(image)
+    for samples, by_scale in sorted(scales.items(), key=lambda item: str(item[0])):
+        for scale, images in by_scale.items():
+            largest = max(image.look.largest for image in images)
+            yield _line(
+                "",
+                f"{samples}: {counted(len(images), 'image')}; white is {scale.white:,g}, {scale.reason};"
+                f" largest value {largest:,g}",
+            )
+            if largest < DARK * scale.white:
+                yield _line("", "these are dark: if their white is less, set dataset.depth of image_folder")
+        if len({scale.white for scale in by_scale}) > 1:
+            yield _line("", f"the scales of {samples} images differ between train and test")
 
 
 def _duplicates(seen: Sequence[_Seen], near_bits: int, most: int) -> Iterator[str]:

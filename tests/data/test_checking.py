@@ -89,9 +89,10 @@ def test_everything_that_can_be_noted() -> None:
     lines, broken = report()
     facts = "\n".join(lines[5:])
     assert facts.startswith(
-        "  unreadable        2 images\n                    test/c_broken.jpg: image file is truncated"
+        "  unreadable        2 images\n"
+        "                    test/c_broken.jpg: can't read the image (image file is truncated"
     )
-    assert "                    test/d_text.jpg: cannot identify image file" in facts
+    assert "                    test/d_text.jpg: can't read the image (cannot identify image file)." in facts
     assert (
         "  grayscale         1 image\n"
         "                    train/a_grey.png\n"

@@ -7,7 +7,7 @@ from typing import Literal
 
 from attrs import frozen
 
-from dmlcore import DatasetConfig, ImageFiles, Split, StudyError, hookimpl, option
+from dmlcore import DatasetConfig, ImageFiles, Reading, Split, StudyError, hookimpl, option
 from dmlcore_plugins.datasets.class_split import Classes, split_first, split_named, split_random
 from dmlcore_plugins.datasets.csv_listing import Listing, read_listing
 from dmlcore_plugins.datasets.folder_tree import read_tree
@@ -49,6 +49,23 @@ class ImageFolder(DatasetConfig):
         None, gt=0, lt=1, help='share of the classes that test, for "first" and "random"; by default 0.5'
     )
     split_seed: int | None = option(None, ge=0, help='seed of the draw, for split = "random"; by default 0')
+    depth: int | None = option(
+        None,
+        ge=8,
+        le=32,
+        omit_if_default=True,
+        unit="bits",
+        help="bits of images that are stored with more than 8: white is 2^depth - 1, such as 4095 for cameras of 12"
+        " bits; by default, the smallest of 8, 10, 12, 14, 16, 24 and 32 that holds the values of 64 images",
+    )
+    max_megapixels: float = option(
+        300.0,
+        gt=0,
+        identity=False,
+        omit_if_default=True,
+        unit="megapixels",
+        help="larger images are an error; those above 89 megapixels are read at a reduced scale",
+    )
 
     def __attrs_post_init__(self) -> None:
         if self.root is None and self.csv is None:
@@ -82,7 +99,8 @@ class ImageFolder(DatasetConfig):
             assert self.root is not None  # or __attrs_post_init__ had refused
             images = read_tree(self.root, self.class_from or "top")
             classes = self._split(images)
-        return labelled(images, classes[split])
+        paths = [path for of_class in images.values() for path in of_class]
+        return labelled(images, classes[split], Reading.of(paths, depth=self.depth, max_megapixels=self.max_megapixels))
 
     def _split_listing(self, listing: Listing, images: ImagesByClass) -> Classes:
         if self.split == "column":

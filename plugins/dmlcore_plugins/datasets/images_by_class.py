@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from dmlcore import ImageFiles
+from dmlcore import ImageFiles, Reading
 
 ImagesByClass = Mapping[str, Sequence[Path]]
 """Class name → its image files; in the order of the classes."""
@@ -23,13 +23,14 @@ def images_in(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if is_image(path.name))
 
 
-def labelled(images: ImagesByClass, classes: Sequence[str]) -> ImageFiles:
-    """The images of some classes; the label is the index in `classes`."""
+def labelled(images: ImagesByClass, classes: Sequence[str], reading: Reading | None = None) -> ImageFiles:
+    """The images of some classes, read in that way; the label is the index in `classes`."""
     import numpy as np
 
     paths = [path for name in classes for path in images[name]]
     counts = [len(images[name]) for name in classes]
-    return ImageFiles(paths, np.repeat(np.arange(len(classes), dtype=np.int64), counts), tuple(classes))
+    labels = np.repeat(np.arange(len(classes), dtype=np.int64), counts)
+    return ImageFiles(paths, labels, tuple(classes), reading or Reading())
 
 
 def missing_files(paths: Iterable[Path]) -> list[Path]:
