@@ -30,7 +30,7 @@ REDUCED_ABOVE = 89_478_485
 """Images of more pixels are reduced while or after they are decoded, to at most this number. It is the number above
 which Pillow warns; crops of larger images would warn, too."""
 
-_OPENING = threading.Lock()
+_PILLOW_LIMIT = threading.Lock()
 
 
 def readable_suffixes() -> frozenset[str]:
@@ -75,16 +75,20 @@ def reduced(image: Image) -> Image:
 
     JPEG and JPEG 2000 are decoded at a reduced scale; of other formats, a pixel is the mean of a square of pixels.
     """
+    from PIL import Image
+
+    if image.width * image.height <= REDUCED_ABOVE:
+        return image
     _decode_reduced(image)
+    decode(image)
     factor = 1
     while image.width * image.height > REDUCED_ABOVE * factor**2:
         factor += 1
     if factor == 1:
         return image
-    image.load()
     if image.mode not in ("L", "LA", "RGB", "RGBA", "CMYK"):
         image = image.convert("RGBA" if image.has_transparency_data else "RGB")
-    return image.reduce(factor)
+    return Image.Image.reduce(image, factor)
 
 
 def _open(path: Path, content: bytes) -> Image:
@@ -103,14 +107,31 @@ def _open(path: Path, content: bytes) -> Image:
     return _unlimited_open(content)
 
 
+def decode(image: Image) -> None:
+    """Decode an opened image of any size; large ones one at a time, since they need much memory."""
+    if image.width * image.height <= REDUCED_ABOVE:
+        image.load()
+        return
+    with _unlimited():
+        image.load()
+
+
 def _unlimited_open(content: bytes) -> Image:
-    """Open an image of any size: Pillow's own limit is one for the whole process, and has no file name."""
     from PIL import Image
 
-    with _OPENING:
+    with _unlimited():
+        return Image.open(BytesIO(content))
+
+
+@contextmanager
+def _unlimited() -> Iterator[None]:
+    """Suspend Pillow's own limit of the size, which is one for the whole process and whose error names no file."""
+    from PIL import Image
+
+    with _PILLOW_LIMIT:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            return Image.open(BytesIO(content))
+            yield
         finally:
             Image.MAX_IMAGE_PIXELS = limit
 
@@ -128,7 +149,7 @@ def _check_size(path: Path, size: tuple[int, int], max_megapixels: float) -> Non
 def _decode_reduced(image: Image) -> None:
     """Ask for the largest scale of 1/2, 1/4 and 1/8 with at most `REDUCED_ABOVE` pixels, where the format has them."""
     power = next((n for n in range(4) if image.width * image.height <= REDUCED_ABOVE * 4**n), 3)
-    if power and image.format in ("JPEG", "MPO"):
+    if image.format in ("JPEG", "MPO"):
         image.draft(image.mode, (image.width >> power, image.height >> power))
-    elif power and image.format == "JPEG2000":
+    elif image.format == "JPEG2000":
         image.reduce = power  # type: ignore[method-assign, assignment]  # an attribute of this format

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from attrs import frozen
 
-from dmlcore.api.decoding import MAX_MEGAPIXELS, opened
+from dmlcore.api.decoding import MAX_MEGAPIXELS, decode, opened
 from dmlcore.api.drives import read_bytes
 from dmlcore.errors import DataError, DmlcoreError
 
@@ -135,6 +135,7 @@ def largest_value(image: Image) -> float:
 
     if image.mode == "F" or image.mode.startswith("I"):
         return float(np.nan_to_num(_values(image)).max())
+    decode(image)
     bands: Any = image.getextrema()
     return float(max(high for _, high in bands[: 3 if image.mode == "RGBA" else None]) * 256 + 255)
 
@@ -186,9 +187,10 @@ def _sixteen_bits(image: Image, content: bytes, path: Path) -> np.ndarray:
     raw = _raw_mode(image)
     if raw.startswith("RGBa"):
         raise DataError(f"{path}: can't read premultiplied alpha in 16 bits. Save the image without alpha.")
-    image.load()
+    decode(image)
     with opened(path, content, sys.float_info.max) as other:
         other.tile = [_with_raw_mode(tile, "RGBA" if raw.startswith("LA") else _other_half(raw)) for tile in other.tile]
+        decode(other)
         lower = np.asarray(other, np.uint16)
     if raw.startswith("LA"):  # read as four bands: both halves of gray, and of alpha
         return (256 * lower[..., 0::2] + lower[..., 1::2])[..., [0, 0, 0, 1]]
@@ -212,6 +214,7 @@ def _values(image: Image) -> np.ndarray:
     import numpy as np
 
     tags = _tags(image)
+    decode(image)
     values = np.asarray(image)
     unsigned = _first(tags.get(BITS_PER_SAMPLE)) == 32 and _first(tags.get(SAMPLE_FORMAT)) in (None, 1)
     return values.view(np.uint32) if unsigned and values.dtype == np.int32 else values
