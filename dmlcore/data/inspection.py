@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve, frozen
 
-from dmlcore.api.decoding import opened
+from dmlcore.api.decoding import decode, opened
 from dmlcore.api.depth import Samples, Scale, eight_bits, largest_value, samples_of
 from dmlcore.api.drives import read_bytes
 from dmlcore.api.images import ImageFiles
@@ -72,7 +72,7 @@ def _look_at_file(images: ImageFiles, index: int) -> Look:
         samples = samples_of(image)
         if samples is None:
             image.draft("L", (8 * HASH_SIZE[0], 8 * HASH_SIZE[1]))  # decodes the whole JPEG, but small
-            image.load()
+            decode(image)
             small = image
         else:
             small = eight_bits(image, content, path, samples, reading)
