@@ -23,6 +23,9 @@ DRIVE_ERRORS = frozenset(
 )
 """Errors of a drive or its network, not of one file."""
 
+FULL = frozenset(getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG") if hasattr(errno, name))
+"""Errors of a drive without space, or of a quota."""
+
 RESUMING = "Then run the same command again; runs resume after their last finished epoch."
 
 
@@ -42,6 +45,15 @@ def read_bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise _failure(path, error) from None
+
+
+def failure_of_drive(error: Exception) -> DataError | None:
+    """The error to show for what a plugin raised, if a drive failed under it; None for other errors."""
+    if not isinstance(error, OSError) or error.errno not in DRIVE_ERRORS | FULL:
+        return None
+    place = f"{error.filename}: " if error.filename else ""
+    cause = "is full: free some space" if error.errno in FULL else "may be disconnected or failing: check it"
+    return DataError(f"{place}{error.strerror}.", f"The drive {cause}. {RESUMING}")
 
 
 def _failure(path: Path, error: OSError) -> DataError:

@@ -11,7 +11,7 @@ from statistics import median
 from attrs import frozen
 
 from dmlcore.api.components import DatasetConfig
-from dmlcore.api.depth import Samples, Scale
+from dmlcore.api.depth import DEPTHS, Samples, Scale
 from dmlcore.api.images import ImageFiles
 from dmlcore.api.progress import report_progress, work
 from dmlcore.api.values import Split
@@ -119,22 +119,23 @@ def _deep(seen: Sequence[_Seen]) -> Iterator[str]:
     if not seen:
         return
     yield _line("above 8 bits", counted(len(seen), "image"))
-    scales: dict[Samples, dict[Scale, list[_Seen]]] = {}
+    groups: dict[tuple[Samples, Scale], list[float]] = {}
     for image in seen:
         if image.look.samples and image.look.scale:
-            scales.setdefault(image.look.samples, {}).setdefault(image.look.scale, []).append(image)
-    for samples, by_scale in sorted(scales.items(), key=lambda item: str(item[0])):
-        for scale, images in by_scale.items():
-            largest = max(image.look.largest for image in images)
-            yield _line(
-                "",
-                f"{samples}: {counted(len(images), 'image')}; white is {scale.white:,g}, {scale.reason};"
-                f" largest value {largest:,g}",
-            )
-            if largest < DARK * scale.white:
-                yield _line("", "these are dark: if their white is less, set dataset.depth of image_folder")
-        if len({scale.white for scale in by_scale}) > 1:
-            yield _line("", f"the scales of {samples} images differ between train and test")
+            groups.setdefault((image.look.samples, image.look.scale), []).append(image.look.largest)
+    for (samples, scale), values in groups.items():
+        amount = counted(len(values), "image")
+        largest = f"largest value {max(values):,g}"
+        yield _line("", f"{samples}: {amount}; white is {scale.white:,g}, {scale.reason}; {largest}")
+        held = Counter(min(depth for depth in DEPTHS if value < 2**depth) for value in values)
+        if samples.kind != "float" and len(held) > 1:
+            bits = ", ".join(f"{depth} bits in {counted(held[depth], 'image')}" for depth in sorted(held))
+            yield _line("", f"{samples}: the values need {bits}; with several cameras, convert the images to 8 bits")
+        if max(values) < DARK * scale.white:
+            yield _line("", f"{samples}: dark; if white is less, set dataset.depth of image_folder")
+    whites = {samples: {scale.white for other, scale in groups if other == samples} for samples, _ in groups}
+    for samples in (samples for samples in whites if len(whites[samples]) > 1):
+        yield _line("", f"{samples}: train and test have different scales")
 
 
 def _duplicates(seen: Sequence[_Seen], near_bits: int, most: int) -> Iterator[str]:

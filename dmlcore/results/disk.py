@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dmlcore.api.drives import DRIVE_ERRORS, RESUMING, WAITS
+from dmlcore.api.drives import DRIVE_ERRORS, FULL, RESUMING, WAITS
 from dmlcore.errors import StorageError
 
-FULL = frozenset(getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG") if hasattr(errno, name))
 FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
