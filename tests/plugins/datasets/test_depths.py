@@ -34,7 +34,7 @@ def folder(root: Path, form: str) -> Path:
         scene = np.asarray(Image.fromarray(rng.integers(0, 256, (3, 3, 3), np.uint8)).resize((32, 32))) / 255
         (root / name).mkdir(parents=True)
         for i in range(4):
-            save(root / name / f"{i}{suffix}", np.clip(0.05 * scene + rng.random((32, 32, 3)) - 0.02, 0, 1))
+            save(root / name / f"{i}{suffix}", np.clip(0.2 * scene + rng.random((32, 32, 3)) - 0.1, 0, 1))
     return root
 
 
