@@ -159,13 +159,13 @@ def eight_bits(image: Image, content: bytes, path: Path, samples: Samples, readi
         gray = Image.fromarray(pixels)
         gray.info = {key: value for key, value in image.info.items() if key != "transparency"}
         return gray
-    if scale.white == samples.full:
-        return image  # Pillow reads the upper 8 of 16 bits
+    if _raw_mode(image).startswith("RGBa") and scale.white == samples.full:
+        return image  # premultiplied; Pillow divides the upper 8 of 16 bits
     return _color(image, content, path, samples, scale)
 
 
 def _color(image: Image, content: bytes, path: Path, samples: Samples, scale: Scale) -> Image:
-    """A color image that uses only a part of its 16 bits."""
+    """A color image of 16 bits."""
     import numpy as np
     from PIL import Image
 
@@ -186,7 +186,7 @@ def _sixteen_bits(image: Image, content: bytes, path: Path) -> np.ndarray:
 
     raw = _raw_mode(image)
     if raw.startswith("RGBa"):
-        raise DataError(f"{path}: can't read premultiplied alpha in 16 bits. Save the image without alpha.")
+        raise DataError(f"{path}: can't read premultiplied alpha of less than 16 bits. Save the image without alpha.")
     decode(image)
     with opened(path, content, sys.float_info.max) as other:
         other.tile = [_with_raw_mode(tile, "RGBA" if raw.startswith("LA") else _other_half(raw)) for tile in other.tile]
