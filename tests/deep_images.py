@@ -26,42 +26,41 @@ def write_png(path: Path, values: np.ndarray) -> Path:
 
 
 def write_tiff(
-    path: Path, values: np.ndarray, *, order: str = "<", sample_format: int = 1, inverted: bool = False
+    path: Path,
+    values: np.ndarray,
+    *,
+    order: str = "<",
+    sample_format: int = 1,
+    inverted: bool = False,
+    planes: bool = False,
 ) -> Path:
-    """values: (h, w, bands), uncompressed in the byte order "<" or ">"."""
+    """values: (h, w, bands), uncompressed in the byte order "<" or ">"; `planes` stores band after band."""
     height, width, bands = values.shape
-    data = values.astype(values.dtype.newbyteorder(order)).tobytes()
-    bits = values.dtype.itemsize * 8
-    end = 8 + len(data)
-    entries = {
-        256: (4, 1, width),
-        257: (4, 1, height),
-        258: (3, bands, bits),
-        259: (3, 1, 1),
-        262: (3, 1, 0 if inverted else 1 if bands == 1 else 2),
-        273: (4, 1, 8),
-        277: (3, 1, bands),
-        278: (4, 1, height),
-        279: (4, 1, len(data)),
-        339: (3, bands, sample_format),
+    stored = np.moveaxis(values, -1, 0) if planes else values
+    data = stored.astype(values.dtype.newbyteorder(order)).tobytes()
+    strips = bands if planes else 1
+    end, size = 8 + len(data), len(data) // strips
+    entries: dict[int, tuple[str, list[int]]] = {
+        256: ("I", [width]),
+        257: ("I", [height]),
+        258: ("H", [values.dtype.itemsize * 8] * bands),
+        259: ("H", [1]),
+        262: ("H", [0 if inverted else 1 if bands == 1 else 2]),
+        273: ("I", [8 + strip * size for strip in range(strips)]),
+        277: ("H", [bands]),
+        278: ("I", [height]),
+        279: ("I", [size] * strips),
+        284: ("H", [2 if planes else 1]),
+        339: ("H", [sample_format] * bands),
     }
     behind = end + 2 + 12 * len(entries) + 4
     table, tail = b"", b""
-    for tag, (kind, count, value) in entries.items():
-        table += struct.pack(order + "HHI", tag, kind, count)
-        if count > 2:
-            table += struct.pack(order + "I", behind + len(tail))
-            tail += struct.pack(order + f"{count}H", *[value] * count)
-        else:
-            table += struct.pack(order + ("I" if kind == 4 else "HH"), *([value] if kind == 4 else [value, 0]))
-    magic = b"II*\0" if order == "<" else b"MM\0*"
-    path.write_bytes(
-        magic
-        + struct.pack(order + "I", end)
-        + data
-        + struct.pack(order + "H", len(entries))
-        + table
-        + struct.pack(order + "I", 0)
-        + tail
-    )
+    for tag, (kind, numbers) in entries.items():
+        packed = struct.pack(f"{order}{len(numbers)}{kind}", *numbers)
+        table += struct.pack(f"{order}HHI", tag, {"H": 3, "I": 4}[kind], len(numbers))
+        table += packed.ljust(4, b"\0") if len(packed) <= 4 else struct.pack(f"{order}I", behind + len(tail))
+        tail += packed if len(packed) > 4 else b""
+    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}I", end)
+    count, last = struct.pack(f"{order}H", len(entries)), struct.pack(f"{order}I", 0)
+    path.write_bytes(head + data + count + table + last + tail)
     return path

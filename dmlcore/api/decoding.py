@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dmlcore.errors import DataError, DmlcoreError
+from dmlcore.text import counted
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -22,6 +23,10 @@ FORMATS = frozenset(
 
 HEIF_SUFFIXES = (".heic", ".heif", ".hif")
 HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
+
+TIFF_MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+BITS_PER_SAMPLE, PLANAR_CONFIGURATION, SAMPLE_FORMAT = 258, 284, 339
+"""Tags of TIFF."""
 
 MAX_MEGAPIXELS = 300.0
 """The default limit of an image; Pillow needs 4 bytes for a pixel."""
@@ -95,16 +100,53 @@ def _open(path: Path, content: bytes) -> Image:
     from PIL import UnidentifiedImageError
 
     try:
-        return _unlimited_open(content)
+        return _with_planes(_unlimited_open(content))
     except UnidentifiedImageError:
-        if content[4:8] != b"ftyp" or content[8:12] not in HEIF_BRANDS:
-            raise
+        if content[4:8] == b"ftyp" and content[8:12] in HEIF_BRANDS:
+            return _open_heif(path, content)
+        if content[:4] in TIFF_MARKS and (kind := _kind_of_tiff(content)):
+            raise DataError(
+                f"{path}: Pillow can't read a TIFF of {kind}.", "Convert it, for example to a PNG of 16 bits."
+            ) from None
+        raise
+
+
+def _open_heif(path: Path, content: bytes) -> Image:
     if not _has_heif():
         raise DataError(f"{path}: reading HEIC images needs pillow-heif.", "    pip install 'dmlcore[heif]'")
     import pillow_heif
 
     pillow_heif.register_heif_opener()
     return _unlimited_open(content)
+
+
+def _with_planes(image: Image) -> Image:
+    """The image, with uncompressed planes of 16 bits read as such: Pillow takes them for planes of 8 bits."""
+    tags: Any = getattr(image, "tag_v2", {})
+    if tags.get(PLANAR_CONFIGURATION) == 2 and 16 in tags.get(BITS_PER_SAMPLE, ()):
+        order = "L" if tags.prefix == b"II" else "B"
+        tiles: Any = image.tile  # type: ignore[attr-defined]  # of image files
+        image.tile = [  # type: ignore[attr-defined]
+            type(tile)(*tile[:3], (f"{tile[3][0]};16{order}", *tile[3][1:])) if tile[0] == "raw" else tile
+            for tile in tiles
+        ]
+    return image
+
+
+def _kind_of_tiff(content: bytes) -> str:
+    """ "3 samples of 32-bit float", from the first page of a TIFF file; empty if it is damaged."""
+    from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+    try:
+        header = content[: 16 if 43 in content[2:4] else 8]
+        tags, file = ImageFileDirectory_v2(header), BytesIO(content)
+        file.seek(tags.next)
+        tags.load(file)
+        bits, formats = tags.get(BITS_PER_SAMPLE, (1,)), tags.get(SAMPLE_FORMAT, (1,))
+    except Exception:  # as for images, Pillow raises many kinds
+        return ""
+    kind = {2: " signed", 3: " float", 5: " complex", 6: " complex"}.get(formats[0], "")
+    return f"{counted(len(bits), 'sample')} of {bits[0]}-bit{kind}" if max(bits) > 8 else ""
 
 
 def decode(image: Image) -> None:
@@ -125,7 +167,7 @@ def _unlimited_open(content: bytes) -> Image:
 
 @contextmanager
 def _unlimited() -> Iterator[None]:
-    """Suspend Pillow's own limit of the size, which is one for the whole process and whose error names no file."""
+    """Suspend Pillow's own limit of the size: it is one for the whole process, and its error names no file."""
     from PIL import Image
 
     with _PILLOW_LIMIT:

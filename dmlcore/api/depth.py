@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from attrs import frozen
 
-from dmlcore.api.decoding import MAX_MEGAPIXELS, decode, opened
+from dmlcore.api.decoding import BITS_PER_SAMPLE, MAX_MEGAPIXELS, PLANAR_CONFIGURATION, SAMPLE_FORMAT, decode, opened
 from dmlcore.api.drives import read_bytes
 from dmlcore.errors import DataError, DmlcoreError
 
@@ -32,8 +32,8 @@ FLOAT_WHITES = (1.0, 255.0, 1023.0, 4095.0, 16383.0, 65535.0)
 OVERSHOOT = 0.1
 """Float values beyond black or white by at most this share of white are clipped: resampling produces such values."""
 
-BITS_PER_SAMPLE, PHOTOMETRIC, MAX_SAMPLE, SAMPLE_FORMAT, LARGEST_SAMPLE = 258, 262, 281, 339, 341
-"""TIFF tags."""
+PHOTOMETRIC, MAX_SAMPLE, LARGEST_SAMPLE = 262, 281, 341
+"""Tags of TIFF."""
 
 ROWS = 2**22
 """Pixels that are scaled at once, which bounds the memory."""
@@ -159,8 +159,8 @@ def eight_bits(image: Image, content: bytes, path: Path, samples: Samples, readi
         gray = Image.fromarray(pixels)
         gray.info = {key: value for key, value in image.info.items() if key != "transparency"}
         return gray
-    if _raw_mode(image).startswith("RGBa") and scale.white == samples.full:
-        return image  # premultiplied; Pillow divides the upper 8 of 16 bits
+    if scale.white == samples.full and _only_upper_half(image):
+        return image
     return _color(image, content, path, samples, scale)
 
 
@@ -185,16 +185,28 @@ def _sixteen_bits(image: Image, content: bytes, path: Path) -> np.ndarray:
     import numpy as np
 
     raw = _raw_mode(image)
-    if raw.startswith("RGBa"):
-        raise DataError(f"{path}: can't read premultiplied alpha of less than 16 bits. Save the image without alpha.")
+    if _only_upper_half(image):
+        raise DataError(
+            f"{path}: can't read less than 16 bits from compressed planes or with premultiplied alpha.",
+            "Save the image without alpha, and the bands of each pixel together.",
+        )
     decode(image)
     with opened(path, content, sys.float_info.max) as other:
-        other.tile = [_with_raw_mode(tile, "RGBA" if raw.startswith("LA") else _other_half(raw)) for tile in other.tile]
+        other.tile = [
+            _with_raw_mode(tile, "RGBA" if raw.startswith("LA") else _other_half(_raw_mode_of(tile)))
+            for tile in other.tile
+        ]
         decode(other)
         lower = np.asarray(other, np.uint16)
     if raw.startswith("LA"):  # read as four bands: both halves of gray, and of alpha
         return (256 * lower[..., 0::2] + lower[..., 1::2])[..., [0, 0, 0, 1]]
     return 256 * np.asarray(image, np.uint16) + lower
+
+
+def _only_upper_half(image: Image) -> bool:
+    """Whether Pillow can read only the upper 8 of 16 bits: it divides them by alpha, or libtiff separates the bands."""
+    by_libtiff = any(tile[0] == "libtiff" for tile in getattr(image, "tile", ()))
+    return _raw_mode(image).startswith("RGBa") or (by_libtiff and _tags(image).get(PLANAR_CONFIGURATION) == 2)
 
 
 def _scaled(values: np.ndarray, white: float, inverted: bool) -> np.ndarray:

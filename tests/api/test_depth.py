@@ -56,6 +56,7 @@ WRITERS: dict[str, tuple[str, int, Write]] = {
     "big-endian TIFF": (".tif", 1, lambda path, values: write_tiff(path, values, order=">")),
     "color PNG": (".png", 3, write_png),
     "color TIFF": (".tif", 3, write_tiff),
+    "color TIFF in planes": (".tif", 3, lambda path, values: write_tiff(path, values, planes=True)),
     "big-endian color TIFF": (".tif", 3, lambda path, values: write_tiff(path, values, order=">")),
 }
 
@@ -158,6 +159,15 @@ def test_values_beyond_the_scale_are_errors(tmp_path: Path) -> None:
     negative = by_pillow(tmp_path / "negative.tif", np.array([[[-1.0], [1.0]]], np.float32))
     with pytest.raises(DataError, match=r"32-bit float pixels from -1 to 1, but black is 0 and white 1 "):
         pixels(negative)
+
+
+def test_what_pillow_cannot_read_is_named(tmp_path: Path) -> None:
+    path = write_tiff(tmp_path / "image.tif", scene(3).astype(np.float32), sample_format=3)
+    with pytest.raises(DataError) as caught:
+        read_rgb(path)
+    assert str(caught.value) == (
+        f"{path}: Pillow can't read a TIFF of 3 samples of 32-bit float.\nConvert it, for example to a PNG of 16 bits."
+    )
 
 
 def test_small_overshoots_of_float_values_are_clipped(tmp_path: Path) -> None:
