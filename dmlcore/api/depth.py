@@ -192,9 +192,9 @@ def _sixteen_bits(image: Image, content: bytes, path: Path) -> np.ndarray:
         )
     decode(image)
     with opened(path, content, sys.float_info.max) as other:
-        other.tile = [
-            _with_raw_mode(tile, "RGBA" if raw.startswith("LA") else _other_half(_raw_mode_of(tile)))
-            for tile in other.tile
+        tiles: Any = other.tile  # type: ignore[attr-defined]  # of image files
+        other.tile = [  # type: ignore[attr-defined]
+            _with_raw_mode(tile, "RGBA" if raw.startswith("LA") else _other_half(_raw_mode_of(tile))) for tile in tiles
         ]
         decode(other)
         lower = np.asarray(other, np.uint16)
