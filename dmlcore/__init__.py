@@ -21,9 +21,11 @@ from dmlcore.api.components import RegularizerConfig as RegularizerConfig
 from dmlcore.api.components import SamplerConfig as SamplerConfig
 from dmlcore.api.components import SectionConfig as SectionConfig
 from dmlcore.api.components import option as option
+from dmlcore.api.depth import Reading as Reading
 from dmlcore.api.hookspecs import hookimpl as hookimpl
 from dmlcore.api.images import ImageFiles as ImageFiles
 from dmlcore.api.images import read_rgb as read_rgb
+from dmlcore.api.images import readable_suffixes as readable_suffixes
 from dmlcore.api.progress import report_progress as report_progress
 from dmlcore.api.progress import tell_progress as tell_progress
 from dmlcore.api.progress_bar import ProgressBar as ProgressBar

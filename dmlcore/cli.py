@@ -104,7 +104,8 @@ class _Commands(click.Group):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(DmlcoreError.exit_code)
         except OSError as error:
-            click.echo(f"Error: {error.filename or 'a file'}: {error.strerror or error}.", err=True)
+            place = f"{error.filename}: " if error.filename else ""
+            click.echo(f"Error: {place}{error.strerror or error}.", err=True)
             ctx.exit(DmlcoreError.exit_code)
         except KeyboardInterrupt:
             click.echo(f"Interrupted.{RESUMING.get(ctx.invoked_subcommand or '', '')}", err=True)

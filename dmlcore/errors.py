@@ -38,6 +38,10 @@ class ResultsError(DmlcoreError):
     exit_code = 3
 
 
+class StorageError(DmlcoreError):
+    """A file can't be written: the disk is full or gone, or the folder is read-only."""
+
+
 class DataError(DmlcoreError):
     """The images of a data set are missing, damaged, or of another edition.
 

@@ -7,37 +7,43 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import field, frozen
 
-from dmlcore.errors import DataError
+from dmlcore.api.decoding import opened, reduced
+from dmlcore.api.decoding import readable_suffixes as readable_suffixes
+from dmlcore.api.depth import Reading, eight_bits, samples_of
+from dmlcore.api.drives import read_bytes
 
 if TYPE_CHECKING:
     import numpy as np
     from PIL.Image import Image
 
 
-def read_rgb(path: Path) -> Image:
-    """Read an image file, rotated upright by its EXIF tag and converted to RGB from any mode.
+def read_rgb(path: Path, reading: Reading | None = None) -> Image:
+    """Read an image file, rotated upright by its EXIF tag and converted to RGB with 8 bits from any mode.
 
-    The background of transparent parts is white. Raises DataError, which names the file, if it can't be read.
+    The background of transparent parts is white. `reading` limits the size and scales images of more than 8 bits.
+    Raises DataError, which names the file, if it can't be read.
     """
+    reading = reading or Reading()
+    content = read_bytes(path)
+    with opened(path, content, reading.max_megapixels) as image:
+        samples = samples_of(image)
+        return _rgb(image if samples is None else eight_bits(image, content, path, samples, reading))
+
+
+def _rgb(image: Image) -> Image:
     from PIL import Image, ImageOps
 
-    try:
-        with Image.open(path) as opened:
-            upright = ImageOps.exif_transpose(opened)
-            if upright.mode == "RGB":
-                upright.load()
-                return upright
-            if upright.has_transparency_data:
-                upright = upright.convert("RGBA")
-                ground = Image.new("RGBA", upright.size, "white")
-                return Image.alpha_composite(ground, upright).convert("RGB")
-            return upright.convert("RGB")
-    except FileNotFoundError:
-        raise DataError(f"{path}: the image was removed after the data set was listed.") from None
-    except (OSError, SyntaxError, ValueError) as error:
-        raise DataError(f"{path}: can't read the image ({error}). Replace or remove the file.") from None
+    upright = ImageOps.exif_transpose(reduced(image))
+    if upright.mode == "RGB":
+        upright.load()
+        return upright
+    if upright.has_transparency_data:
+        upright = upright.convert("RGBA")
+        ground = Image.new("RGBA", upright.size, "white")
+        return Image.alpha_composite(ground, upright).convert("RGB")
+    return upright.convert("RGB")
 
 
 @frozen(eq=False)
@@ -45,7 +51,8 @@ class ImageFiles:
     """A split of a data set of image files; implements LabelledImages.
 
     labels: (N,) int64, indices into class_names. root: the folder that the names of files are relative to. notes: what
-    a user should know of how the files were read.
+    a user should know of how the files were read. `reading` is how all files of the data set are read; if it may have
+    images of more than 8 bits, give both splits the same `Reading.of` the files of both.
     """
 
     paths: Sequence[Path]
@@ -54,6 +61,7 @@ class ImageFiles:
     root: Path | None = None
     """The folder that the names of the files are relative to; by default the innermost one that contains them all."""
     notes: Sequence[str] = ()
+    reading: Reading = field(factory=Reading)
 
     def __attrs_post_init__(self) -> None:
         if len(self.paths) != len(self.labels):
@@ -72,4 +80,4 @@ class ImageFiles:
 
     def image(self, index: int) -> Image:
         """The image at `index`, upright and in RGB."""
-        return read_rgb(self.paths[index])
+        return read_rgb(self.paths[index], self.reading)

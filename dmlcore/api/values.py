@@ -76,7 +76,11 @@ class InputSpec:
     std: tuple[float, float, float]
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
     crop_pct: float = 0.875
-    """Side of the test crop as a fraction of the resized image's shorter side."""
+    """Side of the test crop as a fraction of the resized image's side: the shorter one of "center", both of "squash",
+    the longer one of "border"."""
+    crop_mode: Literal["center", "squash", "border"] = "center"
+    """How test images become square, as timm's `crop_mode`: crop the center, change the aspect ratio, or pad with the
+    mean color."""
 
 
 @frozen

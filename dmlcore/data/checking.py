@@ -12,6 +12,7 @@ from typing import Any, Self
 from attrs import frozen
 
 from dmlcore.api.components import DatasetConfig
+from dmlcore.api.depth import DEPTHS, Samples, Scale
 from dmlcore.api.images import ImageFiles
 from dmlcore.api.progress import report_progress, work
 from dmlcore.api.values import LabelledImages, notes_of
@@ -24,7 +25,9 @@ from dmlcore.text import counted
 SHOWN = 5
 """The most images, or groups of images, that the report names of each kind."""
 AT_ONCE = 512
-GRAYSCALE = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "F"})
+DARK = 0.3
+"""Images are dark if their largest value is below this share of white: one bit less would hold them."""
+GRAYSCALE = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "F"})
 
 
 @frozen
@@ -153,6 +156,31 @@ def _facts(seen: Sequence[_Seen], unreadable: Sequence[_Seen], most: int) -> Ite
     for title, names in kinds.items():
         yield _line(title, counted(len(names), "image") if names else "none")
         yield from _named(names, most)
+    yield from _deep([image for image in seen if image.look.samples])
+
+
+def _deep(seen: Sequence[_Seen]) -> Iterator[str]:
+    """How images of more than 8 bits become 8 bits; nothing where there are none."""
+    if not seen:
+        return
+    yield _line("above 8 bits", counted(len(seen), "image"))
+    groups: dict[tuple[Samples, Scale], list[float]] = {}
+    for image in seen:
+        if image.look.samples and image.look.scale:
+            groups.setdefault((image.look.samples, image.look.scale), []).append(image.look.largest)
+    for (samples, scale), values in groups.items():
+        amount = counted(len(values), "image")
+        largest = f"largest value {max(values):,g}"
+        yield _line("", f"{samples}: {amount}; white is {scale.white:,g}, {scale.reason}; {largest}")
+        held = Counter(min(depth for depth in DEPTHS if value < 2**depth) for value in values)
+        if samples.kind != "float" and len(held) > 1:
+            bits = ", ".join(f"{depth} bits in {counted(held[depth], 'image')}" for depth in sorted(held))
+            yield _line("", f"{samples}: the values need {bits}; with several cameras, convert the images to 8 bits")
+        if max(values) < DARK * scale.white:
+            yield _line("", f"{samples}: dark; if white is less, set dataset.depth of image_folder")
+    whites = {samples: {scale.white for other, scale in groups if other == samples} for samples, _ in groups}
+    for samples in (samples for samples in whites if len(whites[samples]) > 1):
+        yield _line("", f"{samples}: train and test have different scales")
 
 
 def _duplicates(seen: Sequence[_Seen], near_bits: int, most: int) -> Iterator[str]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from io import BytesIO
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import evolve, frozen
 
+from dmlcore.api.decoding import decode, opened
+from dmlcore.api.depth import Samples, Scale, eight_bits, largest_value, samples_of
+from dmlcore.api.drives import read_bytes
 from dmlcore.api.images import ImageFiles
 from dmlcore.api.values import LabelledImages
+from dmlcore.errors import DataError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -38,38 +40,50 @@ class Look:
     """Differs between all different files (or pixels, of a generated image)."""
     difference_hash: int | None = None
     """Similar for images that look similar; None for a flat image, since its hash would be random."""
+    samples: Samples | None = None
+    """How the file stores samples of more than 8 bits."""
+    scale: Scale | None = None
+    """How these become 8 bits."""
+    largest: float = 0.0
+    """The largest of these, of the upper 8 bits if the image is in color."""
 
 
 def look(images: LabelledImages, index: int) -> Look:
     """Inspect one image of a data set; safe in threads where its images are files."""
+    if isinstance(images, ImageFiles):
+        try:
+            return _look_at_file(images, index)
+        except DataError as error:
+            return Look(problem=error.problem.removeprefix(f"{images.paths[index]}: "))
     try:
-        if isinstance(images, ImageFiles):
-            return _look_at_file(images.paths[index])
         image = images.image(index)
         return Look("", image.mode, False, image.size, _digest(image.tobytes()), difference_hash(image))
-    except Exception as error:  # PIL raises a dozen kinds on damaged files, and a plugin may raise any
-        return Look(problem=_reason(error))
+    except Exception as error:  # a plugin may raise any
+        return Look(problem=str(error) or type(error).__name__)
 
 
-def _look_at_file(path: Path) -> Look:
-    from PIL import Image, ImageOps
+def _look_at_file(images: ImageFiles, index: int) -> Look:
+    from PIL import ImageOps
 
-    content = path.read_bytes()
-    with Image.open(BytesIO(content)) as image:
+    path, reading = images.paths[index], images.reading
+    content = read_bytes(path)
+    with opened(path, content, reading.max_megapixels) as image:
         mode, size = image.mode, image.size
-        image.draft("L", (8 * HASH_SIZE[0], 8 * HASH_SIZE[1]))  # decodes the whole JPEG, but small
-        image.load()
+        samples = samples_of(image)
+        if samples is None:
+            image.draft("L", (8 * HASH_SIZE[0], 8 * HASH_SIZE[1]))  # decodes the whole JPEG, but small
+            decode(image)
+            small = image
+        else:
+            small = eight_bits(image, content, path, samples, reading)
         turned = image.getexif().get(ORIENTATION, 1) in range(2, 9)
-        upright = ImageOps.exif_transpose(image) if turned else image
-        return Look("", mode, turned, size, _digest(content), difference_hash(upright))
-
-
-def _reason(error: Exception) -> str:
-    from PIL import UnidentifiedImageError
-
-    if isinstance(error, UnidentifiedImageError):  # its text has the address of an object
-        return "not an image that Pillow can read"
-    return str(error) or type(error).__name__
+        upright = ImageOps.exif_transpose(small) if turned else small
+        seen = Look("", mode, turned, size, _digest(content), difference_hash(upright))
+        return (
+            evolve(seen, samples=samples, scale=reading.scale(samples), largest=largest_value(image))
+            if samples
+            else seen
+        )
 
 
 def difference_hash(image: Image) -> int | None:

@@ -50,7 +50,12 @@ def save(state: TrainingState, folder: Path) -> None:
     plain = attrs.asdict(state, recurse=False) | {"curve": [attrs.asdict(epoch) for epoch in state.curve]}
     tensors = {name: plain.pop(name) for name in _TENSORS}
     payload = {"plain": json.dumps(plain), **tensors}
-    write_atomically(folder / CHECKPOINT, lambda path: torch.save(payload, path))
+
+    def write(path: Path) -> None:
+        with path.open("wb") as file:  # with a path, torch does not say why it can't write
+            torch.save(payload, file)
+
+    write_atomically(folder / CHECKPOINT, write)
 
 
 def load(folder: Path) -> TrainingState | None:

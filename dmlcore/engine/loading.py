@@ -16,6 +16,7 @@ from torchvision.transforms import v2
 
 from dmlcore.api.values import InputSpec, LabelledImages
 from dmlcore.engine.batching import Batches
+from dmlcore.engine.crops import square_crop
 from dmlcore.engine.seeding import derive_seed
 from dmlcore.errors import DmlcoreError, StudyError
 from dmlcore.study.schema import Training, Transforms
@@ -34,6 +35,7 @@ def resolve_transforms(transforms: Transforms, spec: InputSpec) -> Transforms:
         std=transforms.std or spec.std,
         interpolation=transforms.interpolation or spec.interpolation,
         test_resize=transforms.test_resize or max(size, math.floor(size / spec.crop_pct)),
+        test_crop=transforms.test_crop or spec.crop_mode,
     )
 
 
@@ -47,17 +49,15 @@ def train_transform(resolved: Transforms) -> v2.Compose:
         scale, ratio = list(resolved.crop_scale), list(resolved.crop_ratio)
         steps.append(v2.RandomResizedCrop(resolved.size, scale, ratio, interpolation, antialias=True))
     else:
-        steps.append(v2.Resize(resolved.train_resize or resolved.test_resize, interpolation, antialias=True))
-        steps.append(v2.CenterCrop(resolved.size))
+        steps += square_crop(resolved, resolved.train_resize or resolved.test_resize)
     if resolved.flip > 0:
         steps.append(v2.RandomHorizontalFlip(resolved.flip))
     return v2.Compose([*steps, *_to_tensor(resolved)])
 
 
 def eval_transform(resolved: Transforms) -> v2.Compose:
-    """Return the test transform: resize of the shorter side and center crop."""
-    resize = v2.Resize(resolved.test_resize, v2.InterpolationMode(resolved.interpolation), antialias=True)
-    return v2.Compose([resize, v2.CenterCrop(resolved.size), *_to_tensor(resolved)])
+    """Return the test transform: resize and crop."""
+    return v2.Compose([*square_crop(resolved, resolved.test_resize), *_to_tensor(resolved)])
 
 
 def _to_tensor(resolved: Transforms) -> list[torch.nn.Module]:

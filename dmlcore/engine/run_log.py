@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dmlcore.api.values import EpochSummary
@@ -12,10 +12,21 @@ from dmlcore.api.values import EpochSummary
 log = logging.getLogger("dmlcore")
 
 
+class _RunLog(logging.FileHandler):
+    """A file that a full disk may cut short: the run does not need it, and its checkpoint reports the disk."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # the name of the base class
+        pass
+
+    def close(self) -> None:
+        with suppress(OSError):
+            super().close()
+
+
 @contextmanager
 def logged_to(path: Path) -> Iterator[None]:
     """Inside the block, append what dmlcore logs to this file, from INFO on, whatever other handlers show."""
-    handlers: list[logging.Handler] = [logging.FileHandler(path, encoding="utf-8")]
+    handlers: list[logging.Handler] = [_RunLog(path, encoding="utf-8")]
     handlers[0].setFormatter(logging.Formatter("%(asctime)s  %(message)s", "%Y-%m-%d %H:%M:%S"))
     if not log.hasHandlers() and logging.lastResort:
         handlers.append(logging.lastResort)  # Python uses it, to print warnings, only for loggers without a handler

@@ -54,8 +54,16 @@ class _OfDataset:
         return notes_of(self.images)
 
     def image(self, index: int) -> Image:
+        from PIL.Image import DecompressionBombError
+
         with faults_of(self.dataset, "image"):
-            return self.images.image(index)
+            try:
+                return self.images.image(index)
+            except DecompressionBombError as error:
+                raise DataError(
+                    f"Image {index} of the {named(self.dataset)}: {error}",
+                    "Reduce the image, or have the plugin read it by dmlcore.read_rgb, which reads large scans.",
+                ) from None
 
 
 @frozen(eq=False)

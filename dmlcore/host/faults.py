@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 
 from dmlcore.api.components import Component, parts
+from dmlcore.api.drives import failure_of_drive
 from dmlcore.errors import DmlcoreError, PluginError
 from dmlcore.host.distributions import plugin_of
 from dmlcore.text import listing
@@ -25,14 +26,17 @@ def named(component: Component | type[Component]) -> str:
 def faults_of(component: Component, where: str, passing: tuple[type[Exception], ...] = ()) -> Iterator[None]:
     """Turn what the component's code raises inside the block into a PluginError that names it.
 
-    `where` is what the component was called for. Errors of dmlcore and those in `passing` are not changed. The message
-    names an option of the component instead where the error is in that option's own code.
+    `where` is what the component was called for. Errors of dmlcore and those in `passing` are not changed; those of
+    a drive become DataErrors. The message names an option of the component instead where the error is in that option's
+    own code.
     """
     try:
         yield
     except Exception as error:
         if isinstance(error, (DmlcoreError, *passing)):
             raise
+        if failure := failure_of_drive(error):
+            raise failure from None
         raise fault(component, where, error) from error
 
 

@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 
 from dmlcore.api.result import Result, from_json, to_json
 from dmlcore.errors import DmlcoreError, ResultsError
+from dmlcore.results.disk import with_retries, writing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,15 +31,24 @@ RUN_LOG = "run.log"
 
 
 def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
-    """Have `write` fill a temporary file, then move it to `path`: if killed, the old or the new file is complete."""
+    """Have `write` fill a temporary file, then move it to `path`: if killed, the old or the new file is complete.
+
+    `write` may be called again after an error of the drive. Raises StorageError if the disk is full or fails.
+    """
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+
+    def attempt() -> None:
         write(scratch)
         with scratch.open("rb+") as file:
             os.fsync(file.fileno())
         scratch.replace(path)
-    finally:
-        scratch.unlink(missing_ok=True)
+
+    with writing(path):
+        try:
+            with_retries(attempt)
+        finally:
+            with suppress(OSError):
+                scratch.unlink(missing_ok=True)
 
 
 @frozen
@@ -97,7 +107,11 @@ class RunFolder:
 
     def copy(self, other: RunFolder) -> None:
         """Copy the files of another, finished run, except its result; `complete` adds that."""
-        shutil.copytree(other.final, self.partial, dirs_exist_ok=True, ignore=shutil.ignore_patterns(RESULT))
+        for source in sorted(path for path in other.final.rglob("*") if path.is_file() and path.name != RESULT):
+            target = self.partial / source.relative_to(other.final)
+            with writing(target):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(source, target)
 
     @contextmanager
     def locked(self) -> Iterator[bool]:

@@ -68,7 +68,14 @@ class Transforms:
         None,
         ge=1,
         unit="pixels",
-        help="shorter side of test images before the center crop; default: size / crop_pct",
+        help='side of test images before the crop to `size`: the shorter one; both for "squash", the longer one for'
+        ' "border"; default: size / crop_pct',
+    )
+    test_crop: Literal["center", "squash", "border"] | None = option(
+        None,
+        omit_if_default=True,
+        help='how test images become square: "center" crops the center, "squash" changes the aspect ratio, "border"'
+        " pads with the mean color; default: as the backbone's weights were tested",
     )
 
     def __attrs_post_init__(self) -> None:

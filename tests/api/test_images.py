@@ -48,7 +48,7 @@ def test_what_is_no_image_is_named(tmp_path: Path) -> None:
         read_rgb(path)
     assert str(caught.value).startswith(f"{path}: the image was removed")
     path.write_bytes(b"not a picture")
-    with pytest.raises(DataError, match=r"image\.jpg: can't read .* Replace"):
+    with pytest.raises(DataError, match=r"image\.jpg: can't read .*\nReplace"):
         read_rgb(path)
     Image.effect_noise((64, 64), 50).save(path)
     path.write_bytes(path.read_bytes()[:600])

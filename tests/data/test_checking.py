@@ -17,6 +17,7 @@ from dmlcore import DataError, DatasetConfig, ImageFiles, Split, option
 from dmlcore.data.checking import check
 from dmlcore.data.duplicates import equal_groups, near_groups
 from dmlcore.data.inspection import difference_hash, look
+from dmlcore_plugins.datasets.image_folder import ImageFolder
 from running import invoke
 
 
@@ -89,9 +90,10 @@ def test_everything_that_can_be_noted() -> None:
     lines, broken = report()
     facts = "\n".join(lines[5:])
     assert facts.startswith(
-        "  unreadable        2 images\n                    test/c_broken.jpg: image file is truncated"
+        "  unreadable        2 images\n"
+        "                    test/c_broken.jpg: can't read the image (image file is truncated"
     )
-    assert "                    test/d_text.jpg: not an image that Pillow can read" in facts
+    assert "                    test/d_text.jpg: can't read the image (cannot identify image file)." in facts
     assert (
         "  grayscale         1 image\n"
         "                    train/a_grey.png\n"
@@ -109,6 +111,51 @@ def test_everything_that_can_be_noted() -> None:
         "                    (without 1 flat image)"
     ) in facts
     assert broken
+
+
+def deep_folder(root: Path, bits: dict[str, int]) -> None:
+    """Three gray images of each class, stored in 16 bits."""
+    for number, (name, depth) in enumerate(bits.items()):
+        (root / name).mkdir(parents=True)
+        for i in range(3):
+            gray = np.asarray(photo(100 * number + i).convert("L"), float)
+            gray = 255 * (gray - gray.min()) / np.ptp(gray)
+            Image.fromarray(np.rint(gray / 255 * (2**depth - 1)).astype(np.uint16)).save(root / name / f"{i}.png")
+
+
+def deep_lines(root: Path, **options: object) -> list[str]:
+    lines = check(ImageFolder(root=root, **options)).lines
+    start = next(index for index, line in enumerate(lines) if line.startswith("  above 8 bits"))
+    end = next(index for index, line in enumerate(lines) if line.startswith("  identical files"))
+    return [line.strip() for line in lines[start:end]]
+
+
+def test_the_scale_of_images_above_8_bits(tmp_path: Path) -> None:
+    deep_folder(tmp_path, {"a": 12, "b": 12})
+    assert deep_lines(tmp_path) == [
+        "above 8 bits      6 images",
+        "16-bit: 6 images; white is 4,095, by the values of 6 images; largest value 4,095",
+    ]
+    assert deep_lines(tmp_path, depth=14) == [
+        "above 8 bits      6 images",
+        "16-bit: 6 images; white is 16,383, depth = 14; largest value 4,095",
+        "16-bit: dark; if white is less, set dataset.depth of image_folder",
+    ]
+
+
+def test_cameras_of_different_depths_are_shown(tmp_path: Path) -> None:
+    deep_folder(tmp_path, {"a": 12, "b": 16})
+    assert deep_lines(tmp_path)[1:] == [
+        "16-bit: 6 images; white is 65,535, by the values of 6 images; largest value 65,535",
+        "16-bit: the values need 12 bits in 3 images, 16 bits in 3 images;"
+        " with several cameras, convert the images to 8 bits",
+    ]
+
+
+def test_deep_images_have_the_difference_hash_of_8_bits(tmp_path: Path) -> None:
+    deep_folder(tmp_path, {"a": 12, "b": 12})
+    images = ImageFolder(root=tmp_path).load("train")
+    assert look(images, 0).difference_hash == difference_hash(images.image(0))
 
 
 def test_a_similar_image_includes_its_copies() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from timm.data import create_transform
 
 from dmlcore import InputSpec, StudyError
 from dmlcore.engine.loading import (
@@ -46,6 +47,29 @@ def test_the_test_transform_is_resize_then_centre_crop() -> None:
     pixels = np.asarray(gradient(64, 32).resize((32, 16), Image.Resampling.BICUBIC).crop((12, 4, 20, 12)))
     expected = (pixels / 255 - np.array(SPEC.mean)) / 0.2
     assert tensor.numpy() == pytest.approx(expected.transpose(2, 0, 1), abs=0.03)
+
+
+@pytest.mark.parametrize("size", [(64, 33), (31, 80), (48, 48), (7, 200), (300, 20)])
+@pytest.mark.parametrize("crop_pct", [0.875, 0.95, 1.0])
+@pytest.mark.parametrize("crop", ["center", "squash", "border"])
+def test_every_crop_is_that_of_timm(crop: Any, crop_pct: float, size: tuple[int, int]) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    spec = InputSpec(32, SPEC.mean, SPEC.std, "bicubic", crop_pct, crop)
+    timms = create_transform(
+        32, crop_pct=crop_pct, crop_mode=crop, interpolation="bicubic", mean=SPEC.mean, std=SPEC.std
+    )
+    resolved = resolve_transforms(Transforms(), spec)
+    image = Image.fromarray(noise)
+    torch.testing.assert_close(eval_transform(resolved)(image), timms(image), rtol=0, atol=1e-6)
+    training = resolve_transforms(Transforms(train_crop="center", flip=0), spec)
+    torch.testing.assert_close(train_transform(training)(image), timms(image), rtol=0, atol=1e-6)
+
+
+def test_a_study_decides_the_crop_before_the_backbone() -> None:
+    bordered = InputSpec(224, SPEC.mean, SPEC.std, crop_mode="border")
+    assert resolve_transforms(Transforms(), bordered).test_crop == "border"
+    assert resolve_transforms(Transforms(test_crop="squash"), bordered).test_crop == "squash"
+    assert resolve_transforms(Transforms(), SPEC).test_crop == "center"
 
 
 @pytest.mark.parametrize("crop", ["random_resized", "center"])

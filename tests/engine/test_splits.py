@@ -6,15 +6,53 @@ from typing import Any
 
 import numpy as np
 import pytest
-from attrs import evolve
+from attrs import evolve, frozen
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
-from dmlcore import DataError, StudyError
+from dmlcore import DataError, Split, StudyError
 from dmlcore.engine.splits import load_data, of_classes
 from toys import SquareImages, Squares
 
 VALIDATION = ('evaluation.select="validation"', 'evaluation.metric="nearest/recall_at_1"')
+
+
+@frozen
+class Scans(Squares):
+    """A data set that opens its files by Pillow alone."""
+
+    name = "scans"
+
+    def load(self, split: Split) -> Any:
+        return Opening(super().load(split))
+
+
+@frozen(eq=False)
+class Opening:
+    squares: SquareImages
+
+    @property
+    def labels(self) -> np.ndarray:
+        return self.squares.labels
+
+    @property
+    def class_names(self) -> Any:
+        return self.squares.class_names
+
+    def image(self, index: int) -> Image.Image:
+        raise Image.DecompressionBombError("Image size (195000000 pixels) exceeds limit of 178956970 pixels")
+
+
+def test_a_large_scan_in_a_plugin_is_no_fault_of_the_plugin(make_study: Any) -> None:
+    run = make_study().runs[0]
+    data = load_data(evolve(run, study=evolve(run.study, dataset=Scans())))
+    with pytest.raises(DataError) as caught:
+        data.train.image(3)
+    assert str(caught.value) == (
+        "Image 3 of the dataset 'scans': Image size (195000000 pixels) exceeds limit of 178956970 pixels\n"
+        "Reduce the image, or have the plugin read it by dmlcore.read_rgb, which reads large scans."
+    )
 
 
 def test_facts_count_and_tell_data_apart(make_study: Any) -> None:

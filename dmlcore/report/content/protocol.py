@@ -65,7 +65,7 @@ def _facts(result: Result, varied: Sequence[str]) -> Iterator[tuple[str, str]]:
     if not _touches(varied, "dataset", "evaluation"):
         yield "data", _data(protocol, settings)
     if "transforms" in protocol and not _touches(varied, "transforms", "backbone"):
-        yield "transforms", value_text_of(protocol["transforms"])
+        yield "transforms", value_text_of(_with_crop(protocol["transforms"]))
     yield from ((name, value_text_of(settings[name])) for name in _COMPONENTS if settings.get(name))
     for name, key, sources in _PROTOCOL:
         if key in protocol and not _touches(varied, *sources):
@@ -82,6 +82,15 @@ def _facts(result: Result, varied: Sequence[str]) -> Iterator[tuple[str, str]]:
     if others:
         yield "components of other distributions", listing(others)
     yield "device", str(result.environment.get("device", "not stated"))
+
+
+def _with_crop(transforms: Any) -> Any:
+    """Transforms with their `test_crop`; results from before that option cropped the center."""
+    return (
+        {**transforms, "test_crop": transforms.get("test_crop", "center")}
+        if isinstance(transforms, Mapping)
+        else transforms
+    )
 
 
 def _data(protocol: Mapping[str, Any], settings: Mapping[str, Any]) -> str:

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
-from safetensors import SafetensorError
 
-from dmlcore.errors import DmlcoreError
+from dmlcore.errors import DmlcoreError, StorageError
 from dmlcore.results.store import load_tensors, save_tensors
 
 Arrays = Mapping[str, npt.NDArray[Any]]
@@ -18,7 +17,7 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 
 def keep(path: Path, arrays: Arrays, made_from: Mapping[str, str]) -> None:
     """Store arrays with a record of their input; do nothing if the results are read-only."""
-    with suppress(OSError, SafetensorError):  # the library raises its own error if it can't write
+    with suppress(StorageError):
         save_tensors(path, arrays, made_from)
 
 

@@ -187,6 +187,7 @@ def _input_spec(model: str, network: Any, img_size: int | None) -> InputSpec:
         std=tuple(config["std"]),
         interpolation=config["interpolation"],
         crop_pct=config["crop_pct"],
+        crop_mode=config["crop_mode"],
     )
 
 

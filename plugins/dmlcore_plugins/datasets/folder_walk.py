@@ -12,7 +12,6 @@ from attrs import field, frozen
 
 from dmlcore_plugins.datasets.class_names import is_text
 from dmlcore_plugins.datasets.image_names import (
-    HEIF_LIBRARY,
     HEIF_SUFFIXES,
     LITTER,
     is_image,
@@ -67,7 +66,7 @@ class Walk:
             return ""
         types = counts_by_name({suffix or "without a suffix": count for suffix, count in self.not_taken.items()})
         heif = any(suffix in HEIF_SUFFIXES for suffix in self.not_taken)
-        advice = f" (to read HEIF images: pip install {HEIF_LIBRARY})" if heif else ""
+        advice = " (to read HEIF images: pip install 'dmlcore[heif]')" if heif else ""
         return f"not taken, as they are no images that Pillow can read: {types}{advice}"
 
     def problems(self) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from attrs import frozen
 
-from dmlcore import DatasetConfig, ImageFiles, Split, StudyError, hookimpl, option
+from dmlcore import DatasetConfig, ImageFiles, Reading, Split, StudyError, hookimpl, option
 from dmlcore_plugins.datasets.class_split import Classes, split_first, split_named, split_random
 from dmlcore_plugins.datasets.csv_columns import Columns
 from dmlcore_plugins.datasets.csv_listing import read_listing
@@ -79,6 +79,23 @@ class ImageFolder(DatasetConfig):
     min_images: int | None = option(
         None, ge=1, unit="images", help="drop the classes with fewer images; by default none", omit_if_default=True
     )
+    depth: int | None = option(
+        None,
+        ge=8,
+        le=32,
+        omit_if_default=True,
+        unit="bits",
+        help="bits of images that are stored with more than 8: white is 2^depth - 1, such as 4095 for cameras of 12"
+        " bits; by default, the smallest of 8, 10, 12, 14, 16, 24 and 32 that holds the values of 64 images",
+    )
+    max_megapixels: float = option(
+        300.0,
+        gt=0,
+        identity=False,
+        omit_if_default=True,
+        unit="megapixels",
+        help="larger images are an error; those above 89 megapixels are read at a reduced scale",
+    )
 
     def __attrs_post_init__(self) -> None:
         if self.root is None and self.csv is None:
@@ -112,7 +129,9 @@ class ImageFolder(DatasetConfig):
         images = listing.images()
         classes = self._classes(listing, list(images))
         notes = [*listing.notes, *self._notes(listing, images, classes, split)]
-        return labelled(images, classes[split], listing.root, notes)
+        paths = [path for of_class in images.values() for path in of_class]
+        reading = Reading.of(paths, depth=self.depth, max_megapixels=self.max_megapixels)
+        return labelled(images, classes[split], listing.root, notes, reading)
 
     def _read(self) -> Listing:
         if self.csv:

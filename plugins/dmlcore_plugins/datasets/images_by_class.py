@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from dmlcore import ImageFiles
+from dmlcore import ImageFiles, Reading
 from dmlcore_plugins.datasets.image_names import is_image
 
 ImagesByClass = Mapping[str, Sequence[Path]]
@@ -17,14 +17,20 @@ def images_in(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if is_image(path.name))
 
 
-def labelled(images: ImagesByClass, classes: Sequence[str], root: Path, notes: Sequence[str] = ()) -> ImageFiles:
+def labelled(
+    images: ImagesByClass,
+    classes: Sequence[str],
+    root: Path,
+    notes: Sequence[str] = (),
+    reading: Reading | None = None,
+) -> ImageFiles:
     """The images of some classes in the folder `root`; the label is the index in `classes`."""
     import numpy as np
 
     paths = [path for name in classes for path in images[name]]
     counts = np.array([len(images[name]) for name in classes], dtype=np.int64)
     labels = np.repeat(np.arange(len(classes), dtype=np.int64), counts)
-    return ImageFiles(paths, labels, tuple(classes), root=root, notes=tuple(notes))
+    return ImageFiles(paths, labels, tuple(classes), root, tuple(notes), reading or Reading())
 
 
 def missing_files(paths: Iterable[Path]) -> list[Path]:

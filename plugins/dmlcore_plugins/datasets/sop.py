@@ -7,7 +7,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-from dmlcore import Archive, DataError, DatasetConfig, Way, hookimpl
+from dmlcore import Archive, DataError, DatasetConfig, Way, hookimpl, read_rgb
 from dmlcore_plugins.datasets.images_by_class import ImagesByClass
 from dmlcore_plugins.datasets.layout import Layout, Part
 from dmlcore_plugins.datasets.published import Half, PublishedConfig, refuse_missing
@@ -55,14 +55,11 @@ def _refuse_resized(folder: Path, paths: Sequence[Path]) -> None:
 
     Such a copy circulates; networks that crop see less of its images, so its numbers are not comparable.
     """
-    from PIL import Image, UnidentifiedImageError
-
     for path in paths[:: max(1, len(paths) // SAMPLED)]:
         try:
-            with Image.open(path) as image:
-                if RESIZED_SIDE not in image.size:
-                    return
-        except (OSError, UnidentifiedImageError):
+            if RESIZED_SIDE not in read_rgb(path).size:
+                return
+        except DataError:
             return
     raise DataError(
         f"{folder} is a copy resized to {RESIZED_SIDE} pixels, which circulates under the same name; published results"

@@ -108,6 +108,17 @@ def test_the_input_spec_is_timms_data_config() -> None:
     )
 
 
+def test_the_crop_is_that_of_the_weights() -> None:
+    for mode in ("center", "squash", "border"):
+        network = timm.create_model("test_resnet", pretrained_cfg_overlay={"crop_mode": mode})
+        assert timm_model._input_spec("test_resnet", network, None).crop_mode == mode
+
+
+def test_the_default_networks_crop_the_center() -> None:
+    for model in ("resnet50.tv_in1k", "tf_efficientnet_lite0.in1k", "test_resnet.r160_in1k"):
+        assert timm.get_pretrained_cfg(model).crop_mode == "center"
+
+
 def test_img_size_sets_only_the_spec_of_a_network_that_takes_any_size() -> None:
     backbone = built("test_resnet", img_size=64)
     assert backbone.input_spec.size == 64

@@ -13,7 +13,7 @@ from sample_results import made_material
 
 SHARED = {
     "data": "glyphs, trained on 600 images of 40 classes, measured on 600 images of 40 classes not seen in training",
-    "transforms": "size 32",
+    "transforms": "size 32, test_crop center",
     "loss": "contrastive",
     "weights": "random",
     "pooling": "avg",
@@ -49,6 +49,23 @@ def test_what_the_grid_does_not_vary_and_differs_is_a_footnote(tmp_path: Path) -
         " (loss.margin=0.5).",
         "Rows also differ in settings outside the grid. seeds: 0, 1 (loss.margin=0.1); 1, 1 (loss.margin=0.5).",
     ]
+
+
+def test_results_from_before_test_crop_cropped_the_center(tmp_path: Path) -> None:
+    material = margins(tmp_path)
+    last = material.results[-1]
+    crop = {
+        name: evolve(last, protocol={**last.protocol, "transforms": {"size": 32, "test_crop": name}})
+        for name in ("center", "border")
+    }
+    same = protocol_blocks(evolve(material, results=(*material.results[:-1], crop["center"])))
+    assert [block for block in same if isinstance(block, Text)] == []
+    (note,) = (
+        b
+        for b in protocol_blocks(evolve(material, results=(*material.results[:-1], crop["border"])))
+        if isinstance(b, Text)
+    )
+    assert "size 32, test_crop center or size 32, test_crop border (loss.margin=0.5)" in note.text
 
 
 def test_what_follows_from_a_varied_backbone_is_left_out(tmp_path: Path) -> None:
