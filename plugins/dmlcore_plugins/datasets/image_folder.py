@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -13,7 +14,7 @@ from dmlcore_plugins.datasets.csv_columns import Columns
 from dmlcore_plugins.datasets.csv_listing import read_listing
 from dmlcore_plugins.datasets.folder_tree import read_tree
 from dmlcore_plugins.datasets.images_by_class import ImagesByClass, labelled
-from dmlcore_plugins.datasets.listing import Listing, with_distinct_names, with_large_classes
+from dmlcore_plugins.datasets.listing import Listing, with_distinct_names
 from dmlcore_plugins.datasets.split_values import SplitValues
 from dmlcore_plugins.datasets.value_split import folder_note, split_by_column, split_by_folders
 from dmlcore_plugins.datasets.wording import counted, first_few, printable
@@ -127,8 +128,12 @@ class ImageFolder(DatasetConfig):
         """Raises DataError where files are missing or can't be split, StudyError for unknown classes."""
         listing = self._read()
         images = listing.images()
-        classes = self._classes(listing, list(images))
-        notes = [*listing.notes, *self._notes(listing, images, classes, split)]
+        small = {name: len(paths) for name, paths in images.items() if len(paths) < (self.min_images or 1)}
+        classes = self._classes(listing, list(images), small)
+        for side, names in classes.items():
+            if not names:
+                raise listing.error(f"dataset.min_images = {self.min_images} drops every class of the {side} split.")
+        notes = [*listing.notes, *self._notes(listing, images, classes, small, split)]
         paths = [path for of_class in images.values() for path in of_class]
         reading = Reading.of(paths, depth=self.depth, max_megapixels=self.max_megapixels)
         return labelled(images, classes[split], listing.root, notes, reading)
@@ -144,26 +149,31 @@ class ImageFolder(DatasetConfig):
                 needed = "a column of the split" if self.csv else "at least one of its folders in dataset.root"
                 raise listing.error(f"dataset.split_values needs {needed}.")
             listing = listing.without(self.split_values.ignore)
+            if not listing.groups and not listing.problems:
+                raise DataError(f"{listing.source}: dataset.split_values ignores every image.")
         listing = with_distinct_names(listing, self.merge_names)
         listing.refuse()
-        return with_large_classes(listing, self.min_images)
+        return listing
 
-    def _classes(self, listing: Listing, names: list[str]) -> Classes:
-        """The names of the classes of each split."""
+    def _classes(self, listing: Listing, names: Sequence[str], small: Mapping[str, int]) -> Classes:
+        """The names of the classes of each split, without the small ones."""
+        large = [name for name in names if name not in small]
         if self._splits_by_parts(listing):
             if self.test_fraction is not None:
                 raise StudyError(
                     f"dataset.test_fraction has no effect: {listing.divider} of {self.csv or self.root} define"
                     f'{"s" if self.csv else ""} the test classes. Remove it, or set split = "first" or "random".'
                 )
-            return (split_by_column if self.csv else split_by_folders)(listing, self.split_values)
-        if self.train_classes is not None:
-            return split_named(names, self.train_classes)
-        if len(names) == 1:
-            raise listing.error(_only_class(listing, names[0]))
-        if self.split == "random":
-            return split_random(names, self.test_fraction or HALF, self.split_seed or 0)
-        return split_first(names, self.test_fraction or HALF)
+            classes = (split_by_column if self.csv else split_by_folders)(listing, self.split_values)
+        elif self.train_classes is not None:
+            classes = split_named(names, self.train_classes)
+        elif len(large) < 2:
+            raise listing.error(_too_few_classes(listing, names, large))
+        elif self.split == "random":
+            classes = split_random(large, self.test_fraction or HALF, self.split_seed or 0)
+        else:
+            classes = split_first(large, self.test_fraction or HALF)
+        return {side: [name for name in of_side if name not in small] for side, of_side in classes.items()}
 
     def _splits_by_parts(self, listing: Listing) -> bool:
         if self.split in ("column", "folders"):
@@ -173,27 +183,34 @@ class ImageFolder(DatasetConfig):
             return True
         return bool(listing.divider) and not self.split and not self.train_classes
 
-    def _notes(self, listing: Listing, images: ImagesByClass, classes: Classes, split: Split) -> list[str]:
-        notes = []
+    def _notes(
+        self, listing: Listing, images: ImagesByClass, classes: Classes, small: Mapping[str, int], split: Split
+    ) -> Iterator[str]:
+        if small:
+            dropped = counted(len(small), "class", "classes")
+            lost = counted(sum(small.values()), "image")
+            yield f"min_images = {self.min_images} drops {dropped} of {lost}: {first_few(list(small))}"
         if not self.csv and self._splits_by_parts(listing):
-            notes.append(folder_note(listing, self.split_values))
+            yield folder_note(listing, self.split_values)
         single = [name for name in classes["test"] if len(images[name]) == 1]
         if single and split == "test":
-            notes.append(
+            yield (
                 f"{counted(len(single), 'test class', 'test classes')} of {len(classes['test']):,} with only one image,"
                 f" which has no other image to retrieve: {first_few(single)} (min_images = 2 drops such classes)"
             )
-        return notes
 
 
-def _only_class(listing: Listing, name: str) -> str:
+def _too_few_classes(listing: Listing, names: Sequence[str], large: Sequence[str]) -> str:
+    if len(names) > 1:
+        number = "only one class" if large else "no class"
+        return f"dataset.min_images leaves {number} of {len(names):,}; training and testing need at least two each."
     hint = ""
     if listing.is_nested:
         hint = (
-            f" If the folders in it are the classes, set dataset.root to {listing.root / name}, or"
+            f" If the folders in it are the classes, set dataset.root to {listing.root / names[0]}, or"
             ' dataset.class_from = "leaf".'
         )
-    return f"there is only one class, {printable(name)}; training and testing need at least two each.{hint}"
+    return f"there is only one class, {printable(names[0])}; training and testing need at least two each.{hint}"
 
 
 @hookimpl

@@ -117,27 +117,6 @@ def with_distinct_names(listing: Listing, merge: bool | None) -> Listing:
     return evolve(listing, groups=groups).noted(f"merge_names = true joins {shown}")
 
 
-def with_large_classes(listing: Listing, min_images: int | None) -> Listing:
-    """The listing without the classes of fewer images, and a note that names them. Raises DataError if none is left."""
-    if min_images is None:
-        return listing
-    images = listing.images()
-    small = [name for name, paths in images.items() if len(paths) < min_images]
-    if not small:
-        return listing
-    if len(small) == len(images):
-        most = max(map(len, images.values()))
-        raise listing.error(
-            f"dataset.min_images = {min_images} drops every class: the largest has {counted(most, 'image')}."
-        )
-    lost = sum(len(images[name]) for name in small)
-    left = [group for group in listing.groups if len(images[group.name]) >= min_images]
-    return evolve(listing, groups=left).noted(
-        f"min_images = {min_images} drops {counted(len(small), 'class', 'classes')} of {counted(lost, 'image')}:"
-        f" {first_few(small)}"
-    )
-
-
 def _written_alike(groups: Iterable[Group]) -> list[str]:
     """The names that are written in several ways which are equal when they are clean."""
     spellings: dict[str, dict[str, None]] = {}

@@ -135,8 +135,13 @@ def test_small_classes_are_dropped_with_a_note(tmp_path: Path) -> None:
     assert images.class_names == ("a", "c")
     assert images.notes == ("min_images = 2 drops 2 classes of 2 images: b, d",)
     assert refusal(DataError, ImageFolder(root=root, min_images=4)) == (
-        "dataset.root: dataset.min_images = 4 drops every class: the largest has 3 images."
+        "dataset.root: dataset.min_images leaves no class of 5; training and testing need at least two each."
     )
+    named = ImageFolder(root=root, min_images=2, train_classes=("a", "b"))
+    assert named.load("train").class_names == ("a",)
+    assert named.load("test").class_names == ("c", "e")
+    dropped = ImageFolder(root=root, min_images=2, train_classes=("b", "d"))
+    assert refusal(DataError, dropped) == "dataset.root: dataset.min_images = 2 drops every class of the train split."
 
 
 def test_test_classes_of_one_image_are_noted(tmp_path: Path) -> None:

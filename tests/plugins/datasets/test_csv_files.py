@@ -158,6 +158,9 @@ def test_other_values_of_the_split_are_named_with_the_cure(write: Write) -> None
         "Add 'junk' to train, test or ignore."
     )
     values = SplitValues(train=("train", "validation"), test=("test",), ignore=("junk",))
+    unused = SplitValues(train=("x",), test=("y",), ignore=("train", "validation", "test", "junk"))
+    refused = refusal(DataError, ImageFolder(csv=file, split_values=unused))
+    assert refused == f"{file}: dataset.split_values ignores every image."
     assert both(ImageFolder(csv=file, split_values=values)) == [
         "a: photos/1.png",
         "b: photos/2.png",

@@ -55,6 +55,13 @@ def test_without_a_test_folder_val_tests(tmp_path: Path) -> None:
     assert classes(ImageFolder(root=root)) == (["a", "b"], ["c", "d"])
 
 
+def test_dropping_small_classes_changes_no_folder_of_the_split(tmp_path: Path) -> None:
+    root = lay_out(tmp_path, *pairs("train/a", "train/b", "val/c"), "val/c/3.png", "test/d/1.png", *pairs("test/e"))
+    assert classes(ImageFolder(root=root, min_images=2)) == (["a", "b", "c"], ["e"])
+    refused = refusal(DataError, ImageFolder(root=root, min_images=3))
+    assert refused == "dataset.root: dataset.min_images = 3 drops every class of the test split."
+
+
 def test_query_and_gallery_are_tested_together(tmp_path: Path) -> None:
     root = lay_out(tmp_path, *pairs("train/1", "train/2"), "query/3/1.png", "query/4/1.png", *pairs("gallery/3"))
     assert classes(ImageFolder(root=root)) == (["1", "2"], ["3", "4"])
@@ -148,10 +155,10 @@ def test_options_that_do_not_fit_are_refused(
 def test_the_groceries_have_their_classes_in_all_three_folders() -> None:
     text = refusal(DataError, ImageFolder(root=GROCERY, class_from="leaf"))
     assert text.startswith(
-        f"dataset.root: {GROCERY} has the folders train, val and test, but 81 of 81 classes are for both training and"
+        f"dataset.root: {GROCERY} has the folders train, val and test, but 80 of 82 classes are for both training and"
         " testing: Fruit/Apple/Golden-Delicious (in train, val and test), "
     )
-    assert "… (81 in all)" in text
+    assert "… (80 in all)" in text
     train, test = (
         ImageFolder(root=GROCERY, class_from="leaf", split="first").load(split) for split in ("train", "test")
     )
