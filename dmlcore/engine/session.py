@@ -19,7 +19,7 @@ from dmlcore.engine import checkpoint
 from dmlcore.engine.batching import coverage, epoch_batches
 from dmlcore.engine.checkpoint import TrainingState
 from dmlcore.engine.embedding import SplitEmbedder
-from dmlcore.engine.evaluation import headline, is_measured, measure, of_a_network, per_query
+from dmlcore.engine.evaluation import headline, is_measured, measure_network, per_query
 from dmlcore.engine.geometry import evidence_of
 from dmlcore.engine.loading import TrainLoader, resolve_transforms, train_transform
 from dmlcore.engine.machine import environment, forget_peak, peak_memory
@@ -156,18 +156,15 @@ class Session:
 
     def _measure(self, split: Any, epoch: int, embeddings: Embeddings) -> Mapping[str, float]:
         self.observers.show(Progress("evaluate", f"{split} classes", 0, 1))
-        with of_a_network():
-            metrics, notes = measure(self.run.study.evaluators, embeddings, label=f"{split} classes, ")
-        self.state.notes[split] = notes
+        found = measure_network(self.run.study.evaluators, embeddings, f"{split} classes, ")
+        metrics, self.state.notes[split] = found.metrics, list(found.notes)
         log.info("%s metrics after epoch %d: %s", split, epoch, figures(metrics))
         self.observers.send("evaluation", evaluation=Evaluation(split, epoch, metrics))
         return metrics
 
     def _explain(self, embeddings: Embeddings) -> tuple[Evidence, dict[str, float]]:
         """Return the evidence that explains the metrics of the test embeddings, and its figures."""
-        with of_a_network():
-            scores = per_query(self.run.study.evaluators, embeddings)
-        return evidence_of(embeddings, scores)
+        return evidence_of(embeddings, per_query(self.run.study.evaluators, embeddings))
 
     def _keep_best(self, summary: EpochSummary) -> None:
         """Keep the network if the epoch is the best on the validation classes; ties keep the earlier one."""
