@@ -20,6 +20,9 @@ from dmlcore.host.faults import faults_of, named
 from dmlcore.neighbors import VectorError
 from dmlcore.study.schema import Study
 
+NOT_MEASURED = "not measured by "
+"""How the note on an evaluator begins that can't measure a network's embeddings."""
+
 
 @frozen
 class Measurement:
@@ -81,7 +84,7 @@ def measure_network(evaluators: Iterable[EvaluatorConfig], embeddings: Embedding
     if found.refused and not found.metrics:
         reasons = " ".join(str(error) for error in found.refused.values())
         raise DataError(f"{reasons} Check the split of the data set.")
-    return evolve(found, notes=[*found.notes, *(f"not measured by {error}" for error in found.refused.values())])
+    return evolve(found, notes=[*found.notes, *(f"{NOT_MEASURED}{error}" for error in found.refused.values())])
 
 
 def per_query(

@@ -19,7 +19,7 @@ from dmlcore.engine import checkpoint
 from dmlcore.engine.batching import coverage, epoch_batches
 from dmlcore.engine.checkpoint import TrainingState
 from dmlcore.engine.embedding import SplitEmbedder
-from dmlcore.engine.evaluation import headline, is_measured, measure_network, per_query
+from dmlcore.engine.evaluation import NOT_MEASURED, headline, is_measured, measure_network, per_query
 from dmlcore.engine.geometry import evidence_of
 from dmlcore.engine.loading import TrainLoader, resolve_transforms, train_transform
 from dmlcore.engine.machine import environment, forget_peak, peak_memory
@@ -172,7 +172,8 @@ class Session:
         assert summary.validation is not None
         if metric not in summary.validation:
             known = ", ".join(summary.validation)
-            raise StudyError(f'evaluation.metric = "{metric}" was not measured. Measured: {known}.')
+            reasons = " ".join(note for note in self.state.notes["validation"] if note.startswith(NOT_MEASURED))
+            raise StudyError(f'evaluation.metric = "{metric}" was not measured. Measured: {known}. {reasons}'.rstrip())
         best = self.state.best_epoch
         best_summary = None if best is None else self.state.curve[best].validation
         if best_summary is None or summary.validation[metric] > best_summary[metric]:
