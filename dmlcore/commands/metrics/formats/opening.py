@@ -72,10 +72,11 @@ def _unread(path: Path) -> DataError:
             f"Convert it: {one_line(code)}\nThen give the labels in a file: dmlcore metrics {target} --labels FILE",
         )
     if suffix in (".pkl", ".pickle", ".joblib"):
-        load = f"joblib.load({name!r})" if suffix == ".joblib" else f"pickle.load(open({name!r}, 'rb'))"
-        library = "joblib" if suffix == ".joblib" else "pickle"
-        return unsafe(str(path), f"import {library}, numpy; d = {load}; {saving(path.with_suffix('.npz'), 'd')}")
+        load = f"joblib.load({name!r})" if suffix == ".joblib" else f"pickle.loads(pathlib.Path({name!r}).read_bytes())"
+        library = "joblib" if suffix == ".joblib" else "pathlib, pickle"
+        return unsafe(str(path), f"import numpy, {library}; d = {load}; {saving(path.with_suffix('.npz'), 'd')}")
     if suffix == ".json":
-        code = f"import json, numpy; d = json.load(open({name!r})); {saving(path.with_suffix('.npz'), 'd')}"
+        load = f"d = json.loads(pathlib.Path({name!r}).read_text())"
+        code = f"import json, numpy, pathlib; {load}; {saving(path.with_suffix('.npz'), 'd')}"
         return DataError(f"{path}: JSON has many forms.", f"Convert it, with the names in it: {one_line(code)}")
     return DataError(f"{path}: unknown format. Save embeddings as one of {listing(READERS)}.")
