@@ -80,7 +80,7 @@ def _loaded(path: Path) -> Any:
 
 
 def _plain_types() -> list[Any]:
-    """What torch may build from a file besides tensors: arrays and scalars of numpy."""
+    """What torch may build from a file in addition to tensors: arrays and scalars of numpy."""
     from numpy._core import multiarray
 
     codes = "?US" + np.typecodes["AllInteger"] + np.typecodes["Float"]
