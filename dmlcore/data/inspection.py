@@ -47,7 +47,7 @@ def look(images: LabelledImages, index: int) -> Look:
             return _look_at_file(images.paths[index])
         image = images.image(index)
         return Look("", image.mode, False, image.size, _digest(image.tobytes()), difference_hash(image))
-    except Exception as error:  # PIL raises a dozen kinds on damaged files, and a plugin may raise any
+    except (Exception, SystemExit) as error:  # PIL raises a dozen kinds on damaged files, and a plugin may raise any
         return Look(problem=str(error) or type(error).__name__)
 
 

@@ -28,6 +28,7 @@ from dmlcore.engine.run_log import epoch_line, figures, log
 from dmlcore.engine.splits import Data, load_data
 from dmlcore.engine.trainer import Trainer
 from dmlcore.errors import DataError, StudyError
+from dmlcore.host.faults import faults_of
 from dmlcore.results.evidence import Evidence, save_evidence
 from dmlcore.results.store import EMBEDDINGS, EVIDENCE, MODEL, UNTRAINED_EVIDENCE, save_tensors
 from dmlcore.study.schema import Run, Transforms
@@ -58,6 +59,7 @@ class Session:
         Raises DataError if the images have changed since the run was interrupted.
         """
         data = load_data(run)
+        loss_facts(run.study.loss)  # its faults end the run now, not when the result is stored
         trainer = Trainer.of(run, len(data.train.class_names))
         transforms = resolve_transforms(run.study.transforms, trainer.model.input_spec)
         state = checkpoint.load(folder) or TrainingState(data.facts())
@@ -240,7 +242,8 @@ def loss_facts(loss: LossConfig) -> LossFacts:
     """Return the facts that the loss declares, with its option `margin` if that is a number."""
     margin = getattr(loss, "margin", None)
     number = float(margin) if isinstance(margin, int | float) and not isinstance(margin, bool) else None
-    return LossFacts(loss.name, loss.formula, number, loss.margin_axis, loss.margin_kind)
+    with faults_of(loss, "formula, margin_axis or margin_kind"):
+        return LossFacts(loss.name, loss.formula, number, loss.margin_axis, loss.margin_kind)
 
 
 def _counts(facts: Mapping[str, Any]) -> str:

@@ -62,7 +62,7 @@ class Contents:
         }
 
     def columns(self, pattern: str) -> Sequence[str]:
-        """The columns of numbers of a group, or those that match a pattern with `*`, in natural order of their names."""
+        """The columns of numbers of a group, or those that match a pattern with `*`, in natural order."""
         found = [name for name in self.free if name in self.numbers and fnmatchcase(name, pattern)]
         return self.groups().get(pattern) or sorted(found, key=_natural)
 
