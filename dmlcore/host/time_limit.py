@@ -30,72 +30,51 @@ class TimeLimitError(BaseException):
 
 
 class Limit:
-    """The time limit of a block, watched by a thread."""
+    """The time limit of a block."""
 
     def __init__(self, seconds: float, excess: str, stuck: str, package: str) -> None:
+        self.excess = excess
         self._seconds = seconds
-        self._excess = excess
         self._stuck = stuck
         self._package = package
         self._blocked = threading.get_ident()
-        self._lock = threading.Lock()
-        self._ended = threading.Event()
         self._start = self._renewed = time.monotonic()
+        self._interrupts = 0
 
     def renew(self) -> None:
         """Allow the whole time again, from now on."""
         self._renewed = time.monotonic()
 
-    def end(self) -> None:
-        """Stop watching; the block is not interrupted any more."""
-        with self._lock:
-            self._ended.set()
+    def wait(self) -> float:
+        """Seconds until the limit has to be looked at again; 0 if the block has to be interrupted now."""
+        now = time.monotonic()
+        if now < self._renewed + self._seconds:
+            return self._renewed + self._seconds - now
+        if now < self._start + _TIMES * self._seconds and self._imports_another_package():
+            return self._seconds
+        return 0
 
-    def watch(self) -> None:
-        """Interrupt the block when its time is over."""
-        while not self._ended.wait(max(0.0, self._left())):
-            if self._left() > 0:
-                continue
-            if not (self._imports_another_package() and time.monotonic() - self._start < _TIMES * self._seconds):
-                break
-            self.renew()
-        for _ in range(_TIMES):
-            self._interrupt()
-            if self._ended.wait(_AGAIN):
-                return
-        print(self._stuck, file=sys.__stderr__, flush=True)
-
-    def raise_excess(self, *_: object) -> None:
-        """The handler of the signal."""
-        if not self._ended.is_set():
-            raise TimeLimitError(self._excess)
-
-    def _left(self) -> float:
-        return self._renewed + self._seconds - time.monotonic()
+    def may_interrupt(self) -> bool:
+        """Whether to interrupt the block, for the first time or again; in the end the user learns that it is stuck."""
+        self._interrupts += 1
+        if self._interrupts == _TIMES:
+            print(self._stuck, file=sys.__stderr__, flush=True)
+        return self._interrupts < _TIMES
 
     def _imports_another_package(self) -> bool:
         """Whether an import statement of the package loads another one, which can't be used if it is loaded in part."""
         frame = sys._current_frames().get(self._blocked)
-        while self._package and frame is not None and not frame.f_globals.get("__name__", "").startswith(_HOST):
+        while self._package and frame is not None:
             if frame.f_code.co_name == "exec_module":
                 module = getattr(frame.f_locals.get("module"), "__name__", self._package)
                 if module.partition(".")[0] != self._package:
                     return True
-            frame = frame.f_back
+            frame = None if frame.f_globals.get("__name__") == _LOADER else frame.f_back
         return False
 
-    def _interrupt(self) -> None:
-        with self._lock:
-            if self._ended.is_set():
-                return
-            if _gets_signals(self._blocked):
-                signal.pthread_kill(self._blocked, signal.SIGALRM)  # also ends a system call that waits
-            else:
-                error = ctypes.py_object(TimeLimitError)
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._blocked), error)
 
-
-_HOST = __name__.rpartition(".")[0]
+_LOADER = "dmlcore.host.discovery"
+"""The module that imports plugins: what waits for it has nothing to do with the plugin."""
 
 
 @contextmanager
@@ -109,14 +88,52 @@ def time_limit(seconds: float, excess: str, stuck: str, package: str = "") -> It
     if not seconds:
         yield limit
         return
-    with _signal_handled_by(limit):
-        threading.Thread(target=limit.watch, daemon=True, name="time limit of a plugin").start()
-        try:
-            yield limit
-        except TimeLimitError as error:
-            raise (error if error.args else TimeLimitError(excess).with_traceback(error.__traceback__)) from None
-        finally:
-            limit.end()
+    has_signals = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
+    with (_alarm if has_signals else _watched_by_a_thread)(limit):
+        yield limit
+
+
+@contextmanager
+def _alarm(limit: Limit) -> Iterator[None]:
+    """Interrupt the main thread by a signal, which also ends a system call that waits; not on Windows."""
+
+    def ring(*_: object) -> None:
+        wait = limit.wait()
+        signal.setitimer(signal.ITIMER_REAL, wait or _AGAIN)
+        if not wait and limit.may_interrupt():
+            raise TimeLimitError(limit.excess)
+
+    handler = signal.signal(signal.SIGALRM, ring)
+    start = time.monotonic()
+    left, interval = signal.setitimer(signal.ITIMER_REAL, limit.wait())
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL if handler is None else handler)
+        if left:  # the alarm of someone else
+            signal.setitimer(signal.ITIMER_REAL, max(left - (time.monotonic() - start), 0.001), interval)
+
+
+@contextmanager
+def _watched_by_a_thread(limit: Limit) -> Iterator[None]:
+    """Interrupt this thread between two steps of its Python code."""
+    blocked, ended, lock = ctypes.c_ulong(threading.get_ident()), threading.Event(), threading.Lock()
+
+    def watch() -> None:
+        while not ended.wait(limit.wait() or _AGAIN):
+            with lock:
+                if not ended.is_set() and not limit.wait() and limit.may_interrupt():
+                    ctypes.pythonapi.PyThreadState_SetAsyncExc(blocked, ctypes.py_object(TimeLimitError))
+
+    threading.Thread(target=watch, daemon=True, name="time limit of a plugin").start()
+    try:
+        yield
+    except TimeLimitError as error:
+        raise TimeLimitError(limit.excess).with_traceback(error.__traceback__) from None
+    finally:
+        with lock:
+            ended.set()
 
 
 def plugin_seconds() -> float:
@@ -127,20 +144,3 @@ def plugin_seconds() -> float:
         if 0 <= seconds < threading.TIMEOUT_MAX / _TIMES:
             return seconds
     raise StudyError(f"{SECONDS} = {text!r}: expected a number of seconds, or 0 for no limit.")
-
-
-@contextmanager
-def _signal_handled_by(limit: Limit) -> Iterator[None]:
-    if not _gets_signals(threading.get_ident()):
-        yield
-        return
-    before = signal.signal(signal.SIGALRM, limit.raise_excess)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGALRM, signal.SIG_DFL if before is None else before)
-
-
-def _gets_signals(thread: int) -> bool:
-    """Whether Python handles signals in this thread, which Windows does not have."""
-    return hasattr(signal, "pthread_kill") and thread == threading.main_thread().ident
