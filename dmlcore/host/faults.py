@@ -37,9 +37,9 @@ def faults_of(component: Component, where: str, passing: tuple[type[Exception], 
     """
     try:
         yield
-    except (*NO_FAULT, DmlcoreError, *passing):
-        raise
     except BaseException as error:
+        if isinstance(error, (*NO_FAULT, DmlcoreError, *passing)):
+            raise
         raise fault(component, where, error) from error
 
 

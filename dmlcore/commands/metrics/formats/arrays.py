@@ -15,10 +15,11 @@ from dmlcore.commands.metrics.formats.contents import Contents, array_text, unsa
 @contextmanager
 def npz(path: Path) -> Iterator[Contents]:
     with path.open("rb") as stream, np.lib.npyio.NpzFile(stream) as file:
+        archive = file.zip
+        assert archive is not None, "it is open"
 
         def header(name: str) -> tuple[tuple[int, ...], np.dtype]:
-            member = name if name in file.zip.namelist() else f"{name}.npy"
-            with file.zip.open(member) as content:
+            with archive.open(name if name in archive.namelist() else f"{name}.npy") as content:
                 return _header(content)
 
         def describe(name: str) -> str:
