@@ -595,6 +595,20 @@ def test_an_observer_is_dropped(
     ]
 
 
+def test_an_observer_of_the_command_line_that_cannot_be_built(
+    fake_plugin: Callable[..., None], give: Callable[..., Result]
+) -> None:
+    methods = "def __attrs_post_init__(self):\n    raise SystemExit\n\ndef build(self, run):\n    pass"
+    fake_plugin("dmlcore-bad", component("observer", methods))
+    fake_plugin("dmlcore-toys", TOYS)
+    Path("toy.toml").write_text(STUDY)
+    assert give("run", "toy.toml", "--observer", "bad", code=2).stderr == (
+        "Error: dmlcore-bad/bad\n"
+        "    The observer 'bad' of dmlcore-bad 1.0 failed to check its options: SystemExit (dmlcore_bad.py, line 14)."
+        " Report this to the plugin's author: only a ValueError means that the options are wrong.\n"
+    )
+
+
 CHECKED = {
     "options that raise something else": (
         component(
