@@ -29,7 +29,7 @@ def known_names(kind: str, names: Collection[str]) -> str:
 
 def counted(number: int, noun: str) -> str:
     """ "1 run", "2 runs", "3 classes"."""
-    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    plural = f"{noun}es" if noun.endswith(("s", "ch")) else f"{noun}s"
     return f"{number:,} {noun if number == 1 else plural}"
 
 

@@ -12,6 +12,7 @@ from click.testing import Result
 
 import running
 from dmlcore import StudyError
+from dmlcore.host import discovery
 from dmlcore.host.registry import Registry
 from dmlcore.study.load import load_study
 from plugins_made import TOYS
@@ -181,6 +182,10 @@ LISTED = {
         "ValueError: an option needs a help text (dmlcore_bad.py, line 18)",
     ),
     "exit": (f"import sys\nsys.exit('no licence')\n{WEDGE}", "SystemExit: no licence (dmlcore_bad.py, line 2)"),
+    "an error of no kind": (
+        f"class Stop(BaseException):\n    def __str__(self):\n        return 1 / 0\n\nraise Stop\n{WEDGE}",
+        "Stop: its text can't be shown (ZeroDivisionError) (dmlcore_bad.py, line 5)",
+    ),
     "nothing marked": (
         WEDGE.replace("@hookimpl", ""),
         "it offers nothing: mark at least one function by @hookimpl, of dmlcore_register_datasets,",
@@ -270,6 +275,16 @@ def test_a_name_in_two_distributions(fake_plugin: Callable[..., None], give: Cal
         ("import warnings\nwarnings.warn('old data')", "warns on import: old data"),
         ("import warnings\nwarnings.warn('slow soon', FutureWarning)", "warns on import: slow soon"),
         ("import sys\nsys.stderr.write('hello')", "prints on import: hello"),
+        ("import sys\nprint('hello')\nsys.stdout.close()", "prints on import: hello"),
+        ("import os\nos.chdir('/')", "changes the working directory on import: this is undone"),
+        (
+            "import logging, signal\nlogging.basicConfig(force=True)\nsignal.signal(signal.SIGINT, signal.SIG_IGN)",
+            "changes the handlers of the root logger and the handler of Ctrl-C on import: this is undone",
+        ),
+        (
+            "import threading, time\nthreading.Thread(target=time.sleep, args=(0.5,)).start()",
+            "starts a thread on import, and dmlcore can't end before it: use threading.Thread(daemon=True)",
+        ),
     ],
 )
 def test_a_plugin_that_is_loud_works_and_is_told(
@@ -283,6 +298,22 @@ def test_a_plugin_that_is_loud_works_and_is_told(
     (entry,) = [e for e in json.loads(give("list-plugins", "--json").stdout)["plugins"] if "wedge" in e["key"]]
     assert entry["status"] == "ok"
     assert [part["name"] for part in entry["components"]] == ["wedge"]
+
+
+@pytest.mark.parametrize("code", ["time.sleep(60)", "while True: pass"])
+def test_a_plugin_that_does_not_finish_loading_is_named(
+    fake_plugin: Callable[..., None], give: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    fake_plugin("dmlcore-bad", f"import time\n{code}\n{WEDGE}")
+    fake_plugin("dmlcore-wedge", WEDGE)
+    monkeypatch.setattr(discovery, "plugin_seconds", lambda: 0.3)
+    lines = give("list-plugins").stdout.splitlines()
+    assert lines[lines.index("  failed: dmlcore-bad:dmlcore_bad") + 1] == (
+        "      it did not finish loading in 0.3 s. Disable it (dmlcore --disable-plugin dmlcore-bad:dmlcore_bad, the"
+        " variable DMLCORE_DISABLE_PLUGINS, or [plugins] of a study), or allow more time by the variable"
+        " DMLCORE_PLUGIN_SECONDS (dmlcore_bad.py, line 2)"
+    )
+    assert any(line.split()[:2] == ["wedge", "dmlcore-wedge"] for line in lines)
 
 
 BACKBONE, MINER = 'backbone={use="bad"}', 'loss={use="triplet", miner={use="bad"}}'
@@ -373,6 +404,26 @@ RUN = {
         "The loss 'bad' of dmlcore-bad 1.0 fails in `activity` (IndexError: index 99 is out of bounds for dimension 0"
         " with size 9). Fix or remove `activity`; training does not need it.",
     ),
+    "an activity that exits": (
+        loss("return embeddings.sum()\n    def activity(self, embeddings, labels):\n        raise SystemExit(2)"),
+        LOSS,
+        "The loss 'bad' of dmlcore-bad 1.0 fails in `activity` (SystemExit: 2). Fix or remove `activity`; training does"
+        " not need it.",
+    ),
+    "forward exits": (
+        loss("raise SystemExit('no license')"),
+        LOSS,
+        "The loss 'bad' of dmlcore-bad 1.0 failed in forward: SystemExit: no license (dmlcore_bad.py, line 8)."
+        f" {author()}",
+    ),
+    "a formula that raises": (
+        loss("return 1 / 0").replace(
+            "    def build", "    formula = property(lambda self: self.text)\n\n    def build"
+        ),
+        LOSS,
+        "The loss 'bad' of dmlcore-bad 1.0 failed in formula, margin_axis or margin_kind: AttributeError: 'Bad' object"
+        f" has no attribute 'text' (dmlcore_bad.py, line 15). {author()}",
+    ),
     "a miner that raises": (
         component("miner", "def build(self, context):\n    return lambda embeddings, labels: labels[99]"),
         MINER,
@@ -390,6 +441,12 @@ RUN = {
         SAMPLER,
         "The sampler 'bad' of dmlcore-bad 1.0 failed in build: AttributeError: 'SamplerContext' object has no attribute"
         f" 'label' (dmlcore_bad.py, line 14). {author('sampler')}",
+    ),
+    "a sampler that exits": (
+        component("sampler", "def build(self, context):\n    yield [0, 1, 6, 7]\n    raise SystemExit"),
+        SAMPLER,
+        "The sampler 'bad' of dmlcore-bad 1.0 failed in build: SystemExit (dmlcore_bad.py, line 15)."
+        f" {author('sampler')}",
     ),
     "a sampler of what is not there": (
         component("sampler", "def build(self, context):\n    return [[0, 1, 6, 7], [0, 1, 99]]"),
@@ -509,6 +566,7 @@ def test_other_runs_of_the_study_are_made(fake_plugin: Callable[..., None], give
     ("methods", "where"),
     [
         ("def build(self, run):\n    raise OSError('disk full')", "failed in build (OSError: disk full)"),
+        ("def build(self, run):\n    raise SystemExit(1)", "failed in build (SystemExit: 1)"),
         (
             "def build(self, run):\n    return Watcher()",
             "failed in dmlcore_on_run_start (ZeroDivisionError: division by zero)",
@@ -537,6 +595,20 @@ def test_an_observer_is_dropped(
     ]
 
 
+def test_an_observer_of_the_command_line_that_cannot_be_built(
+    fake_plugin: Callable[..., None], give: Callable[..., Result]
+) -> None:
+    methods = "def __attrs_post_init__(self):\n    raise SystemExit\n\ndef build(self, run):\n    pass"
+    fake_plugin("dmlcore-bad", component("observer", methods))
+    fake_plugin("dmlcore-toys", TOYS)
+    Path("toy.toml").write_text(STUDY)
+    assert give("run", "toy.toml", "--observer", "bad", code=2).stderr == (
+        "Error: dmlcore-bad/bad\n"
+        "    The observer 'bad' of dmlcore-bad 1.0 failed to check its options: SystemExit (dmlcore_bad.py, line 14)."
+        " Report this to the plugin's author: only a ValueError means that the options are wrong.\n"
+    )
+
+
 CHECKED = {
     "options that raise something else": (
         component(
@@ -548,6 +620,17 @@ CHECKED = {
         "    The loss 'bad' of dmlcore-bad 1.0 failed to check its options: AttributeError: 'Bad' object has no"
         " attribute 'missing' (dmlcore_bad.py, line 14). Report this to the plugin's author: only a ValueError means"
         " that the options are wrong.\n",
+        2,
+    ),
+    "options that exit": (
+        component(
+            "loss", "def __attrs_post_init__(self):\n    raise SystemExit\n\ndef build(self, context):\n    pass"
+        ),
+        'loss={use="bad"}',
+        "Error: toy.toml has 1 problem.\n\n"
+        "--set loss\n"
+        "    The loss 'bad' of dmlcore-bad 1.0 failed to check its options: SystemExit (dmlcore_bad.py, line 14)."
+        " Report this to the plugin's author: only a ValueError means that the options are wrong.\n",
         2,
     ),
     "labels that are no int64": (
@@ -592,10 +675,14 @@ def test_check_ends_with_one_message(
     assert give("check", "toy.toml", "--set", setting, code=code).stderr == message
 
 
+@pytest.mark.parametrize("code", ["[][index]", "exit(index)"])
 def test_an_image_that_raises_in_a_worker_process(
-    fake_plugin: Callable[..., None], give: Callable[..., Result]
+    fake_plugin: Callable[..., None], give: Callable[..., Result], code: str
 ) -> None:
     source, _, message = RUN["an image that raises"]
+    source = source.replace("[][index]", code)
+    if code != "[][index]":
+        message = message.replace("IndexError: list index out of range", "SystemExit: 0")
     fake_plugin("dmlcore-bad", source)
     fake_plugin("dmlcore-toys", TOYS)
     Path("toy.toml").write_text(STUDY.replace("seeds = [0, 1]", "seeds = [0]"))
@@ -603,7 +690,7 @@ def test_an_image_that_raises_in_a_worker_process(
     (stored,) = Path("runs").rglob("failure.txt")
     assert stored.read_text().startswith(f"{message} Traceback")
     (trace,) = Path("runs").rglob("traceback.txt")
-    assert "return [][index]" in trace.read_text()
+    assert f"return {code}" in trace.read_text()
 
 
 def test_a_smoke_run_ends_with_one_message(fake_plugin: Callable[..., None], give: Callable[..., Result]) -> None:

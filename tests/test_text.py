@@ -8,7 +8,8 @@ from dmlcore.text import counted, did_you_mean, duration, point_label, with_arti
 
 
 @pytest.mark.parametrize(
-    ("number", "noun", "text"), [(0, "run", "0 runs"), (1, "class", "1 class"), (5864, "class", "5,864 classes")]
+    ("number", "noun", "text"),
+    [(0, "run", "0 runs"), (1, "class", "1 class"), (5864, "class", "5,864 classes"), (2, "batch", "2 batches")],
 )
 def test_counted(number: int, noun: str, text: str) -> None:
     assert counted(number, noun) == text

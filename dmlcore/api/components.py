@@ -312,7 +312,9 @@ class SamplerConfig(Component):
     def build(self, context: SamplerContext) -> Iterable[Sequence[int]]:
         """Return the batches of an epoch, each a sequence of indices into `context.labels`.
 
-        Draw only from `context.generator`. Raise StudyError for batch sizes or labels that can't be supported.
+        Draw only from `context.generator`. Raise StudyError for batch sizes or labels that can't be supported. An
+        epoch must end: more than 1,000,000 images, or 100 times the training images if that is more, are a PluginError,
+        except where `training.max_steps` ends it before. So is a batch that takes longer than 10 minutes.
         """
         raise NotImplementedError
 
@@ -329,8 +331,9 @@ class EvaluatorConfig(Component):
         """Return metric name → value. Without a gallery, each query is ranked against all other queries.
 
         Report caveats by `warnings.warn(text, MetricWarning)`; the engine stores them in the result. Report the
-        progress of a long evaluation by `report_progress`. Raise ValueError for embeddings that can't be measured; the
-        engine adds what the user can do.
+        progress of a long evaluation by `report_progress`. Raise VectorError for values that
+        can't be measured, such as NaN, which stops a run, and ValueError for samples that can't be measured, such as a
+        single class: a run notes it and keeps the metrics of the other evaluators.
         """
         raise NotImplementedError
 

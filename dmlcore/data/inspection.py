@@ -58,7 +58,7 @@ def look(images: LabelledImages, index: int) -> Look:
     try:
         image = images.image(index)
         return Look("", image.mode, False, image.size, _digest(image.tobytes()), difference_hash(image))
-    except Exception as error:  # a plugin may raise any
+    except (Exception, SystemExit) as error:  # a plugin may raise any
         return Look(problem=str(error) or type(error).__name__)
 
 

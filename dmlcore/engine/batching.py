@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+from typing import Any
 
 import numpy as np
 
@@ -12,10 +14,20 @@ from dmlcore.api.values import Embeddings, SamplerContext
 from dmlcore.engine.seeding import generator
 from dmlcore.errors import PluginError, StudyError, TrainingError
 from dmlcore.host.faults import faults_of, named
+from dmlcore.host.time_limit import plugin_seconds, time_limit
 from dmlcore.study.schema import Run
-from dmlcore.text import counted
+from dmlcore.text import counted, duration
 
 Batches = list[list[int]]
+
+MOST_REPEATS = 100
+"""An epoch may have each training image this many times, …"""
+
+MOST_IMAGES = 1_000_000
+"""… or this many images, if that is more."""
+
+_TIMES_TO_LOAD = 10
+"""A sampler may take this many times as long for a batch as a plugin may take to load."""
 
 
 def epoch_batches(
@@ -47,13 +59,20 @@ def sampled_batches(
 ) -> Batches:
     """Return the batches of one epoch as the sampler provides them, whether or not the loss can use them.
 
-    Raises StudyError if there is none, PluginError if the sampler fails or returns indices out of range.
+    Raises StudyError if there is none, PluginError if the sampler fails, returns indices out of range or does not end.
     """
     study, draws = run.study, generator(run.seed, "sampler", epoch)
     context = SamplerContext(labels, study.training.batch_size, epoch, draws, last_embeddings, class_names)
+    most = most_images(len(labels))
     with faults_of(study.sampler, "build"):
-        batches = [[operator.index(index) for index in batch] for batch in study.sampler.build(context)]
-    batches = batches[: study.training.max_steps]
+        sampled = taken(lambda: study.sampler.build(context), study.training.max_steps, most)
+        batches = [[operator.index(index) for index in batch] for batch in sampled]
+    if sum(map(len, batches)) > most:
+        raise PluginError(
+            f"The {named(study.sampler)} does not end its epoch: it returned {counted(len(batches), 'batch')} of more"
+            f" than {most:,} images in all, from {len(labels):,} training images. Set training.max_steps, or use"
+            " another sampler."
+        )
     if not batches:
         raise StudyError(
             f"The sampler {study.sampler.name!r} returns no batch of {study.training.batch_size} images from"
@@ -66,6 +85,29 @@ def sampled_batches(
                 f" outside 0 … {len(labels) - 1}."
             )
     return batches
+
+
+def most_images(images: int) -> int:
+    """Return how many images the batches of an epoch may have: far more than any epoch needs."""
+    return max(MOST_REPEATS * images, MOST_IMAGES)
+
+
+def taken(build: Callable[[], Iterable[Iterable[Any]]], batches: int | None, images: int) -> list[list[Any]]:
+    """Return the first batches that a sampler builds: at most `batches`, and none after more than `images` images.
+
+    Raises TimeLimitError if it takes too long for a batch.
+    """
+    seconds = _TIMES_TO_LOAD * plugin_seconds()
+    words = f"it returned no batch for {duration(seconds)}"
+    sampled: list[list[Any]] = []
+    with time_limit(seconds, words, f"The sampler can't be stopped: {words}. Stop the process.") as limit:
+        for batch in islice(build(), batches):
+            sampled.append(list(islice(batch, images + 1)))
+            limit.renew()
+            images -= len(sampled[-1])
+            if images < 0:
+                break
+    return sampled
 
 
 def check_batch(loss: LossConfig, labels: np.ndarray) -> None:

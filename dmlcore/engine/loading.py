@@ -18,7 +18,7 @@ from dmlcore.api.values import InputSpec, LabelledImages
 from dmlcore.engine.batching import Batches
 from dmlcore.engine.crops import square_crop
 from dmlcore.engine.seeding import derive_seed
-from dmlcore.errors import DmlcoreError, StudyError
+from dmlcore.errors import DmlcoreError, StudyError, TrainingError
 from dmlcore.study.schema import Training, Transforms
 
 Transform = Callable[[Any], Any]
@@ -113,13 +113,33 @@ class Loader:
         )
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        for loaded in self._loader:
+        """Yield the batches. Raises TrainingError if a process that loads them ends."""
+        batches = _living(iter(self._loader))
+        for loaded in batches:
             if isinstance(loaded, DmlcoreError):
                 raise loaded
             yield loaded
 
     def __len__(self) -> int:
         return len(self._loader)
+
+
+def _living(batches: Iterator[Any]) -> Iterator[Any]:
+    """Yield the batches of worker processes. Raises TrainingError if one of them was killed or ended itself."""
+    while True:
+        try:
+            loaded = next(batches, None)
+        except RuntimeError as error:
+            if "DataLoader worker" not in str(error):
+                raise
+            reason = " ".join(str(error).split()).rstrip(".")
+            raise TrainingError(
+                f"A process that loads images ended: {reason}. The memory may have run out, or the data set's code"
+                " ended it. Use fewer processes (training.workers), or none (training.workers = 0) to see what ends it."
+            ) from error
+        if loaded is None:
+            return
+        yield loaded
 
 
 def _collate(loaded: list[tuple[Tensor, int]] | DmlcoreError) -> Any:

@@ -13,7 +13,7 @@ from dmlcore.api.hookspecs import GROUP, RunSpecs
 from dmlcore.api.progress import Display
 from dmlcore.api.values import Progress, RunInfo
 from dmlcore.errors import DmlcoreError
-from dmlcore.host.faults import named
+from dmlcore.host.faults import NO_FAULT, error_text, named
 
 _log = logging.getLogger(__name__)
 
@@ -28,9 +28,9 @@ class Observers(Display):
         for config in {config.name: config for config in configs}.values():
             try:
                 self._managers.append((config, self._manager(config)))
-            except DmlcoreError:
+            except (*NO_FAULT, DmlcoreError):
                 raise
-            except Exception as error:
+            except BaseException as error:
                 self._drop(config, "build", error)
 
     def show(self, progress: Progress) -> None:
@@ -43,15 +43,16 @@ class Observers(Display):
         for config, manager in list(self._managers):
             try:
                 getattr(manager.hook, hook)(run=self._run, **facts)
-            except Exception as error:
+            except NO_FAULT:
+                raise
+            except BaseException as error:
                 self._managers.remove((config, manager))
                 self._drop(config, hook, error)
 
-    def _drop(self, config: ObserverConfig, where: str, error: Exception) -> None:
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        self._warn(f"The {named(config)} failed in {where} ({reason}) and was dropped.", error)
+    def _drop(self, config: ObserverConfig, where: str, error: BaseException) -> None:
+        self._warn(f"The {named(config)} failed in {where} ({error_text(error)}) and was dropped.", error)
 
-    def _warn(self, text: str, error: Exception | None = None) -> None:
+    def _warn(self, text: str, error: BaseException | None = None) -> None:
         self.warnings.append(text)
         _log.warning(text, exc_info=error if _log.isEnabledFor(logging.DEBUG) else None)
 

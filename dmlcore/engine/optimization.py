@@ -13,7 +13,8 @@ import torch
 from torch import nn
 
 from dmlcore.engine.model import EmbeddingModel
-from dmlcore.errors import PluginError, StudyError
+from dmlcore.errors import DmlcoreError, PluginError, StudyError
+from dmlcore.host.faults import NO_FAULT, own_line, plugin_error
 from dmlcore.study.schema import Optimizer, Study, Training
 from dmlcore.text import did_you_mean
 
@@ -92,7 +93,15 @@ def _layers(backbone: nn.Module) -> Sequence[Sequence[nn.Parameter]]:
     layer_groups = getattr(backbone, "layer_groups", None)
     if layer_groups is None:
         raise StudyError("optimizer.layer_decay: this backbone does not define layers. Remove the option.")
-    layers: Sequence[Sequence[nn.Parameter]] = layer_groups()
+    try:
+        layers: Sequence[Sequence[nn.Parameter]] = layer_groups()
+    except (*NO_FAULT, DmlcoreError):
+        raise
+    except BaseException as error:
+        line = own_line(error, type(backbone).__module__)
+        raise plugin_error(
+            "The backbone's `layer_groups` failed", error, line, "Remove optimizer.layer_decay."
+        ) from error
     if sorted(id(parameter) for layer in layers for parameter in layer) != sorted(map(id, backbone.parameters())):
         raise PluginError("The backbone's `layer_groups` must return each of its parameters exactly once.")
     return layers

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from dmlcore.api.components import LossConfig
 from dmlcore.engine.geometry import overlap
 from dmlcore.errors import DmlcoreError, PluginError
-from dmlcore.host.faults import named
+from dmlcore.host.faults import NO_FAULT, error_text, named
 
 RECORDED_STEPS = 16
 """Maximum number of recorded steps per epoch."""
@@ -133,11 +133,11 @@ def activity(config: LossConfig, module: nn.Module, embeddings: Tensor, labels: 
     try:
         with torch.no_grad(), _chance_undisturbed(embeddings.device):
             shares = {str(key): float(share) for key, share in method(embeddings, labels).items()}
-    except (DmlcoreError, torch.OutOfMemoryError):
+    except (*NO_FAULT, DmlcoreError, torch.OutOfMemoryError):
         raise
-    except Exception as error:
+    except BaseException as error:
         raise PluginError(
-            f"The {named(config)} fails in `activity` ({type(error).__name__}: {error}). Fix or remove `activity`;"
+            f"The {named(config)} fails in `activity` ({error_text(error)}). Fix or remove `activity`;"
             " training does not need it."
         ) from error
     for key, share in shares.items():

@@ -19,7 +19,7 @@ from dmlcore.engine import checkpoint
 from dmlcore.engine.batching import coverage, epoch_batches
 from dmlcore.engine.checkpoint import TrainingState
 from dmlcore.engine.embedding import SplitEmbedder
-from dmlcore.engine.evaluation import headline, is_measured, measure, of_a_network, per_query
+from dmlcore.engine.evaluation import NOT_MEASURED, headline, is_measured, measure_network, per_query
 from dmlcore.engine.geometry import evidence_of
 from dmlcore.engine.loading import TrainLoader, resolve_transforms, train_transform
 from dmlcore.engine.machine import environment, forget_peak, peak_memory
@@ -28,6 +28,7 @@ from dmlcore.engine.run_log import epoch_line, figures, log
 from dmlcore.engine.splits import Data
 from dmlcore.engine.trainer import Trainer
 from dmlcore.errors import StudyError
+from dmlcore.host.faults import faults_of
 from dmlcore.results.class_names import CLASS_NAMES, names_to_text
 from dmlcore.results.evidence import Evidence, save_evidence
 from dmlcore.results.store import EMBEDDINGS, EVIDENCE, MODEL, UNTRAINED_EVIDENCE, save_tensors
@@ -55,6 +56,7 @@ class Session:
     @classmethod
     def resume(cls, run: Run, folder: Path, observers: Observers, data: Data) -> Self:
         """Return the session after the last finished epoch in the folder, or a new one."""
+        loss_facts(run.study.loss)  # its faults end the run now, not when the result is stored
         trainer = Trainer.of(run, len(data.train.class_names))
         transforms = resolve_transforms(run.study.transforms, trainer.model.input_spec)
         state = checkpoint.load(folder) or TrainingState()
@@ -148,18 +150,15 @@ class Session:
 
     def _measure(self, split: Any, epoch: int, embeddings: Embeddings) -> Mapping[str, float]:
         self.observers.show(Progress("evaluate", f"{split} classes", 0, 1))
-        with of_a_network():
-            metrics, notes = measure(self.run.study.evaluators, embeddings, label=f"{split} classes, ")
-        self.state.notes[split] = notes
+        found = measure_network(self.run.study.evaluators, embeddings, f"{split} classes, ")
+        metrics, self.state.notes[split] = found.metrics, list(found.notes)
         log.info("%s metrics after epoch %d: %s", split, epoch, figures(metrics))
         self.observers.send("evaluation", evaluation=Evaluation(split, epoch, metrics))
         return metrics
 
     def _explain(self, embeddings: Embeddings) -> tuple[Evidence, dict[str, float]]:
         """Return the evidence that explains the metrics of the test embeddings, and its figures."""
-        with of_a_network():
-            scores = per_query(self.run.study.evaluators, embeddings)
-        return evidence_of(embeddings, scores)
+        return evidence_of(embeddings, per_query(self.run.study.evaluators, embeddings))
 
     def _keep_best(self, summary: EpochSummary) -> None:
         """Keep the network if the epoch is the best on the validation classes; ties keep the earlier one."""
@@ -167,7 +166,8 @@ class Session:
         assert summary.validation is not None
         if metric not in summary.validation:
             known = ", ".join(summary.validation)
-            raise StudyError(f'evaluation.metric = "{metric}" was not measured. Measured: {known}.')
+            reasons = " ".join(note for note in self.state.notes["validation"] if note.startswith(NOT_MEASURED))
+            raise StudyError(f'evaluation.metric = "{metric}" was not measured. Measured: {known}. {reasons}'.rstrip())
         best = self.state.best_epoch
         best_summary = None if best is None else self.state.curve[best].validation
         if best_summary is None or summary.validation[metric] > best_summary[metric]:
@@ -236,4 +236,5 @@ def loss_facts(loss: LossConfig) -> LossFacts:
     """Return the facts that the loss declares, with its option `margin` if that is a number."""
     margin = getattr(loss, "margin", None)
     number = float(margin) if isinstance(margin, int | float) and not isinstance(margin, bool) else None
-    return LossFacts(loss.name, loss.formula, number, loss.margin_axis, loss.margin_kind)
+    with faults_of(loss, "formula, margin_axis or margin_kind"):
+        return LossFacts(loss.name, loss.formula, number, loss.margin_axis, loss.margin_kind)

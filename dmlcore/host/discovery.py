@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import inspect
 import io
+import logging
 import re
 import sys
+import threading
 import traceback
 import typing
 import warnings
@@ -22,12 +24,22 @@ from attrs import frozen
 from dmlcore.api.components import KINDS, OPTION, SCALARS, USE, Component
 from dmlcore.api.hookspecs import COMMANDS_HOOK, GROUP, REGISTRATION_HOOKS, RegistrationSpecs
 from dmlcore.errors import PluginError, StudyError
-from dmlcore.host.distributions import InstalledPlugin, PluginSource, disabled_by_environment, installed_plugins
-from dmlcore.host.faults import own_line
+from dmlcore.host.distributions import (
+    DISABLED,
+    InstalledPlugin,
+    PluginSource,
+    disabled_by_environment,
+    installed_plugins,
+)
+from dmlcore.host.faults import NO_FAULT, error_text, own_line
+from dmlcore.host.process_state import state_kept
+from dmlcore.host.time_limit import SECONDS, TimeLimitError, plugin_seconds, time_limit
 from dmlcore.text import did_you_mean, listing, with_article
 
 if TYPE_CHECKING:
     import click
+
+_log = logging.getLogger(__name__)
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -116,11 +128,14 @@ def _check_keys(disabled: Mapping[str, str], sources: Sequence[PluginSource]) ->
 def _load(plugin: InstalledPlugin, others: Sequence[LoadedPlugin]) -> LoadedPlugin | FailedPlugin:
     if plugin.unfit:
         return FailedPlugin(plugin.source, plugin.unfit, "")
+    _log.debug("loading the plugin %s", plugin.source.key)
     try:
-        with _noticing() as remarks:
+        with _noticing() as remarks, _in_time(plugin):
             components = _components(plugin.entry_point.load(), remarks)
         _check_names(components, plugin.source, others)
-    except (Exception, SystemExit) as error:
+    except NO_FAULT:
+        raise
+    except BaseException as error:
         return FailedPlugin(plugin.source, _reason(error, plugin), traceback.format_exc())
     return LoadedPlugin(plugin.source, components, tuple(remarks))
 
@@ -129,9 +144,11 @@ def _load(plugin: InstalledPlugin, others: Sequence[LoadedPlugin]) -> LoadedPlug
 def _noticing() -> Iterator[list[str]]:
     """Collect what else loading a plugin does, and keep its output from the user's terminal."""
     remarks: list[str] = []
-    printed = io.StringIO()
+    printed = _Printed()
     without_torch = "torch" not in sys.modules
+    threads = set(threading.enumerate())
     with (
+        state_kept() as changed,
         warnings.catch_warnings(record=True, action="always") as caught,
         contextlib.redirect_stdout(printed),
         contextlib.redirect_stderr(printed),
@@ -142,17 +159,43 @@ def _noticing() -> Iterator[list[str]]:
     remarks += [f"warns on import: {warning.message}" for warning in caught]
     if printed.getvalue().strip():
         remarks.append(f"prints on import: {printed.getvalue().strip().splitlines()[0]}")
+    if changed:
+        remarks.append(f"changes {' and '.join(changed)} on import: this is undone")
+    if any(not thread.daemon for thread in set(threading.enumerate()) - threads):
+        remarks.append("starts a thread on import, and dmlcore can't end before it: use threading.Thread(daemon=True)")
     if without_torch and "torch" in sys.modules:
         remarks.append("imports torch on import, which slows every command down: import torch inside methods")
 
 
+class _Printed(io.StringIO):
+    """What is printed; a plugin can't close it."""
+
+    def close(self) -> None:
+        """Keep it open."""
+
+
+def _in_time(plugin: InstalledPlugin) -> contextlib.AbstractContextManager[object]:
+    """The time limit of loading a plugin."""
+    seconds, key = plugin_seconds(), plugin.source.key
+    advice = (
+        f"Disable it (dmlcore --disable-plugin {key}, the variable {DISABLED}, or [plugins] of a study), or allow more"
+        f" time by the variable {SECONDS}"
+    )
+    return time_limit(
+        seconds,
+        f"it did not finish loading in {seconds:g} s. {advice}",
+        f"The plugin {key} does not finish loading, and can't be stopped. {advice}.",
+        plugin.entry_point.module.partition(".")[0],
+    )
+
+
 def _reason(error: BaseException, plugin: InstalledPlugin) -> str:
     """Why a plugin fails, in one line, with the line of its code if there is one."""
-    text = " ".join(str(error).split())
     if isinstance(error, PluginError):
-        return text
-    reason = f"{type(error).__name__}: {text}".rstrip(": ")
-    line = own_line(error, plugin.entry_point.module)
+        return " ".join(str(error).split())
+    reason, line = error_text(error), own_line(error, plugin.entry_point.module)
+    if isinstance(error, TimeLimitError):
+        return f"{error}{f' ({line})' if line else ''}"
     if line or isinstance(error, SyntaxError):
         return f"{reason} ({line})" if line else reason
     return f"{reason} (entry point: {plugin.entry_point.name} = {plugin.entry_point.value})"
@@ -164,8 +207,9 @@ def load_commands(plugin: InstalledPlugin) -> list[click.Command] | FailedPlugin
 
     if plugin.unfit:
         return FailedPlugin(plugin.source, plugin.unfit, "")
+    _log.debug("loading the plugin %s", plugin.source.key)
     try:
-        with _noticing() as remarks:
+        with _noticing() as remarks, _in_time(plugin):
             returned = getattr(_hooks(plugin.entry_point.load(), remarks).hook, COMMANDS_HOOK)()
         offered = returned[0] if returned else []
         if not isinstance(offered, list | tuple):
@@ -173,7 +217,9 @@ def load_commands(plugin: InstalledPlugin) -> list[click.Command] | FailedPlugin
         for command in offered:
             if not isinstance(command, click.Command) or not command.name:
                 raise PluginError(f"{COMMANDS_HOOK} must return click commands with names, not {command!r}")
-    except (Exception, SystemExit) as error:
+    except NO_FAULT:
+        raise
+    except BaseException as error:
         return FailedPlugin(plugin.source, _reason(error, plugin), traceback.format_exc())
     return list(offered)
 

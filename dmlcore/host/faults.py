@@ -22,9 +22,16 @@ def named(component: Component | type[Component]) -> str:
     return f"{component.kind} {component.name!r}" + (f" of {source.distribution} {source.version}" if source else "")
 
 
+NO_FAULT = (KeyboardInterrupt, GeneratorExit)
+"""Exceptions that are not a plugin's fault, whatever code they pass through: every other one is, also sys.exit()."""
+
+LONGEST_TEXT = 1000
+"""Characters of an error's text that a message shows."""
+
+
 @contextmanager
 def faults_of(component: Component, where: str, passing: tuple[type[Exception], ...] = ()) -> Iterator[None]:
-    """Turn what the component's code raises inside the block into a PluginError that names it.
+    """Turn what the component's code raises inside the block, also SystemExit, into a PluginError that names it.
 
     `where` is what the component was called for. Errors of dmlcore and those in `passing` are not changed; those of
     a drive become DataErrors. The message names an option of the component instead where the error is in that option's
@@ -32,15 +39,15 @@ def faults_of(component: Component, where: str, passing: tuple[type[Exception], 
     """
     try:
         yield
-    except Exception as error:
-        if isinstance(error, (DmlcoreError, *passing)):
+    except BaseException as error:
+        if isinstance(error, (*NO_FAULT, DmlcoreError, *passing)):
             raise
         if failure := failure_of_drive(error):
             raise failure from None
         raise fault(component, where, error) from error
 
 
-def fault(component: Component, where: str, error: Exception) -> PluginError:
+def fault(component: Component, where: str, error: BaseException) -> PluginError:
     """The PluginError for what a component's code raised, with the traceback for its author."""
     culprit, line = component, own_line(error, type(component).__module__)
     inner = [part for _, part in parts(component) if isinstance(part, Component)][1:]
@@ -53,13 +60,22 @@ def fault(component: Component, where: str, error: Exception) -> PluginError:
     return plugin_error(f"The {named(culprit)} failed in {place}", error, line, hint)
 
 
-def plugin_error(what: str, error: Exception, line: str, hint: str) -> PluginError:
+def plugin_error(what: str, error: BaseException, line: str, hint: str) -> PluginError:
     """The PluginError that says in one line what failed, with which error, and at which line of the plugin's code."""
-    text = " ".join(str(error).split())
-    fault = f"{type(error).__name__}{f': {text}' if text else ''}{f' ({line})' if line else ''}"
-    failure = PluginError(f"{what}: {fault}. {hint}")
+    failure = PluginError(f"{what}: {error_text(error)}{f' ({line})' if line else ''}. {hint}")
     failure.traceback = "".join(traceback.format_exception(error))
     return failure
+
+
+def error_text(error: BaseException) -> str:
+    """Type and text of an error in one line: "ValueError: negative", "SystemExit: 3"."""
+    try:
+        text = " ".join(str(error).split())
+    except Exception as again:  # of the plugin's own class of errors
+        text = f"its text can't be shown ({type(again).__name__})"
+    if len(text) > LONGEST_TEXT:
+        text = f"{text[:LONGEST_TEXT]} …"
+    return f"{type(error).__name__}: {text}".removesuffix(": ")
 
 
 def traceback_of(error: PluginError) -> str:

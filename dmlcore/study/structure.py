@@ -23,7 +23,7 @@ from attrs import field, frozen
 from dmlcore.api.components import OPTION, USE, Component, OptionFacts, option_key
 from dmlcore.errors import UnknownComponentError
 from dmlcore.host.describe import own_first, shown, type_text
-from dmlcore.host.faults import named, own_line, plugin_error
+from dmlcore.host.faults import NO_FAULT, named, own_line, plugin_error
 from dmlcore.host.registry import Registry
 from dmlcore.text import did_you_mean, known_names, listing, with_article
 
@@ -165,7 +165,9 @@ class Structurer:
             return cls(**given)
         except ValueError as error:
             return self._problem(path, "", "", f"{error}.".replace("..", "."))
-        except Exception as error:
+        except NO_FAULT:
+            raise
+        except BaseException as error:
             if not issubclass(cls, Component):
                 raise
             what, line = f"The {named(cls)} failed to check its options", own_line(error, cls.__module__)

@@ -96,7 +96,7 @@ def _see(imported: Seen, pickled: bytes | None) -> Seen:
     try:
         component = pickle.loads(pickled)
         return evolve(imported, numbers=numbers_of(component)) if gives_numbers(component) else imported
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return evolve(imported, error=f"{type(error).__name__}: {error}")
 
 
@@ -131,7 +131,7 @@ def _import_without_torch(module: str) -> Seen:
         if Path(line.filename).parent == Path(__file__).parent:
             return Seen(missing="it is defined in a file of tests")
         return Seen(loads_torch=f"{line.filename}:{line.lineno}: {line.line}")
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return Seen(missing=f"{type(error).__name__}: {error}")
     finally:
         sys.meta_path.remove(finder)

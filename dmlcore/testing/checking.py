@@ -100,7 +100,7 @@ class Check:
             return Outcome(self, "not applicable", reason=str(reason))
         except ContractError as error:
             return Outcome(self, "failed", error=error)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             return Outcome(self, "failed", error=_own_error(error))
         return Outcome(self, "passed")
 
@@ -130,7 +130,7 @@ def refusals(
         ) from error
 
 
-def _own_error(error: Exception) -> ContractError:
+def _own_error(error: BaseException) -> ContractError:
     place = traceback.extract_tb(error.__traceback__)[-1]
     found = f"{type(error).__name__}: {error}".rstrip(": ")
     return ContractError("no error", found, f"It was raised in {place.filename}:{place.lineno}, {place.name}.")

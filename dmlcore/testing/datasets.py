@@ -102,7 +102,7 @@ def images_reach_worker_processes(component: DatasetConfig) -> None:
     for split, images in _splits(component):
         try:
             copy = pickle.loads(pickle.dumps(images))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise ContractError(
                 f"{split} images that can be pickled",
                 f"{type(error).__name__}: {error}",

@@ -229,7 +229,7 @@ def _demand_use_of(component: LossConfig, labels: Tensor, what: str, attribute: 
         found = not_finite(_loss(built(component), embeddings, labels), embeddings)
     except ContractError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         found = f"{type(error).__name__}: {error}"
     demand(
         not found,

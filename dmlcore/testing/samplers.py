@@ -8,6 +8,7 @@ import numpy as np
 
 from dmlcore.api.components import SamplerConfig
 from dmlcore.api.values import SamplerContext
+from dmlcore.engine.batching import most_images, taken
 from dmlcore.errors import StudyError
 from dmlcore.testing.checking import ContractError, checks_in, demand, refusals
 from dmlcore.testing.numbers import Numbers, demand_same
@@ -34,9 +35,20 @@ def builds(component: SamplerConfig) -> None:
     demand(batches, "at least one batch", "none", "Raise StudyError for unsupported batch sizes.")
 
 
+def epochs_end(component: SamplerConfig) -> None:
+    """The batches of an epoch end: they have at most 1,000,000 images."""
+    sampled = sum(map(len, _batches(component)))
+    demand(
+        sampled <= most_images(len(LABELS)),
+        f"at most {most_images(len(LABELS)):,} images in an epoch of {len(LABELS)} images",
+        "more",
+        "End the iteration when the epoch is over.",
+    )
+
+
 def batches_are_indices(component: SamplerConfig) -> None:
     """Batches are sequences of integers from 0 to N − 1."""
-    for number, batch in enumerate(component.build(_context(component)), start=1):
+    for number, batch in enumerate(_epoch(component, _context(component)), start=1):
         for index in batch:
             demand(
                 isinstance(index, int | np.integer) and not isinstance(index, bool) and 0 <= index < len(LABELS),
@@ -82,7 +94,7 @@ def another_epoch_gives_other_batches(component: SamplerConfig) -> None:
 def leaves_the_labels_alone(component: SamplerConfig) -> None:
     """It does not modify the labels."""
     context = _context(component)
-    list(component.build(context))
+    _epoch(component, context)
     demand(
         np.array_equal(context.labels, LABELS),
         "unchanged labels",
@@ -99,7 +111,12 @@ def _context(component: SamplerConfig, epoch: int = 1, seed: int = 0) -> Sampler
 
 
 def _batches(component: SamplerConfig, epoch: int = 1, seed: int = 0) -> list[list[Any]]:
-    return [list(batch) for batch in component.build(_context(component, epoch, seed))]
+    return _epoch(component, _context(component, epoch, seed))
+
+
+def _epoch(component: SamplerConfig, context: SamplerContext) -> list[list[Any]]:
+    """The batches, up to the limit of images."""
+    return taken(lambda: component.build(context), None, most_images(len(LABELS)))
 
 
 def _batch_size(component: SamplerConfig) -> int:
@@ -107,7 +124,7 @@ def _batch_size(component: SamplerConfig) -> int:
     refusal = StudyError("no batch size was tried")
     for size in BATCH_SIZES:
         try:
-            list(component.build(SamplerContext(LABELS.copy(), size, 1, np.random.default_rng(0))))
+            _epoch(component, SamplerContext(LABELS.copy(), size, 1, np.random.default_rng(0)))
         except StudyError as error:
             refusal = error
         else:

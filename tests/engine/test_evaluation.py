@@ -9,11 +9,20 @@ import numpy as np
 import pytest
 from attrs import frozen
 
-from dmlcore import DataError, Embeddings, EvaluatorConfig, PluginError, Progress, TrainingError, report_progress
+from dmlcore import (
+    DataError,
+    Embeddings,
+    EvaluatorConfig,
+    PluginError,
+    Progress,
+    StudyError,
+    TrainingError,
+    report_progress,
+)
 from dmlcore.api.progress import Display, shown_on
-from dmlcore.engine.evaluation import measure, of_a_network, per_query
+from dmlcore.engine.evaluation import measure, measure_network, per_query
 from dmlcore.neighbors import VectorError
-from toys import Nearest
+from toys import Hits, Nearest
 
 EMBEDDINGS = Embeddings(np.eye(3, dtype=np.float32), np.array([0, 0, 1]))
 
@@ -67,18 +76,31 @@ def test_anything_else_is_blamed_on_the_evaluator(monkeypatch: pytest.MonkeyPatc
         assert words in str(caught.value)
 
 
-def test_embeddings_that_cannot_be_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What to do depends on what is wrong: the values, or the samples that they are of."""
-    for refusal, kind, words, cure in (
-        (ValueError("no neighbors"), DataError, "each: no neighbors.", "split of the data set"),
-        (VectorError("row 3 is NaN"), TrainingError, "each: row 3 is NaN.", "learning rate"),
-    ):
+def test_an_evaluator_that_cannot_measure_does_not_stop_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    for refusal in (ValueError("no neighbors"), DataError("each: no neighbors."), StudyError("no neighbors.")):
         monkeypatch.setattr(Each, "values", refusal)
-        for act in (measure, per_query):
-            with pytest.raises(kind) as caught, of_a_network():
-                act([Each()], EMBEDDINGS)
-            assert str(caught.value).startswith(words)
-            assert cure in str(caught.value)
+        found = measure_network([Each(), Nearest()], EMBEDDINGS)
+        assert list(found.metrics) == ["nearest/recall_at_1", "nearest/spread"]
+        assert found.notes == ["not measured by each: no neighbors."]
+        assert list(per_query([Each(), Hits()], EMBEDDINGS)) == ["hits/recall_at_1"]
+
+
+def test_samples_that_no_evaluator_can_measure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Each, "values", ValueError("no neighbors"))
+    with pytest.raises(DataError) as caught:
+        measure_network([Each()], EMBEDDINGS)
+    assert str(caught.value) == "each: no neighbors. Check the split of the data set."
+
+
+def test_values_that_cannot_be_measured_stop_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Each, "values", VectorError("row 3 is NaN"))
+    for act in (measure_network, per_query):
+        with pytest.raises(TrainingError) as caught:
+            act([Nearest(), Each()], EMBEDDINGS)
+        assert str(caught.value) == (
+            "each: row 3 is NaN. The embeddings of the network can't be evaluated: lower the learning rate, or check"
+            " the initial weights."
+        )
 
 
 def test_a_long_evaluation_reports_its_progress(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ import torch
 from PIL import Image
 from timm.data import create_transform
 
-from dmlcore import InputSpec, StudyError
+from dmlcore import InputSpec, StudyError, TrainingError
 from dmlcore.engine.loading import (
     TrainLoader,
     TransformedImages,
@@ -21,7 +23,7 @@ from dmlcore.engine.loading import (
     train_transform,
 )
 from dmlcore.study.schema import Training, Transforms
-from toys import SquareImages
+from toys import SquareImages, Squares
 
 SPEC = InputSpec(224, (0.5, 0.4, 0.3), (0.2, 0.2, 0.2), "bicubic", 0.875)
 
@@ -118,3 +120,17 @@ def test_a_device_that_is_not_there() -> None:
     for name in ("cuda:99", "gpu"):
         with pytest.raises(StudyError, match=f'training.device = "{name}" is not available: '):
             resolve_device(name)
+
+
+def test_a_process_that_ends_is_an_error_of_the_run(make_study: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SquareImages, "image", lambda *_: os._exit(3))
+    study = make_study("training.workers=1").runs[0].study
+    loader = embedding_loader(Squares().load("test"), lambda image: image, 4, study.training)
+    with pytest.raises(TrainingError) as caught:
+        list(loader)
+    assert re.fullmatch(
+        r"A process that loads images ended: DataLoader worker \(pid\(s\) \d+\) exited unexpectedly\. The memory may"
+        r" have run out, or the data set's code ended it\. Use fewer processes \(training\.workers\), or none"
+        r" \(training\.workers = 0\) to see what ends it\.",
+        str(caught.value),
+    )

@@ -33,7 +33,7 @@ from dmlcore.study.lookup import look_up
 from dmlcore.study.schema import Run
 from interrupting import interrupted
 from toy_networks import PairLoss, TinyNet
-from toys import Recording, Spread, SquareImages, Squares
+from toys import Hits, Recording, Spread, SquareImages, Squares
 
 
 def results(runs: Sequence[Run], root: Path, *observers: Any) -> list[Result]:
@@ -383,6 +383,33 @@ def test_selection_by_a_metric_that_is_not_measured(make_study: Any, tmp_path: P
         results(file.runs, tmp_path)
     assert 'evaluation.metric = "nearest/map"' in str(caught.value)
     assert "nearest/recall_at_1, nearest/spread" in str(caught.value)
+
+
+def test_an_evaluator_that_cannot_measure_leaves_the_metrics_of_the_others(
+    make_study: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> Any:
+        raise ValueError("two classes are too few")
+
+    monkeypatch.setattr(Hits, "evaluate", refuse)
+    monkeypatch.setattr(Hits, "per_query", refuse)
+    evaluators = 'evaluators=[{use="hits"}, {use="nearest"}]'
+    file = make_study("seeds=[0]", evaluators)
+    (result,) = results(file.runs, tmp_path)
+    assert set(result.metrics) == set(result.baseline) == {"nearest/recall_at_1", "nearest/spread"}
+    sentence = "not measured by hits: two classes are too few."
+    assert [warning for warning in result.warnings if "hits" in warning] == [
+        f"baseline: {sentence}",
+        f"test: {sentence}",
+    ]
+
+    file = make_study("seeds=[0]", evaluators, 'evaluation.select="validation"', 'evaluation.metric="hits/recall_at_1"')
+    with pytest.raises(StudyError) as caught:
+        results(file.runs, tmp_path)
+    assert str(caught.value) == (
+        'evaluation.metric = "hits/recall_at_1" was not measured. Measured: nearest/recall_at_1, nearest/spread.'
+        f" {sentence}"
+    )
 
 
 def test_measured_every_other_epoch(make_study: Any, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,11 @@ def sorting(self: Any, context: Any) -> Batches:
     return cut(context.generator.permutation(len(context.labels)), context.batch_size)
 
 
+def endless(self: Any, context: Any) -> Iterator[list[int]]:
+    while True:
+        yield list(range(context.batch_size))
+
+
 BROKEN = [
     (
         "builds",
@@ -54,6 +60,7 @@ BROKEN = [
         "StudyError: training.batch_size = 32 is not 7.",
     ),
     ("builds", lambda self, context: [], "got       none"),
+    ("epochs_end", endless, "at most 1,000,000 images in an epoch of 120 images"),
     ("batches_are_indices", beyond, "np.int64(120) in batch 6"),
     ("batches_are_indices", lambda self, context: [["a"]], "'a' in batch 1"),
     ("batches_are_of_the_asked_size", shrinking, "one of 2"),

@@ -10,6 +10,7 @@ import click
 
 from dmlcore.commands.options import PATH, installed
 from dmlcore.commands.output import console
+from dmlcore.errors import PluginError
 
 if TYPE_CHECKING:
     from dmlcore.commands.metrics.measuring import EmbeddingMetrics
@@ -17,16 +18,28 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("embeddings", type=PATH, required=False)
-@click.option("--vectors", metavar="NAME", help="Array or column with the vectors.  [default: found by common names]")
+@click.option(
+    "--vectors",
+    metavar="NAME",
+    help="Array or column with the vectors, or a pattern of columns, such as 'e*'.  [default: found by common names]",
+)
 @click.option(
     "--labels",
     metavar="NAME|FILE",
-    help="Array or column with the labels, or a file of them: .npy, .txt, .csv.  [default: found by common names]",
+    help="Array or column with the labels, or a file of them, such as .npy, .txt, .csv or FILE:COLUMN."
+    "  [default: found by common names]",
 )
 @click.option(
     "--gallery", "gallery_path", type=PATH, help="File to rank for each embedding, in place of the other embeddings."
 )
 @click.option("--gallery-labels", metavar="NAME|FILE", help="Labels of the gallery.")
+@click.option(
+    "--ignore-label",
+    "ignored",
+    multiple=True,
+    metavar="LABEL",
+    help="Ignore the samples with this label, such as -1, as queries and in the gallery. Repeatable.",
+)
 @click.option(
     "--evaluator",
     "evaluators",
@@ -51,6 +64,7 @@ def metrics(
     labels: str | None,
     gallery_path: Path | None,
     gallery_labels: str | None,
+    ignored: Sequence[str],
     evaluators: Sequence[str],
     overrides: Sequence[str],
     conformance: bool,
@@ -58,14 +72,18 @@ def metrics(
 ) -> None:
     """Compute metrics of saved embeddings.
 
-    EMBEDDINGS is a .npz, .npy, .safetensors or .parquet file of any tool. With --conformance and no file, artificial
-    embeddings that show the differences are used.
+    EMBEDDINGS is a file of any tool: .npz, .npy, .safetensors, .pt, .csv, .tsv, .txt, .parquet, .feather, .h5 or .mat.
+    With --conformance and no file, artificial embeddings that show the differences are used.
+
+    An evaluator that can't measure the embeddings does not stop the others. Exit code 1 if an evaluator fails, 3 if
+    nothing can be measured.
     """
     from dmlcore.commands.metrics.embedding_files import read_embeddings
     from dmlcore.commands.metrics.example_embeddings import example_embeddings
+    from dmlcore.commands.metrics.ignored import missing_label_notes, without_labels
     from dmlcore.commands.metrics.measuring import chosen_evaluators, measure_embeddings
 
-    if embeddings is None and (not conformance or vectors or labels or gallery_path):
+    if embeddings is None and (not conformance or vectors or labels or gallery_path or ignored):
         raise click.UsageError("Give a file of embeddings, or only --conformance.")
     if gallery_labels and not gallery_path:
         raise click.UsageError("--gallery-labels needs --gallery.")
@@ -81,12 +99,20 @@ def metrics(
     chosen = chosen_evaluators(names, overrides, installed())
     queries = read_embeddings(embeddings, vectors, labels) if embeddings else example_embeddings()
     gallery = read_embeddings(gallery_path, vectors, gallery_labels) if gallery_path else None
+    files = {"embeddings": queries} if gallery is None else {"queries": queries, "gallery embeddings": gallery}
+    notes: list[str] = []
+    if ignored:
+        files, notes = without_labels(files, ignored)
+    queries, *others = files.values()
     source = str(embeddings or "artificial embeddings")
-    result = measure_embeddings(source, queries, gallery, chosen)
+    notes += missing_label_notes(files)
+    result = measure_embeddings(source, queries, others[0] if others else None, chosen, notes)
     if as_json:
         click.echo(result.as_json())
     else:
         _show(result, conformance)
+    if result.plugin_failed:
+        click.get_current_context().exit(PluginError.exit_code)
 
 
 def _show(result: EmbeddingMetrics, conformance: bool) -> None:
@@ -100,3 +126,5 @@ def _show(result: EmbeddingMetrics, conformance: bool) -> None:
     screen.print(draw(result.metrics))
     for note in result.notes:
         screen.print(f"[yellow]note[/yellow] {escape(note)}", highlight=False)
+    for evaluator, reason in result.not_measured.items():
+        screen.print(f"[red]not measured[/red] {escape(f'{evaluator}: {reason}')}", highlight=False)

@@ -13,7 +13,7 @@ from dmlcore import __version__
 from dmlcore.api.components import EvaluatorConfig
 from dmlcore.api.values import Embeddings
 from dmlcore.engine.evaluation import measure
-from dmlcore.errors import DataError, MeasurementError, StudyError
+from dmlcore.errors import DataError, DmlcoreError, MeasurementError, PluginError, StudyError
 from dmlcore.host.registry import Registry
 from dmlcore.study.component import component_from, options_by_component
 from dmlcore.study.structure import plain
@@ -30,6 +30,10 @@ class EmbeddingMetrics:
     evaluators: tuple[EvaluatorConfig, ...]
     metrics: Mapping[str, float]
     notes: tuple[str, ...]
+    not_measured: Mapping[str, str]
+    """Evaluator without metrics → the reason."""
+    plugin_failed: bool
+    """Whether such a reason is a fault of the evaluator, not of the embeddings."""
 
     @property
     def title(self) -> str:
@@ -46,6 +50,7 @@ class EmbeddingMetrics:
                 "gallery": _counts(self.gallery) if self.gallery else None,
                 "evaluators": [plain(evaluator, Path()) for evaluator in self.evaluators],
                 "metrics": dict(self.metrics),
+                "not_measured": dict(self.not_measured),
                 "notes": list(self.notes),
                 "dmlcore": __version__,
             },
@@ -59,19 +64,41 @@ def measure_embeddings(
     queries: Embeddings,
     gallery: Embeddings | None,
     evaluators: Sequence[EvaluatorConfig],
+    notes: Sequence[str] = (),
 ) -> EmbeddingMetrics:
-    """The metrics of embeddings; `source` names them in messages.
+    """The metrics of embeddings; `source` names them in messages, and `notes` precede those of the evaluators.
 
-    Raises StudyError if queries and gallery can't be compared, DataError if they can't be measured.
+    An evaluator without metrics does not stop the others. Raises StudyError if queries and gallery can't be compared;
+    if nothing is measured, PluginError or DataError with every reason.
     """
     if gallery is not None:
         _check_alike(queries, gallery)
-    try:
-        metrics, notes = measure(evaluators, queries, gallery)
-    except MeasurementError as error:
-        remedy = "Remove these rows, or fix their source." if error.of_values else "Check the labels."
-        raise DataError(f"{source}: {error}", remedy) from None
-    return EmbeddingMetrics(source, queries, gallery, tuple(evaluators), metrics, tuple(notes))
+    metrics: dict[str, float] = {}
+    caveats = list(notes)
+    errors: dict[str, MeasurementError | PluginError] = {}
+    for evaluator in evaluators:
+        try:
+            found = measure([evaluator], queries, gallery)
+        except PluginError as error:
+            errors[evaluator.name] = error
+        else:
+            metrics |= found.metrics
+            caveats += found.notes
+            errors |= found.refused
+    if errors and not metrics:
+        raise _nothing_measured(source, list(errors.values()))
+    faulty = any(isinstance(error, PluginError) for error in errors.values())
+    reasons = {name: str(error).removeprefix(f"{name}: ") for name, error in errors.items()}
+    return EmbeddingMetrics(source, queries, gallery, tuple(evaluators), metrics, tuple(caveats), reasons, faulty)
+
+
+def _nothing_measured(source: str, errors: Sequence[MeasurementError | PluginError]) -> DmlcoreError:
+    faults = [error for error in errors if isinstance(error, PluginError)]
+    if faults:
+        return faults[0]
+    of_values = any(isinstance(error, MeasurementError) and error.of_values for error in errors)
+    remedy = "Remove these rows, or fix their source." if of_values else "Check the labels."
+    return DataError("\n".join(f"{source}: {error}" for error in errors), remedy)
 
 
 def chosen_evaluators(names: Sequence[str], settings: Sequence[str], registry: Registry) -> tuple[EvaluatorConfig, ...]:

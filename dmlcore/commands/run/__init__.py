@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -63,17 +63,20 @@ def run(
     Finished runs are skipped, interrupted ones resume; a run starts again if its files have changed. Exit code 1 if a
     run fails, 3 if images are missing.
     """
+    from dmlcore.api.components import ObserverConfig
     from dmlcore.commands.run.processes import helper_processes
     from dmlcore.commands.run.selection import check_selection, selected
     from dmlcore.engine.plan.stored import require_images
     from dmlcore.results.store import Store
     from dmlcore.study.best import in_order_of_need
+    from dmlcore.study.component import component_from
     from dmlcore.study.load import load_study, smoke_study
 
     files, registry, store, data_sets = open_studies(studies, overrides, root)
     files = in_order_of_need(files)
     check_selection(files, only)
-    added: list[Any] = [registry.find("observer", name).component() for name in observers]
+    named = [registry.find("observer", name).full_name for name in observers]
+    added = [component_from(ObserverConfig, name, {}, registry) for name in named]
     if smoke:
         store = Store(root / ".smoke")
         files = [smoke_study(selected(file, only), registry) for file in files]

@@ -229,7 +229,7 @@ def as_first_steps(run: Run, max_images: int | None) -> Run:
 def measured(run: Run, metric: str, embeddings: Embeddings) -> Reading:
     """Return the metric, named evaluator/metric. Raises StudyError if its evaluator does not return it."""
     evaluator = next(e for e in run.study.evaluators if e.name == metric.partition("/")[0])
-    metrics, _ = measure([evaluator], embeddings)
+    metrics = measure([evaluator], embeddings).require_some().metrics
     if metric not in metrics:
         raise StudyError(f"probe.metric = {metric!r} was not measured. Measured: {', '.join(metrics)}.")
     return metrics[metric], per_query([evaluator], embeddings).get(metric)

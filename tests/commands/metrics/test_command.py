@@ -19,7 +19,7 @@ from dmlcore_plugins.conformance.conformance import Conformance
 from dmlcore_plugins.metrics.clustering import Clustering
 from dmlcore_plugins.metrics.retrieval import Retrieval
 from running import python
-from toys import REGISTRY, SOURCE
+from toys import REGISTRY, SOURCE, Nearest
 
 REAL = Registry(tuple(Offer(component, SOURCE) for component in (Retrieval, Clustering, Conformance)))
 
@@ -175,10 +175,85 @@ def test_a_mistake_is_one_message(invoke: Any, arguments: list[str], code: int, 
     assert [part for part in parts if part not in message] == []
 
 
+def queries_of_one_sample_a_class() -> None:
+    vectors = np.eye(4, dtype=np.float32)
+    np.savez("q.npz", vectors=vectors, labels=[0, 1, 2, 3])
+    np.savez("many.npz", vectors=np.tile(vectors, (3, 1)), labels=np.tile([0, 1, 2, -1], 3))
+
+
+def test_an_evaluator_that_cannot_measure_leaves_the_numbers_of_the_others(invoke: Any) -> None:
+    queries_of_one_sample_a_class()
+    reason = (
+        "each of the 4 samples has a different class, so that NMI is 1 for any embedding: NMI needs fewer classes than"
+        " samples."
+    )
+    arguments = ("q.npz", "--gallery", "many.npz")
+    assert " ".join(invoke(*arguments).stdout.split()).endswith(f"not measured clustering: {reason}")
+    said = json.loads(invoke(*arguments, "--json").stdout)
+    assert said["metrics"]["retrieval/recall_at_1"] == 1
+    assert said["not_measured"] == {"clustering": reason}
+    assert invoke(*arguments, "--evaluator", "clustering", code=3).stderr == (
+        f"Error: q.npz: clustering: {reason}\nCheck the labels.\n"
+    )
+
+
+def test_an_evaluator_that_fails_leaves_the_numbers_of_the_others(invoke: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Nearest, "evaluate", lambda *_: 1 / 0)
+    output = invoke("e.npz", "--evaluator", "nearest", "--evaluator", "retrieval", "--json", code=1)
+    said = json.loads(output.stdout)
+    assert said["metrics"]["retrieval/map_at_r"] == 1
+    assert said["not_measured"]["nearest"].startswith("The evaluator 'nearest' failed in evaluate: ZeroDivisionError")
+    assert invoke("e.npz", "--evaluator", "nearest", code=1).stderr.startswith("Error: The evaluator 'nearest' failed")
+
+
+def test_labels_without_a_class_are_noticed_and_ignored_on_request(invoke: Any) -> None:
+    queries_of_one_sample_a_class()
+    arguments = ("q.npz", "--gallery", "many.npz", "--evaluator", "retrieval", "--json")
+    (note,) = [note for note in json.loads(invoke(*arguments).stdout)["notes"] if "label" in note]
+    assert note == (
+        "3 of 12 gallery embeddings have the label '-1', which counts as a class here. If it marks junk or missing"
+        " labels, ignore them: --ignore-label -1"
+    )
+    said = json.loads(invoke(*arguments, "--ignore-label", "-1", "--ignore-label", "3").stdout)
+    assert said["queries"]["samples"] == 3
+    assert said["gallery"] == {"samples": 9, "dimensions": 4, "classes": 3}
+    assert said["metrics"]["retrieval/map_at_r"] == 1
+    assert said["notes"][:2] == [
+        "ignored because of the label -1: 0 of 4 queries and 3 of 12 gallery embeddings",
+        "ignored because of the label 3: 1 of 4 queries and 0 of 12 gallery embeddings",
+    ]
+
+
+def test_ignored_embeddings_count_neither_as_hits_nor_as_misses(invoke: Any) -> None:
+    np.savez("q.npz", vectors=[[1, 0.0], [0, 1]], labels=["a", "b"])
+    np.savez("g.npz", vectors=[[1, 0.0], [0.9, 0.1], [0.1, 1], [0.5, 1]], labels=["nan", "a", "b", "a"])
+    arguments = ("q.npz", "--gallery", "g.npz", "--evaluator", "retrieval", "--json")
+    assert json.loads(invoke(*arguments).stdout)["metrics"]["retrieval/recall_at_1"] == 0.5
+    said = json.loads(invoke(*arguments, "--ignore-label", "nan").stdout)
+    assert said["metrics"]["retrieval/recall_at_1"] == 1
+
+
+@pytest.mark.parametrize(
+    ("label", "message"),
+    [
+        ("c", "--ignore-label c: no embedding has this label."),
+        ("-1", "--ignore-label -1: no embedding has this label."),
+    ],
+)
+def test_a_label_to_ignore_that_is_not_there(invoke: Any, label: str, message: str) -> None:
+    assert invoke("e.npz", "--ignore-label", label, code=2).stderr == f"Error: {message}\n"
+
+
+def test_nothing_remains_to_measure(invoke: Any) -> None:
+    message = invoke("e.npz", "--ignore-label", "a", "--ignore-label", "b", code=2).stderr
+    assert message == "Error: --ignore-label a, b: none of the embeddings remain.\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
         ([], "--conformance"),
+        (["--conformance", "--ignore-label", "-1"], "--conformance"),
         (["--conformance", "--labels", "y"], "--conformance"),
         (["e.npz", "--gallery-labels", "y"], "--gallery-labels needs --gallery"),
         (["e.npz", "--gallery", "./e.npz"], "same file"),

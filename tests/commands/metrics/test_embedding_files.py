@@ -215,7 +215,11 @@ def refusal(act: Callable[[], object]) -> str:
         ({"vectors": VECTORS, "labels": LABELS.astype("M8[D]")}, {}, ["array 'labels'", "datetime64[D]"]),
         ({"vectors": VECTORS, "labels": LABELS[:, None]}, {}, ["array 'labels': int64 (4, 1)", "(N,)"]),
         ({"vectors": VECTORS, "labels": LABELS[:1]}, {}, ["array 'labels'", "1 label for 4 vectors of e.npz"]),
-        ({"vectors": VECTORS, "labels": np.array(["a", 1, "b", 2], object)}, {}, ["Python objects", "plain arrays"]),
+        (
+            {"vectors": VECTORS, "labels": np.array(["a", 1, "b", 2], object)},
+            {},
+            ["Python objects", "numpy.load('e.npz', allow_pickle=True)"],
+        ),
     ],
 )
 def test_what_is_wrong_with_arrays(arrays: dict[str, Any], asked: dict[str, str], parts: list[str]) -> None:
@@ -234,13 +238,13 @@ def test_a_missing_file_of_labels() -> None:
         ("l.txt", "3\n1\n\n7\n", "l.txt:3: ", ["no label"]),
         ("l.txt", "3\n1\n", "l.txt: ", ["2 labels for 4 vectors of e.npy"]),
         ("l.txt", "1.0\n2.0\n2.5\n3.\n", "l.txt: ", ["float64", "astype('int64')"]),
-        ("l.csv", "3\n1\n3\n7\n1\n", "l.csv", ["no labels", "column 3 (text)", "l.csv:COLUMN"]),
-        ("l.csv", "file,label\na,1\nb\n", "l.csv:3: ", ["no label"]),
+        ("l.csv", "3\n1\n3\n7\n1\n", "l.csv", ["no labels", "column 0 (number)", "l.csv:COLUMN"]),
+        ("l.csv", "file,label\na,1\nb\n", "l.csv:3: ", ["1 cell", "Expected 2"]),
         (
             "l.csv:lable",
             "file,label\na,1\n",
             "l.csv",
-            ["'lable'", "Did you mean 'label'?", "columns file (text), label (text)"],
+            ["'lable'", "Did you mean 'label'?", "columns file (text), label (number)"],
         ),
         ("l.csv", "", "l.csv", ["no labels", "empty", "l.csv:COLUMN"]),
         ("l.json", "[1]", "l.json: ", [".npy, .txt or .csv"]),
@@ -273,8 +277,11 @@ def test_what_is_wrong_with_the_file_itself() -> None:
     (run / "embeddings.safetensors").touch()
     assert "runs/toy/seed=0/embeddings.safetensors" in refusal(lambda: read_embeddings(run))
     assert refusal(lambda: read_embeddings(Path("e.npz"))).startswith("e.npz: no such file")
-    text("e.pt", "PK")
-    assert ".npz, .npy, .safetensors, .parquet" in refusal(lambda: read_embeddings(Path("e.pt")))
+    text("e.bin", "PK")
+    assert refusal(lambda: read_embeddings(Path("e.bin"))) == (
+        "e.bin: unknown format. Save embeddings as one of .npz, .npy, .safetensors, .pt, .pth, .parquet, .feather,"
+        " .arrow, .csv, .tsv, .txt, .h5, .hdf5, .mat."
+    )
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".npy", ".safetensors", ".parquet"])

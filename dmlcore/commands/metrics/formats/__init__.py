@@ -1,0 +1,1 @@
+"""The formats of saved embeddings, one module for each library that reads them."""
