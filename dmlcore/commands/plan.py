@@ -10,7 +10,7 @@ import click
 
 from dmlcore.api.progress import report_progress, work
 from dmlcore.commands.options import RUNS, SET, STUDIES, open_studies
-from dmlcore.commands.output import console
+from dmlcore.commands.output import console, echo
 from dmlcore.text import byte_size, counted, duration, point_label
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def plan(studies: Sequence[Path], overrides: Sequence[str], root: Path) -> None:
     """
     from dmlcore.engine.plan.planning import Planner
 
-    files, _, store = open_studies(studies, overrides, root, click.echo)
+    files, _, store = open_studies(studies, overrides, root, echo)
     planner, plans = Planner(store), []
     with work("timing training steps", len(files), "study file"):
         for file in files:

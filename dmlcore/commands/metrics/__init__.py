@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dmlcore.commands.options import PATH, installed
-from dmlcore.commands.output import console
+from dmlcore.commands.output import console, echo
 
 if TYPE_CHECKING:
     from dmlcore.commands.metrics.measuring import EmbeddingMetrics
@@ -84,19 +84,19 @@ def metrics(
     source = str(embeddings or "artificial embeddings")
     result = measure_embeddings(source, queries, gallery, chosen)
     if as_json:
-        click.echo(result.as_json())
+        echo(result.as_json())
     else:
         _show(result, conformance)
 
 
 def _show(result: EmbeddingMetrics, conformance: bool) -> None:
-    from rich.markup import escape
+    from rich.text import Text
 
     from dmlcore.report.render.terminal import comparison_table, metrics_table
 
     draw = comparison_table if conformance else metrics_table
     screen = console(requested=True)
-    screen.print(escape(result.title), style="bold", highlight=False, soft_wrap=True)
+    screen.print(result.title, style="bold", highlight=False, soft_wrap=True)
     screen.print(draw(result.metrics))
     for note in result.notes:
-        screen.print(f"[yellow]note[/yellow] {escape(note)}", highlight=False)
+        screen.print(Text.assemble(("note", "yellow"), f" {note}"))

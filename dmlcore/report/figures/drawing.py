@@ -10,8 +10,10 @@ from typing import Any
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
+from matplotlib.mathtext import MathTextParser
 
 from dmlcore.api.blocks import Key, Panel
+from dmlcore.text import visible
 
 INK = "#1b2330"
 MUTED = "#5a6473"
@@ -74,8 +76,34 @@ def panel(name: str, alt: str, draw: Callable[[Axes], object], left: float = 0.4
         return Panel(_svg(canvas), alt)
 
 
+def plain(text: str) -> str:
+    """Return text that matplotlib draws as it is: without `$` it finds no math, and its font has no control characters."""
+    return visible(text).replace("$", r"\$")
+
+
+def checked_formula(latex: str) -> str:
+    r"""Return a formula in one line. Raises ValueError if mathtext can't draw it.
+
+    TeX can read it without harm: mathtext knows no command that opens a file, such as \input, and what it takes for
+    mere words has none either.
+    """
+    line = " ".join(latex.split())
+    words = "".join(_WORDS.findall(line))
+    if _UNESCAPED.search(line) or set(words) & set(r"\%#&$~^_{"):
+        raise ValueError(f"expected a formula without dollar signs and comments. Got {latex!r}")
+    MathTextParser("path").parse(f"${line}$")
+    return line
+
+
+_WORDS = re.compile(r"\\text\s*\{([^}]*)\}")
+"""What mathtext does not read as math."""
+
+_UNESCAPED = re.compile(r"(?<!\\)[$%#]")
+
+
 def formula(latex: str) -> Panel:
     """Draw a formula by mathtext. Raises ValueError if mathtext can't draw it."""
+    latex = checked_formula(latex)
     with matplotlib.rc_context(_STYLE | {"svg.fonttype": "path", "svg.hashsalt": latex, "mathtext.fontset": "stix"}):
         canvas = Canvas(figsize=(0.1, 0.1))
         canvas.text(0, 0, f"${latex}$", fontsize=13)
@@ -90,9 +118,15 @@ def _svg(canvas: Canvas, **options: object) -> str:
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", svg, flags=re.DOTALL)
     svg = re.sub(r'<g id="[^"]*">', "<g>", svg)
-    svg = re.sub(r"font-family: [^;\"]*;? ?", "", svg)
+    svg = in_tags(svg, lambda tag: re.sub(r"font-family: [^;\"]*;? ?", "", tag))
     svg = re.sub(r"\s*\n\s*", " ", svg)
-    return svg.replace('version="1.1"', 'font-family="DejaVu Sans" stroke-linejoin="round"')
+    svg = svg.replace('version="1.1"', 'font-family="DejaVu Sans" stroke-linejoin="round"', 1)
+    return visible(svg)
+
+
+def in_tags(svg: str, change: Callable[[str], str]) -> str:
+    """Return the picture with its tags changed, but not its text."""
+    return re.sub("<[^>]*>", lambda tag: change(tag[0]), svg)
 
 
 def colors(count: int) -> list[str]:

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping, Sequence
 
 from dmlcore.api.result import Result
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.content.quantities import GEOMETRY, TRAINING
-from dmlcore.text import value_text
+from dmlcore.text import value_text, visible
+
+
+_FORMULA = re.compile(r"'*[=+\-@|%\t\r\n＝＋－＠]")
+"""The start of what a spreadsheet may take for a formula, also after apostrophes, so that they can be taken away again."""
+
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-](?:inf|nan)")
 
 
 def render(materials: Sequence[StudyMaterial]) -> str:
@@ -20,10 +27,21 @@ def render(materials: Sequence[StudyMaterial]) -> str:
 def csv_text(rows: Sequence[Mapping[str, object]]) -> str:
     """Return rows as CSV, a column per name; a cell is empty if its row lacks the value. Floats keep every digit."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows([_cell(value) for value in line] for line in [names, *([row.get(n) for n in names] for row in rows)])
     return text.getvalue()
+
+
+def _cell(value: object) -> object:
+    """A value as a spreadsheet shows it: a text that would be a formula has an apostrophe before it; numbers have none.
+
+    A reader gets the text back by taking one apostrophe from texts that begin with apostrophes and a sign of a formula.
+    """
+    if not isinstance(value, str):
+        return value
+    text = visible(value)
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
 
 
 def _row(result: Result) -> dict[str, object]:
