@@ -18,6 +18,9 @@ _MATH += r" ρ\rho δ\delta α\alpha"
 _WORDS = {"\\": "backslash", "~": "asciitilde", "^": "asciicircum", "<": "less", ">": "greater", "|": "bar"}
 _WORDS |= {"`": "asciigrave"}
 
+_OPTIONS = ("[", "*")
+"""What would be an option of the line break above, without {} before it."""
+
 _LIGATURES = re.compile("(?<=-)(?=-)|(?<=')(?=')|(?<=,)(?=,)")
 """Between two signs that TeX would set as one."""
 
@@ -80,13 +83,13 @@ def _formula(latex: str) -> str:
 
 
 def _row(cells: Sequence[str]) -> str:
-    return " & ".join(_cell(cell) for cell in cells) + r" \\"
+    row = " & ".join(map(_cell, cells)) + r" \\"
+    return "{}" + row if row.startswith(_OPTIONS) else row
 
 
 def _cell(text: str) -> str:
     lines = [escaped(line) for line in text.split("\n")]
-    # without {}, a bracket or a star at the start of a row would be an option of the line break above it
     if len(lines) == 1:
-        return f"{{}}{lines[0]}" if lines[0].startswith(("[", "*")) else lines[0]
+        return lines[0]
     stacked = r"\\ ".join("{}" + line for line in lines)
     return rf"\shortstack[r]{{{stacked}}}"
