@@ -76,7 +76,7 @@ class _Commands(click.Group):
         lines = offered_commands().help(set(self.commands))
         if lines:
             with formatter.section("From plugins"):
-                formatter.write_dl(lines)
+                formatter.write_dl([(visible(name), visible(about)) for name, about in lines])
 
     def _invoke(self, ctx: click.Context) -> object:
         """Turns any error of a plugin's command into a PluginError."""

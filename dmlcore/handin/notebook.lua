@@ -44,7 +44,7 @@ local text_only = {
 local function best(output)
   for _, block in ipairs(output.content) do
     if block.t == "RawBlock" and block.format == "markdown" then
-      return pandoc.read(block.text, "commonmark+pipe_tables+tex_math_dollars").blocks:walk(text_only), "result"
+      return pandoc.read(block.text .. "\n", "commonmark+pipe_tables+tex_math_dollars").blocks:walk(text_only), "result"
     end
   end
   for _, block in ipairs(output.content) do
