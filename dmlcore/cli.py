@@ -94,7 +94,7 @@ class _Commands(click.Group):
         try:
             return self._invoke(ctx)
         except click.ClickException as error:
-            error.message = visible(error.message)
+            vars(error)["message"] = visible(error.message)  # click shows it
             raise
         except DmlcoreError as error:
             if ctx.params["traceback"] and isinstance(error, PluginError):

@@ -43,7 +43,7 @@ MARKUP = (
     "${HOME} $(touch ran) `touch ran` !touch ran",
     "--option -- ''quoted'' ``quoted'' ,,low'' ?` a--b",
     "$a$b$ \\$ $",
-    "#1b2330 font-family: x; version=\"1.1\" fill:url(http://127.0.0.1:9/svg)",
+    '#1b2330 font-family: x; version="1.1" fill:url(http://127.0.0.1:9/svg)',
     "Größe 猫 Ωμέγα שלום 100 €",
     "&",
     "\\",

@@ -76,7 +76,12 @@ def build_notebook(file: StudyFile, sources: Sources, overrides: Sequence[str], 
         loader=PackageLoader("dmlcore.handin", ""), undefined=StrictUndefined, trim_blocks=True, autoescape=False
     )
     layout.filters |= {"counted": counted, "json": _json, "plain": lambda v: v if isinstance(v, str) else _json(v)}
-    layout.filters |= {"heading": partial(heading, 1), "paragraphs": paragraphs, "inline": inline, "code": markdown_code}
+    layout.filters |= {
+        "heading": partial(heading, 1),
+        "paragraphs": paragraphs,
+        "inline": inline,
+        "code": markdown_code,
+    }
     layout.tests |= {"word": lambda place: re.fullmatch(r"(?!-)[\w./+-]+", place)}
     layout.get_template(TEMPLATE).render(text=text, code=code, **_facts(file, sources, overrides, train))
     notebook: NotebookNode = new.new_notebook(cells=cells, metadata=METADATA)

@@ -239,7 +239,11 @@ class Study:
     sections: tuple[SectionConfig, ...] = option((), identity=False, help="additional sections of the report")
 
     def __attrs_post_init__(self) -> None:
-        if self.name in (".", "..") or visible(self.name) != self.name or not {"/", "\\", "\n", "\t"}.isdisjoint(self.name):
+        if (
+            self.name in (".", "..")
+            or visible(self.name) != self.name
+            or not {"/", "\\", "\n", "\t"}.isdisjoint(self.name)
+        ):
             raise ValueError("name must be the name of one folder, without slashes and control characters")
         names = [evaluator.name for evaluator in self.evaluators]
         if not names:

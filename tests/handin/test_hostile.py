@@ -28,7 +28,7 @@ NAME = "![x](http:) $d$ `{=typst} *a*"
 QUESTION = " ".join([*MARKUP, *UNSEEN]).replace("\udce9", "")
 PLACES = (
     "a b.toml",
-    "it's \"quoted\".toml",
+    'it\'s "quoted".toml',
     "{__import__('os').system('touch ran')}.toml",
     "$(touch ran)`touch ran`.toml",
     "two\nlines.toml",
@@ -80,9 +80,9 @@ def test_code_cells_write_any_file_and_run_nothing_else(
 
 
 def test_only_names_of_distributions_are_installed() -> None:
-    assert requirements({"dmlcore": "0.1", "dmlcore-wedge": "1.0", "{open('x')}": "1", "a b": "1", "$(touch ran)": "1"})[
-        1:
-    ] == ["dmlcore-wedge"]
+    assert requirements(
+        {"dmlcore": "0.1", "dmlcore-wedge": "1.0", "{open('x')}": "1", "a b": "1", "$(touch ran)": "1"}
+    )[1:] == ["dmlcore-wedge"]
 
 
 @needs("pdftotext")
@@ -97,7 +97,9 @@ def test_the_pdf_of_the_notebook_asks_for_nothing_and_shows_every_text(
         outputs = [
             new_output("display_data", data={"text/markdown": shown, "text/plain": "?"}),
             new_output("stream", text="\n".join(texts)),
-            new_output("display_data", data={"text/markdown": listener.named_in("\n\n".join(MARKUP)), "text/plain": "?"}),
+            new_output(
+                "display_data", data={"text/markdown": listener.named_in("\n\n".join(MARKUP)), "text/plain": "?"}
+            ),
         ]
         notebook.cells.append(new_code_cell("show()", id="show", outputs=outputs))
         nbformat.write(notebook, "n.ipynb")
@@ -112,18 +114,24 @@ def test_markup_of_a_notebook_reads_no_file_and_asks_for_nothing(tmp_path: Path)
     """Someone may have edited it."""
     (tmp_path / "secret.txt").write_text("secret words")
     with Listener() as listener:
+        secret = f"{tmp_path}/secret.txt"
         markup = listener.named_in(
-            f"![image](http://127.0.0.1:9/a.png) ![file]({tmp_path}/secret.txt) [link](javascript:alert) <b>bold</b>\n\n"
-            f'```{{=typst}}\n#read("{tmp_path}/secret.txt")\n```\n\n`#panic()`{{=typst}} \\input{{{tmp_path}/secret.txt}}'
+            f"![image](http://127.0.0.1:9/a.png) ![file]({secret}) [link](javascript:alert) <b>bold</b>\n\n"
+            f'```{{=typst}}\n#read("{secret}")\n```\n\n`#panic()`{{=typst}} \\input{{{secret}}}'
         )
         raw = new_raw_cell("#panic()", metadata={"format": "typst"})
         output = new_output("display_data", data={"text/markdown": markup, "text/html": markup, "text/plain": markup})
-        code = new_code_cell("1", outputs=[output, new_output("display_data", data={"text/html": "<img src=http://127.0.0.1:9/>"})])
+        code = new_code_cell(
+            "1", outputs=[output, new_output("display_data", data={"text/html": "<img src=http://127.0.0.1:9/>"})]
+        )
         nbformat.write(new_notebook(cells=[new_markdown_cell(markup), raw, code]), tmp_path / "n.ipynb")
         print_notebook(tmp_path / "n.ipynb", tmp_path / "n.pdf")
         assert listener.asked == []
     text = pdf_text(tmp_path / "n.pdf", "-raw")
     assert "secret words" not in text
     words = "".join(text.split())
-    assert words.count(f"![image](http://127.0.0.1:{listener.port}/a.png)![file]({tmp_path}/secret.txt)link<b>bold</b>") == 2
+    assert (
+        words.count(f"![image](http://127.0.0.1:{listener.port}/a.png)![file]({tmp_path}/secret.txt)link<b>bold</b>")
+        == 2
+    )
     assert visible(words) == words

@@ -79,12 +79,12 @@ def panel(name: str, alt: str, draw: Callable[[Axes], object], left: float = 0.4
             return Panel(_svg(canvas), alt)
         except ValueError:  # of mathtext: a plugin drew a text such as the name of a class
             for text in canvas.findobj(Words):
-                text.set_parse_math(False)  # type: ignore[attr-defined]
+                text.set_parse_math(False)
             return Panel(_svg(canvas), alt)
 
 
 def plain(text: str) -> str:
-    """Return text that matplotlib draws as it is: without `$` it finds no math, and its font has no control characters."""
+    """Return text that matplotlib draws as it is, not as math where it has dollar signs."""
     return visible(text).replace("$", r"\$")
 
 

@@ -12,9 +12,8 @@ from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.content.quantities import GEOMETRY, TRAINING
 from dmlcore.text import value_text, visible
 
-
 _FORMULA = re.compile(r"'*[=+\-@|%\t\r\n＝＋－＠]")
-"""The start of what a spreadsheet may take for a formula, also after apostrophes, so that they can be taken away again."""
+"""The start of a spreadsheet's formula; also after apostrophes, so that each text can be read back."""
 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-](?:inf|nan)")
 
@@ -29,15 +28,13 @@ def csv_text(rows: Sequence[Mapping[str, object]]) -> str:
     text = io.StringIO()
     names = list(dict.fromkeys(name for row in rows for name in row))
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([_cell(value) for value in line] for line in [names, *([row.get(n) for n in names] for row in rows)])
+    writer.writerow(map(_cell, names))
+    writer.writerows([_cell(row.get(name)) for name in names] for row in rows)
     return text.getvalue()
 
 
 def _cell(value: object) -> object:
-    """A value as a spreadsheet shows it: a text that would be a formula has an apostrophe before it; numbers have none.
-
-    A reader gets the text back by taking one apostrophe from texts that begin with apostrophes and a sign of a formula.
-    """
+    """A cell that no spreadsheet takes for a formula: such a text gets an apostrophe before it, a number none."""
     if not isinstance(value, str):
         return value
     text = visible(value)

@@ -59,6 +59,7 @@ def kind(item: Item) -> str:
 
 def themed(panel: Panel) -> Markup:
     """Return a panel's picture in the colors of the page, labelled by its text."""
+
     def in_roles(tag: str) -> str:
         return re.sub("#[0-9a-f]{6}", lambda color: ROLES.get(color[0], color[0]), tag)
 

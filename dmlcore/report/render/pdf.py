@@ -72,7 +72,7 @@ def compiled(page: Path, timestamp: int | None = None) -> bytes:
 
 @contextmanager
 def _offline() -> Iterator[None]:
-    """Typst downloads the packages that a page imports, and has no option against it; a proxy that is not there is one."""
+    """Typst downloads the packages that a page imports, which no option prevents; a proxy that does not exist does."""
     proxies = {"HTTPS_PROXY": NOWHERE, "https_proxy": NOWHERE, "NO_PROXY": "", "no_proxy": ""}
     before = {name: os.environ.get(name) for name in proxies}
     os.environ.update(proxies)
