@@ -55,6 +55,7 @@ from dmlcore.errors import StudyError as StudyError
 from dmlcore.errors import TrainingError as TrainingError
 from dmlcore.errors import UnknownComponentError as UnknownComponentError
 from dmlcore.report.figures.plot import plot as plot
+from dmlcore.text import visible as visible
 
 __version__ = "0.1.0"
 

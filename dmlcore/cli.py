@@ -18,7 +18,7 @@ from dmlcore.commands.list_plugins import list_plugins
 from dmlcore.commands.metrics import metrics
 from dmlcore.commands.new_plugin import new_plugin
 from dmlcore.commands.notebook import notebook
-from dmlcore.commands.output import quiet, warnings_in_one_line, with_verbosity
+from dmlcore.commands.output import echo, quiet, warnings_in_one_line, with_verbosity
 from dmlcore.commands.plan import plan
 from dmlcore.commands.report import report
 from dmlcore.commands.results import results
@@ -27,7 +27,7 @@ from dmlcore.commands.schema import schema
 from dmlcore.commands.submit import submit
 from dmlcore.commands.test_plugin import test_plugin
 from dmlcore.errors import DmlcoreError, PluginError
-from dmlcore.text import listing
+from dmlcore.text import listing, visible
 
 INTERRUPTED = 130
 
@@ -76,7 +76,7 @@ class _Commands(click.Group):
         lines = offered_commands().help(set(self.commands))
         if lines:
             with formatter.section("From plugins"):
-                formatter.write_dl(lines)
+                formatter.write_dl([(visible(name), visible(about)) for name, about in lines])
 
     def _invoke(self, ctx: click.Context) -> object:
         """Turns any error of a plugin's command into a PluginError."""
@@ -93,22 +93,25 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         try:
             return self._invoke(ctx)
+        except click.ClickException as error:
+            vars(error)["message"] = visible(error.message)  # click shows it
+            raise
         except DmlcoreError as error:
             if ctx.params["traceback"] and isinstance(error, PluginError):
                 from dmlcore.host.faults import traceback_of
 
-                click.echo(traceback_of(error), err=True)
-            click.echo(f"Error: {error}", err=True)
+                echo(traceback_of(error), err=True)
+            echo(f"Error: {error}", err=True)
             ctx.exit(error.exit_code)
         except BrokenPipeError:  # the reader of the output has closed it, as `head` does
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(DmlcoreError.exit_code)
         except OSError as error:
             place = f"{error.filename}: " if error.filename else ""
-            click.echo(f"Error: {place}{error.strerror or error}.", err=True)
+            echo(f"Error: {place}{error.strerror or error}.", err=True)
             ctx.exit(DmlcoreError.exit_code)
         except KeyboardInterrupt:
-            click.echo(f"Interrupted.{RESUMING.get(ctx.invoked_subcommand or '', '')}", err=True)
+            echo(f"Interrupted.{RESUMING.get(ctx.invoked_subcommand or '', '')}", err=True)
             ctx.exit(INTERRUPTED)
 
 

@@ -1,12 +1,33 @@
-"""Parts of messages: lists, nearest names, counts, durations."""
+"""Parts of messages: lists, nearest names, counts, durations; and text without invisible characters."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
 
 MANY = 12
 """A message lists at most this many names."""
+
+
+_UNSEEN = re.compile(
+    r"\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
+)
+"""Control characters other than tab and line break, characters that are invisible or change the direction of text, and
+bytes of file names that are not UTF-8."""
+
+
+def visible(text: str) -> str:
+    """Text from outside for people: characters that control a terminal, or that nobody sees, by their codes.
+
+    A terminal's escape sequence becomes "\\u001b[31m", as TOML and JSON write it; tabs and line breaks stay.
+    """
+    return _UNSEEN.sub(lambda character: f"\\u{ord(character[0]):04x}", text)
+
+
+def one_line(text: str) -> str:
+    """Text from outside in one line, with invisible characters by their codes."""
+    return re.sub(r"[ \t\r\n]+", " ", visible(text)).strip(" ")
 
 
 def listing(words: Iterable[str]) -> str:

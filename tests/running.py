@@ -81,6 +81,6 @@ def needs(*programs: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(skip, reason=f"not installed: {', '.join(missing)}")
 
 
-def pdf_text(path: Path) -> str:
-    """The text of a PDF, as laid out on its pages, by pdftotext of poppler-utils."""
-    return subprocess.run(["pdftotext", "-layout", path, "-"], capture_output=True, text=True, check=True).stdout
+def pdf_text(path: Path, order: str = "-layout") -> str:
+    """The text of a PDF, as laid out on its pages or in its "-raw" order, by pdftotext of poppler-utils."""
+    return subprocess.run(["pdftotext", order, path, "-"], capture_output=True, text=True, check=True).stdout

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dmlcore.text import counted, did_you_mean, duration, point_label, with_article
+from dmlcore.text import counted, did_you_mean, duration, one_line, point_label, visible, with_article
+from hostile_text import JOINED, MARKUP, UNSEEN
 
 
 @pytest.mark.parametrize(
@@ -34,3 +35,19 @@ def test_point_label() -> None:
 
 def test_with_article() -> None:
     assert [with_article(noun) for noun in ("loss", "observer")] == ["a loss", "an observer"]
+
+
+@pytest.mark.parametrize(("text", "seen"), UNSEEN.items(), ids=ascii)
+def test_invisible_characters_are_shown_by_their_codes(text: str, seen: str) -> None:
+    assert visible(text) == seen
+    assert visible(seen) == seen
+    seen.encode()
+
+
+@pytest.mark.parametrize("text", [*MARKUP, JOINED, "tab\tand\nlines\r\nof Windows", "100\xa0€\u3000"])
+def test_all_other_text_is_visible_as_it_is(text: str) -> None:
+    assert visible(text) == text
+
+
+def test_one_line() -> None:
+    assert one_line(" a\n\n  b\t\x1b\r\nc\xa0d ") == r"a b \u001b c\xa0d".replace(r"\xa0", "\xa0")

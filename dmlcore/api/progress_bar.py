@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dmlcore.api.progress import Display
 from dmlcore.api.values import Progress
-from dmlcore.text import byte_size, counted, duration
+from dmlcore.text import byte_size, counted, duration, one_line, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -75,7 +75,7 @@ class ProgressBar(Display):
 
     def note(self, text: str) -> None:
         """Print a line, above the bar."""
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self._console.print(visible(text), markup=False, highlight=False, emoji=False, soft_wrap=True)
 
     def _begin(self, progress: Progress, now: float) -> None:
         self._started = now
@@ -84,8 +84,8 @@ class ProgressBar(Display):
             return
         if self._bars is None:
             self._open()
-        total = progress.total or None
-        self._bars.reset(0, total=total, completed=progress.done, description=progress.label, visible=True, facts="")
+        total, label = progress.total or None, one_line(progress.label)
+        self._bars.reset(0, total=total, completed=progress.done, description=label, visible=True, facts="")
 
     def _open(self) -> None:
         from rich.progress import BarColumn, TextColumn

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from dmlcore.commands.options import RUNS, SET, STUDIES, open_studies
+from dmlcore.commands.output import echo
 
 
 @click.command()
@@ -22,10 +23,10 @@ def check(studies: Sequence[Path], overrides: Sequence[str], root: Path) -> None
     from dmlcore.engine.preflight import preflight
     from dmlcore.errors import StudyError, TrainingError
 
-    files, _, store, data_sets = open_studies(studies, overrides, root, click.echo)
+    files, _, store, data_sets = open_studies(studies, overrides, root, echo)
     try:
         for file in files:
             for line in preflight(file, store, data_sets):
-                click.echo(line)
+                echo(line)
     except TrainingError as error:  # nothing was trained: the study's settings are the mistake
         raise StudyError(str(error)) from None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dmlcore.commands.options import PATH, installed
-from dmlcore.commands.output import say
+from dmlcore.commands.output import echo, say
 from dmlcore.data.duplicates import NEAR_BITS
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def check(name: str, root: Path | None, settings: Sequence[str], near: int, name
 
     report = check(_dataset(name, root, settings), near, name_all)
     for line in report.lines:
-        click.echo(line)
+        echo(line)
     if report.broken:
         raise SystemExit(DataError.exit_code)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from dmlcore.commands.options import installed
+from dmlcore.commands.output import echo
 
 
 def _names(_context: click.Context, _argument: click.Parameter, begun: str) -> list[str]:
@@ -36,4 +37,4 @@ def describe(words: tuple[str, ...]) -> None:
 
     if len(words) > 2:
         raise click.UsageError("Give a name, or a kind and a name.")
-    click.echo(explain(words[-1], installed(), words[0] if len(words) == 2 else None))
+    echo(explain(words[-1], installed(), words[0] if len(words) == 2 else None))

@@ -7,11 +7,12 @@ import sys
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from dmlcore.api.progress import Display, shown_on
+from dmlcore.text import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -46,18 +47,26 @@ def quiet() -> bool:
     return context is not None and context.meta.get(_VERBOSITY, 0) < 0
 
 
+def echo(text: str, *, err: bool = False, nl: bool = True, **style: Any) -> None:
+    """Prints text; invisible characters are shown by their codes. `style` is that of `click.style`.
+
+    All output of the commands is printed here or on `console`, because text from outside can be part of any of it.
+    """
+    click.secho(visible(text), err=err, nl=nl, **style)
+
+
 def say(text: str) -> None:
     """Prints a line about what was done, unless `-q` was given."""
     if not quiet():
-        click.echo(text)
+        echo(text)
 
 
 def console(*, stderr: bool = False, pipe_width: int | None = PIPE_WIDTH, requested: bool = False) -> Console:
     """A console; `-q` silences it, except for what the user requested."""
-    from rich.console import Console
+    from dmlcore.commands.screen import Screen
 
     stream = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, quiet=quiet() and not requested, width=None if stream.isatty() else pipe_width)
+    return Screen(stderr=stderr, quiet=quiet() and not requested, width=None if stream.isatty() else pipe_width)
 
 
 def show_remarks(screen: Console, remarks: Iterable[Remark]) -> None:
@@ -84,9 +93,9 @@ def warnings_in_one_line() -> Iterator[None]:
             line: str | None = None,
         ) -> None:
             if issubclass(category, FutureWarning):
-                click.echo(f"Warning: {message}.", err=True)
+                echo(f"Warning: {message}.", err=True)
             else:
-                original(message, category, filename, lineno, file, line)
+                original(visible(str(message)), category, filename, lineno, file, line)
 
         warnings.showwarning = show
         yield
@@ -113,7 +122,10 @@ def _level(context: click.Context) -> int:
 @contextmanager
 def _logging_to_stderr(context: click.Context) -> Iterator[None]:
     """Shows dmlcore's log records on stderr; INFO is let through to other handlers whatever the verbosity."""
+    from dmlcore.engine.run_log import LogFormatter
+
     logger, handler = logging.getLogger("dmlcore"), logging.StreamHandler()
+    handler.setFormatter(LogFormatter())
     handler.addFilter(lambda record: record.levelno >= _level(context))
     level = logger.level
     logger.addHandler(handler)

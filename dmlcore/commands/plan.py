@@ -10,7 +10,7 @@ import click
 
 from dmlcore.api.progress import report_progress, work
 from dmlcore.commands.options import RUNS, SET, STUDIES, open_studies
-from dmlcore.commands.output import console, show_remarks
+from dmlcore.commands.output import console, echo, show_remarks
 from dmlcore.text import byte_size, counted, duration, point_label
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def plan(studies: Sequence[Path], overrides: Sequence[str], root: Path) -> None:
     from dmlcore.engine.plan.planning import Planner
     from dmlcore.engine.plan.stored import remarks
 
-    files, _, store, data_sets = open_studies(studies, overrides, root, click.echo)
+    files, _, store, data_sets = open_studies(studies, overrides, root, echo)
     planner, plans = Planner(store, data_sets), []
     with work("timing training steps", len(files), "study file"):
         for file in files:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from dmlcore.commands.options import RUNS, SET, STUDIES, open_studies
-from dmlcore.commands.output import console, show_remarks
+from dmlcore.commands.output import console, echo, show_remarks
 
 
 @click.command()
@@ -34,9 +34,9 @@ def results(studies: Sequence[Path], overrides: Sequence[str], root: Path, as_js
     studies_rows = [result_rows(file, store) for file in files]
     rows = [row for rows, _ in studies_rows for row in rows]
     if as_json:
-        click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+        echo(json.dumps(rows, indent=1, ensure_ascii=False))
     elif as_csv:
-        click.echo(csv_text(rows), nl=False)
+        echo(csv_text(rows), nl=False)
     else:
         metrics = list(dict.fromkeys(name for _, headline in studies_rows for name in headline))
         screen = console(requested=True)

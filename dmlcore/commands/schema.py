@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from dmlcore.commands.options import PATH, installed
-from dmlcore.commands.output import say
+from dmlcore.commands.output import echo, say
 
 
 @click.command()
@@ -23,7 +23,7 @@ def schema(output: Path | None) -> None:
 
     text = json.dumps(study_schema(installed()), indent=1, ensure_ascii=False)
     if output is None:
-        click.echo(text)
+        echo(text)
         return
     write_atomically(output, lambda scratch: scratch.write_text(f"{text}\n", encoding="utf-8"))
     say(f"Schema: {output}")

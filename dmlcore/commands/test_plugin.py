@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dmlcore.commands.options import installed
+from dmlcore.commands.output import echo
 
 if TYPE_CHECKING:
     from dmlcore.testing.installed import Checked
@@ -37,23 +38,23 @@ def test_plugin(context: click.Context, name: str, overrides: Sequence[str]) -> 
         _show(checked)
         checks += len(checked.outcomes)
         failed += len(checked.failures)
-    click.echo(f"{counted(checks, 'check')}, {failed} failed")
+    echo(f"{counted(checks, 'check')}, {failed} failed")
     if failed:
         context.exit(1)
 
 
 def _show(checked: Checked) -> None:
     offer = checked.offer
-    click.secho(f"{offer.component.kind} {offer.component.name}", bold=True, nl=False)
-    click.echo(f"  [{offer.source.distribution} {offer.source.version}]")
+    echo(f"{offer.component.kind} {offer.component.name}", bold=True, nl=False)
+    echo(f"  [{offer.source.distribution} {offer.source.version}]")
     if checked.not_checked:
-        click.echo(f"  not checked: {checked.not_checked}")
+        echo(f"  not checked: {checked.not_checked}")
     for outcome in checked.outcomes:
         color = {"passed": "green", "failed": "red"}.get(outcome.status)
         reason = f": {outcome.reason}" if outcome.reason else ""
-        click.secho(f"  {outcome.status:<14}", fg=color, nl=False)
-        click.echo(f"  {outcome.check.name}{reason}")
+        echo(f"  {outcome.status:<14}", fg=color, nl=False)
+        echo(f"  {outcome.check.name}{reason}")
         if outcome.error:
-            click.echo(f"    {offer.component.kind} {offer.full_name} {offer.source.version}: {outcome.check.demand}")
+            echo(f"    {offer.component.kind} {offer.full_name} {offer.source.version}: {outcome.check.demand}")
             for line in str(outcome.error).splitlines():
-                click.echo(f"    {line}")
+                echo(f"    {line}")

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dmlcore.api.values import EpochSummary
+from dmlcore.text import visible
 
 log = logging.getLogger("dmlcore")
 
@@ -23,13 +24,25 @@ class _RunLog(logging.FileHandler):
             super().close()
 
 
+class LogFormatter(logging.Formatter):
+    """Shows invisible characters by their codes, and indents the further lines of a message."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name is logging's
+        return super().formatMessage(record).replace("\n", "\n    ")
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible(super().format(record))
+
+
 @contextmanager
 def logged_to(path: Path) -> Iterator[None]:
     """Inside the block, append what dmlcore logs to this file, from INFO on, whatever other handlers show."""
     handlers: list[logging.Handler] = [_RunLog(path, encoding="utf-8")]
-    handlers[0].setFormatter(logging.Formatter("%(asctime)s  %(message)s", "%Y-%m-%d %H:%M:%S"))
-    if not log.hasHandlers() and logging.lastResort:
-        handlers.append(logging.lastResort)  # Python uses it, to print warnings, only for loggers without a handler
+    handlers[0].setFormatter(LogFormatter("%(asctime)s  %(message)s", "%Y-%m-%d %H:%M:%S"))
+    if not log.hasHandlers():  # Python prints warnings only of loggers without a handler
+        handlers.append(logging.StreamHandler())
+        handlers[1].setLevel(logging.WARNING)
+        handlers[1].setFormatter(LogFormatter())
     level = log.level
     if not log.isEnabledFor(logging.INFO):
         log.setLevel(logging.INFO)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from packaging.utils import canonicalize_name, is_normalized_name
 
 from dmlcore import __version__
 from dmlcore.errors import DmlcoreError
@@ -30,7 +30,7 @@ def need(modules: Iterable[str] = NOTEBOOK_LIBRARIES) -> None:
 
 def requirements(versions: Mapping[str, str]) -> list[str]:
     """Requirements, for pip, of runs with these distributions: dmlcore with its extras, and other plugins."""
-    wanted = {canonicalize_name(name) for name in versions} - {DMLCORE}
+    wanted = {name for name in map(canonicalize_name, versions) if is_normalized_name(name)} - {DMLCORE}
     own = [(canonicalize_name(requirement.name), _extra(requirement)) for requirement in _requirements(DMLCORE)]
     installed = {name for name, extra in own if extra != "dev"}
     extras = sorted({extra for name, extra in own if extra and extra != "dev" and name in wanted})

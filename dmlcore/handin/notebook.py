@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +13,11 @@ from dmlcore.handin.execution import execute
 from dmlcore.handin.libraries import requirements
 from dmlcore.handin.sources import Sources, read_sources
 from dmlcore.handin.workbench import environment, workbench
+from dmlcore.report.render.markdown import code as markdown_code
+from dmlcore.report.render.markdown import heading, inline, paragraphs
 from dmlcore.results.store import write_atomically
 from dmlcore.study.schema import StudyFile
-from dmlcore.text import counted
+from dmlcore.text import counted, visible
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -72,6 +76,13 @@ def build_notebook(file: StudyFile, sources: Sources, overrides: Sequence[str], 
         loader=PackageLoader("dmlcore.handin", ""), undefined=StrictUndefined, trim_blocks=True, autoescape=False
     )
     layout.filters |= {"counted": counted, "json": _json, "plain": lambda v: v if isinstance(v, str) else _json(v)}
+    layout.filters |= {
+        "heading": partial(heading, 1),
+        "paragraphs": paragraphs,
+        "inline": inline,
+        "code": markdown_code,
+    }
+    layout.tests |= {"word": lambda place: re.fullmatch(r"(?!-)[\w./+-]+", place)}
     layout.get_template(TEMPLATE).render(text=text, code=code, **_facts(file, sources, overrides, train))
     notebook: NotebookNode = new.new_notebook(cells=cells, metadata=METADATA)
     return notebook
@@ -96,4 +107,5 @@ def _facts(file: StudyFile, sources: Sources, overrides: Sequence[str], train: b
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    """JSON, which is also Python for strings and lists of them."""
+    return visible(json.dumps(value, ensure_ascii=False))

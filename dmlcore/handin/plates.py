@@ -8,6 +8,7 @@ from html import escape
 
 from dmlcore.api.blocks import Figure, Key
 from dmlcore.report.figures.drawing import DASHES
+from dmlcore.text import visible
 
 COLUMNS = 2
 """Panels per row."""
@@ -68,5 +69,5 @@ def _key(key: Key, left: float, middle: float) -> str:
     place = f'x="{left + 26:g}" y="{middle + 3:g}"'
     return (
         f'<path d="M{left:g} {middle:g}h20" stroke="{key.color}" stroke-width="1.8"{dashes}/>'
-        f'<text {place} font-family="DejaVu Sans" font-size="8.5">{escape(key.label)}</text>'
+        f'<text {place} font-family="DejaVu Sans" font-size="8.5">{escape(visible(key.label))}</text>'
     )

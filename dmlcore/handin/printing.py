@@ -1,4 +1,4 @@
-"""Notebooks as PDF: pandoc converts them to typst, typst sets the pages. No network, no TeX."""
+"""Notebooks as PDF: pandoc converts them to typst, typst sets the pages. No network, no TeX, no other file."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from dmlcore.results.store import write_atomically
 
 FILTER = "notebook.lua"
 """Marks code and outputs for the layout, and selects the format of each output."""
+
+READER = "ipynb-autolink_bare_uris"
+"""The format of notebooks; a bare address in text is no link."""
 
 LAYOUT = "notebook.typ"
 """The layout of the pages."""
@@ -28,7 +31,7 @@ def print_notebook(notebook: Path, pdf: Path) -> None:
         options = ["--ipynb-output=all", f"--lua-filter={own / FILTER}", "--extract-media=media", "--columns=10000"]
         text, page = notebook.read_text(encoding="utf-8"), folder / "page.typ"
         try:
-            body = pypandoc.convert_text(text, "typst", "ipynb", extra_args=options, cworkdir=str(folder))
+            body = pypandoc.convert_text(text, "typst", READER, extra_args=options, cworkdir=str(folder), sandbox=True)
         except RuntimeError as error:
             raise DmlcoreError(f"{notebook}: pandoc can't convert it: {error}.") from None
         page.write_text(f"{(own / LAYOUT).read_text(encoding='utf-8')}\n{body}", encoding="utf-8")

@@ -29,7 +29,7 @@ from dmlcore.results.store import Store
 from dmlcore.study.data_sets import DataSets
 from dmlcore.study.load import load_study
 from dmlcore.study.schema import StudyFile
-from dmlcore.text import byte_size, counted, listing
+from dmlcore.text import byte_size, counted, listing, visible
 
 
 @frozen
@@ -68,7 +68,7 @@ class Submission:
             self._write_sources(folder)
             write_environment([entry.material for entry in self.entries], folder)
             text = readme({entry.name: entry.missing for entry in self.entries}, folder, self.commands(path))
-            (folder / "README.txt").write_text(text, encoding="utf-8")
+            (folder / "README.txt").write_text(visible(text), encoding="utf-8")
             names = pack(folder, path)
         return f"Hand-in: {path} ({counted(len(names), 'file')}, {byte_size(path.stat().st_size)})"
 

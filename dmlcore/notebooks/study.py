@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import field, frozen
 
 from dmlcore.errors import DmlcoreError, StudyError
+from dmlcore.text import visible
 
 if TYPE_CHECKING:
     from dmlcore.host.registry import Registry
@@ -85,7 +86,7 @@ class NotebookStudy:
     """What was stored, and its sections as drawn last: `table`, `explanation` and `details` share them."""
 
     def __repr__(self) -> str:
-        return f"{self.path}: {self.state()}"
+        return visible(f"{self.path}: {self.state()}")
 
     def state(self) -> str:
         """Return how many runs are finished, in words."""
@@ -118,12 +119,12 @@ class NotebookStudy:
 
         file = self.load()
         if images_at_hand(file) is not None:
-            print(f"The images of {file.study.dataset.name} are here.")
+            print(visible(f"The images of {file.study.dataset.name} are here."))
         elif self.finished:
             print("All runs are finished; no images are needed.")
         else:
             with shown_on(ProgressBar()):
-                print(fetch(file.study.dataset))
+                print(visible(fetch(file.study.dataset)))
 
     def check(self) -> None:
         """Check the study and its data, as `dmlcore check` does."""
@@ -142,7 +143,7 @@ class NotebookStudy:
         if self.finished and images_at_hand(file, data_sets) is None:
             print("All runs are finished, and the images are not here; there is nothing to check.")
         else:
-            print("\n".join(preflight(file, store, data_sets)))
+            print(visible("\n".join(preflight(file, store, data_sets))))
 
     def run(self) -> None:
         """Run what is not finished, after the studies that `[best]` needs, in another process.
@@ -153,7 +154,7 @@ class NotebookStudy:
 
         if not self.finished:
             words = run_command(with_needed([self.load()], _registry(), self.overrides), self.overrides, self.runs)
-            print("$", shlex.join(words), flush=True)
+            print("$", visible(shlex.join(words)), flush=True)
             with subprocess.Popen(
                 [sys.executable, "-m", *words],
                 stdout=subprocess.PIPE,
@@ -163,10 +164,10 @@ class NotebookStudy:
             ) as process:
                 assert process.stdout is not None
                 for line in process.stdout:
-                    print(line.rstrip(), flush=True)
+                    print(visible(line.rstrip()), flush=True)
             if process.returncode:
                 raise DmlcoreError(f"dmlcore run failed with exit code {process.returncode}; see above.")
-        print(self.state())
+        print(visible(self.state()))
 
     def table(self) -> Shown:
         """Return the results: a row per grid point, after row 0, the untrained network; for a probe, a row per size."""
@@ -200,19 +201,20 @@ class NotebookStudy:
     def _shown(self, wanted: Callable[[str], bool], headings: bool = False) -> Shown:
         """The sections of the report with the wanted keys."""
         from dmlcore.handin.showing import pieces
+        from dmlcore.report.render.markdown import heading, paragraphs
 
         try:
             material = self._stored()[1]
         except StudyError as error:  # the results for [best] are missing
-            return Shown([Page(str(error))])
+            return Shown([Page(paragraphs(str(error)))])
         stored = (*material.results, *material.failures.items(), *material.outdated.items(), material.probe)
         if self._drawn.get("stored") != stored:
             self._drawn.update(stored=stored, pieces=pieces(material))
         items: list[Page | Picture] = []
         for piece in filter(lambda piece: wanted(piece.key), self._drawn["pieces"]):
-            heading = f"### {piece.title}\n\n" if headings else ""
-            if heading or piece.markdown:
-                items.append(Page(heading + piece.markdown))
+            words = [heading(3, piece.title)] * headings + [piece.markdown] * bool(piece.markdown)
+            if words:
+                items.append(Page("\n\n".join(words)))
             items += [Picture(name, svg) for name, svg in piece.figures.items()]
         return Shown(items or [Page("There are no results yet.")])
 

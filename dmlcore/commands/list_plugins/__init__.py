@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from dmlcore.commands.output import echo
+
 
 @click.command("list-plugins")
 @click.option("-v", "--verbose", is_flag=True, help="Show the tracebacks of plugins that failed.")
@@ -15,6 +17,6 @@ def list_plugins(verbose: bool, as_json: bool) -> None:
 
     plugins = discover()
     if as_json:
-        click.echo(table.as_json(plugins))
+        echo(table.as_json(plugins))
     else:
         table.show(plugins, verbose)

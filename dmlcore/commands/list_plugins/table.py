@@ -8,11 +8,11 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
-import click
 from attrs import frozen
 
 from dmlcore import API_VERSION, __version__
 from dmlcore.api.components import KINDS, Component
+from dmlcore.commands.output import echo
 from dmlcore.host.describe import summary
 from dmlcore.host.discovery import PluginSet
 from dmlcore.host.distributions import PluginSource
@@ -60,10 +60,10 @@ def show(plugins: PluginSet, verbose: bool) -> None:
         states.setdefault((f"{source.distribution} {source.version}", source.origin), []).append(entry.state)
     _show_columns({"plugins": [(*names, _summed_up(found)) for names, found in states.items()]}, width)
     for key, state, text in _not_ok(entries, registry, verbose):
-        click.secho(f"  {state}: {key}", fg="red" if state == "failed" else "yellow")
-        click.echo(f"      {text}")
+        echo(f"  {state}: {key}", fg="red" if state == "failed" else "yellow")
+        echo(f"      {text}")
     if any(entry.traceback for entry in entries) and not verbose:
-        click.echo("  To see the tracebacks: dmlcore list-plugins --verbose")
+        echo("  To see the tracebacks: dmlcore list-plugins --verbose")
 
 
 def is_terminal() -> bool:
@@ -133,7 +133,7 @@ def _show_columns(rows: Mapping[str, Sequence[tuple[str, str, str]]], width: int
     all_rows = [row for heading in rows for row in rows[heading]]
     first, second = (max((len(row[column]) for row in all_rows), default=0) for column in (0, 1))
     for heading in rows:
-        click.secho(heading, bold=True)
+        echo(heading, bold=True)
         for one, two, three in rows[heading]:
             line = f"  {one:<{first}}  {two:<{second}}  {three}"
-            click.echo(line if width is None or len(line) <= width else f"{line[: width - 1]}…")
+            echo(line if width is None or len(line) <= width else f"{line[: width - 1]}…")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dmlcore.commands.options import PATH, installed
-from dmlcore.commands.output import console
+from dmlcore.commands.output import console, echo
 from dmlcore.errors import PluginError
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def metrics(
     notes += missing_label_notes(files)
     result = measure_embeddings(source, queries, others[0] if others else None, chosen, notes)
     if as_json:
-        click.echo(result.as_json())
+        echo(result.as_json())
     else:
         _show(result, conformance)
     if result.plugin_failed:
@@ -116,15 +116,15 @@ def metrics(
 
 
 def _show(result: EmbeddingMetrics, conformance: bool) -> None:
-    from rich.markup import escape
+    from rich.text import Text
 
     from dmlcore.report.render.terminal import comparison_table, metrics_table
 
     draw = comparison_table if conformance else metrics_table
     screen = console(requested=True)
-    screen.print(escape(result.title), style="bold", highlight=False, soft_wrap=True)
+    screen.print(result.title, style="bold", highlight=False, soft_wrap=True)
     screen.print(draw(result.metrics))
     for note in result.notes:
-        screen.print(f"[yellow]note[/yellow] {escape(note)}", highlight=False)
+        screen.print(Text.assemble(("note", "yellow"), f" {note}"))
     for evaluator, reason in result.not_measured.items():
-        screen.print(f"[red]not measured[/red] {escape(f'{evaluator}: {reason}')}", highlight=False)
+        screen.print(Text.assemble(("not measured", "red"), f" {evaluator}: {reason}"))

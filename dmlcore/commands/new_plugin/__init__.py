@@ -9,6 +9,7 @@ import click
 
 from dmlcore.api.components import KINDS
 from dmlcore.commands.options import PATH, installed
+from dmlcore.commands.output import echo
 
 
 @click.command("new-plugin")
@@ -28,7 +29,7 @@ def new_plugin(name: str, kind: str, into: Path, author: str | None) -> None:
     folder = packages.write_plugin(plugin, into)
     place = f"./{folder.as_posix()}" if not folder.is_absolute() else folder.as_posix()
     study = folder / "studies" / f"{plugin.name}.toml"
-    click.echo(f"Created {folder}. Next steps:\n")
-    click.echo(f"    pip install -e {shlex.quote(f'{place}[dev]')}")
-    click.echo(f"    dmlcore run {shlex.quote(study.as_posix())}")
-    click.echo(f"    pytest {shlex.quote(folder.as_posix())}")
+    echo(f"Created {folder}. Next steps:\n")
+    echo(f"    pip install -e {shlex.quote(f'{place}[dev]')}")
+    echo(f"    dmlcore run {shlex.quote(study.as_posix())}")
+    echo(f"    pytest {shlex.quote(folder.as_posix())}")

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from dmlcore.api.blocks import Panel
-from dmlcore.report.figures.drawing import HEIGHT, panel
+from dmlcore.report.figures.drawing import HEIGHT, panel, plain
 from dmlcore.text import point_label
 
 LETTERS = 22
@@ -29,8 +29,8 @@ def number_axis(axes: Axes, path: str, labels: Mapping[float, str]) -> None:
     shown = roomy(places, doubling)
     axes.xaxis.set_major_locator(FixedLocator(shown))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xticklabels([labels[place] for place in shown])
-    axes.set_xlabel(path)
+    axes.set_xticklabels([plain(labels[place]) for place in shown])
+    axes.set_xlabel(plain(path))
 
 
 def row_panel(name: str, alt: str, rows: Sequence[str], draw: Callable[[Axes], object]) -> Panel:
@@ -40,7 +40,7 @@ def row_panel(name: str, alt: str, rows: Sequence[str], draw: Callable[[Axes], o
 
     def drawn(axes: Axes) -> None:
         draw(axes)
-        axes.set_yticks(range(len(rows)), ["\n".join(parts) for parts in lines], fontsize=size)
+        axes.set_yticks(range(len(rows)), [plain("\n".join(parts)) for parts in lines], fontsize=size)
         axes.set_ylim(len(rows) - 0.4, -0.6)
         axes.grid(False, axis="y")
         axes.tick_params(axis="y", length=0)

@@ -11,7 +11,7 @@ from dmlcore.api.blocks import Figure, Panel
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.content.quantities import quantity
 from dmlcore.report.figures.axes import row_panel, short_point
-from dmlcore.report.figures.drawing import RAMP
+from dmlcore.report.figures.drawing import RAMP, plain
 
 
 def cost_figure(material: StudyMaterial) -> Figure | None:
@@ -36,7 +36,7 @@ def _bars(name: str, title: str, values: Mapping[str, Sequence[float]]) -> Panel
         for place, numbers in enumerate(values.values()):
             axes.plot(numbers, [place] * len(numbers), ".", color=RAMP[2])
         axes.set_xlim(0, None)
-        axes.set_title(title)
+        axes.set_title(plain(title))
 
     shown = ", ".join(f"{label}: {mean:.3g}" for label, mean in means.items())
     return row_panel(name, f"{title}: {shown}.", list(means), draw)

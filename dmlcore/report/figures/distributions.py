@@ -10,7 +10,7 @@ from dmlcore.api.blocks import Figure, Key, Panel
 from dmlcore.api.result import Result
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.figures.axes import short_point
-from dmlcore.report.figures.drawing import BAD, DASHES, GOOD, QUIET, panel
+from dmlcore.report.figures.drawing import BAD, DASHES, GOOD, QUIET, panel, plain
 from dmlcore.report.figures.over_epochs import point_legend
 from dmlcore.results.evidence import Evidence
 
@@ -69,7 +69,7 @@ def _histogram(name: str, title: str, evidence: Evidence, low: float) -> Panel:
         axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5]))
         axes.xaxis.set_major_formatter("{x:g}")  # the last tick would be cut off as 1.00
         axes.set_ylim(0, None)
-        axes.set_title(title)
+        axes.set_title(plain(title))
         axes.set_xlabel("cosine")
 
     centers = (edges[1:] + edges[:-1]) / 2

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
+from matplotlib.mathtext import MathTextParser
+from matplotlib.text import Text as Words
 
 from dmlcore.api.blocks import Key, Panel
+from dmlcore.text import one_line, visible
 
 INK = "#1b2330"
 MUTED = "#5a6473"
@@ -63,19 +67,50 @@ _STYLE: dict[Any, Any] = {
 def panel(name: str, alt: str, draw: Callable[[Axes], object], left: float = 0.45, height: float = HEIGHT) -> Panel:
     """Return a panel that `draw` draws on axes `left` inches from its edge; it is `height` inches high.
 
-    `name` is unique on the page: ids are derived from it.
+    `name` is unique on the page: ids are derived from it. Text with dollar signs that is not math is drawn as it is.
     """
-    with matplotlib.rc_context(_STYLE | {"svg.hashsalt": name}):
+    with matplotlib.rc_context(_STYLE | {"svg.hashsalt": visible(name)}):
         canvas = Canvas(figsize=(WIDTH, height))
         # fixed margins: a layout engine would double the time, and panels in a row would not align
         bottom, top, right = 0.48, 0.3, 0.12
         place = (left / WIDTH, bottom / height, 1 - (left + right) / WIDTH, 1 - (bottom + top) / height)
         draw(canvas.add_axes(place))
-        return Panel(_svg(canvas), alt)
+        try:
+            return Panel(_svg(canvas), alt)
+        except ValueError:  # of mathtext: a plugin drew a text such as the name of a class
+            for text in canvas.findobj(Words):
+                text.set_parse_math(False)
+            return Panel(_svg(canvas), alt)
+
+
+def plain(text: str) -> str:
+    """Return text that matplotlib draws as it is, not as math where it has dollar signs."""
+    return visible(text).replace("$", r"\$")
+
+
+def checked_formula(latex: str) -> str:
+    r"""Return a formula in one line. Raises ValueError if mathtext can't draw it.
+
+    TeX can read it without harm: mathtext knows no command that opens a file, such as \input, and what it takes for
+    mere words has none either.
+    """
+    line = one_line(latex)
+    words = "".join(_WORDS.findall(line))
+    if _UNESCAPED.search(line) or set(words) & set(r"\%#&$~^_{"):
+        raise ValueError(f"expected a formula without dollar signs and comments. Got {latex!r}")
+    MathTextParser("path").parse(f"${line}$")
+    return line
+
+
+_WORDS = re.compile(r"\\text\s*\{([^}]*)\}")
+"""What mathtext does not read as math."""
+
+_UNESCAPED = re.compile(r"(?<!\\)[$%#]")
 
 
 def formula(latex: str) -> Panel:
     """Draw a formula by mathtext. Raises ValueError if mathtext can't draw it."""
+    latex = checked_formula(latex)
     with matplotlib.rc_context(_STYLE | {"svg.fonttype": "path", "svg.hashsalt": latex, "mathtext.fontset": "stix"}):
         canvas = Canvas(figsize=(0.1, 0.1))
         canvas.text(0, 0, f"${latex}$", fontsize=13)
@@ -85,14 +120,22 @@ def formula(latex: str) -> Panel:
 def _svg(canvas: Canvas, **options: object) -> str:
     """The SVG element without what only files need."""
     file = io.StringIO()
-    canvas.savefig(file, format="svg", transparent=True, metadata={"Date": None}, **options)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+")  # the page's reader has fonts for the letters that it lacks
+        canvas.savefig(file, format="svg", transparent=True, metadata={"Date": None}, **options)
     svg = file.getvalue()
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", svg, flags=re.DOTALL)
     svg = re.sub(r'<g id="[^"]*">', "<g>", svg)
-    svg = re.sub(r"font-family: [^;\"]*;? ?", "", svg)
+    svg = in_tags(svg, lambda tag: re.sub(r"font-family: [^;\"]*;? ?", "", tag))
     svg = re.sub(r"\s*\n\s*", " ", svg)
-    return svg.replace('version="1.1"', 'font-family="DejaVu Sans" stroke-linejoin="round"')
+    svg = svg.replace('version="1.1"', 'font-family="DejaVu Sans" stroke-linejoin="round"', 1)
+    return visible(svg)
+
+
+def in_tags(svg: str, change: Callable[[str], str]) -> str:
+    """Return the picture with its tags changed, but not its text."""
+    return re.sub("<[^>]*>", lambda tag: change(tag[0]), svg)
 
 
 def colors(count: int) -> list[str]:

@@ -12,7 +12,7 @@ from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.content.quantities import TRAINING, label, quantity
 from dmlcore.report.content.table import headline
 from dmlcore.report.figures.axes import short_point
-from dmlcore.report.figures.drawing import DASHES, keys_of, panel
+from dmlcore.report.figures.drawing import DASHES, keys_of, panel, plain
 
 RECORDED = (
     "active_positive_pairs",
@@ -76,7 +76,7 @@ def _panel(material: StudyMaterial, name: str, title: str) -> Panel | None:
             key = keys[short_point(result.point)]
             axes.plot(epochs, values, color=key.color, linestyle=DASHES[key.dash], linewidth=1.2, alpha=0.85)
         axes.set_ylim(bottom=0 if shares else None)
-        axes.set_title(title)
+        axes.set_title(plain(title))
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
 

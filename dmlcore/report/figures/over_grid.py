@@ -15,7 +15,7 @@ from dmlcore.report.content.quantities import GEOMETRY, quantity
 from dmlcore.report.content.statistics import Spread
 from dmlcore.report.content.table import headline
 from dmlcore.report.figures.axes import number_axis, row_panel
-from dmlcore.report.figures.drawing import DASHES, QUIET, keys_of, panel
+from dmlcore.report.figures.drawing import DASHES, QUIET, keys_of, panel, plain
 
 QUANTITIES = (
     "geometry/effective_rank",
@@ -101,7 +101,7 @@ def _panel(
             else:
                 places = [rows.index(point.label) for point, _ in curve.points]
                 axes.errorbar(means, places, xerr=bars, linestyle="none", **style)
-        axes.set_title(shown.heading)
+        axes.set_title(plain(shown.heading))
         if numeric:
             number_axis(axes, path, {point.number: point.label for curve in found for point, _ in curve.points})
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from dmlcore.api.blocks import Figure, Key, Panel
 from dmlcore.report.content.quantities import label
 from dmlcore.report.figures.axes import number_axis
-from dmlcore.report.figures.drawing import QUIET, RAMP, panel
+from dmlcore.report.figures.drawing import QUIET, RAMP, panel, plain
 from dmlcore.results.trials import Probe, Regime
 
 STYLES: Mapping[Regime, tuple[str, str, str]] = {
@@ -55,7 +55,7 @@ def _gains(axes: Axes, probe: Probe) -> None:
             continue
         ends = [[gain - trial.figures.get("gain_low", gain)], [trial.figures.get("gain_high", gain) - gain]]
         axes.errorbar([trial.batch_size], [gain], ends, fmt=marker, color=color, capsize=4, markersize=7)
-    axes.set_title(f"{label('gain')} in {label(probe.metric)}")
+    axes.set_title(plain(f"{label('gain')} in {label(probe.metric)}"))
     _sizes(axes, probe)
 
 

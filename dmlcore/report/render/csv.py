@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping, Sequence
 
 from dmlcore.api.result import Result
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.content.quantities import GEOMETRY, TRAINING
-from dmlcore.text import value_text
+from dmlcore.text import value_text, visible
+
+_FORMULA = re.compile(r"'*[=+\-@|%\t\r\n＝＋－＠]")
+"""The start of a spreadsheet's formula; also after apostrophes, so that each text can be read back."""
+
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-](?:inf|nan)")
 
 
 def render(materials: Sequence[StudyMaterial]) -> str:
@@ -20,10 +26,19 @@ def render(materials: Sequence[StudyMaterial]) -> str:
 def csv_text(rows: Sequence[Mapping[str, object]]) -> str:
     """Return rows as CSV, a column per name; a cell is empty if its row lacks the value. Floats keep every digit."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(map(_cell, names))
+    writer.writerows([_cell(row.get(name)) for name in names] for row in rows)
     return text.getvalue()
+
+
+def _cell(value: object) -> object:
+    """A cell that no spreadsheet takes for a formula: such a text gets an apostrophe before it, a number none."""
+    if not isinstance(value, str):
+        return value
+    text = visible(value)
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
 
 
 def _row(result: Result) -> dict[str, object]:

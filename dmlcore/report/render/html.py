@@ -12,11 +12,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from dmlcore.api.blocks import Panel
-from dmlcore.report.figures.drawing import GROUND, INK, MUTED, RULE, formula
+from dmlcore.report.figures.drawing import GROUND, INK, MUTED, RULE, formula, in_tags
 from dmlcore.report.figures.embedding_map import EmbeddingMap, class_colors
 from dmlcore.report.figures.gallery import Retrieval
 from dmlcore.report.figures.pictures import Pictures, Sprite, sprite
 from dmlcore.report.page import Item, StudyPage
+from dmlcore.text import visible
 
 ROLES = {INK: "var(--ink)", MUTED: "var(--muted)", RULE: "var(--rule)", GROUND: "var(--ground)"}
 """Colors of figures that follow those of the page, light or dark."""
@@ -32,6 +33,7 @@ def render(pages: Sequence[StudyPage]) -> str:
         loader=PackageLoader("dmlcore.report.render"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -57,7 +59,11 @@ def kind(item: Item) -> str:
 
 def themed(panel: Panel) -> Markup:
     """Return a panel's picture in the colors of the page, labelled by its text."""
-    svg = re.sub("#[0-9a-f]{6}", lambda color: ROLES.get(color[0], color[0]), panel.svg)
+
+    def in_roles(tag: str) -> str:
+        return re.sub("#[0-9a-f]{6}", lambda color: ROLES.get(color[0], color[0]), tag)
+
+    svg = in_tags(panel.svg, in_roles)
     svg = re.sub(r'(<svg[^>]*?) width="[^"]*" height="[^"]*"', r"\1", svg)
     return _named(svg, panel.alt)
 
@@ -67,17 +73,22 @@ def formula_svg(latex: str) -> Markup:
     try:
         drawn = formula(latex)
     except ValueError:
-        return Markup("<code>{}</code>").format(latex)
+        return Markup("<code>{}</code>").format(visible(latex))
     return _named(drawn.svg.replace(INK, "currentColor"), latex)
 
 
 def _named(svg: str, alt: str) -> Markup:
-    label = Markup('<svg role="img" aria-label="{}"').format(alt)
+    label = Markup('<svg role="img" aria-label="{}"').format(visible(alt))
     return Markup(svg.replace("<svg", label, 1))
 
 
 def _lines(cell: str) -> Markup:
-    return Markup("<br>").join(cell.split("\n"))
+    return Markup("<br>").join(visible(cell).split("\n"))
+
+
+def _shown(value: object) -> object:
+    """A value of the template; text that is not markup shows invisible characters by their codes."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _sprite_of(page: StudyPage, item: EmbeddingMap | Retrieval) -> Sprite | None:
@@ -107,6 +118,6 @@ def _map_of(drawn: EmbeddingMap, pictures: Pictures, shown: Sprite | None) -> Ma
             }
             for (x, y), label, row in zip(drawn.places, labels, drawn.rows, strict=True)
         ],
-        "classes": [drawn.class_names[number] for number in numbers],
+        "classes": [visible(drawn.class_names[number]) for number in numbers],
         "colors": class_colors(len(numbers)),
     }

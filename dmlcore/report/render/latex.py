@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from dmlcore.api.blocks import Block, Figure, Formula, Table, Text
 from dmlcore.report.content.material import StudyMaterial
+from dmlcore.report.figures.drawing import checked_formula
 from dmlcore.report.sections import study_sections
+from dmlcore.text import one_line
 
 _MATH = r"±\pm ×\times ·\cdot −- →\rightarrow ↓\downarrow ≤\leq ≥\geq ≠\neq ≈\approx ∞\infty √\sqrt{} ²^2 °^\circ ⁺^+"
 _MATH += r" ρ\rho δ\delta α\alpha"
 """Signs, each followed by its LaTeX in math mode."""
 
 _WORDS = {"\\": "backslash", "~": "asciitilde", "^": "asciicircum", "<": "less", ">": "greater", "|": "bar"}
+_WORDS |= {"`": "asciigrave"}
+
+_OPTIONS = ("[", "*")
+"""What would be an option of the line break above, without {} before it."""
+
+_LIGATURES = re.compile("(?<=-)(?=-)|(?<=')(?=')|(?<=,)(?=,)")
+"""Between two signs that TeX would set as one."""
 
 _ESCAPES = str.maketrans(
     {sign: rf"\{sign}" for sign in "&%$#_{}"}
@@ -37,7 +47,7 @@ def block_latex(block: Block) -> str:
         case Text():
             return escaped(block.text)
         case Formula():
-            return f"\\[\n{block.latex}\n\\]"
+            return _formula(block.latex)
         case Table():
             return grid_latex(block)
         case Figure():
@@ -60,17 +70,25 @@ def grid_latex(grid: Table) -> str:
 
 
 def escaped(text: str) -> str:
-    """Return plain text with LaTeX's special characters escaped."""
-    return text.translate(_ESCAPES)
+    """Return plain text, in one line, with LaTeX's special characters escaped."""
+    return "{}".join(part.translate(_ESCAPES) for part in _LIGATURES.split(one_line(text)))
+
+
+def _formula(latex: str) -> str:
+    """The formula in math mode, or its source if it is none."""
+    try:
+        return f"\\[\n{checked_formula(latex)}\n\\]"
+    except ValueError:
+        return rf"\texttt{{{escaped(latex)}}}"
 
 
 def _row(cells: Sequence[str]) -> str:
-    return " & ".join(_cell(cell) for cell in cells) + r" \\"
+    row = " & ".join(map(_cell, cells)) + r" \\"
+    return "{}" + row if row.startswith(_OPTIONS) else row
 
 
 def _cell(text: str) -> str:
     lines = [escaped(line) for line in text.split("\n")]
-    # without {}, a bracket at the start of a row would be the length of the line break above it
     if len(lines) == 1:
         return lines[0]
     stacked = r"\\ ".join("{}" + line for line in lines)

@@ -1,18 +1,31 @@
-"""A study's report as one Markdown page."""
+"""A study's report as one Markdown page, in CommonMark with the tables and formulas of GitHub and Jupyter."""
 
 from __future__ import annotations
+
+import re
 
 from dmlcore.api.blocks import Block, Figure, Formula, Section, Table, Text
 from dmlcore.report.content.curves import curves_section
 from dmlcore.report.content.material import StudyMaterial
+from dmlcore.report.figures.drawing import checked_formula
 from dmlcore.report.sections import study_sections
+from dmlcore.text import one_line
+
+_MARKUP = re.compile(
+    r"(?P<entity>&)(?=#?\w+;)|(?P<tex>[\\$])"
+    r"|[`*~]|(?<![^\W_])_|_(?![^\W_])|<(?=[A-Za-z/!?])|\](?=[\[({:])|(?<=!)\[|^\[(?=[ xX]\])"
+)
+"""What can be markup within a line: entities, TeX, code, emphasis (not the underscores within a word), tags, links."""
+
+_BLOCK = re.compile(r"^(?:[-+#>=|:]|\d{1,9}(?=[.)](?: |$)))", re.MULTILINE)
+"""What can make a line more than a line of a paragraph: a list, a heading, a quote, a table, a rule."""
 
 
 def render(material: StudyMaterial) -> str:
     """Return the page: every section, and the learning curves in numbers."""
     sections = study_sections(material)
     curves = curves_section(material)
-    parts = [f"# {material.name}", *(_section(section) for section in [*sections, *([curves] if curves else [])])]
+    parts = [heading(1, material.name), *map(_section, [*sections, *([curves] if curves else [])])]
     return "\n\n".join(parts) + "\n"
 
 
@@ -20,35 +33,76 @@ def block_markdown(block: Block) -> str:
     """Return one block."""
     match block:
         case Text():
-            return _plain(block.text)
+            return paragraphs(block.text)
         case Formula():
-            return f"$$\n{block.latex}\n$$"
+            return _formula(block.latex)
         case Table():
             return grid_markdown(block)
         case Figure():
             words = [*(panel.alt for panel in block.panels), block.caption]
-            return "\n\n".join([f"**{_plain(block.title)}**", *(_plain(text) for text in words if text)])
+            return "\n\n".join([f"**{inline(block.title)}**", *(paragraphs(text) for text in words if text)])
 
 
 def grid_markdown(grid: Table) -> str:
     """Return a table below its caption, with notes below."""
-    rule = ["---" if column < grid.words else "---:" for column in range(len(grid.header))]
-    rows = [[_cell(cell) for cell in cells] for cells in (grid.header, rule, *grid.rows)]
-    table = "\n".join("| " + " | ".join(cells) + " |" for cells in rows)
-    caption = [f"**{_plain(grid.caption)}**"] if grid.caption else []
-    notes = ["\n".join(f"- {_plain(note)}" for note in grid.notes)] if grid.notes else []
-    return "\n\n".join([*caption, table, *notes])
+    rule = "| " + " | ".join("---" if column < grid.words else "---:" for column in range(len(grid.header))) + " |"
+    header, *rows = ["| " + " | ".join(map(_cell, cells)) + " |" for cells in (grid.header, *grid.rows)]
+    caption = [f"**{inline(grid.caption)}**"] if grid.caption else []
+    notes = ["\n".join(f"- {_block(inline(note))}" for note in grid.notes)] if grid.notes else []
+    return "\n\n".join([*caption, "\n".join([header, rule, *rows]), *notes])
+
+
+def heading(level: int, title: str) -> str:
+    """Return a heading; `title` is plain text."""
+    text = re.sub(r"#(?=#*$)", r"\\#", inline(title))
+    return f"{'#' * level} {text}"
+
+
+def paragraphs(text: str) -> str:
+    """Return plain text as Markdown that shows the same text, in paragraphs as it has empty lines."""
+    lines = [inline(line) for line in text.split("\n")]
+    return _block(re.sub(r"\n{2,}", "\n\n", "\n".join(lines)).strip("\n"))
+
+
+def inline(text: str) -> str:
+    """Return plain text as Markdown that shows the same text, in one line."""
+    return _MARKUP.sub(_escape, one_line(text))
+
+
+def code(text: str) -> str:
+    """Return plain text as code in one line."""
+    words = one_line(text)
+    fence = "`" * (1 + max(map(len, re.findall("`+", words)), default=0))
+    room = " " if words.startswith("`") or words.endswith("`") or not words else ""
+    return f"{fence}{room}{words}{room}{fence}"
+
+
+def _escape(found: re.Match[str]) -> str:
+    if found["entity"]:
+        return "&amp;"
+    # alone in an element: MathJax, which reads the finished page, must not find a pair of signs in one text
+    return rf"<span>\{found[0]}</span>" if found["tex"] else rf"\{found[0]}"
+
+
+def _block(lines: str) -> str:
+    """Lines of escaped text, none of which begins a block."""
+    return _BLOCK.sub(lambda start: start[0] + "\\" if start[0].isdecimal() else rf"\{start[0]}", lines)
+
+
+def _formula(latex: str) -> str:
+    """The formula in math mode, or its source if it is none."""
+    try:
+        line = checked_formula(latex)
+    except ValueError:
+        return code(latex)
+    no_link_or_tag = re.sub(r"\](?=[\[(:])|<(?=[A-Za-z/!?])|!(?=\[)", r"\g<0> ", line)  # where nobody reads the math
+    return f"$$\n{no_link_or_tag}\n$$"
 
 
 def _section(section: Section) -> str:
-    heading = [] if section.key == "question" else [f"## {section.title}"]  # it follows the page's title
-    return "\n\n".join([*heading, *(block_markdown(block) for block in section.blocks)])
-
-
-def _plain(text: str) -> str:
-    """Text in which stars are stars."""
-    return text.replace("*", r"\*")
+    title = [] if section.key == "question" else [heading(2, section.title)]  # it follows the page's title
+    return "\n\n".join([*title, *(block_markdown(block) for block in section.blocks)])
 
 
 def _cell(text: str) -> str:
-    return _plain(text).replace("|", r"\|").replace("\n", "<br>")
+    return "<br>".join(inline(line).replace("|", r"\|") for line in text.split("\n"))

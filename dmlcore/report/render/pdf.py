@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -21,11 +23,15 @@ from dmlcore.report.figures.drawing import WIDTH, formula, panel
 from dmlcore.report.figures.embedding_map import EmbeddingMap, class_colors
 from dmlcore.report.figures.gallery import Confusion, Neighbor, Query, Retrieval
 from dmlcore.report.page import Item, StudyPage
+from dmlcore.text import visible
 
 TEMPLATE = Path(__file__).parent / "templates" / "report.typ"
 
 BROAD = 90
 """Characters across a table above which it is set smaller."""
+
+NOWHERE = "http://127.0.0.1:9"
+"""An address that answers no request."""
 
 TOO_BROAD = 150
 """Characters across a table above which its page is in landscape."""
@@ -47,7 +53,7 @@ def render(pages: Sequence[StudyPage]) -> bytes:
     with TemporaryDirectory(prefix="dmlcore-") as name:
         folder = Path(name)
         shutil.copyfile(TEMPLATE, folder / "main.typ")
-        content = printable([_Page(page, folder, str(number)).content() for number, page in enumerate(pages)])
+        content = shown([_Page(page, folder, str(number)).content() for number, page in enumerate(pages)])
         (folder / "pages.json").write_text(json.dumps(content), encoding="utf-8")
         try:
             return compiled(folder / "main.typ")
@@ -56,22 +62,39 @@ def render(pages: Sequence[StudyPage]) -> bytes:
 
 
 def compiled(page: Path, timestamp: int | None = None) -> bytes:
-    """Return the PDF of a typst file, which may read others of its folder."""
+    """Return the PDF of a typst file, which may read others of its folder, and nothing from the network."""
     fonts = Path(matplotlib.get_data_path()) / "fonts" / "ttf"  # those of the figures, which typst does not include
-    file = typst.compile(page, root=page.parent, font_paths=[fonts], ignore_system_fonts=True, timestamp=timestamp)
+    with _offline():
+        file = typst.compile(page, root=page.parent, font_paths=[fonts], ignore_system_fonts=True, timestamp=timestamp)
     assert isinstance(file, bytes)
     return file
 
 
-def printable(value: Any) -> Any:
-    """Return plain JSON without unprintable characters other than line breaks."""
+@contextmanager
+def _offline() -> Iterator[None]:
+    """Typst downloads the packages that a page imports, which no option prevents; a proxy that does not exist does."""
+    proxies = {"HTTPS_PROXY": NOWHERE, "https_proxy": NOWHERE, "NO_PROXY": "", "no_proxy": ""}
+    before = {name: os.environ.get(name) for name in proxies}
+    os.environ.update(proxies)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def shown(value: Any) -> Any:
+    """Return plain JSON with invisible characters by their codes. The template takes all of it for text."""
     match value:
         case str():
-            return "".join(letter for letter in value if letter.isprintable() or letter == "\n")
+            return visible(value)
         case dict():
-            return {key: printable(part) for key, part in value.items()}
+            return {key: shown(part) for key, part in value.items()}
         case list() | tuple():
-            return [printable(part) for part in value]
+            return [shown(part) for part in value]
     return value
 
 

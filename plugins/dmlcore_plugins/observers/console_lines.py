@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from dmlcore import EpochSummary, Progress, ProgressBar, RunInfo, hookimpl
+from dmlcore import EpochSummary, Progress, ProgressBar, RunInfo, hookimpl, visible
 from dmlcore_plugins.observers.pace import Pace
 
 if TYPE_CHECKING:
@@ -78,7 +78,8 @@ class ConsoleLines:
             yield f"{label} {value}{before}"
 
     def _print(self, *parts: Part) -> None:
-        pieces = [piece for part in parts for piece in ("  ", part)]
+        seen = [visible(part) if isinstance(part, str) else (visible(part[0]), part[1]) for part in parts]
+        pieces = [piece for part in seen for piece in ("  ", part)]
         self._console.print(Text.assemble(*pieces[1:]), soft_wrap=True)
 
 

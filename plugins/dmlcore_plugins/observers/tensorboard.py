@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from dmlcore import EpochSummary, Evaluation, ObserverConfig, PluginError, RunInfo, hookimpl
+from dmlcore import EpochSummary, Evaluation, ObserverConfig, PluginError, RunInfo, hookimpl, visible
 
 if TYPE_CHECKING:
     from dmlcore.api.result import Result
@@ -68,7 +68,7 @@ class Curves:
     def _write(self, epoch: int, group: str, values: Mapping[str, float | None]) -> None:
         for name, value in values.items():
             if value is not None:
-                self._writer.add_scalar(f"{group}/{name}", value, epoch)
+                self._writer.add_scalar(visible(f"{group}/{name}"), value, epoch)
         self._writer.flush()
 
 

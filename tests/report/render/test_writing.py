@@ -18,7 +18,7 @@ from dmlcore.errors import DmlcoreError
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.page import StudyPage, best_run, study_page
 from dmlcore.report.render import html, pdf
-from dmlcore.report.render.pdf import printable
+from dmlcore.report.render.pdf import shown
 from dmlcore.report.render.writing import write_report
 from running import needs, pdf_text, python
 from sample_results import drawn_material, drawn_probe, letters, result
@@ -163,9 +163,9 @@ def test_the_pdf_says_the_same(page: StudyPage, tmp_path: Path) -> None:
     assert "DejaVuSans" in fonts, "letters of the figures are letters"
 
 
-def test_typst_gets_printable_text_alone() -> None:
-    assert printable({"rows": [("a\x00", "b\nc")], "size": 7, "file": None}) == {
-        "rows": [["a", "b\nc"]],
+def test_typst_gets_no_invisible_text() -> None:
+    assert shown({"rows": [("a\x00", "b\nc")], "size": 7, "file": None}) == {
+        "rows": [["a\\u0000", "b\nc"]],
         "size": 7,
         "file": None,
     }
