@@ -28,7 +28,7 @@ def epoch_batches(run: Run, labels: np.ndarray, epoch: int, last_embeddings: Emb
     """
     batches = sampled_batches(run, labels, epoch, last_embeddings)
     for batch in batches:
-        check_batch(run.study.loss, labels[batch])
+        check_batch(run.study.needed_loss, labels[batch])
     return batches
 
 
@@ -37,20 +37,20 @@ def sampled_batches(run: Run, labels: np.ndarray, epoch: int, last_embeddings: E
 
     Raises StudyError if there is none, PluginError if the sampler fails or returns indices out of range.
     """
-    study, draws = run.study, generator(run.seed, "sampler", epoch)
+    study, sampler, draws = run.study, run.study.needed_sampler, generator(run.seed, "sampler", epoch)
     context = SamplerContext(labels, study.training.batch_size, epoch, draws, last_embeddings)
-    with faults_of(study.sampler, "build"):
-        batches = [[operator.index(index) for index in batch] for batch in study.sampler.build(context)]
+    with faults_of(sampler, "build"):
+        batches = [[operator.index(index) for index in batch] for batch in sampler.build(context)]
     batches = batches[: study.training.max_steps]
     if not batches:
         raise StudyError(
-            f"The sampler {study.sampler.name!r} returns no batch of {study.training.batch_size} images from"
+            f"The sampler {sampler.name!r} returns no batch of {study.training.batch_size} images from"
             f" {len(labels):,} training images. Lower training.batch_size."
         )
     for number, batch in enumerate(batches, start=1):
         if not batch or min(batch) < 0 or max(batch) >= len(labels):
             raise PluginError(
-                f"The {named(study.sampler)} returns a batch (number {number}) that is empty or has an index"
+                f"The {named(sampler)} returns a batch (number {number}) that is empty or has an index"
                 f" outside 0 … {len(labels) - 1}."
             )
     return batches

@@ -16,7 +16,7 @@ from dmlcore.engine.splits import load_data, what_sets_the_images
 from dmlcore.errors import DataError, DmlcoreError, PluginError
 from dmlcore.host.faults import faults_of, named
 from dmlcore.report.content.material import StudyMaterial, gather
-from dmlcore.report.content.measurements import UNTRAINED
+from dmlcore.report.content.measurements import UNTRAINED, is_as_loaded
 from dmlcore.results.store import PROBE, Store
 from dmlcore.results.trials import read_probe
 from dmlcore.study.fingerprint import probe_fingerprint
@@ -105,7 +105,8 @@ def result_rows(file: StudyFile, store: Store) -> tuple[list[dict[str, object]],
             result = folder.result()
             row |= {**result.metrics, "seconds": result.seconds}
             headline |= dict.fromkeys(result.headline)
-            baselines.setdefault((run.seed, repr(sorted(result.baseline.items()))), []).append(result)
+            if not is_as_loaded(result):
+                baselines.setdefault((run.seed, repr(sorted(result.baseline.items()))), []).append(result)
         elif reason := folder.failure():
             row["reason"] = reason
         rows.append(row)

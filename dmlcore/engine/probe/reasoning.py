@@ -94,7 +94,10 @@ def _sampled(run: Run, labels: np.ndarray) -> tuple[Batches, str | None]:
             return [], str(error)
         # a sampler may not expect a size that only the search uses
         size = run.study.training.batch_size
-        return [], f"The sampler {run.study.sampler.name!r} fails at a batch size of {size} ({in_one_line(error)})."
+        return (
+            [],
+            f"The sampler {run.study.needed_sampler.name!r} fails at a batch size of {size} ({in_one_line(error)}).",
+        )
 
 
 def in_one_line(error: Exception) -> str:
@@ -114,7 +117,7 @@ def with_batch_size(run: Run, batch_size: int) -> Run:
 def _unusable(run: Run, labels: np.ndarray, batches: Batches) -> str | None:
     try:
         for batch in batches:
-            check_batch(run.study.loss, labels[batch])
+            check_batch(run.study.needed_loss, labels[batch])
     except TrainingError as error:
         return str(error)
     return None
@@ -187,7 +190,7 @@ def smallest_batch(run: Run, labels: np.ndarray) -> SmallestBatch:
 
 def with_fewer_a_class(run: Run, labels: np.ndarray) -> SmallestBatch | None:
     """Return the smallest batch size with two images per class; None if the sampler has no such option or uses two."""
-    sampler = run.study.sampler
+    sampler = run.study.needed_sampler
     if (samples_per_class(run) or 0) <= 2:
         return None
     fewer = evolve(run, study=evolve(run.study, sampler=evolve(sampler, **{SAMPLES_PER_CLASS: 2})))
@@ -196,7 +199,7 @@ def with_fewer_a_class(run: Run, labels: np.ndarray) -> SmallestBatch | None:
 
 def samples_per_class(run: Run) -> int | None:
     """Return the number of images per class in a batch, if the sampler has an option of that name."""
-    sampler = run.study.sampler
+    sampler = run.study.needed_sampler
     known = SAMPLES_PER_CLASS in attrs.fields_dict(type(sampler))
     return int(getattr(sampler, SAMPLES_PER_CLASS)) if known else None
 

@@ -31,8 +31,8 @@ class Timm(BackboneConfig):
     )
     weights: Literal["pretrained", "random"] | Path = option(
         "pretrained",
-        help='"pretrained" (from the hub or its cache), "random", or the path of a .safetensors or .pth file; its keys may '
-        "have prefixes, such as module. or backbone.",
+        help='"pretrained" (from the hub or its cache), "random", or the path of a .safetensors or .pth file, '
+        "which may hold the network under prefixes such as module. or backbone.",
     )
     weights_part: str | None = option(
         None,

@@ -149,9 +149,9 @@ class Index:
     def _containing(self, name: str) -> list[str]:
         """Names with words that begin like those of the name: one of each architecture, transformers first."""
         wanted = _words(name)
+        having = [each for each in self.networks if wanted and wanted <= _begun(wanted, _words(each))]
         found = sorted(
-            (each for each in self.networks if wanted and "." not in each and wanted <= _begun(wanted, _words(each)))
-            or (each for each in self._most_specific() if wanted and wanted <= _begun(wanted, _words(each))),
+            [each for each in having if "." not in each] or having,
             key=lambda each: (
                 len(wanted - _words(each)),
                 not each.startswith("vit_"),

@@ -24,8 +24,11 @@ from dmlcore_plugins.backbones.weight_files import is_safetensors
 State = dict[str, torch.Tensor]
 
 HEADS = frozenset(
-    "fc head heads head_dist classifier last_linear logits projector projection projection_head predictor prototypes"
-    " contrastive_head dino_head ibot_head criterion center queue queue_ptr mask_token".split()
+    (
+        *("fc", "head", "heads", "head_dist", "classifier", "last_linear", "logits", "dino_head", "ibot_head"),
+        *("projector", "projection", "projection_head", "contrastive_head", "predictor", "prototypes", "criterion"),
+        *("center", "queue", "queue_ptr", "mask_token"),
+    )
 )
 """First parts of keys that belong to what follows the features; they are not loaded."""
 
@@ -78,7 +81,7 @@ class Misfit:
 
 
 def read_parts(path: Path) -> list[Part]:
-    """The parts of a file with tensors, the whole first: a .safetensors file, or one of torch.save. Raises DataError."""
+    """The parts with tensors of a .safetensors file or one of torch.save, the whole first. Raises DataError."""
     try:
         if is_safetensors(path):
             content: Any = load_file(path)
