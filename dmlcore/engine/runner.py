@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
+import numpy as np
 from attrs import evolve, frozen
 
 from dmlcore.api.components import ObserverConfig
@@ -17,6 +18,7 @@ from dmlcore.engine import checkpoint
 from dmlcore.engine.loading import resolve_device
 from dmlcore.engine.machine import environment
 from dmlcore.engine.observing import Observers
+from dmlcore.engine.probe.reasoning import require_batches
 from dmlcore.engine.run_log import figures, log, logged_to
 from dmlcore.engine.seeding import use_deterministic_algorithms
 from dmlcore.engine.session import Session
@@ -104,13 +106,16 @@ def _outcome(
         folder=folder.partial,
         settings=run.settings,
     )
+    data = None
     with suppress(PluginError):  # raised again below, and logged; a DataError here leaves no folder behind
-        load_data(run)
+        data = load_data(run)
     folder.partial.mkdir(exist_ok=True)
     with logged_to(folder.partial / RUN_LOG):
         observers = Observers(configs, info)
         observers.send("run_start")
         try:
+            if data is not None:
+                require_batches(run, np.asarray(data.train.labels))
             result = perform(run, folder, observers)
         except (TrainingError, PluginError) as error:
             log.info("failed: %s", error, exc_info=error)

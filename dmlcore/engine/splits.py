@@ -30,6 +30,10 @@ class Subset:
     labels: np.ndarray
     class_names: Sequence[str]
 
+    @property
+    def notes(self) -> Sequence[str]:
+        return getattr(self.images, "notes", ())
+
     def image(self, index: int) -> Image:
         return self.images.image(int(self.indices[index]))
 
@@ -42,6 +46,10 @@ class _OfDataset:
     dataset: DatasetConfig
     labels: np.ndarray
     class_names: Sequence[str]
+
+    @property
+    def notes(self) -> Sequence[str]:
+        return getattr(self.images, "notes", ())
 
     def image(self, index: int) -> Image:
         with faults_of(self.dataset, "image"):

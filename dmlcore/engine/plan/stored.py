@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -12,7 +12,7 @@ from dmlcore.api.blocks import Section
 from dmlcore.api.components import SectionConfig
 from dmlcore.api.result import Result, StudyResults
 from dmlcore.api.values import LabelledImages
-from dmlcore.engine.splits import load_data, what_sets_the_images
+from dmlcore.engine.splits import load_data
 from dmlcore.errors import DataError, DmlcoreError, PluginError
 from dmlcore.host.faults import faults_of, named
 from dmlcore.report.content.material import StudyMaterial, gather
@@ -21,7 +21,6 @@ from dmlcore.results.store import PROBE, Store
 from dmlcore.results.trials import read_probe
 from dmlcore.study.fingerprint import probe_fingerprint
 from dmlcore.study.schema import Run, StudyFile
-from dmlcore.text import listing
 
 
 def study_material(file: StudyFile, store: Store) -> StudyMaterial:
@@ -61,21 +60,7 @@ def images_at_hand(file: StudyFile) -> LabelledImages | None:
     return None
 
 
-def require_images(files: Iterable[StudyFile], store: Store) -> None:
-    """Raises DataError, for all studies at once, if images of unfinished runs are missing or damaged."""
-    studies: dict[str, dict[str, None]] = {}
-    for file in files:
-        for run in {what_sets_the_images(run): run for run in _unfinished(file, store)}.values():
-            with suppress(PluginError):  # a failure of that run: the others can still run
-                try:
-                    load_data(run)
-                except DataError as error:
-                    studies.setdefault(str(error), {})[str(file.path)] = None
-    if studies:
-        raise DataError("\n\n".join(f"{listing(paths)}: {message}" for message, paths in studies.items()))
-
-
-def _unfinished(file: StudyFile, store: Store) -> Iterator[Run]:
+def unfinished(file: StudyFile, store: Store) -> Iterator[Run]:
     """The runs that still need images, including that of the probe."""
     yield from (run for run in file.runs if not store.run(run.study.name, run.name).finished)
     if file.probe and not read_probe(store.study(file.study.name) / PROBE, probe_fingerprint(file.probe)):

@@ -11,7 +11,7 @@ import attrs
 import numpy as np
 from attrs import evolve, field, frozen
 
-from dmlcore.engine.batching import Batches, check_batch, coverage, sampled_batches
+from dmlcore.engine.batching import Batches, check_batch, coverage, epoch_batches, sampled_batches
 from dmlcore.errors import PluginError, StudyError, TrainingError
 from dmlcore.study.schema import Run
 from dmlcore.text import counted
@@ -83,6 +83,31 @@ def refusal(run: Run, labels: np.ndarray, batch_size: int) -> str | None:
     run = with_batch_size(run, batch_size)
     batches, refused = _sampled(run, labels)
     return refused or _unusable(run, labels, batches)
+
+
+def require_batches(run: Run, labels: np.ndarray) -> None:
+    """Raise TrainingError if a run can't be trained with its batches, with the sizes that work instead.
+
+    A study that only measures has no batches. Raises PluginError if the sampler fails.
+    """
+    if not run.study.trains:
+        return
+    try:
+        epoch_batches(run, labels, 1)
+    except (StudyError, TrainingError) as error:
+        size = run.study.training.batch_size
+        raise TrainingError(
+            f"{error} {smallest_batch(run, labels).size_sentence()}{_near(run, labels, size)}"
+        ) from None
+
+
+def _near(run: Run, labels: np.ndarray, size: int) -> str:
+    """A sentence with the sizes nearest to one that doesn't work; empty below the smallest that does."""
+    below = next((each for each in range(size - 1, 0, -1) if refusal(run, labels, each) is None), None)
+    if below is None:
+        return ""
+    above = next((each for each in range(size + 1, size + SEARCHED) if refusal(run, labels, each) is None), None)
+    return f" Nearest to {size}: {below if above is None else f'{below} and {above}'}."
 
 
 def _sampled(run: Run, labels: np.ndarray) -> tuple[Batches, str | None]:
