@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,7 +13,6 @@ import numpy as np
 from attrs import define, field, frozen
 
 from dmlcore.api.components import DatasetConfig
-from dmlcore.engine.plan.stored import unfinished
 from dmlcore.engine.probe.reasoning import (
     SAMPLES_PER_CLASS,
     reason,
@@ -58,7 +58,8 @@ def preflight(file: StudyFile, store: Store) -> Iterator[str]:
     Raises DataError for images or weights that are missing or damaged, PluginError for a component that fails, and
     StudyError for all other mistakes of its runs, such as a batch size that the sampler or the loss can't use.
     """
-    checked = Checks().all_of(file.every_run)
+    checks = Checks()
+    checked = checks.all_of(file.every_run)
     if mistakes := [each for each in checked if each.error is not None]:
         hint = ""
         if len(mistakes) < len(checked) and all(isinstance(each.error, TrainingError) for each in mistakes):
@@ -69,7 +70,7 @@ def preflight(file: StudyFile, store: Store) -> Iterator[str]:
     if file.runs:
         contents.append(counted(len(file.runs), "run"))
     yield f"{file.path}: OK, {' and '.join(contents)}"
-    described = {_label(each.run): dict(_described(each)) for each in checked}
+    described = {_label(each.run): checks.once(("lines", *_settings(each)), partial(_lines, each)) for each in checked}
     for kind in dict.fromkeys(kind for lines in described.values() for kind in lines):
         yield from _where_they_differ(kind, {label: lines[kind] for label, lines in described.items() if kind in lines})
     for run in file.runs:
@@ -83,6 +84,8 @@ def require_ready(files: Iterable[StudyFile], store: Store) -> list[str]:
     work. Raises StudyError or DataError, for all studies at once, if no run of a study can be trained, or for any other
     mistake. Errors of plugins are left to the runs.
     """
+    from dmlcore.engine.plan.stored import unfinished  # loads the report, which `dmlcore check` does not need
+
     checks, skipped = Checks(), []
     refused: dict[str, DmlcoreError] = {}
     for file in files:
@@ -147,23 +150,24 @@ class Checks:
     _known: dict[Hashable, Any] = field(factory=dict)
 
     def all_of(self, runs: Iterable[Run]) -> list[Checked]:
+        """Return the runs with what the checks found."""
         return [self._of(run) for run in runs]
 
     def _of(self, run: Run) -> Checked:
         study, images = run.study, what_sets_the_images(run)
         try:
-            notes = self._once((study.backbone, study.backbone_context), lambda: _check_backbone(run))
-            data = self._once(images, lambda: load_data(run))
-            notes += self._once((images, study.evaluators), lambda: _check_evaluators(run, data))
+            notes = self.once((study.backbone, study.backbone_context), lambda: _check_backbone(run))
+            data = self.once(images, lambda: load_data(run))
+            notes += self.once((images, study.evaluators), lambda: _check_evaluators(run, data))
             settings = (images, study.sampler, study.loss, study.training)
-            self._once(settings, lambda: require_batches(run, np.asarray(data.train.labels)))
-            tried = self._once(("tried", study.dataset), lambda: _try_images(study.dataset, data))
+            self.once(settings, lambda: require_batches(run, np.asarray(data.train.labels)))
+            tried = self.once(("tried", study.dataset), lambda: _try_images(study.dataset, data))
         except DmlcoreError as error:
             return Checked(run, error=error)
         return Checked(run, data, (*_notes_of(data), *notes), tried)
 
-    def _once(self, key: Hashable, check: Callable[[], Value]) -> Value:
-        """The value of a check, or its error, which is the same every time."""
+    def once(self, key: Hashable, check: Callable[[], Value]) -> Value:
+        """Return the value of a check, or raise its error, both as they were the first time."""
         if key not in self._known:
             try:
                 self._known[key] = check()
@@ -188,9 +192,8 @@ def _check_evaluators(run: Run, data: Data) -> tuple[str, ...]:
         for evaluator in run.study.evaluators if name != "train" else ():
             try:
                 with faults_of(evaluator, "check", passing=(ValueError,)):
-                    notes += [
-                        f"{name}: {evaluator.name}: {note}" for note in evaluator.check(np.asarray(images.labels))
-                    ]
+                    found = evaluator.check(np.asarray(images.labels))
+                notes += [f"{name}: {evaluator.name}: {note}" for note in found]
             except ValueError as error:
                 raise DataError(f"{name}: {evaluator.name}: {error}. Check the split of the data set.") from None
     return tuple(notes)
@@ -236,8 +239,18 @@ def _read(dataset: DatasetConfig, image: Callable[[int], object], index: int) ->
         raise type(error)(f"{error}\n`{command}` finds all such images.") from None
 
 
+def _settings(checked: Checked) -> tuple[Hashable, ...]:
+    """What the lines about a run depend on."""
+    study = checked.run.study
+    return what_sets_the_images(checked.run), study.sampler, study.loss, study.training, checked.notes
+
+
+def _lines(checked: Checked) -> dict[str, str]:
+    """Kind → text of each line about a run's data and batches."""
+    return dict(_described(checked))
+
+
 def _described(checked: Checked) -> Iterator[tuple[str, str]]:
-    """Yield kind and text of each line about a run's data and batches."""
     run, data = checked.run, checked.data
     assert data is not None
     labels = np.asarray(data.train.labels)
@@ -248,10 +261,8 @@ def _described(checked: Checked) -> Iterator[tuple[str, str]]:
     yield "data", "\n".join([sizes, *checked.notes])
     if run.study.trains:
         yield "classes", f"train on {listing(_few([str(name) for name in data.train.class_names]))}"
-    yield (
-        "images",
-        _tried(run.study.dataset.name, checked.tried_images, sum(len(s.labels) for s in data.splits().values())),
-    )
+    count = sum(len(images.labels) for images in data.splits().values())
+    yield "images", _tried(run.study.dataset.name, checked.tried_images, count)
     if run.study.trains:
         yield from _described_batches(run, labels)
 
@@ -259,9 +270,8 @@ def _described(checked: Checked) -> Iterator[tuple[str, str]]:
 def _tried(dataset: str, tried: int, count: int) -> str:
     if tried >= count:
         return f"all {counted(count, 'image')} can be read"
-    return (
-        f"{tried:,} of {counted(count, 'image')} tried, all can be read; `dmlcore data check {dataset}` reads the rest"
-    )
+    rest = f"`dmlcore data check {dataset}` reads the rest"
+    return f"{tried:,} of {counted(count, 'image')} tried, all can be read; {rest}"
 
 
 def _described_batches(run: Run, labels: np.ndarray) -> Iterator[tuple[str, str]]:
