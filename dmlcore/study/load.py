@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import attrs
 from attrs import evolve, frozen
 
+from dmlcore.api.components import OPTION
 from dmlcore.errors import StudyError
 from dmlcore.host.faults import faults_of
 from dmlcore.host.registry import Registry
@@ -23,6 +25,9 @@ from dmlcore.study.structure import Problem, Structurer, plain
 from dmlcore.text import counted, listing
 
 _Table = TypeVar("_Table", Best, ProbeTable, PluginsTable)
+
+NEEDED_TO_TRAIN = (attrs.fields(Study).loss, attrs.fields(Study).sampler)
+"""Options that only a study with training.epochs = 0 does not need."""
 
 NO_PART_OF_A_RUN = (GRID, BEST, PROBE, PLUGINS, REQUIRES)
 """Tables that are not part of a run."""
@@ -138,7 +143,7 @@ def _at_point(
     structurer = Structurer(registry, lambda at: document.origin(at).folder)
     values = {key: value for key, value in document.values.items() if key not in NO_PART_OF_A_RUN}
     study = structurer.structure(values, Study, ())
-    problems = [*structurer.problems, *_missing_for_training(values)]
+    problems = [*_missing_for_training(values), *structurer.problems]
     if problems:
         return None, [_locate(problem, document) for problem in problems]
     return evolve(study, name=study.name or path.stem), []
@@ -149,10 +154,10 @@ def _missing_for_training(values: Mapping[str, Any]) -> Iterator[Problem]:
     training = values.get("training")
     if isinstance(training, Mapping) and training.get("epochs") == 0:
         return
-    for name in ("loss", "sampler"):
-        if name not in values:
-            expected = f'a table with `use = "{name} name"`'
-            yield Problem((name,), expected, "nothing", "Only a study with training.epochs = 0 needs none.")
+    for attribute in NEEDED_TO_TRAIN:
+        if attribute.name not in values:
+            expected = f'a table with `use = "{attribute.name} name"`: {attribute.metadata[OPTION].help}'
+            yield Problem((attribute.name,), expected, "nothing")
 
 
 def _run(study: Study, point: dict[str, Any] | Any, seed: int, folder: Path, registry: Registry) -> Run:

@@ -217,10 +217,7 @@ class ProbeTable:
 
 @frozen
 class Study:
-    """A study: its components, settings and seeds.
-
-    With training.epochs = 0, it only measures: it needs no loss and no sampler, and each row is a network as loaded.
-    """
+    """A study: its components, settings and seeds."""
 
     dataset: DatasetConfig = option(help="labeled images")
     backbone: BackboneConfig = option(help="network from images to features")
