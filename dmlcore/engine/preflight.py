@@ -80,9 +80,9 @@ def preflight(file: StudyFile, store: Store) -> Iterator[str]:
 def require_ready(files: Iterable[StudyFile], store: Store) -> list[str]:
     """Check the unfinished runs of all studies, and return a sentence for each that can't be trained.
 
-    Such a run is recorded as failed when its turn comes, and the others go on, so that a grid may have sizes that can't
-    work. Raises StudyError or DataError, for all studies at once, if no run of a study can be trained, or for any other
-    mistake. Errors of plugins are left to the runs.
+    Such a run is recorded as failed when its turn comes, and the study continues, so that a grid may have sizes that
+    can't work. Raises StudyError or DataError, for all studies at once, if no run of a study can be trained, or for any
+    other mistake. Errors of plugins are left to the runs.
     """
     from dmlcore.engine.plan.stored import unfinished  # loads the report, which `dmlcore check` does not need
 
@@ -92,7 +92,7 @@ def require_ready(files: Iterable[StudyFile], store: Store) -> list[str]:
         checked = checks.all_of(unfinished(file, store))
         mistakes = [each for each in checked if each.error is not None and not isinstance(each.error, PluginError)]
         untrainable = [each for each in mistakes if isinstance(each.error, TrainingError)]
-        if len(untrainable) < len(mistakes) or (mistakes and len(mistakes) == len(checked)):
+        if len(untrainable) < len(mistakes) or (mistakes and len(mistakes) == len(file.every_run)):
             refused[str(file.path)] = _joined(mistakes, len(checked))
         else:
             skipped += [f"{file.path}: {_label(each.run)} can't be trained: {each.error}" for each in untrainable]

@@ -80,6 +80,7 @@ def test_a_grid_with_sizes_that_fail_runs_the_others(make_study: Any, store: Sto
     assert [outcome.reason for outcome in outcomes if isinstance(outcome, Failure)] == list(REFUSED.values())
     states = [store.run(run.study.name, run.name).state for run in file.runs]
     assert states == ["failed", "finished", "finished", "failed"]
+    assert len(require_ready([file], store)) == 2, "the same command still shows the report"
 
 
 def test_a_run_that_cannot_train_fails_before_the_network_is_built(

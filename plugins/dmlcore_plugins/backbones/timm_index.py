@@ -111,9 +111,9 @@ class Index:
     def alternatives(self, name: str) -> list[str]:
         """The nearest names, of which the first fits best.
 
-        In this order: the present name of one that timm has renamed; other tags of the same architecture; the network
-        whose weights its authors publish under that name; the same letters in another case or with other signs; names
-        that contain all of its words; else similar spellings.
+        In this order: the present name of one that timm has renamed; other tags of the same architecture; networks
+        with weights that their authors publish under that name; the same letters in another case or with other signs;
+        names that contain all of its words; else similar spellings.
         """
         if name in self.former:
             return [self.former[name]]

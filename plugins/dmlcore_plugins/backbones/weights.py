@@ -41,7 +41,7 @@ SHOWN = 3
 
 @frozen(eq=False)
 class Part:
-    """A part of a file: the tensors whose keys begin with `name`, without it."""
+    """A part of a file: the tensors under the keys that begin with `name`, without that prefix."""
 
     name: str
     """Keys and prefixes on the way to it, joined by dots; empty for the whole file."""
