@@ -90,15 +90,22 @@ def require_ready(files: Iterable[StudyFile], store: Store) -> list[str]:
     refused: dict[str, DmlcoreError] = {}
     for file in files:
         checked = checks.all_of(unfinished(file, store))
-        mistakes = [each for each in checked if each.error is not None and not isinstance(each.error, PluginError)]
+        mistakes = [each for each in checked if _stops(each, file)]
         untrainable = [each for each in mistakes if isinstance(each.error, TrainingError)]
-        if len(untrainable) < len(mistakes) or (mistakes and len(mistakes) == len(file.every_run)):
+        if len(untrainable) < len(mistakes) or (mistakes and len(mistakes) == len(file.runs)):
             refused[str(file.path)] = _joined(mistakes, len(checked))
         else:
             skipped += [f"{file.path}: {_label(each.run)} can't be trained: {each.error}" for each in untrainable]
     if refused:
         raise together(refused)
     return skipped
+
+
+def _stops(checked: Checked, file: StudyFile) -> bool:
+    """Whether a mistake can keep `dmlcore run` from starting: not a plugin's, and not a size that a probe tries."""
+    if isinstance(checked.error, TrainingError):
+        return checked.run in file.runs
+    return checked.error is not None and not isinstance(checked.error, PluginError)
 
 
 def together(errors: Mapping[str, DmlcoreError]) -> DmlcoreError:

@@ -97,6 +97,11 @@ def test_a_study_without_any_run_that_trains_does_not_start(make_study: Any, sto
     assert not store.root.exists()
 
 
+def test_a_probe_may_try_a_size_that_fails(make_study: Any, store: Store) -> None:
+    file = make_study("training.batch_size=5", added='[probe]\nmetric = "nearest/recall_at_1"\n')
+    assert require_ready([file], store) == []
+
+
 def test_finished_runs_are_not_checked(make_study: Any, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     file = make_study(ONE_SEED, "training.epochs=1")
     list(run_study(file.runs, store, []))
