@@ -234,7 +234,8 @@ def _by_turns(labels: np.ndarray) -> list[int]:
     order = np.argsort(labels, kind="stable")
     _, starts, counts = np.unique(labels[order], return_index=True, return_counts=True)
     turns = np.arange(len(labels)) - np.repeat(starts, counts)
-    return order[np.argsort(turns, kind="stable")].tolist()
+    indices: list[int] = order[np.argsort(turns, kind="stable")].tolist()
+    return indices
 
 
 def _read(dataset: DatasetConfig, image: Callable[[int], object], index: int) -> None:

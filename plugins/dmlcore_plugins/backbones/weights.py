@@ -147,8 +147,8 @@ def load_weights(network: Any, path: Path, part: str | None = None, rename: Call
     inner = [place for whole in places for place in _inner_parts(whole, network)] or places
     wanted = [place for place in inner if place.within(part or "")]
     if not wanted:
-        names = _few(f'"{place.name}"' for place in inner if place.name)
-        raise StudyError(f'backbone.weights_part: {path} has no part "{part}"; it has {names or "no parts"}.')
+        known = _few(f'"{place.name}"' for place in inner if place.name)
+        raise StudyError(f'backbone.weights_part: {path} has no part "{part}"; it has {known or "no parts"}.')
     matches: list[Match] = []
     misfits: list[Misfit] = []
     for place in wanted:
