@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from dmlcore.api.components import DatasetConfig
 from dmlcore.engine.probe.reasoning import (
@@ -49,7 +49,7 @@ class Checked:
     """What its data, backbone and evaluators say without refusing it."""
     tried_images: int = 0
     error: DmlcoreError | None = None
-    """The first mistake; a TrainingError if only its batches can't be trained on."""
+    """The mistakes; a TrainingError if only its batches can't be trained on."""
 
 
 def preflight(file: StudyFile, store: Store) -> Iterator[str]:
@@ -161,16 +161,30 @@ class Checks:
         return [self._of(run) for run in runs]
 
     def _of(self, run: Run) -> Checked:
-        study, images = run.study, what_sets_the_images(run)
+        errors: list[DmlcoreError] = []
         try:
-            notes = self.once((study.backbone, study.backbone_context), lambda: _check_backbone(run))
-            data = self.once(images, lambda: load_data(run))
-            notes += self.once((images, study.evaluators), lambda: _check_evaluators(run, data))
-            settings = (images, study.sampler, study.loss, study.training)
-            self.once(settings, lambda: require_batches(run, np.asarray(data.train.labels)))
-            tried = self.once(("tried", study.dataset), lambda: _try_images(study.dataset, data))
+            checked = self._with_data(run)
         except DmlcoreError as error:
-            return Checked(run, error=error)
+            checked = Checked(run)
+            errors.append(error)
+        try:
+            notes = self.once((run.study.backbone, run.study.backbone_context), lambda: _check_backbone(run))
+        except DmlcoreError as error:
+            errors.append(error)
+        else:
+            checked = evolve(checked, notes=(*checked.notes, *notes))
+        if not errors:
+            return checked
+        both = len(errors) > 1
+        return evolve(checked, error=_shared_kind(errors)("\n\n".join(map(str, errors))) if both else errors[0])
+
+    def _with_data(self, run: Run) -> Checked:
+        study, images = run.study, what_sets_the_images(run)
+        data = self.once(images, lambda: load_data(run))
+        notes = self.once((images, study.evaluators), lambda: _check_evaluators(run, data))
+        settings = (images, study.sampler, study.loss, study.training)
+        self.once(settings, lambda: require_batches(run, np.asarray(data.train.labels)))
+        tried = self.once(("tried", study.dataset), lambda: _try_images(study.dataset, data))
         return Checked(run, data, (*_notes_of(data), *notes), tried)
 
     def once(self, key: Hashable, check: Callable[[], Value]) -> Value:
