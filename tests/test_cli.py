@@ -115,16 +115,17 @@ def test_smoke_tries_every_stage_and_keeps_apart(invoke: Any) -> None:
 
 def test_check_counts_images_steps_and_runs(invoke: Any) -> None:
     lines = invoke("check", "toy.toml").stdout.splitlines()
-    assert lines[:5] == [
-        "toy.toml: 2 runs",
+    assert lines[:6] == [
+        "toy.toml: OK, 2 runs",
         "  data     train 36 images of 6 classes, test 36 images of 6 classes",
+        "  classes  train on colour 0, colour 1, colour 2, colour 3, and 2 more",
+        "  images   64 of 72 images tried, all can be read; `dmlcore data check squares` reads the rest",
         "  epoch    2 steps, 50.0% of the training images",
         "  batch    9 images of 3 classes; each image has 2 positives, 6 negatives, 12 triplets",
-        lines[4],
     ]
-    assert lines[4].startswith("  smallest The smallest batch size that works is 6.")
-    assert "5 fails: A batch of 3 images of 1 class" in lines[4]
-    assert [line.split()[:2] for line in lines[5:]] == [["run", "pending"], ["run", "pending"]]
+    assert lines[6].startswith("  smallest The smallest batch size that works is 6.")
+    assert "5 fails: A batch of 3 images of 1 class" in lines[6]
+    assert [line.split()[:2] for line in lines[7:]] == [["run", "pending"], ["run", "pending"]]
 
 
 def test_check_finds_what_the_run_would_meet(invoke: Any) -> None:

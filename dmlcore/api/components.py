@@ -202,6 +202,15 @@ class BackboneConfig(Component):
         """
         raise NotImplementedError
 
+    def check(self, context: BackboneContext) -> Sequence[str]:
+        """Find mistakes before the network is built, in a second or two and without torch; return notes for the user.
+
+        `dmlcore check` calls it for each backbone of a study, and `dmlcore run` before the first run. Raise StudyError
+        for options that can't work, such as an unknown name, and DataError for weights that are not available. A note
+        is a sentence, such as one that says what could not be checked. The default checks nothing.
+        """
+        return ()
+
     def for_smoke(self) -> Self:
         """Return this backbone without anything to download, for `dmlcore run --smoke`."""
         return self
@@ -326,6 +335,14 @@ class EvaluatorConfig(Component):
     kind: ClassVar[str] = "evaluator"
     headline: ClassVar[tuple[str, ...]] = ()
     """The metrics that a short table shows; empty for all."""
+
+    def check(self, labels: np.ndarray) -> Sequence[str]:
+        """Judge the labels (N,) of test images before anything is embedded, without torch; return notes for the user.
+
+        `dmlcore check` calls it, and `dmlcore run` before the first run. Raise ValueError, as `evaluate` does, if such
+        labels can't be measured. The default checks nothing.
+        """
+        return ()
 
     def evaluate(self, queries: Embeddings, gallery: Embeddings | None = None) -> Mapping[str, float]:
         """Return metric name → value. Without a gallery, each query is ranked against all other queries.

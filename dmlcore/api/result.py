@@ -98,7 +98,7 @@ def to_json(result: Result) -> str:
 def from_json(text: str, place: str) -> Result:
     """Parse a stored result. Raises ResultsError, with the place, if this version can't read it."""
     with stored_values(text, place, "result", SCHEMA) as values:
-        values["loss"] = LossFacts(**values.get("loss", {"name": values["settings"]["loss"]["use"]}))
+        values["loss"] = LossFacts(**values.get("loss") or {"name": values["settings"]["loss"]["use"]})
         values["curve"] = tuple(EpochSummary(**epoch) for epoch in values["curve"])
         values["headline"] = tuple(values["headline"])
         values["warnings"] = tuple(values["warnings"])

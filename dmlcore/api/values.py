@@ -89,6 +89,8 @@ class BackboneContext:
 
     feature_map: bool = False
     """False: pooled features (B, F). True: the feature map (B, F, h, w), which the embedding head pools."""
+    image_size: int | None = None
+    """Side of the images in pixels if the study sets it; None: the backbone's `input_spec` decides."""
 
 
 @frozen

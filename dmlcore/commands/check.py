@@ -16,17 +16,21 @@ from dmlcore.commands.output import echo
 @SET
 @RUNS
 def check(studies: Sequence[Path], overrides: Sequence[str], root: Path) -> None:
-    """Check studies and their data, without training.
+    """Check studies, their networks and their data, without training.
 
-    Prints the images, the steps of an epoch, the smallest usable batch size and the state of each run.
+    Prints the images, the steps of an epoch, the smallest usable batch size and the state of each run; a line for each
+    grid point only where they differ. Studies without mistakes come first.
     """
-    from dmlcore.engine.preflight import preflight
-    from dmlcore.errors import StudyError, TrainingError
+    from dmlcore.engine.preflight import preflight, together
+    from dmlcore.errors import DmlcoreError
 
     files, _, store, data_sets = open_studies(studies, overrides, root, echo)
-    try:
-        for file in files:
+    errors: dict[str, DmlcoreError] = {}
+    for file in files:
+        try:
             for line in preflight(file, store, data_sets):
                 echo(line)
-    except TrainingError as error:  # nothing was trained: the study's settings are the mistake
-        raise StudyError(str(error)) from None
+        except DmlcoreError as error:
+            errors[str(file.path)] = error
+    if errors:
+        raise errors.popitem()[1] if len(files) == 1 else together(errors)

@@ -98,9 +98,13 @@ def _bytes(number: int | None) -> str:
 def _timing(run: Run, pace: Pace) -> str:
     """The measured times, with their settings."""
     weights = f" Weights: {pace.weights}." if pace.weights else ""
+    study = run.study
+    loss = {"loss": study.loss.name} if study.loss else {}
+    steps = (
+        f" {pace.step_seconds:.3g} s per step of {counted(study.training.batch_size, 'image')}," if study.trains else ""
+    )
     return (
-        f"Timed: {point_label({'backbone': run.settings['backbone'], 'loss': run.study.loss.name})},"
-        f" {pace.step_seconds:.3g} s per step of {counted(run.study.training.batch_size, 'image')},"
+        f"Timed: {point_label({'backbone': run.settings['backbone'], **loss})},{steps}"
         f" {1000 * pace.image_seconds:.3g} ms to embed an image,"
         f" {duration(pace.measurement_seconds(pace.test_images))} to embed and measure"
         f" {pace.test_images:,} test images.{weights}"

@@ -46,7 +46,7 @@ def epoch_batches(
     """
     batches = sampled_batches(run, labels, epoch, last_embeddings, class_names)
     for batch in batches:
-        check_batch(run.study.loss, labels[batch])
+        check_batch(run.study.needed_loss, labels[batch])
     return batches
 
 
@@ -61,27 +61,27 @@ def sampled_batches(
 
     Raises StudyError if there is none, PluginError if the sampler fails, returns indices out of range or does not end.
     """
-    study, draws = run.study, generator(run.seed, "sampler", epoch)
+    study, sampler, draws = run.study, run.study.needed_sampler, generator(run.seed, "sampler", epoch)
     context = SamplerContext(labels, study.training.batch_size, epoch, draws, last_embeddings, class_names)
     most = most_images(len(labels))
-    with faults_of(study.sampler, "build"):
-        sampled = taken(lambda: study.sampler.build(context), study.training.max_steps, most)
+    with faults_of(sampler, "build"):
+        sampled = taken(lambda: sampler.build(context), study.training.max_steps, most)
         batches = [[operator.index(index) for index in batch] for batch in sampled]
     if sum(map(len, batches)) > most:
         raise PluginError(
-            f"The {named(study.sampler)} does not end its epoch: it returned {counted(len(batches), 'batch')} of more"
+            f"The {named(sampler)} does not end its epoch: it returned {counted(len(batches), 'batch')} of more"
             f" than {most:,} images in all, from {len(labels):,} training images. Set training.max_steps, or use"
             " another sampler."
         )
     if not batches:
         raise StudyError(
-            f"The sampler {study.sampler.name!r} returns no batch of {study.training.batch_size} images from"
+            f"The sampler {sampler.name!r} returns no batch of {study.training.batch_size} images from"
             f" {len(labels):,} training images. Lower training.batch_size."
         )
     for number, batch in enumerate(batches, start=1):
         if not batch or min(batch) < 0 or max(batch) >= len(labels):
             raise PluginError(
-                f"The {named(study.sampler)} returns a batch (number {number}) that is empty or has an index"
+                f"The {named(sampler)} returns a batch (number {number}) that is empty or has an index"
                 f" outside 0 … {len(labels) - 1}."
             )
     return batches

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dmlcore.api.components import Component
-from dmlcore.api.values import BackboneContext, InputSpec, LossContext
+from dmlcore.api.values import InputSpec, LossContext
 from dmlcore.engine.seeding import derive_seed, seed_torch
 from dmlcore.errors import PluginError
 from dmlcore.host.faults import faults_of, named
@@ -50,7 +50,7 @@ def build_model(run: Run) -> EmbeddingModel:
     study = run.study
     seed_torch(run.seed, "initial weights")
     with faults_of(study.backbone, "build"):
-        backbone = study.backbone.build(BackboneContext(feature_map=study.embedding.pooling is not None))
+        backbone = study.backbone.build(study.backbone_context)
     _check_module(study.backbone, backbone)
     if not isinstance(getattr(backbone, "feature_dim", None), int) or not isinstance(
         getattr(backbone, "input_spec", None), InputSpec
@@ -67,9 +67,10 @@ def build_model(run: Run) -> EmbeddingModel:
 def build_loss(run: Run, embedding_dim: int, num_classes: int) -> nn.Module:
     """Return the run's loss, with parameters drawn with the run's seed. Raises PluginError if it can't be built."""
     seed_torch(run.seed, "loss")
-    with faults_of(run.study.loss, "build"):
-        loss = run.study.loss.build(LossContext(embedding_dim, num_classes, derive_seed(run.seed, "loss")))
-    _check_module(run.study.loss, loss)
+    config = run.study.needed_loss
+    with faults_of(config, "build"):
+        loss = config.build(LossContext(embedding_dim, num_classes, derive_seed(run.seed, "loss")))
+    _check_module(config, loss)
     return loss
 
 

@@ -16,6 +16,7 @@ from dmlcore.engine import checkpoint
 from dmlcore.engine.loading import resolve_device
 from dmlcore.engine.machine import environment
 from dmlcore.engine.observing import Observers
+from dmlcore.engine.probe.reasoning import require_batches
 from dmlcore.engine.run_log import figures, log, logged_to
 from dmlcore.engine.seeding import use_deterministic_algorithms
 from dmlcore.engine.session import Session
@@ -116,6 +117,7 @@ def _outcome(
         try:
             if isinstance(loaded, PluginError):
                 raise loaded
+            require_batches(run, loaded.train.labels, loaded.train.class_names)
             result = perform(run, folder, observers, loaded)
             refuse_changes(run, DataSets(), "while it was running")
         except (TrainingError, PluginError) as error:

@@ -23,17 +23,19 @@ from dmlcore.engine.evaluation import NOT_MEASURED, headline, is_measured, measu
 from dmlcore.engine.geometry import evidence_of
 from dmlcore.engine.loading import TrainLoader, resolve_transforms, train_transform
 from dmlcore.engine.machine import environment, forget_peak, peak_memory
+from dmlcore.engine.model import EmbeddingModel, build_model
 from dmlcore.engine.observing import Observers
 from dmlcore.engine.run_log import epoch_line, figures, log
 from dmlcore.engine.splits import Data
-from dmlcore.engine.trainer import Trainer
+from dmlcore.engine.trainer import Trainer, placed
 from dmlcore.errors import StudyError
 from dmlcore.host.faults import faults_of
 from dmlcore.results.class_names import CLASS_NAMES, names_to_text
 from dmlcore.results.evidence import Evidence, save_evidence
 from dmlcore.results.store import EMBEDDINGS, EVIDENCE, MODEL, UNTRAINED_EVIDENCE, save_tensors
-from dmlcore.study.schema import Run, Transforms
+from dmlcore.study.schema import Run, Study, Transforms
 from dmlcore.study.structure import plain
+from dmlcore.text import counted
 
 NEARLY_ALL = 0.95
 """Share of the training images above which an epoch's coverage needs no note."""
@@ -46,7 +48,9 @@ class Session:
     run: Run
     data: Data
     transforms: Transforms
-    trainer: Trainer
+    model: EmbeddingModel
+    trainer: Trainer | None
+    """None if the study only measures."""
     state: TrainingState
     folder: Path
     observers: Observers
@@ -57,28 +61,43 @@ class Session:
     def resume(cls, run: Run, folder: Path, observers: Observers, data: Data) -> Self:
         """Return the session after the last finished epoch in the folder, or a new one."""
         loss_facts(run.study.loss)  # its faults end the run now, not when the result is stored
-        trainer = Trainer.of(run, len(data.train.class_names))
-        transforms = resolve_transforms(run.study.transforms, trainer.model.input_spec)
+        trainer = Trainer.of(run, len(data.train.class_names)) if run.study.trains else None
+        model = trainer.model if trainer else placed(build_model(run), run.study.training)
+        transforms = resolve_transforms(run.study.transforms, model.input_spec)
         state = checkpoint.load(folder) or TrainingState()
-        if state.trainer:
+        if trainer and state.trainer:
             trainer.load_state_dict(state.trainer)
             log.info("resumed after epoch %d", state.epoch)
-        if caution := getattr(trainer.model.backbone, "caution", ""):
+        if caution := getattr(model.backbone, "caution", ""):
             state.notes["weights"] = [caution]
+        if trainer is None and run.study.embedding.dim != "features":
+            state.notes["embedding"] = [
+                f"nothing was trained, so the layer of {counted(model.embedding_dim, 'dimension')} is random; "
+                'embedding.dim = "features" measures the network itself'
+            ]
         test = SplitEmbedder(data.test, run.study, transforms)
         validation = SplitEmbedder(data.validation, run.study, transforms) if data.validation else None
-        return cls(run, data, transforms, trainer, state, folder, observers, test, validation)
+        return cls(run, data, transforms, model, trainer, state, folder, observers, test, validation)
+
+    @property
+    def network(self) -> EmbeddingModel:
+        """The network that is evaluated and stored."""
+        return self.trainer.network if self.trainer else self.model
 
     def train(self) -> None:
         """Train the remaining epochs."""
-        forget_peak(self.trainer.device)
-        if self.state.epoch < 0:
+        forget_peak(self.test.device)
+        if self.state.epoch < 0 and not self.run.study.as_loaded:
             self._measure_untrained()
+        if self.trainer:
+            self._train(self.trainer)
+
+    def _train(self, trainer: Trainer) -> None:
         training = self.run.study.training
         loader = TrainLoader(self.data.train, train_transform(self.transforms), training, self.run.seed)
         for epoch in range(self.state.epoch + 1, training.epochs + 1):
             start = time.perf_counter()
-            summary = self._train_epoch(epoch, loader)
+            summary = self._train_epoch(trainer, epoch, loader)
             if is_measured(self.run.study, epoch):
                 summary = evolve(summary, test=self._measure("test", epoch, self._embed("test", epoch)))
             if self.validation is not None:
@@ -92,13 +111,17 @@ class Session:
         """Evaluate the selected network on the test classes, and store network, embeddings and evidence."""
         start = time.perf_counter()
         if self.state.best_model is not None:
-            self.trainer.network.load_state_dict(self.state.best_model)
-        epoch = self.state.epoch if self.state.best_epoch is None else self.state.best_epoch
+            self.network.load_state_dict(self.state.best_model)
+        epoch = max(self.state.epoch, 0) if self.state.best_epoch is None else self.state.best_epoch
         embeddings = self._embed("test", epoch)
         metrics = self._measure("test", epoch, embeddings)
         if epoch > 0 and self.state.curve[epoch].test is None:
             self.state.curve[epoch] = evolve(self.state.curve[epoch], test=metrics)
         evidence, geometry = self._explain(embeddings)
+        seconds = time.perf_counter() - start
+        if self.run.study.as_loaded and not self.state.curve:
+            self.state.baseline, self.state.baseline_geometry = metrics, geometry
+            self._close_epoch(EpochSummary(0, None, None, seconds, None, test=metrics))
         self._store(embeddings, evidence)
         self.state.seconds += time.perf_counter() - start
         return self._result(epoch, metrics, geometry)
@@ -106,7 +129,7 @@ class Session:
     def _measure_untrained(self) -> None:
         start = time.perf_counter()
         with work("test images, untrained", unit="image", stage="embed"):
-            embeddings = self.test.features(self.trainer.network)
+            embeddings = self.test.features(self.network)
         self.state.baseline = self._measure("baseline", 0, embeddings)
         evidence, self.state.baseline_geometry = self._explain(embeddings)
         save_evidence(self.folder / UNTRAINED_EVIDENCE, evidence)
@@ -114,7 +137,7 @@ class Session:
         self.state.seconds += seconds
         self._close_epoch(EpochSummary(0, None, None, seconds, None, test=self.state.baseline))
 
-    def _train_epoch(self, epoch: int, loader: TrainLoader) -> EpochSummary:
+    def _train_epoch(self, trainer: Trainer, epoch: int, loader: TrainLoader) -> EpochSummary:
         labels = self.data.train.labels
         batches = epoch_batches(self.run, labels, epoch, self._seen(), self.data.train.class_names)
         images = sum(len(batch) for batch in batches)
@@ -131,8 +154,8 @@ class Session:
             # the last one wins if an image is in it twice
             self.state.seen.numpy()[batches[step - 1]] = embeddings.float().cpu()
 
-        on_embeddings = keep if self.run.study.sampler.needs_embeddings else None
-        summary = self.trainer.train_epoch(epoch, loader.epoch(epoch, batches), on_step, on_embeddings)
+        on_embeddings = keep if self.run.study.needed_sampler.needs_embeddings else None
+        summary = trainer.train_epoch(epoch, loader.epoch(epoch, batches), on_step, on_embeddings)
         return evolve(summary, diagnostics={**summary.diagnostics, "coverage": visited})
 
     def _seen(self) -> Embeddings | None:
@@ -146,7 +169,7 @@ class Session:
         embedder = self.test if split == "test" else self.validation
         assert embedder is not None
         with work(f"{split} images, epoch {epoch}", unit="image", stage="embed"):
-            return embedder.embeddings(self.trainer.network)
+            return embedder.embeddings(self.network)
 
     def _measure(self, split: Any, epoch: int, embeddings: Embeddings) -> Mapping[str, float]:
         self.observers.show(Progress("evaluate", f"{split} classes", 0, 1))
@@ -172,18 +195,18 @@ class Session:
         best_summary = None if best is None else self.state.curve[best].validation
         if best_summary is None or summary.validation[metric] > best_summary[metric]:
             self.state.best_epoch = summary.epoch
-            self.state.best_model = {k: v.detach().cpu().clone() for k, v in self.trainer.network.state_dict().items()}
+            self.state.best_model = {k: v.detach().cpu().clone() for k, v in self.network.state_dict().items()}
 
     def _close_epoch(self, summary: EpochSummary) -> None:
         self.state.curve.append(summary)
-        self.state.trainer = self.trainer.state_dict()
+        self.state.trainer = self.trainer.state_dict() if self.trainer else {}
         checkpoint.save(self.state, self.folder)
         log.info("%s; wrote %s", epoch_line(summary), checkpoint.CHECKPOINT)
         self.observers.send("epoch_end", epoch=summary)
 
     def _store(self, embeddings: Embeddings, evidence: Evidence) -> None:
         identity = {"study": self.run.study.name, "run": self.run.name, "fingerprint": self.run.fingerprint}
-        weights = {name: tensor.cpu().numpy() for name, tensor in self.trainer.network.state_dict().items()}
+        weights = {name: tensor.cpu().numpy() for name, tensor in self.network.state_dict().items()}
         save_tensors(self.folder / MODEL, weights, identity)
         arrays = {"vectors": embeddings.vectors, "labels": embeddings.labels}
         save_tensors(self.folder / EMBEDDINGS, arrays, identity | {CLASS_NAMES: names_to_text(embeddings.class_names)})
@@ -206,12 +229,12 @@ class Session:
             headline=headline(study.evaluators, metrics),
             curve=tuple(self.state.curve),
             seconds=self.state.seconds,
-            environment=environment(self.trainer.device),
+            environment=environment(self.test.device),
             warnings=tuple(f"{split}: {note}" for split, notes in self.state.notes.items() for note in notes),
             loss=loss_facts(study.loss),
             geometry=geometry,
             baseline_geometry=self.state.baseline_geometry,
-            peak_memory=peak_memory(self.trainer.device),
+            peak_memory=peak_memory(self.test.device),
             components=run.components,
             settings_fingerprint=run.settings_fingerprint,
             data=run.contents.facts() if run.contents else {},
@@ -223,17 +246,25 @@ class Session:
             **self.data.facts(),
             "split": "test classes never seen in training",
             "transforms": plain(self.transforms, self.folder),
-            "weights": getattr(self.trainer.network.backbone, "provenance", "not stated"),
+            "weights": getattr(self.network.backbone, "provenance", "not stated"),
             "pooling": study.embedding.pooling or "as the backbone does",
-            "batchnorm": "statistics frozen" if study.training.freeze_batchnorm else "trained",
+            "batchnorm": _batchnorm(study),
             "epochs": study.training.epochs,
             "epoch": epoch,
             "selected_by": "last epoch" if evaluation.select == "last" else f"validation {evaluation.metric}",
         }
 
 
-def loss_facts(loss: LossConfig) -> LossFacts:
+def _batchnorm(study: Study) -> str:
+    if not study.trains:
+        return "as loaded"
+    return "statistics frozen" if study.training.freeze_batchnorm else "trained"
+
+
+def loss_facts(loss: LossConfig | None) -> LossFacts:
     """Return the facts that the loss declares, with its option `margin` if that is a number."""
+    if loss is None:
+        return LossFacts("")
     margin = getattr(loss, "margin", None)
     number = float(margin) if isinstance(margin, int | float) and not isinstance(margin, bool) else None
     with faults_of(loss, "formula, margin_axis or margin_kind"):

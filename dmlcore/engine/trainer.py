@@ -23,7 +23,7 @@ from dmlcore.engine.recording import Recorder
 from dmlcore.engine.seeding import seed_torch
 from dmlcore.errors import PluginError, TrainingError
 from dmlcore.host.faults import faults_of, named
-from dmlcore.study.schema import Run
+from dmlcore.study.schema import Run, Training
 
 COLLAPSED = 0.9999
 """Mean cosine between the embeddings of a batch above which they count as one point."""
@@ -44,12 +44,11 @@ class Trainer:
     def __init__(self, run: Run, model: EmbeddingModel, loss: nn.Module) -> None:
         self.run = run
         self.device = resolve_device(run.study.training.device)
-        layout = torch.channels_last if run.study.training.channels_last else torch.contiguous_format
-        self.model = model.to(self.device).to(memory_format=layout)
+        self.model = placed(model, run.study.training)
         self.loss = loss.to(self.device)
         self.optimizer = build_optimizer(run.study.optimizer, self.model, self.loss)
         self.schedule = build_schedule(run.study, self.optimizer)
-        self.recorder = Recorder(run.study.loss, self.model, self.loss)
+        self.recorder = Recorder(run.study.needed_loss, self.model, self.loss)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=run.study.training.precision == "fp16")
         self.average = WeightAverage(run.study.training, self.model) if run.study.training.ema_decay else None
         parts = {"model": self.model, "loss": self.loss, "optimizer": self.optimizer, "scaler": self.scaler}
@@ -141,7 +140,7 @@ class Trainer:
         labels = labels.to(self.device)
         loss = self._finite_loss(epoch, step, embeddings, labels)
         self.optimizer.zero_grad(set_to_none=True)
-        with faults_of(study.loss, "backward", _PASSING):
+        with faults_of(study.needed_loss, "backward", _PASSING):
             self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         if chunked:
             chunked.backward()
@@ -161,7 +160,7 @@ class Trainer:
         return embeddings
 
     def _finite_loss(self, epoch: int, step: int, embeddings: Tensor, labels: Tensor) -> Tensor:
-        config = self.run.study.loss
+        config = self.run.study.needed_loss
         with faults_of(config, "forward", _PASSING):
             loss: Tensor = self.loss(embeddings, labels)
         check_loss(config, loss, embeddings)
@@ -192,6 +191,12 @@ def check_loss(config: LossConfig, loss: object, embeddings: Tensor) -> None:
             f"The {named(config)} returns a value without a gradient. Compute it from the embeddings without detaching"
             " them; for a batch without terms, return embeddings.sum() * 0."
         )
+
+
+def placed(model: EmbeddingModel, training: Training) -> EmbeddingModel:
+    """Return the network on the study's device, in its memory layout."""
+    layout = torch.channels_last if training.channels_last else torch.contiguous_format
+    return model.to(resolve_device(training.device)).to(memory_format=layout)
 
 
 def mean_cosine(embeddings: Tensor) -> float:

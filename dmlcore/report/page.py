@@ -68,9 +68,9 @@ def best_run(results: Sequence[Result]) -> Result | None:
     metric = map_metric(results[0])
     values: dict[str, list[float]] = {}
     for result in results:
-        values.setdefault(short_point(result.point), []).append(result.metrics.get(metric, float("-inf")))
+        values.setdefault(short_point(result), []).append(result.metrics.get(metric, float("-inf")))
     best = max(values, key=lambda point: fmean(values[point]))
-    return next(result for result in results if short_point(result.point) == best)
+    return next(result for result in results if short_point(result) == best)
 
 
 def map_metric(result: Result) -> str:
@@ -80,7 +80,7 @@ def map_metric(result: Result) -> str:
 
 
 def _of_best_run(material: StudyMaterial, result: Result) -> Iterator[EmbeddingMap | Retrieval]:
-    title = f"{short_point(result.point)}, seed {result.seed} (highest {label(map_metric(result))})"
+    title = f"{short_point(result)}, seed {result.seed} (highest {label(map_metric(result))})"
     drawn = embedding_map(material, result, title)
     if drawn is not None:
         yield drawn

@@ -24,7 +24,7 @@ from dmlcore.host.registry import Offer, Registry
 from dmlcore.study.best import BEST, Best
 from dmlcore.study.document import EXTENDS
 from dmlcore.study.grid import GRID, NOT_VARIED
-from dmlcore.study.load import NO_PART_OF_A_RUN
+from dmlcore.study.load import NEEDED_TO_TRAIN, NO_PART_OF_A_RUN
 from dmlcore.study.plugins import PLUGINS, REQUIRES, PluginsTable, RequiresTable
 from dmlcore.study.schema import PROBE, ProbeTable, Study
 
@@ -35,6 +35,17 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _DEFINITIONS = "#/$defs/"
 
 _TYPES: Mapping[object, str] = {bool: "boolean", int: "integer", float: "number", str: "string", Path: "string"}
+
+
+_NO_EPOCHS: Schema = {
+    "required": ["training"],
+    "properties": {"training": {"required": ["epochs"], "properties": {"epochs": {"enum": [0]}}}},
+}
+
+_NEEDED_UNLESS_IT_ONLY_MEASURES: Schema = {
+    "if": {"not": _NO_EPOCHS},
+    "then": {"required": [attribute.name for attribute in NEEDED_TO_TRAIN]},
+}
 
 
 def study_schema(registry: Registry) -> Schema:
@@ -60,6 +71,7 @@ def study_schema(registry: Registry) -> Schema:
         "additionalProperties": False,
         "allOf": [
             _unless([EXTENDS, GRID, BEST], definitions.whole_table(Study)),
+            _unless([EXTENDS, GRID, BEST], _NEEDED_UNLESS_IT_ONLY_MEASURES),
             _unless([EXTENDS], {"properties": {name: definitions.whole_table(cls) for name, cls in tables.items()}}),
         ],
         "$defs": dict(sorted(definitions.made.items())),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import attrs
 from attrs import evolve, frozen
 
+from dmlcore.api.components import OPTION
 from dmlcore.errors import DataError, PluginError, StudyError
 from dmlcore.host.faults import faults_of
 from dmlcore.host.registry import Registry
@@ -25,6 +27,9 @@ from dmlcore.study.structure import Problem, Structurer, plain
 from dmlcore.text import counted, listing
 
 _Table = TypeVar("_Table", Best, ProbeTable, PluginsTable)
+
+NEEDED_TO_TRAIN = (attrs.fields(Study).loss, attrs.fields(Study).sampler)
+"""Options that only a study with training.epochs = 0 does not need."""
 
 NO_PART_OF_A_RUN = (GRID, BEST, PROBE, PLUGINS, REQUIRES)
 """Tables that are not part of a run."""
@@ -106,6 +111,9 @@ def _probed(
     study, problems = _at_point(document, first, path, registry)
     if study is None:
         return None, problems
+    if study.loss is None or study.sampler is None:
+        problem = Problem((PROBE,), "", "", "A probe of batch sizes trains: it needs a loss and a sampler.")
+        return None, [_locate(problem, document)]
     evaluators = [evaluator.name for evaluator in study.evaluators]
     if table.metric.partition("/")[0] not in evaluators:
         expected = f"a metric of one of the study's evaluators: {listing(f'{name}/…' for name in evaluators)}"
@@ -134,7 +142,7 @@ def _smoke_run(run: Run, folder: Path, registry: Registry) -> Run:
         full,
         seeds=full.seeds[:1],
         backbone=backbone,
-        training=evolve(full.training, epochs=1, warmup_epochs=0, max_steps=2),
+        training=evolve(full.training, epochs=min(1, full.training.epochs), warmup_epochs=0, max_steps=2),
         evaluation=evolve(full.evaluation, max_images=200),
     )
     return _run(study, run.point, study.seeds[0], folder, registry)
@@ -147,9 +155,21 @@ def _at_point(
     structurer = Structurer(registry, lambda at: document.origin(at).folder)
     values = {key: value for key, value in document.values.items() if key not in NO_PART_OF_A_RUN}
     study = structurer.structure(values, Study, ())
-    if structurer.problems:
-        return None, [_locate(problem, document) for problem in structurer.problems]
+    problems = [*_missing_for_training(values), *structurer.problems]
+    if problems:
+        return None, [_locate(problem, document) for problem in problems]
     return evolve(study, name=study.name or path.stem), []
+
+
+def _missing_for_training(values: Mapping[str, Any]) -> Iterator[Problem]:
+    """A problem for each component that a study needs because it trains."""
+    training = values.get("training")
+    if isinstance(training, Mapping) and training.get("epochs") == 0:
+        return
+    for attribute in NEEDED_TO_TRAIN:
+        if attribute.name not in values:
+            expected = f'a table with `use = "{attribute.name} name"`: {attribute.metadata[OPTION].help}'
+            yield Problem((attribute.name,), expected, "nothing")
 
 
 def _run(

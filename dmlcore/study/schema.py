@@ -18,6 +18,7 @@ from dmlcore.api.components import (
     SectionConfig,
     option,
 )
+from dmlcore.api.values import BackboneContext
 from dmlcore.results.contents import Contents, canonical_digest
 from dmlcore.text import point_label, visible
 
@@ -228,8 +229,10 @@ class Study:
 
     dataset: DatasetConfig = option(help="labeled images")
     backbone: BackboneConfig = option(help="network from images to features")
-    loss: LossConfig = option(help="loss to minimize")
-    sampler: SamplerConfig = option(help="how images are grouped into batches")
+    loss: LossConfig | None = option(None, help="loss to minimize; needed unless training.epochs = 0")
+    sampler: SamplerConfig | None = option(
+        None, help="how images are grouped into batches; needed unless training.epochs = 0"
+    )
     evaluators: tuple[EvaluatorConfig, ...] = option(help="metrics; at least one evaluator")
     schema: int = option(SCHEMA, ge=1, le=SCHEMA, identity=False, help="version of the study format")
     name: str = option("", identity=False, help="name of the results folder; default: the name of the file")
@@ -262,6 +265,33 @@ class Study:
             raise ValueError("seeds must be one or more different numbers")
         if self.evaluation.select == "validation" and self.evaluation.metric.partition("/")[0] not in names:
             raise ValueError(f'no evaluator of the study measures evaluation.metric = "{self.evaluation.metric}"')
+
+    @property
+    def trains(self) -> bool:
+        """Whether there is training; if not, the network is measured as loaded."""
+        return self.training.epochs > 0
+
+    @property
+    def as_loaded(self) -> bool:
+        """Whether the embeddings are the backbone's features: nothing is trained, and there is no new layer."""
+        return not self.trains and self.embedding.dim == "features" and not self.embedding.layer_norm
+
+    @property
+    def needed_loss(self) -> LossConfig:
+        """The loss of a study that trains."""
+        assert self.loss is not None
+        return self.loss
+
+    @property
+    def needed_sampler(self) -> SamplerConfig:
+        """The sampler of a study that trains."""
+        assert self.sampler is not None
+        return self.sampler
+
+    @property
+    def backbone_context(self) -> BackboneContext:
+        """What the backbone must provide."""
+        return BackboneContext(self.embedding.pooling is not None, self.transforms.size)
 
 
 @frozen

@@ -71,6 +71,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     shorten(folder / "studies" / "base" / "glyphs.toml", "[training]", "[training]\nworkers = 0")
     shorten(folder / "studies" / "photos.toml", "size = 128", "size = 32")
     shorten(folder / "studies" / "photos.toml", "batch_size = 60", "batch_size = 12\nworkers = 0")
+    shorten(folder / "studies" / "base" / "resnet50.toml", 'weights = "imagenet"', 'weights = "random"')
     (folder / "data").mkdir()
     make_cub(folder / "data", train=1000, test=1010)
     make_cars(folder / "data", train=980, test=990)

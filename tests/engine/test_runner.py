@@ -243,7 +243,8 @@ def test_a_sampler_that_asks_sees_the_latest_embedding_of_each_image(
     Spread.contexts.clear()
     runs = make_study("seeds=[0]", 'sampler={use="spread"}', "training.epochs=3", "training.batch_size=6").runs
     results(runs, tmp_path)
-    first, second, third = Spread.contexts
+    checked, first, second, third = Spread.contexts
+    assert checked.last_embeddings is None, "the batches are looked at before anything slow"
     assert first.last_embeddings is None
     expected = np.full((36, 4), np.nan, np.float32)
     for batch, embeddings in zip([*epochs[0], *epochs[1]], given, strict=False):
@@ -479,8 +480,9 @@ def test_a_failed_run_leaves_the_others(make_study: Any, tmp_path: Path) -> None
 
 
 def test_too_small_data_for_a_batch(make_study: Any, tmp_path: Path) -> None:
-    with pytest.raises(StudyError, match="no batch of 60 images from 36 training images"):
-        results(make_study("seeds=[0]", "training.batch_size=60").runs, tmp_path)
+    (failure,) = run_study(make_study("seeds=[0]", "training.batch_size=60").runs, Store(tmp_path), [])
+    assert isinstance(failure, Failure)
+    assert "no batch of 60 images from 36 training images" in failure.reason
 
 
 def test_observers_see_the_run(make_study: Any, tmp_path: Path) -> None:

@@ -254,3 +254,9 @@ def test_the_command_writes_it(tmp_path: Path) -> None:
     assert done.stdout == f"Schema: {path}\n"
     assert json.loads(path.read_text(encoding="utf-8")) == study_schema(INSTALLED)
     assert json.loads(invoke("schema").stdout) == study_schema(INSTALLED)
+
+
+def test_a_study_that_only_measures_needs_no_loss() -> None:
+    study = {key: value for key, value in toy(training={"epochs": 0}).items() if key not in ("loss", "sampler")}
+    assert not list(validator(WIDE).iter_errors(study))
+    assert list(validator(WIDE).iter_errors(study | {"training": {"epochs": 1}}))

@@ -66,7 +66,7 @@ def run(
     from dmlcore.api.components import ObserverConfig
     from dmlcore.commands.run.processes import helper_processes
     from dmlcore.commands.run.selection import check_selection, selected
-    from dmlcore.engine.plan.stored import require_images
+    from dmlcore.engine.preflight import require_ready
     from dmlcore.results.store import Store
     from dmlcore.study.best import in_order_of_need
     from dmlcore.study.component import component_from
@@ -82,11 +82,12 @@ def run(
         files = [smoke_study(selected(file, only), registry) for file in files]
         for file in files:
             store.forget(file.study.name)
-        require_images(files, store, data_sets)
+        require_ready(files, store, data_sets)
         good = [_run(file, file, store, data_sets, added, overrides) for file in files]
         say("This smoke run shows that every stage works; its numbers mean nothing.")
     else:
-        require_images([selected(file, only) for file in files], store, data_sets)
+        for sentence in require_ready([selected(file, only) for file in files], store, data_sets):
+            say(sentence)
         good = []
         with helper_processes(processes - 1, [file.path for file in files], overrides, root, only):
             for path in [file.path for file in files]:

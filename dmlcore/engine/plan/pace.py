@@ -15,13 +15,13 @@ from dmlcore.api.values import Embeddings, LabelledImages, Progress
 from dmlcore.engine.batching import Batches, epoch_batches
 from dmlcore.engine.embedding import SplitEmbedder
 from dmlcore.engine.evaluation import measure
-from dmlcore.engine.loading import TrainLoader, resolve_transforms, train_transform
+from dmlcore.engine.loading import TrainLoader, resolve_device, resolve_transforms, train_transform
 from dmlcore.engine.machine import forget_peak, peak_memory
-from dmlcore.engine.model import EmbeddingModel
+from dmlcore.engine.model import EmbeddingModel, build_model
 from dmlcore.engine.probe.trial import as_first_steps
 from dmlcore.engine.seeding import generator
 from dmlcore.engine.splits import Data, Subset
-from dmlcore.engine.trainer import Trainer
+from dmlcore.engine.trainer import Trainer, placed
 from dmlcore.errors import TrainingError
 from dmlcore.study.schema import Run, Transforms
 
@@ -40,7 +40,7 @@ class Pace:
     """The cost of one step, one image and one evaluation, and the memory needed."""
 
     step_seconds: float
-    """Of a training step with a whole batch, including loading."""
+    """Of a training step with a whole batch, including loading; 0 if the study only measures."""
     image_seconds: float
     """Of embedding one image."""
     pair_seconds: float
@@ -75,11 +75,13 @@ def measure_pace(run: Run, data: Data) -> Pace:
     Raises the errors of training: PluginError, StudyError, and TrainingError if the batch does not fit in memory.
     """
     run = as_first_steps(run, None)
-    trainer = Trainer.of(run, len(data.train.class_names))
-    model = trainer.model
+    training = run.study.training
+    trainer = Trainer.of(run, len(data.train.class_names)) if run.study.trains else None
+    model = trainer.model if trainer else placed(build_model(run), training)
+    device = resolve_device(training.device)
     transforms = resolve_transforms(run.study.transforms, model.input_spec)
-    forget_peak(trainer.device)
-    step_seconds = _time_steps(run, trainer, data, transforms)
+    forget_peak(device)
+    step_seconds = _time_steps(run, trainer, data, transforms) if trainer else 0.0
     image_seconds = _time_embedding(run, model, data.test, transforms)
     head = sum(parameter.numel() for parameter in model.linear.parameters())
     stored = sum(tensor.numel() * tensor.element_size() for tensor in model.state_dict().values())
@@ -87,7 +89,7 @@ def measure_pace(run: Run, data: Data) -> Pace:
         step_seconds=step_seconds,
         image_seconds=image_seconds,
         pair_seconds=_time_evaluators(run, model.embedding_dim, np.asarray(data.test.labels)),
-        memory=peak_memory(trainer.device),
+        memory=peak_memory(device),
         backbone_bytes=stored - 4 * head,
         feature_dim=model.feature_dim,
         test_images=len(data.test.labels),

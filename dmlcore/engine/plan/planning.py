@@ -131,8 +131,10 @@ class Planner:
         return self._data[key]
 
     def _epoch(self, run: Run) -> tuple[int, int]:
-        """Return the steps and images of an epoch."""
+        """Return the steps and images of an epoch; none if the study only measures."""
         study = run.study
+        if not study.trains:
+            return 0, 0
         key = (study.dataset, study.evaluation, study.sampler, study.loss, study.training)
         if key not in self._steps:
             images = self._images(run).train
@@ -143,8 +145,8 @@ class Planner:
     def _pace(self, run: Run) -> Pace:
         """Return the pace of a run, measured once for all that are equal in what speed and memory depend on."""
         study = run.study
-        training = evolve(study.training, epochs=1, warmup_epochs=0, max_steps=None)
-        kinds = (study.loss.name, study.optimizer.name, study.embedding.pooling)
+        training = evolve(study.training, epochs=min(1, study.training.epochs), warmup_epochs=0, max_steps=None)
+        kinds = (study.loss and study.loss.name, study.optimizer.name, study.embedding.pooling)
         key = (study.dataset, study.backbone, study.transforms, training, study.evaluation, study.evaluators, *kinds)
         if key not in self._paces:
             self._paces[key] = measure_pace(run, self._images(run))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -12,16 +12,15 @@ from dmlcore.api.blocks import Section
 from dmlcore.api.components import SectionConfig
 from dmlcore.api.result import Result, StudyResults
 from dmlcore.api.values import LabelledImages
-from dmlcore.engine.splits import load_data, what_sets_the_images
+from dmlcore.engine.splits import load_data
 from dmlcore.errors import DataError, DmlcoreError, PluginError
 from dmlcore.host.faults import faults_of, named
 from dmlcore.report.content.material import StudyMaterial, gather
-from dmlcore.report.content.measurements import UNTRAINED
+from dmlcore.report.content.measurements import UNTRAINED, is_as_loaded
 from dmlcore.results.store import Store
 from dmlcore.study.data_sets import DataSets
 from dmlcore.study.lookup import look_up, look_up_probe
 from dmlcore.study.schema import Run, StudyFile
-from dmlcore.text import listing
 
 NAMES = 3
 """Runs that a remark names."""
@@ -101,24 +100,7 @@ def images_at_hand(file: StudyFile, data_sets: DataSets | None = None) -> Labell
     return None
 
 
-def require_images(files: Iterable[StudyFile], store: Store, data_sets: DataSets | None = None) -> None:
-    """Raises DataError, for all studies at once, if images of unfinished runs are missing or damaged."""
-    known = data_sets or DataSets()
-    studies: dict[str, dict[str, None]] = {}
-    for file in files:
-        for run in {what_sets_the_images(run): run for run in _unfinished(file, store)}.values():
-            with suppress(PluginError):  # a failure of that run: the others can still run
-                try:
-                    load_data(run, known)
-                    if run.unreadable:
-                        known.contents(run.study)
-                except DataError as error:
-                    studies.setdefault(str(error), {})[str(file.path)] = None
-    if studies:
-        raise DataError("\n\n".join(f"{listing(paths)}: {message}" for message, paths in studies.items()))
-
-
-def _unfinished(file: StudyFile, store: Store) -> Iterator[Run]:
+def unfinished(file: StudyFile, store: Store) -> Iterator[Run]:
     """The runs that still need images, including that of the probe."""
     yield from (run for run in file.runs if look_up(run, store).state != "finished")
     if file.probe and not look_up_probe(file.probe, store).finished:
@@ -148,7 +130,8 @@ def result_rows(file: StudyFile, store: Store) -> tuple[list[dict[str, object]],
         if result := stored.result():
             row |= {**result.metrics, "seconds": result.seconds}
             headline |= dict.fromkeys(result.headline)
-            baselines.setdefault((run.seed, repr(sorted(result.baseline.items()))), []).append(result)
+            if not is_as_loaded(result):
+                baselines.setdefault((run.seed, repr(sorted(result.baseline.items()))), []).append(result)
         elif reason := stored.failure() or (stored.note if stored.state == "outdated" else None):
             row["reason"] = reason
         if stored.note and "reason" not in row:

@@ -11,7 +11,7 @@ import attrs
 import numpy as np
 from attrs import evolve, field, frozen
 
-from dmlcore.engine.batching import Batches, check_batch, coverage, sampled_batches
+from dmlcore.engine.batching import Batches, check_batch, coverage, epoch_batches, sampled_batches
 from dmlcore.errors import PluginError, StudyError, TrainingError
 from dmlcore.study.schema import Run
 from dmlcore.text import counted
@@ -85,6 +85,31 @@ def refusal(run: Run, labels: np.ndarray, batch_size: int) -> str | None:
     return refused or _unusable(run, labels, batches)
 
 
+def require_batches(run: Run, labels: np.ndarray, class_names: Sequence[str] = ()) -> None:
+    """Raise TrainingError if a run can't be trained with its batches, with the sizes that work instead.
+
+    A study that only measures has no batches. Raises PluginError if the sampler fails.
+    """
+    if not run.study.trains:
+        return
+    try:
+        epoch_batches(run, labels, 1, class_names=class_names)
+    except (StudyError, TrainingError) as error:
+        size = run.study.training.batch_size
+        raise TrainingError(
+            f"{error} {smallest_batch(run, labels).size_sentence()}{_near(run, labels, size)}"
+        ) from None
+
+
+def _near(run: Run, labels: np.ndarray, size: int) -> str:
+    """A sentence with the sizes nearest to one that doesn't work; empty below the smallest that does."""
+    below = next((each for each in range(size - 1, 0, -1) if refusal(run, labels, each) is None), None)
+    if below is None:
+        return ""
+    above = next((each for each in range(size + 1, size + SEARCHED) if refusal(run, labels, each) is None), None)
+    return f" Nearest to {size}: {below if above is None else f'{below} and {above}'}."
+
+
 def _sampled(run: Run, labels: np.ndarray) -> tuple[Batches, str | None]:
     """Return the batches of the first epoch, or none and the reason."""
     try:
@@ -94,7 +119,10 @@ def _sampled(run: Run, labels: np.ndarray) -> tuple[Batches, str | None]:
             return [], str(error)
         # a sampler may not expect a size that only the search uses
         size = run.study.training.batch_size
-        return [], f"The sampler {run.study.sampler.name!r} fails at a batch size of {size} ({in_one_line(error)})."
+        return (
+            [],
+            f"The sampler {run.study.needed_sampler.name!r} fails at a batch size of {size} ({in_one_line(error)}).",
+        )
 
 
 def in_one_line(error: Exception) -> str:
@@ -114,7 +142,7 @@ def with_batch_size(run: Run, batch_size: int) -> Run:
 def _unusable(run: Run, labels: np.ndarray, batches: Batches) -> str | None:
     try:
         for batch in batches:
-            check_batch(run.study.loss, labels[batch])
+            check_batch(run.study.needed_loss, labels[batch])
     except TrainingError as error:
         return str(error)
     return None
@@ -187,7 +215,7 @@ def smallest_batch(run: Run, labels: np.ndarray) -> SmallestBatch:
 
 def with_fewer_a_class(run: Run, labels: np.ndarray) -> SmallestBatch | None:
     """Return the smallest batch size with two images per class; None if the sampler has no such option or uses two."""
-    sampler = run.study.sampler
+    sampler = run.study.needed_sampler
     if (samples_per_class(run) or 0) <= 2:
         return None
     fewer = evolve(run, study=evolve(run.study, sampler=evolve(sampler, **{SAMPLES_PER_CLASS: 2})))
@@ -196,7 +224,7 @@ def with_fewer_a_class(run: Run, labels: np.ndarray) -> SmallestBatch | None:
 
 def samples_per_class(run: Run) -> int | None:
     """Return the number of images per class in a batch, if the sampler has an option of that name."""
-    sampler = run.study.sampler
+    sampler = run.study.needed_sampler
     known = SAMPLES_PER_CLASS in attrs.fields_dict(type(sampler))
     return int(getattr(sampler, SAMPLES_PER_CLASS)) if known else None
 

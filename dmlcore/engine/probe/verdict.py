@@ -157,7 +157,7 @@ def _rule_sentence(probe: StudyProbe, classes: int, trials: Sequence[Trial]) -> 
 
 def rule(run: Run, each: int, classes: int) -> tuple[list[str], int | None]:
     """Return the conditions on a batch of B images, K = `each` per class, and the smallest B, if there is one."""
-    loss = run.study.loss
+    loss = run.study.needed_loss
     least = (2 if loss.needs_negatives else 1) * each
     conditions = ["K ≥ 2 for a positive pair"] if loss.needs_positives else []
     conditions.append("B ≥ 2K for a negative pair" if loss.needs_negatives else "B ≥ K")

@@ -16,6 +16,8 @@ from dmlcore.results.evidence import Evidence
 from dmlcore.text import point_label
 
 UNTRAINED = "untrained"
+TRAINED = "trained"
+AS_LOADED = "as loaded"
 
 ReadEvidence = Callable[[Result], Evidence | None]
 
@@ -56,10 +58,22 @@ def measure(
         for label, group in _untrained_groups(points).items()
     ]
     trained = [
-        PointMeasurements(label or "trained", tuple(group), _samples(group, "metrics", evidence, resampled))
+        PointMeasurements(label or kind_of(group[0]), tuple(group), _samples(group, "metrics", evidence, resampled))
         for label, group in points.items()
     ]
     return (*_with_seed_noise(untrained), *_with_seed_noise(trained))
+
+
+def kind_of(result: Result) -> str:
+    """The label of a run without a grid: trained, as loaded, or not trained but with a random layer on top."""
+    if result.protocol.get("epochs") != 0:
+        return TRAINED
+    return AS_LOADED if is_as_loaded(result) else "not trained"
+
+
+def is_as_loaded(result: Result) -> bool:
+    """Whether a run only measured its network's features, so that its metrics are its baseline."""
+    return result.protocol.get("epochs") == 0 and result.metrics == result.baseline
 
 
 def _with_seed_noise(rows: Sequence[PointMeasurements]) -> list[PointMeasurements]:
@@ -73,7 +87,12 @@ def _with_seed_noise(rows: Sequence[PointMeasurements]) -> list[PointMeasurement
 
 
 def _untrained_groups(points: Mapping[str, Sequence[Result]]) -> dict[str, list[Result]]:
-    """One group with a result per seed if the grid does not change the untrained network, else one per point."""
+    """One group with a result per seed if the grid does not change the untrained network, else one per point.
+
+    None if all runs only measured: their rows are these networks.
+    """
+    if all(is_as_loaded(result) for group in points.values() for result in group):
+        return {}
     by_seed: dict[int, Result] = {}
     for result in (result for group in points.values() for result in group):
         if by_seed.setdefault(result.seed, result).baseline != result.baseline:

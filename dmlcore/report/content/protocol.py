@@ -70,9 +70,10 @@ def _facts(result: Result, varied: Sequence[str]) -> Iterator[tuple[str, str]]:
     for name, key, sources in _PROTOCOL:
         if key in protocol and not _touches(varied, *sources):
             yield name, str(protocol[key])
-    training = settings.get("training", {})
-    yield from ((name, value_text(training[key])) for name, key in _TRAINING if key in training)
-    yield from ((name, value_text_of(settings[name])) for name in ("optimizer", "scheduler") if settings.get(name))
+    if protocol.get("epochs") != 0:
+        training = settings.get("training", {})
+        yield from ((name, value_text(training[key])) for name, key in _TRAINING if key in training)
+        yield from ((name, value_text_of(settings[name])) for name in ("optimizer", "scheduler") if settings.get(name))
     yield "versions", ", ".join(f"{name} {version}" for name, version in _versions(result, varied))
     others = [
         f"{path} = {source}"
@@ -100,9 +101,11 @@ def _data(protocol: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
         if "validation_images" in protocol
         else ""
     )
+    trained = f"trained on {protocol['train_images']:,} images of {protocol['train_classes']:,} classes{held}, "
+    if protocol.get("epochs") == 0:
+        trained = ""
     return (
-        f"{name + ', ' if name else ''}trained on {protocol['train_images']:,} images of"
-        f" {protocol['train_classes']:,} classes{held}, measured on {protocol['test_images']:,} images of"
+        f"{name + ', ' if name else ''}{trained}measured on {protocol['test_images']:,} images of"
         f" {protocol['test_classes']:,} classes not seen in training"
     )
 

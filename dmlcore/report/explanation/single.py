@@ -8,7 +8,7 @@ from statistics import fmean
 from dmlcore.api.blocks import Block, Table, Text
 from dmlcore.api.result import Result
 from dmlcore.report.content.correlation import rank_correlation
-from dmlcore.report.content.measurements import PointMeasurements
+from dmlcore.report.content.measurements import PointMeasurements, is_as_loaded, kind_of
 from dmlcore.report.content.quantities import (
     GEOMETRY,
     MISSING,
@@ -25,6 +25,9 @@ from dmlcore.text import counted
 
 def explain_single(row: PointMeasurements, metric: str) -> Iterator[Block]:
     """Show the quantities of the embeddings before and after training, and the metric over the epochs."""
+    if all(map(is_as_loaded, row.results)):
+        yield Text("Nothing was trained: these are the features of the network as loaded.")
+        return
     yield from _geometry(row.results)
     for result in row.results:
         yield from _epochs(result, metric)
@@ -47,7 +50,9 @@ def _geometry(results: Sequence[Result]) -> Iterator[Block]:
         )
         for name in names
     )
-    yield Table(("quantity", "untrained", "trained"), rows, "Embeddings of unseen classes before and after training")
+    yield Table(
+        ("quantity", "untrained", kind_of(results[0])), rows, "Embeddings of unseen classes before and after training"
+    )
 
 
 def _epochs(result: Result, metric: str) -> Iterator[Block]:

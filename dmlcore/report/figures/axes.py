@@ -10,6 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from dmlcore.api.blocks import Panel
+from dmlcore.api.result import Result
+from dmlcore.report.content.measurements import kind_of
 from dmlcore.report.figures.drawing import HEIGHT, panel, plain
 from dmlcore.text import point_label
 
@@ -79,6 +81,6 @@ def roomy(places: Sequence[float], doubling: bool) -> list[float]:
     return [places[index] for index in shown]
 
 
-def short_point(point: Mapping[str, object]) -> str:
-    """Return a short label of a grid point: "dim=64 margin=0.1"."""
-    return point_label({path.rpartition(".")[2]: value for path, value in point.items()}) or "trained"
+def short_point(result: Result) -> str:
+    """Return a short label of a run's grid point: "dim=64 margin=0.1"."""
+    return point_label({path.rpartition(".")[2]: value for path, value in result.point.items()}) or kind_of(result)

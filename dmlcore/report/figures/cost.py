@@ -21,7 +21,7 @@ def cost_figure(material: StudyMaterial) -> Figure | None:
         values: dict[str, list[float]] = {}
         for result in material.results:
             if (value := getattr(result, name)) is not None:
-                values.setdefault(short_point(result.point), []).append(value / quantity(name).scale)
+                values.setdefault(short_point(result), []).append(value / quantity(name).scale)
         if len(values) > 1:
             panels.append(_bars(f"{material.name} {name}", quantity(name).heading, values))
     caption = "Bars show the mean of a grid point, dots single runs."

@@ -24,8 +24,8 @@ def first_runs(material: StudyMaterial) -> list[Result]:
     """Return the first seed's run of each grid point that has stored evidence."""
     runs: dict[str, Result] = {}
     for result in material.results:
-        if short_point(result.point) not in runs and material.evidence(result) is not None:
-            runs[short_point(result.point)] = result
+        if short_point(result) not in runs and material.evidence(result) is not None:
+            runs[short_point(result)] = result
     return list(runs.values())
 
 
@@ -37,7 +37,7 @@ def similarity_histograms(material: StudyMaterial) -> Figure | None:
     step = max(1.0, (len(first) - 1) / (MOST - 1))  # evenly spaced, with the first and the last
     runs = [first[round(place * step)] for place in range(min(MOST, len(first)))]
     chosen = f"; {len(runs)} of {len(first)} are shown" if len(first) > len(runs) else ""
-    found = [(short_point(run.point), material.evidence(run)) for run in runs]
+    found = [(short_point(run), material.evidence(run)) for run in runs]
     shown = [(UNTRAINED, material.untrained_evidence(runs[0])), *found]
     held = [(title, evidence) for title, evidence in shown if evidence is not None]
     low = min(_low_edge(evidence) for _, evidence in held)
@@ -85,7 +85,7 @@ def spectra(material: StudyMaterial) -> Figure | None:
         return None
     keys = {key.label: key for key in point_legend(material)}
     untrained = material.untrained_evidence(runs[0])
-    lines = [(keys[short_point(run.point)], evidence.spectrum) for run in runs if (evidence := material.evidence(run))]
+    lines = [(keys[short_point(run)], evidence.spectrum) for run in runs if (evidence := material.evidence(run))]
     legend = [key for key, _ in lines]
     if untrained is not None:
         lines.insert(0, (Key(UNTRAINED, QUIET, 2), untrained.spectrum))

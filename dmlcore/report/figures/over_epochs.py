@@ -60,7 +60,7 @@ def recorded_curves(material: StudyMaterial) -> Figure | None:
 
 def point_legend(material: StudyMaterial) -> tuple[Key, ...]:
     """Return the legend of a figure with a color per grid point."""
-    return keys_of(short_point(result.point) for result in material.results)
+    return keys_of(short_point(result) for result in material.results)
 
 
 def _panel(material: StudyMaterial, name: str, title: str) -> Panel | None:
@@ -73,7 +73,7 @@ def _panel(material: StudyMaterial, name: str, title: str) -> Panel | None:
 
     def draw(axes: Axes) -> None:
         for result, (epochs, values) in lines:
-            key = keys[short_point(result.point)]
+            key = keys[short_point(result)]
             axes.plot(epochs, values, color=key.color, linestyle=DASHES[key.dash], linewidth=1.2, alpha=0.85)
         axes.set_ylim(bottom=0 if shares else None)
         axes.set_title(plain(title))
@@ -81,9 +81,7 @@ def _panel(material: StudyMaterial, name: str, title: str) -> Panel | None:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
 
     ends = ", ".join(
-        f"{short_point(result.point)} seed {result.seed} ends at {values[-1]:.3g}"
-        for result, (_, values) in lines
-        if values
+        f"{short_point(result)} seed {result.seed} ends at {values[-1]:.3g}" for result, (_, values) in lines if values
     )
     return panel(f"{material.name} {name}", f"{title} over epochs: {ends}.", draw)
 

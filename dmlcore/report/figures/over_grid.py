@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from dmlcore.api.blocks import Figure, Key, Panel
 from dmlcore.report.content.axis import Axis, AxisPoint, axes_by_other
 from dmlcore.report.content.material import StudyMaterial
+from dmlcore.report.content.measurements import kind_of
 from dmlcore.report.content.quantities import GEOMETRY, quantity
 from dmlcore.report.content.statistics import Spread
 from dmlcore.report.content.table import headline
@@ -77,8 +78,13 @@ def _figure(key: str, title: str, caption: str, material: StudyMaterial, names: 
             if found := [curve for curve in curves if len(curve.points) > 1]:
                 numeric = all(axis.numeric for axis in axes.values())
                 panels.append(_panel(material, name, path, found, keys, numeric))
-    legend = [key if key.label else Key("trained", key.color) for key in keys.values()]
-    return Figure(key, title, caption, tuple(panels), (*legend, Key("untrained network", QUIET, 1))) if panels else None
+    if not panels:
+        return None
+    plain = kind_of(material.results[0])
+    legend = [key if key.label else Key(plain, key.color) for key in keys.values()]
+    if any(row.untrained for row in material.rows):
+        legend.append(Key("untrained network", QUIET, 1))
+    return Figure(key, title, caption, tuple(panels), tuple(legend))
 
 
 def _panel(

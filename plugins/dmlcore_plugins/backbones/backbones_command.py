@@ -11,9 +11,9 @@ from dmlcore import hookimpl
 
 def _completions(_context: click.Context, _argument: click.Parameter, text: str) -> list[str]:
     """Names that start with the text, for shell completion."""
-    from timm import list_models
+    from dmlcore_plugins.backbones.timm_index import index
 
-    return list(list_models(f"{text}*", include_tags=True))
+    return [name for name in index().networks if name.startswith(text)]
 
 
 @click.command()
@@ -24,12 +24,12 @@ def backbones(pattern: str) -> None:
     PATTERN may contain * and ?, such as "vit_small*"; without them it matches anywhere in the name. Each line has the
     name, the side of the images, and the license of the weights as timm gives it.
     """
-    from dmlcore_plugins.backbones.timm_names import matching, size_and_license
+    from dmlcore_plugins.backbones.timm_index import index
 
-    names = matching(pattern)
+    names = index().matching(pattern)
     width = max(map(len, names))
     for name in names:
-        size, license_name = size_and_license(name)
+        size, license_name = index().networks[name].size_and_license()
         click.echo(f"{name:<{width}}  {size:<14}  {license_name}")
 
 

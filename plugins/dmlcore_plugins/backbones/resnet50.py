@@ -29,12 +29,23 @@ class ResNet50(BackboneConfig):
         help=f'"imagenet" (timm\'s {MODEL}, from the hub or its cache), "random", or the path of a file, '
         "such as torchvision's resnet50-0676ba61.pth",
     )
+    weights_part: str | None = option(
+        None,
+        omit_if_default=True,
+        help='if the file holds several networks that fit, the part of it to load, such as "teacher"',
+    )
 
     def build(self, context: BackboneContext) -> torch.nn.Module:
         """The network, F = 2048; see BackboneConfig.build."""
         from dmlcore_plugins.backbones.timm_model import build_timm
 
-        return build_timm(MODEL, self.weights, context, keyword="imagenet")
+        return build_timm(MODEL, self.weights, context, keyword="imagenet", part=self.weights_part)
+
+    def check(self, context: BackboneContext) -> Sequence[str]:
+        """See BackboneConfig.check."""
+        from dmlcore_plugins.backbones.timm_check import check_timm
+
+        return check_timm(MODEL, self.weights, context, keyword="imagenet")
 
     def for_smoke(self) -> Self:
         """With random weights instead of those from the hub."""

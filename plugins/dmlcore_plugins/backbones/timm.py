@@ -31,7 +31,13 @@ class Timm(BackboneConfig):
     )
     weights: Literal["pretrained", "random"] | Path = option(
         "pretrained",
-        help='"pretrained" (from the hub or its cache), "random", or the path of a .safetensors or .pth file',
+        help='"pretrained" (from the hub or its cache), "random", or the path of a .safetensors or .pth file, '
+        "which may hold the network under prefixes such as module. or backbone.",
+    )
+    weights_part: str | None = option(
+        None,
+        omit_if_default=True,
+        help='if the file holds several networks that fit, the part of it to load, such as "teacher"',
     )
     img_size: int | None = option(
         None,
@@ -60,11 +66,18 @@ class Timm(BackboneConfig):
             self.model,
             self.weights,
             context,
+            part=self.weights_part,
             img_size=self.img_size,
             drop_path=self.drop_path,
             pooling=self.pooling,
             grad_checkpointing=bool(self.grad_checkpointing),
         )
+
+    def check(self, context: BackboneContext) -> Sequence[str]:
+        """See BackboneConfig.check."""
+        from dmlcore_plugins.backbones.timm_check import check_timm
+
+        return check_timm(self.model, self.weights, context, img_size=self.img_size)
 
     def for_smoke(self) -> Self:
         """With random weights instead of those from the hub."""

@@ -16,8 +16,9 @@ from torch import nn
 
 from dmlcore import BackboneContext, DataError, InputSpec, StudyError
 from dmlcore_plugins.backbones.hub import pretrained_source
-from dmlcore_plugins.backbones.timm_names import all_names, nearest
-from dmlcore_plugins.backbones.weights import State, load_state, read_state
+from dmlcore_plugins.backbones.timm_index import index
+from dmlcore_plugins.backbones.weight_files import require_weights_file
+from dmlcore_plugins.backbones.weights import State, load_weights
 
 NONCOMMERCIAL = ("cc-by-nc", "noncommercial", "apple-amlr")
 """Parts of the names of licenses that forbid commercial use, as timm writes them."""
@@ -74,6 +75,7 @@ def build_timm(
     context: BackboneContext,
     *,
     keyword: str = "pretrained",
+    part: str | None = None,
     rename: Callable[[State], State] = dict,
     img_size: int | None = None,
     drop_path: float | None = None,
@@ -82,38 +84,34 @@ def build_timm(
 ) -> TimmBackbone:
     """The timm model of that name, with its weights.
 
-    weights: `keyword` for timm's own weights, "random", or a file; `rename` converts its keys to timm's.
+    weights: `keyword` for timm's own weights, "random", or a file; `part` chooses one of several networks in it, and
+    `rename` converts its keys to timm's.
     Raises StudyError for a name, an option or a value that timm does not support, DataError for weights that are
     not available or do not fit.
     """
-    if model not in all_names():
-        raise StudyError(f'backbone.model: timm {timm.__version__} has no model "{model}". {nearest(model)}')
+    known = index()
+    fixed_size = known.find(model).fixed_size
     if context.feature_map and pooling is not None:
         raise StudyError(
             f'backbone.pooling = "{pooling}" and embedding.pooling conflict: the first lets timm pool the '
             f"feature map, the second needs it unpooled. Remove one of them."
         )
-    if isinstance(weights, Path) and not weights.is_file():
-        raise StudyError(
-            f'backbone.weights: expected "{keyword}", "random", or the path of a .safetensors or .pth file; got '
-            f'"{weights.name}", and {weights.absolute()} does not exist.'
-        )
-    fixed_size = getattr(timm.get_pretrained_cfg(model), "fixed_input_size", False)
+    if isinstance(weights, Path):
+        require_weights_file(weights, keyword)
     network = _create(
         model,
-        pretrained_source(model) if weights == keyword else None,
+        pretrained_source(known, model) if weights == keyword else None,
         img_size=img_size if fixed_size else None,
         drop_path_rate=drop_path,
         global_pool="" if context.feature_map else pooling,
     )
-    if isinstance(weights, Path):
-        load_state(network, rename(read_state(weights)), weights)
+    place = load_weights(network, weights, part, rename) if isinstance(weights, Path) else ""
     if grad_checkpointing:
         try:
             network.set_grad_checkpointing(True)
         except (AssertionError, AttributeError):
             raise StudyError(f"{model} has no gradient checkpointing: remove backbone.grad_checkpointing.") from None
-    backbone = TimmBackbone(model, network, _input_spec(model, network, img_size), _provenance(network, weights))
+    backbone = TimmBackbone(model, network, _input_spec(model, network, img_size), _provenance(network, weights, place))
     if weights == keyword:
         backbone.caution = _caution(network)
     backbone.feature_dim = _feature_dim(backbone, context.feature_map)
@@ -163,10 +161,12 @@ def _caution(network: Any) -> str:
     return f"the license of these weights, {license_name}, forbids commercial use"
 
 
-def _provenance(network: Any, weights: str | Path) -> str:
+def _provenance(network: Any, weights: str | Path, place: str) -> str:
+    """Where the weights come from; place: where they were in their file, if they were a part of it."""
     if isinstance(weights, Path):
         with weights.open("rb") as file:
-            return f"{weights.name}, sha256 {hashlib.file_digest(file, 'sha256').hexdigest()}"
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return ", ".join(filter(None, (weights.name, f"sha256 {digest}", place)))
     if weights == "random":
         return "random"
     settings = network.pretrained_cfg

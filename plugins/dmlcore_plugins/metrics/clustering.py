@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from attrs import frozen
@@ -63,13 +63,8 @@ class Clustering(EvaluatorConfig):
     libraries: ClassVar[tuple[str, ...]] = ("faiss-cpu",)
     seeds: int = option(5, help="number of k-means runs for means and deviations, with seeds 1234, 1235, …", ge=1)
 
-    def evaluate(self, queries: Embeddings, gallery: Embeddings | None = None) -> Mapping[str, float]:
-        import numpy as np
-
-        from dmlcore.neighbors import checked_labels, checked_vectors
-
-        vectors = checked_vectors(queries.vectors, "queries").astype(np.float32, copy=False)
-        labels = checked_labels(queries.labels, len(vectors), "labels of queries")
+    def check(self, labels: np.ndarray) -> Sequence[str]:
+        """Raise ValueError for labels of one class, or as many classes as samples."""
         classes = len(set(labels.tolist()))
         if classes == 1:
             raise ValueError(f"all {len(labels):,} samples have one class: NMI and AMI need at least two classes")
@@ -78,6 +73,16 @@ class Clustering(EvaluatorConfig):
                 f"each of the {len(labels):,} samples has a different class, so that NMI is 1 for any embedding: "
                 "NMI needs fewer classes than samples"
             )
+        return ()
+
+    def evaluate(self, queries: Embeddings, gallery: Embeddings | None = None) -> Mapping[str, float]:
+        import numpy as np
+
+        from dmlcore.neighbors import checked_labels, checked_vectors
+
+        vectors = checked_vectors(queries.vectors, "queries").astype(np.float32, copy=False)
+        labels = checked_labels(queries.labels, len(vectors), "labels of queries")
+        self.check(labels)
         runs = [self._agreement(vectors, labels, number) for number in range(self.seeds)]
         metrics = dict(runs[0])
         for measure in runs[0]:

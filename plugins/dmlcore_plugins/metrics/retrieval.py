@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from attrs import frozen
@@ -41,6 +41,20 @@ class Retrieval(EvaluatorConfig):
     distance: Literal["cosine", "l2", "inner_product"] = option(
         "cosine", help="measure of nearness: the angle, the Euclidean distance, or the inner product"
     )
+
+    def check(self, labels: np.ndarray) -> Sequence[str]:
+        """Return notes on lone queries and on K without a value, as `evaluate` does without a gallery."""
+        import numpy as np
+
+        _, counts = np.unique(labels, return_counts=True)
+        count, lone = len(labels), int((counts == 1).sum())
+        if len(counts) == 1:
+            raise ValueError(f"all {count:,} samples to rank have one class: a ranking needs at least two classes")
+        if lone == count:
+            raise ValueError(
+                f"none of the {count:,} queries has another member of its class to find: a class needs two samples"
+            )
+        return list(self._label_notes(lone, count, count - 1))
 
     def evaluate(self, queries: Embeddings, gallery: Embeddings | None = None) -> Mapping[str, float]:
         ranking = self._ranked(queries, gallery)
@@ -89,20 +103,21 @@ class Retrieval(EvaluatorConfig):
         }
 
     def _notes(self, ranking: Ranking, numbers: Mapping[str, float], tied: Mapping[str, float]) -> Iterator[str]:
-        if ranking.lone_queries:
-            yield (
-                f"{ranking.lone_queries:,} of {len(ranking.relevant):,} queries have no other image of their "
-                "class to find and are excluded from all means"
-            )
-        unanswered = [str(k) for k in self.recall_at if k > ranking.candidates]
-        if unanswered:
-            yield (
-                f"no Recall@K for K = {', '.join(unanswered)}: a query is ranked against only "
-                f"{ranking.candidates:,} images"
-            )
+        yield from self._label_notes(ranking.lone_queries, len(ranking.relevant), ranking.candidates)
         if tied:
             changes = ", ".join(f"{name} {numbers[name]:.4f} → {value:.4f}" for name, value in tied.items())
             yield f"some images tie; ties count against the query, and in favor of it these metrics are: {changes}"
+
+    def _label_notes(self, lone: int, queries: int, candidates: int) -> Iterator[str]:
+        """What follows from the labels alone: lone queries, and each K above the number of images to rank."""
+        if lone:
+            yield (
+                f"{lone:,} of {queries:,} queries have no other image of their class to find and are excluded from "
+                "all means"
+            )
+        unanswered = [str(k) for k in self.recall_at if k > candidates]
+        if unanswered:
+            yield f"no Recall@K for K = {', '.join(unanswered)}: a query is ranked against only {candidates:,} images"
 
 
 def _numbered_alike(queries: Embeddings, gallery: Embeddings) -> np.ndarray:

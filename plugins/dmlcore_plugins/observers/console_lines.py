@@ -61,7 +61,7 @@ class ConsoleLines:
     @hookimpl
     def dmlcore_on_run_end(self, result: Result) -> None:
         self._bar.finish()
-        values = self._values(result.metrics, result.baseline)
+        values = self._values(result.metrics, result.baseline if result.metrics != result.baseline else None)
         self._print(("  done", "bold green"), *values, (duration(result.seconds), "dim"))
 
     @hookimpl
@@ -85,7 +85,8 @@ class ConsoleLines:
 
 def _epoch_label(run: RunInfo, epoch: int) -> str:
     last = f"epoch {run.epochs}/{run.epochs}"
-    label = f"epoch {epoch:>{len(str(run.epochs))}}/{run.epochs}" if epoch else "untrained"
+    before = "untrained" if run.epochs else "as loaded"
+    label = f"epoch {epoch:>{len(str(run.epochs))}}/{run.epochs}" if epoch else before
     return label.ljust(len(last))
 
 

@@ -75,13 +75,9 @@ def _check_batch_size(batch_size: int, samples_per_class: int, classes: int) -> 
         )
     else:
         return
-    below = batch_size // samples_per_class
-    # of at least two classes, without which most losses have no negatives
-    counts = sorted({min(max(count, 2), classes) for count in (below, below + 1)})
     raise StudyError(
         f"{problem}: a batch has {samples_per_class} images (sampler.samples_per_class) of each of its classes. "
-        f"Use a batch size of {' or '.join(str(count * samples_per_class) for count in counts)}, or another "
-        "samples_per_class."
+        "Use another batch size, or another samples_per_class."
     )
 
 

