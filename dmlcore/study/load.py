@@ -19,6 +19,7 @@ from dmlcore.study.grid import GRID, at_point, points, read_grid
 from dmlcore.study.locate import line_of
 from dmlcore.study.plugins import PLUGINS, REQUIRES, PluginsTable, disabled_by, unknown_keys, unmet_requirements
 from dmlcore.study.schema import PROBE, PROBED, ProbeTable, Run, Study, StudyFile, StudyProbe
+from dmlcore.study.shipped import base_folder
 from dmlcore.study.structure import Problem, Structurer, plain
 from dmlcore.text import counted, listing
 
@@ -70,7 +71,7 @@ def load_study(
     if located:
         raise StudyError(_report(path, located))
     chosen = studies if grid or table is None else []
-    runs = tuple(_run(study, point, seed, path.parent, registry) for point, study in chosen for seed in study.seeds)
+    runs = tuple(_run(study, point, seed, base_folder(path), registry) for point, study in chosen for seed in study.seeds)
     needs = tuple(source.resolve() for source in best.from_) if best else ()
     return StudyFile(path, studies[0][1], grid, runs, needs, probed)
 
@@ -81,7 +82,7 @@ def _read_table(
     """A table that is not part of a run, or None, and its problems."""
     if name not in document.values:
         return None, []
-    structurer = Structurer(registry, lambda at: document.origin(at).folder)
+    structurer = Structurer(registry, lambda at: document.origin(at).study_folder)
     table = structurer.structure(document.values[name], cls, (name,))
     return (None if structurer.problems else table), structurer.problems
 
@@ -99,15 +100,15 @@ def _probed(
         expected = f"a metric of one of the study's evaluators: {listing(f'{name}/…' for name in evaluators)}"
         return None, [_locate(Problem((PROBE, "metric"), expected, repr(table.metric)), document)]
     point = {at: grid[at][0] for at in first}
-    return StudyProbe(table, _run(study, point, study.seeds[0], path.parent, registry)), []
+    return StudyProbe(table, _run(study, point, study.seeds[0], base_folder(path), registry)), []
 
 
 def smoke_study(file: StudyFile, registry: Registry) -> StudyFile:
     """The first run and the probe of a study, as short as possible: every stage once, no downloads."""
-    runs = tuple(_smoke_run(run, file.path.parent, registry) for run in file.runs[:1])
+    runs = tuple(_smoke_run(run, base_folder(file.path), registry) for run in file.runs[:1])
     probe = None
     if file.probe is not None:
-        run = _smoke_run(file.probe.run, file.path.parent, registry)
+        run = _smoke_run(file.probe.run, base_folder(file.path), registry)
         sizes = sorted({1, run.study.training.batch_size})
         probe = StudyProbe(evolve(file.probe.table, sizes=tuple(sizes), steps=2, max_images=200), run)
     study = runs[0].study if runs else file.study
