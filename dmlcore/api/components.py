@@ -188,6 +188,15 @@ class BackboneConfig(Component):
         """
         raise NotImplementedError
 
+    def check(self, context: BackboneContext) -> Sequence[str]:
+        """Find mistakes before the network is built, in a second or two and without torch; return notes for the user.
+
+        `dmlcore check` calls it for each backbone of a study, and `dmlcore run` before the first run. Raise StudyError
+        for options that can't work, such as an unknown name, and DataError for weights that are not available. A note
+        is a sentence, such as one that says what could not be checked. The default checks nothing.
+        """
+        return ()
+
     def for_smoke(self) -> Self:
         """Return this backbone without anything to download, for `dmlcore run --smoke`."""
         return self

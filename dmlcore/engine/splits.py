@@ -14,6 +14,7 @@ from dmlcore.api.values import LabelledImages, Split
 from dmlcore.engine.seeding import generator
 from dmlcore.errors import DataError, StudyError
 from dmlcore.host.faults import faults_of, named
+from dmlcore.study.component import data_check
 from dmlcore.study.schema import Run
 from dmlcore.text import counted
 
@@ -44,8 +45,12 @@ class _OfDataset:
     class_names: Sequence[str]
 
     def image(self, index: int) -> Image:
-        with faults_of(self.dataset, "image"):
-            return self.images.image(index)
+        try:
+            with faults_of(self.dataset, "image"):
+                return self.images.image(index)
+        except DataError as error:
+            remedy = f"To list all such images: {data_check(self.dataset)}\nThen repeat the same command."
+            raise DataError(str(error), remedy) from None
 
 
 @frozen(eq=False)

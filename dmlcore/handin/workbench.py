@@ -53,5 +53,5 @@ def _links(file: StudyFile, sources: Sources) -> dict[str, Path]:
     for _, path in parts(tuple(run.study for run in file.every_run)):
         if isinstance(path, Path):
             links[os.path.relpath(path)] = path.absolute()
-            links[(folder / os.path.relpath(path, base_folder(file.path))).as_posix()] = path.absolute()
+            links[(folder / os.path.relpath(path, base_folder(file.path.parent))).as_posix()] = path.absolute()
     return links

@@ -28,7 +28,7 @@ class Origin:
     @property
     def folder(self) -> Path:
         """The folder that a relative path written here is relative to."""
-        return base_folder(self.file) if self.file else Path()
+        return base_folder(self.file.parent) if self.file else Path()
 
     @property
     def study_folder(self) -> Path:

@@ -71,7 +71,7 @@ def load_study(
     if located:
         raise StudyError(_report(path, located))
     chosen = studies if grid or table is None else []
-    runs = tuple(_run(study, point, seed, base_folder(path), registry) for point, study in chosen for seed in study.seeds)
+    runs = tuple(_run(study, point, seed, path.parent, registry) for point, study in chosen for seed in study.seeds)
     needs = tuple(source.resolve() for source in best.from_) if best else ()
     return StudyFile(path, studies[0][1], grid, runs, needs, probed)
 
@@ -100,15 +100,15 @@ def _probed(
         expected = f"a metric of one of the study's evaluators: {listing(f'{name}/…' for name in evaluators)}"
         return None, [_locate(Problem((PROBE, "metric"), expected, repr(table.metric)), document)]
     point = {at: grid[at][0] for at in first}
-    return StudyProbe(table, _run(study, point, study.seeds[0], base_folder(path), registry)), []
+    return StudyProbe(table, _run(study, point, study.seeds[0], path.parent, registry)), []
 
 
 def smoke_study(file: StudyFile, registry: Registry) -> StudyFile:
     """The first run and the probe of a study, as short as possible: every stage once, no downloads."""
-    runs = tuple(_smoke_run(run, base_folder(file.path), registry) for run in file.runs[:1])
+    runs = tuple(_smoke_run(run, file.path.parent, registry) for run in file.runs[:1])
     probe = None
     if file.probe is not None:
-        run = _smoke_run(file.probe.run, base_folder(file.path), registry)
+        run = _smoke_run(file.probe.run, file.path.parent, registry)
         sizes = sorted({1, run.study.training.batch_size})
         probe = StudyProbe(evolve(file.probe.table, sizes=tuple(sizes), steps=2, max_images=200), run)
     study = runs[0].study if runs else file.study
@@ -142,7 +142,7 @@ def _at_point(
 
 
 def _run(study: Study, point: dict[str, Any] | Any, seed: int, folder: Path, registry: Registry) -> Run:
-    versions = versions_of(study, registry)
+    versions, folder = versions_of(study, registry), base_folder(folder)
     identity = plain(study, folder, identity_only=True)
     settings = plain(study, folder)
     return Run(

@@ -30,15 +30,23 @@ def shipped_names() -> list[str]:
     return sorted(path.as_posix() for path in paths if path.parts[0] != BASE)
 
 
-def is_shipped(file: Path) -> bool:
-    """Whether a study file is one that ships. In the repository itself, its studies are files like any others."""
+def shipped_files(name: str) -> list[Path]:
+    """The studies that ship under a name, or in a folder of this name. Raises StudyError if there is none."""
+    files = _files(shipped_folder() / name)
+    if not files or ".." in Path(name).parts:
+        raise StudyError(_not_found(Path(name)))
+    return files
+
+
+def is_shipped(path: Path) -> bool:
+    """Whether a study file, or a folder of them, ships. In the repository itself, its studies are files like others."""
     folder = shipped_folder()
-    return file.absolute().is_relative_to(folder) and not folder.is_relative_to(Path.cwd())
+    return path.absolute().is_relative_to(folder) and not folder.is_relative_to(Path.cwd())
 
 
-def base_folder(file: Path) -> Path:
-    """The folder that paths in a study file are relative to: its own, or the working folder for one that ships."""
-    return Path() if is_shipped(file) else file.parent
+def base_folder(folder: Path) -> Path:
+    """The folder that paths in the study files of a folder are relative to: the working folder for those that ship."""
+    return Path() if is_shipped(folder) else folder
 
 
 def study_files(given: Path) -> list[Path]:
