@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+import tomli
 
-from dmlcore.text import counted, did_you_mean, duration, point_label, with_article
+from dmlcore.text import counted, did_you_mean, duration, point_label, toml_text, with_article
 
 
 @pytest.mark.parametrize(
@@ -33,3 +34,19 @@ def test_point_label() -> None:
 
 def test_with_article() -> None:
     assert [with_article(noun) for noun in ("loss", "observer")] == ["a loss", "an observer"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("a/b", '"a/b"'),
+        (True, "true"),
+        (1e-4, "0.0001"),
+        ([1, 2.5, "x"], '[1, 2.5, "x"]'),
+        ({"use": "timm", "a b": {}}, '{ use = "timm", "a b" = {} }'),
+        ('q"\\\n\x7f\t€', '"q\\"\\\\\\n\\u007f\\t€"'),
+    ],
+)
+def test_toml_text(value: object, text: str) -> None:
+    assert toml_text(value) == text
+    assert tomli.loads(f"value = {text}")["value"] == value

@@ -68,7 +68,9 @@ def study_file(given: Path) -> Path:
     """The one study file that a word stands for. Raises StudyError if there is none, or if there are several."""
     files = study_files(given)
     if len(files) > 1:
-        raise StudyError(f"{given} stands for {counted(len(files), 'study file')}. Give one: {listing(map(str, files))}")
+        raise StudyError(
+            f"{given} stands for {counted(len(files), 'study file')}. Give one: {listing(map(str, files))}"
+        )
     return files[0]
 
 

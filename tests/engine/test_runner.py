@@ -420,8 +420,13 @@ def test_observers_see_the_run(make_study: Any, tmp_path: Path) -> None:
     assert "50% of the training images" in warning
 
 
+def test_batches_smaller_than_the_study_has_them_are_a_note(make_study: Any, tmp_path: Path) -> None:
+    (result,) = results(make_study("seeds=[0]", "training.batch_size=10").runs, tmp_path)
+    assert result.warnings[0] == "training: batches have 9 images, fewer than training.batch_size = 10"
+
+
 @pytest.mark.parametrize("workers", [0, 1])
-def test_an_image_that_cannot_be_read_is_named_and_nothing_else(
+def test_an_image_that_cannot_be_read_is_named_with_the_command_that_lists_all(
     make_study: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
     def damaged(self: SquareImages, index: int) -> Any:
@@ -431,7 +436,9 @@ def test_an_image_that_cannot_be_read_is_named_and_nothing_else(
     monkeypatch.setattr(SquareImages, "image", damaged)
     with pytest.raises(DataError) as caught:
         results(runs, tmp_path)
-    assert str(caught.value) == "image 0.jpg is damaged"
+    assert str(caught.value) == (
+        "image 0.jpg is damaged\nTo list all such images: dmlcore data check squares\nThen repeat the same command."
+    )
 
 
 def test_too_little_memory_is_a_failure_with_a_way_out(

@@ -145,13 +145,19 @@ def _written(path: Path, text: str, images: Images, registry: Registry) -> None:
     from dmlcore.study.fingerprint import NOT_INSTALLED
     from dmlcore.study.load import load_study
 
+    try:
+        content = text.encode()
+    except UnicodeEncodeError:
+        raise StudyError(f"The name {str(images.source)!r} is not valid UTF-8, so no study can have it.") from None
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with path.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with path.open("xb") as file:
+            file.write(content)
     except FileExistsError:
         raise StudyError(f"{path} exists already. Choose another file with -o.") from None
     say(f"Wrote {path}: {amounts(images.splits)}.")
+    for note in images.notes():
+        say(f"Note: {note}")
     versions = load_study(path, registry).runs[0].versions
     missing = {name: version for name, version in versions.items() if version == NOT_INSTALLED}
     install = [shlex.join(["pip", "install", *requirements(missing)])] if missing else []

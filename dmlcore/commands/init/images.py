@@ -38,6 +38,10 @@ class Images:
         """The number of images of each class of a split."""
         return np.bincount(self.splits[split].labels).tolist()
 
+    def notes(self) -> Sequence[str]:
+        """What the reader of the images has to say about them."""
+        return tuple(dict.fromkeys(note for split in self.splits.values() for note in getattr(split, "notes", ())))
+
     def options(self, folder: Path) -> dict[str, Any]:
         """The options of the data set, for a study in `folder`. The source stays absolute if it was given so."""
         options = changed_options(self.dataset, folder)

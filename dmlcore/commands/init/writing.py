@@ -74,7 +74,7 @@ def _split_lines(images: Images) -> Iterator[str]:
     if images.note:
         yield f"Split by name, since {_comment(images.note)}"
     else:
-        yield "For other classes, name those to train on: train_classes = [\"…\"]. At random: split = \"random\"."
+        yield 'For other classes, name those to train on: train_classes = ["…"]. At random: split = "random".'
 
 
 def _of_fit(chosen: Fit, images: Images) -> dict[str, object]:
