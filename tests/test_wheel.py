@@ -34,7 +34,7 @@ def test_it_runs_studies_by_name(wheel: Path, tmp_path: Path) -> None:
     zipfile.ZipFile(wheel).extractall(site)
     home.mkdir()
     checked = run_dmlcore("check", "quickstart", cwd=home, path=[site]).stdout
-    assert checked.startswith(f"{site}/dmlcore/studies/quickstart.toml: 3 runs\n")
+    assert checked.startswith(f"{site}/dmlcore/studies/quickstart.toml: ")
     run_dmlcore("run", "studies/quickstart.toml", "--smoke", cwd=home, path=[site])
     assert [path.name for path in home.iterdir()] == ["runs"]
     run_dmlcore("init", "assignment", "glyphs", cwd=home, path=[site])

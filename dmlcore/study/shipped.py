@@ -50,7 +50,7 @@ def base_folder(folder: Path) -> Path:
 
 
 def study_files(given: Path) -> list[Path]:
-    """The study files that a word on the command line stands for.
+    """The study files that a word on the command line names.
 
     A word is the path or the name of a file, of a folder of studies, or a pattern such as assignment/cub/*.toml; the
     suffix .toml and the folder studies/ can be omitted. A local file wins over one that ships.
@@ -65,12 +65,10 @@ def study_files(given: Path) -> list[Path]:
 
 
 def study_file(given: Path) -> Path:
-    """The one study file that a word stands for. Raises StudyError if there is none, or if there are several."""
+    """The one study file that a word names. Raises StudyError if there is none, or if there are several."""
     files = study_files(given)
     if len(files) > 1:
-        raise StudyError(
-            f"{given} stands for {counted(len(files), 'study file')}. Give one: {listing(map(str, files))}"
-        )
+        raise StudyError(f"{given} names {counted(len(files), 'study file')}. Give one: {listing(map(str, files))}")
     return files[0]
 
 

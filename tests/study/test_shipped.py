@@ -34,11 +34,11 @@ def test_a_shipped_study_has_many_spellings(given: str) -> None:
     "given",
     ["assignment/glyphs", "studies/assignment/glyphs", "studies/assignment/glyphs/*.toml", "assignment/glyphs/*"],
 )
-def test_a_folder_or_a_pattern_stands_for_its_studies(given: str) -> None:
+def test_a_folder_or_a_pattern_names_its_studies(given: str) -> None:
     files = study_files(Path(given))
     assert [path.name[0] for path in files] == list("12345")
     assert {path.parent for path in files} == {SHIPPED / "assignment/glyphs"}
-    with pytest.raises(StudyError, match=r"stands for 5 study files\. Give one: .*1_dimension\.toml, "):
+    with pytest.raises(StudyError, match=r"names 5 study files\. Give one: .*1_dimension\.toml, "):
         study_file(Path(given))
 
 
@@ -66,13 +66,13 @@ def test_an_unknown_name_lists_near_ones_and_those_that_ship() -> None:
     Path("quack.toml").touch()
     with pytest.raises(StudyError) as caught:
         study_files(Path("quickstar"))
-    assert str(caught.value) == (
-        "quickstar: study file not found. Did you mean 'quickstart'?\n"
-        "Studies that ship with dmlcore: assignment/cars/…, assignment/cub/…, assignment/glyphs/…, cars_contrastive,"
-        " cars_proxy_anchor, cars_triplet, cub_contrastive, cub_proxy_anchor, cub_triplet, glyphs_contextual,"
-        " glyphs_contrastive, glyphs_hist, glyphs_proxy_anchor, glyphs_recall_at_k, glyphs_triplet, losses_compared,"
-        " photos, photos_dimension, photos_margin, quickstart, recipes/…. `dmlcore init` writes one for your own images."
+    first, second = str(caught.value).splitlines()
+    assert first == "quickstar: study file not found. Did you mean 'quickstart'?"
+    assert second.startswith(
+        "Studies that ship with dmlcore: assignment/cars/…, assignment/cub/…, assignment/glyphs/…, "
     )
+    assert second.endswith(" quickstart, recipes/…. `dmlcore init` writes one for your own images.")
+    assert ", cub_triplet, " in second
     with pytest.raises(StudyError, match=r"^quack.tom: study file not found\. Did you mean 'quack\.toml'\?"):
         study_files(Path("quack.tom"))
     with pytest.raises(StudyError, match=r"Give one of assignment/cars, assignment/cub, assignment/glyphs\.$"):
@@ -122,10 +122,10 @@ def test_commands_take_names() -> None:
         Path(f"photos/{label}").mkdir(parents=True)
         for number in range(5):
             Image.new("RGB", (8, 8), (8 * label, 9 * number, 99)).save(f"photos/{label}/{number}.png")
-    lines = invoke("check", "photos").stdout.splitlines()
-    assert lines[0].endswith("photos.toml: 3 runs")
-    assert lines[1] == "  data     train 60 images of 12 classes, test 60 images of 12 classes"
-    assert lines[3].startswith("  batch    48 images of 12 classes;")
+    first, *lines = invoke("check", "photos").stdout.splitlines()
+    assert first.startswith(f"{SHIPPED}/photos.toml: ")
+    assert "  data     train 60 images of 12 classes, test 60 images of 12 classes" in lines
+    assert any(line.startswith("  batch    48 images of 12 classes;") for line in lines)
     assert invoke("results", "studies/photos.toml", "--csv").stdout.count("pending") == 3
     invoke("plan", "photo", code=2)
     invoke("notebook", "assignment/glyphs", code=2)

@@ -36,7 +36,8 @@ class Images:
 
     def counts(self, split: Split) -> list[int]:
         """The number of images of each class of a split."""
-        return np.bincount(self.splits[split].labels).tolist()
+        counts: list[int] = np.bincount(self.splits[split].labels).tolist()
+        return counts
 
     def notes(self) -> Sequence[str]:
         """What the reader of the images has to say about them."""

