@@ -9,14 +9,11 @@ from attrs import frozen
 
 SAMPLES_PER_CLASS = 4
 CLASSES_PER_BATCH = 15
-"""What larger data sets get."""
+"""At most. Smaller data sets have all classes in each batch."""
 
-STEPS_PER_EPOCH = 4
-"""Batches get smaller where an epoch would have fewer steps."""
-
-STEPS = 100
+STEPS = 90
 """Number of steps to train for at least, within the limits of the epochs."""
-EPOCHS = (4, 30)
+EPOCHS = (4, 10)
 
 RECALL_AT = (1, 2, 4, 8)
 
@@ -43,7 +40,7 @@ def fit(training_classes: Sequence[int], test_images: int) -> Fit:
     images, classes = sum(training_classes), len(training_classes)
     usual = sorted(training_classes)[classes // 2]
     samples = min(SAMPLES_PER_CLASS, max(2, usual))
-    per_batch = max(2, min(CLASSES_PER_BATCH, classes, images // (samples * STEPS_PER_EPOCH)))
+    per_batch = min(CLASSES_PER_BATCH, classes)
     steps = max(1, images // (samples * per_batch))
     least, most = EPOCHS
     return Fit(

@@ -79,14 +79,16 @@ def _split_lines(images: Images) -> Iterator[str]:
 
 def _of_fit(chosen: Fit, images: Images) -> dict[str, object]:
     """The values about batches, epochs and metrics."""
+    classes = len(images.splits["train"].class_names)
     few = counted(chosen.small_classes, "class")
     repeats = f"{few} with fewer images: an image can be twice in a batch" if chosen.small_classes else ""
     return {
         "samples": chosen.samples_per_class,
         "repeats": f"allow_repeats = true\t# {repeats}\n" if repeats else "",
         "batch_size": chosen.batch_size,
-        "batch_classes": chosen.classes_per_batch,
-        "training_classes": len(images.splits["train"].class_names),
+        "batch_classes": f"all {classes}"
+        if chosen.classes_per_batch == classes
+        else f"{chosen.classes_per_batch} of {classes}",
         "steps": counted(chosen.steps_per_epoch, "step"),
         "epochs": chosen.epochs,
         "all_steps": chosen.steps_per_epoch * chosen.epochs,

@@ -44,9 +44,9 @@ def test_without_arguments_it_lists_what_it_can_write() -> None:
     ("counts", "batch"),
     [
         ([3] * 4, "6 images of 2 classes; each image has 2 positives, 3 negatives, 6 triplets"),
-        ([5] * 24, "12 images of 3 classes; each image has 3 positives, 8 negatives, 24 triplets"),
+        ([5] * 24, "48 images of 12 classes; each image has 3 positives, 44 negatives, 132 triplets"),
         ([20] * 100, "60 images of 15 classes; each image has 3 positives, 56 negatives, 168 triplets"),
-        ([1, 2, 9, 3, 30, 2, 4, 7], "6 images of 2 classes; each image has 2 positives, 3 negatives, 6 triplets"),
+        ([1, 2, 9, 3, 30, 2, 4, 7], "12 images of 4 classes; each image has 2 positives, 9 negatives, 18 triplets"),
     ],
     ids=["4 of 3", "24 of 5", "100 of 20", "uneven"],
 )
@@ -80,8 +80,8 @@ def test_every_choice_has_its_reason() -> None:
         'use = "m_per_class"',
         "samples_per_class = 3           # images of a class in a batch; at least 2, so that there are positive pairs",
         "allow_repeats = true            # 2 classes with fewer images: an image can be twice in a batch",
-        "batch_size = 6                  # 2 of the 4 training classes, 3 images of each",
-        "epochs = 30                     # of 2 steps each, 60 in all",
+        "batch_size = 12                 # all 4 training classes, 3 images of each",
+        "epochs = 10                     # of 1 step each, 10 in all",
         'name = "adamw"',
         "learning_rate = 1e-4            # low: pretrained features need small changes",
         'name = "cosine"                 # the learning rate falls to zero, so that the last epoch is a good one',
