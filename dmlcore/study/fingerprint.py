@@ -15,9 +15,6 @@ from dmlcore.host.distributions import installed_version
 from dmlcore.host.registry import Registry
 from dmlcore.study.schema import Study, StudyProbe
 
-NOT_INSTALLED = "not installed"
-"""The version of a library that is missing."""
-
 
 def fingerprint(settings: Mapping[str, Any], seed: int, versions: Mapping[str, str]) -> str:
     """The sha256 of the settings that can change a run's numbers, its seed and the versions."""
@@ -42,7 +39,7 @@ def versions_of(study: Study, registry: Registry) -> dict[str, str]:
         if isinstance(part, Component):
             source = registry.offer_of(part).source
             versions[source.distribution] = source.version
-            versions |= {name: installed_version(name) or NOT_INSTALLED for name in part.libraries}
+            versions |= {name: installed_version(name) or "not installed" for name in part.libraries}
     return dict(sorted(versions.items()))
 
 

@@ -141,8 +141,8 @@ def _written(path: Path, text: str, images: Images, registry: Registry) -> None:
     from dmlcore.data.installing import amounts
     from dmlcore.errors import StudyError
     from dmlcore.handin.libraries import requirements
+    from dmlcore.host.distributions import installed_version
     from dmlcore.study.component import data_check
-    from dmlcore.study.fingerprint import NOT_INSTALLED
     from dmlcore.study.load import load_study
 
     try:
@@ -158,8 +158,8 @@ def _written(path: Path, text: str, images: Images, registry: Registry) -> None:
     say(f"Wrote {path}: {amounts(images.splits)}.")
     for note in images.notes():
         say(f"Note: {note}")
-    versions = load_study(path, registry).runs[0].versions
-    missing = {name: version for name, version in versions.items() if version == NOT_INSTALLED}
+    libraries = load_study(path, registry).study.backbone.libraries
+    missing = {name: "" for name in libraries if installed_version(name) is None}
     install = [shlex.join(["pip", "install", *requirements(missing)])] if missing else []
     _next_steps([path], *install, data_check(images.dataset))
 
