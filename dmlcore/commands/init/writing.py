@@ -71,6 +71,7 @@ def _split_lines(images: Images) -> Iterator[str]:
         first, last = split.class_names[0], split.class_names[-1]
         classes = counted(len(split.class_names), "class")
         yield f"{name}: {classes}, {_comment(first)} to {_comment(last)}; {counted(len(split.labels), 'image')}"
+    yield from map(_comment, images.notes())
     if images.note:
         yield f"Split by name, since {_comment(images.note)}"
     else:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
 
+from dmlcore import Split
 from dmlcore.errors import DataError
 from dmlcore.host.discovery import discover
 from dmlcore.host.registry import Registry
 from dmlcore.study.load import load_study
 from dmlcore_plugins.backbones.resnet50 import ResNet50
+from dmlcore_plugins.datasets.image_folder import ImageFolder
 from running import invoke
 
 NEEDED = "A study needs two classes to train on, two others to test on, and a class of two images in each part.\n"
@@ -119,16 +122,36 @@ def test_no_file_is_overwritten() -> None:
 @pytest.mark.parametrize(
     ("counts", "found"),
     [
-        ([5], "dataset.test_fraction = 0.5 leaves no test class of 1 classes."),
         ([5, 5], "birds has too few classes or images: train 5 images of 1 class, test 5 images of 1 class."),
         ([1] * 10, "birds has too few classes or images: train 5 images of 5 classes, test 5 images of 5 classes."),
     ],
-    ids=["one class", "no second class", "single images"],
+    ids=["two classes", "single images"],
 )
 def test_too_few_classes_or_images(counts: list[int], found: str) -> None:
     make_images("birds", counts)
     assert invoke("init", "photos", "birds", code=3).stderr == f"Error: {found}\n{NEEDED}"
     assert not Path("photos.toml").exists()
+
+
+def test_one_class_is_what_the_reader_says_and_what_a_study_needs() -> None:
+    make_images("birds", [5])
+    error = invoke("init", "photos", "birds", code=3).stderr
+    assert error.startswith("Error: dataset.")
+    assert error.endswith(f".\n{NEEDED}")
+
+
+def test_notes_of_the_reader_are_shown_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    load = ImageFolder.load
+
+    def with_notes(self: ImageFolder, split: Split) -> SimpleNamespace:
+        images = load(self, split)
+        facts = {"labels": images.labels, "class_names": images.class_names, "image": images.image}
+        return SimpleNamespace(**facts, notes=("2 files were\nnot taken",))
+
+    monkeypatch.setattr(ImageFolder, "load", with_notes)
+    make_images("birds", [3] * 4)
+    assert "Note: 2 files were\nnot taken\n" in invoke("init", "photos", "birds").stdout
+    assert "# 2 files were not taken" in Path("photos.toml").read_text().splitlines()
 
 
 def test_images_that_can_not_be_read() -> None:
