@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from dmlcore.errors import DataError
+from dmlcore.errors import DamagedDataError, DataError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 def read_rgb(path: Path) -> Image:
     """Read an image file, rotated upright by its EXIF tag and converted to RGB from any mode.
 
-    The background of transparent parts is white. Raises DataError, which names the file, if it can't be read.
+    The background of transparent parts is white. Raises DataError, which names the file, if it is missing, and
+    DamagedDataError if it can't be read.
     """
     from PIL import Image, ImageOps
 
@@ -36,7 +37,7 @@ def read_rgb(path: Path) -> Image:
     except FileNotFoundError:
         raise DataError(f"{path}: the image was removed after the data set was listed.") from None
     except (OSError, SyntaxError, ValueError) as error:
-        raise DataError(f"{path}: can't read the image ({error}). Replace or remove the file.") from None
+        raise DamagedDataError(f"{path}: can't read the image ({error}). Replace or remove the file.") from None
 
 
 @frozen(eq=False)

@@ -12,7 +12,7 @@ from attrs import frozen
 from dmlcore.api.components import DatasetConfig
 from dmlcore.api.values import LabelledImages, Split
 from dmlcore.engine.seeding import generator
-from dmlcore.errors import DataError, StudyError
+from dmlcore.errors import DamagedDataError, DataError, StudyError
 from dmlcore.host.faults import faults_of, named
 from dmlcore.study.component import data_check
 from dmlcore.study.schema import Run
@@ -48,9 +48,9 @@ class _OfDataset:
         try:
             with faults_of(self.dataset, "image"):
                 return self.images.image(index)
-        except DataError as error:
+        except DamagedDataError as error:
             remedy = f"To list all such images: {data_check(self.dataset)}\nThen repeat the same command."
-            raise DataError(str(error), remedy) from None
+            raise DamagedDataError(str(error), remedy) from None
 
 
 @frozen(eq=False)

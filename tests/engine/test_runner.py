@@ -15,7 +15,7 @@ from attrs import evolve, frozen
 from safetensors.numpy import load_file
 from safetensors.torch import load_file as load_tensors
 
-from dmlcore import DataError, Embeddings, LossConfig, StudyError
+from dmlcore import DamagedDataError, DataError, Embeddings, LossConfig, StudyError
 from dmlcore.api.hookspecs import RunSpecs, hookspec
 from dmlcore.api.result import LossFacts, Result
 from dmlcore.engine import batching, session
@@ -430,7 +430,7 @@ def test_an_image_that_cannot_be_read_is_named_with_the_command_that_lists_all(
     make_study: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
     def damaged(self: SquareImages, index: int) -> Any:
-        raise DataError(f"image {index}.jpg is damaged")
+        raise DamagedDataError(f"image {index}.jpg is damaged")
 
     runs = make_study("seeds=[0]", f"training.workers={workers}").runs
     monkeypatch.setattr(SquareImages, "image", damaged)

@@ -12,7 +12,7 @@ from attrs import frozen
 from dmlcore.api.components import DatasetConfig
 from dmlcore.api.values import LabelledImages, Split
 from dmlcore.data.installing import SPLITS, Splits, amounts, load_splits
-from dmlcore.errors import DataError, StudyError
+from dmlcore.errors import DamagedDataError, DataError, StudyError
 from dmlcore.host.registry import Registry
 from dmlcore.study.component import changed_options, component_from, data_check, options_by_component
 from dmlcore.text import counted
@@ -96,9 +96,9 @@ def _split_by_name(source: Path, options: Mapping[str, Any], registry: Registry,
 
 
 def _open_some(images: LabelledImages, dataset: DatasetConfig) -> None:
-    """Open a few images from all over a split. Raises DataError with the command that opens all."""
+    """Open a few images from all over a split. Raises DamagedDataError with the command that opens all."""
     for index in np.unique(np.linspace(0, len(images.labels) - 1, OPENED, dtype=int)).tolist():
         try:
             images.image(index)
-        except DataError as error:
-            raise DataError(str(error), f"To list all such images: {data_check(dataset)}") from None
+        except DamagedDataError as error:
+            raise DamagedDataError(str(error), f"To list all such images: {data_check(dataset)}") from None
