@@ -14,6 +14,7 @@ from dmlcore.api.progress_bar import ProgressBar
 from dmlcore.commands.check import check
 from dmlcore.commands.data import data
 from dmlcore.commands.describe import describe
+from dmlcore.commands.init import init
 from dmlcore.commands.list_plugins import list_plugins
 from dmlcore.commands.metrics import metrics
 from dmlcore.commands.new_plugin import new_plugin
@@ -145,6 +146,7 @@ def main(disabled: Sequence[str], traceback: bool) -> None:
 
 
 for command in (
+    init,
     run,
     check,
     plan,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
@@ -102,3 +103,21 @@ def value_text(value: object) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def toml_text(value: object) -> str:
+    """A plain value as TOML, in one line."""
+    if isinstance(value, Mapping):
+        pairs = listing(f"{_toml_key(str(key))} = {toml_text(item)}" for key, item in value.items())
+        return f"{{ {pairs} }}" if pairs else "{}"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", r"\u007f")
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Iterable):
+        return f"[{listing(map(toml_text, value))}]"
+    return repr(value)
+
+
+def _toml_key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else toml_text(key)

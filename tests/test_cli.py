@@ -145,6 +145,17 @@ def test_the_shell_completes_paths_of_studies(invoke: Any) -> None:
     assert [item.type for item in complete(["run"], "stud")] == ["file"]
 
 
+def test_the_shell_completes_names_of_studies_that_ship(invoke: Any) -> None:
+    complete = BashComplete(cli.main, {}, "dmlcore", "_DMLCORE_COMPLETE").get_completions
+    assert [item.value for item in complete(["run"], "photos")] == [
+        "photos",
+        "photos_dimension",
+        "photos_margin",
+        "photos",
+    ]
+    assert complete(["notebook"], "quick")[0].value == "quickstart"
+
+
 def test_describe_a_component_a_table_and_nothing(invoke: Any) -> None:
     assert invoke("describe", "pair").stdout.startswith("loss pair  [toys 1.0]\n\nA plain pair loss.\n\nmargin = 0.5\n")
     assert invoke("describe", "training").stdout.startswith("[training]\n\n")
@@ -169,6 +180,7 @@ WITHOUT_TORCH = [
     ["report", GLYPHS],
     ["results", GLYPHS],
     ["data", "check", "glyphs", "--set", "classes=4"],
+    ["init"],
     ["--help"],
 ]
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+import tomli
 
-from dmlcore.text import counted, did_you_mean, duration, one_line, point_label, visible, with_article
+from dmlcore.text import counted, did_you_mean, duration, one_line, point_label, toml_text, visible, with_article
 from hostile_text import JOINED, MARKUP, UNSEEN
 
 
@@ -51,3 +52,19 @@ def test_all_other_text_is_visible_as_it_is(text: str) -> None:
 
 def test_one_line() -> None:
     assert one_line(" a\n\n  b\t\x1b\r\nc\xa0d ") == r"a b \u001b c\xa0d".replace(r"\xa0", "\xa0")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("a/b", '"a/b"'),
+        (True, "true"),
+        (1e-4, "0.0001"),
+        ([1, 2.5, "x"], '[1, 2.5, "x"]'),
+        ({"use": "timm", "a b": {}}, '{ use = "timm", "a b" = {} }'),
+        ('q"\\\n\x7f\t€', '"q\\"\\\\\\n\\u007f\\t€"'),
+    ],
+)
+def test_toml_text(value: object, text: str) -> None:
+    assert toml_text(value) == text
+    assert tomli.loads(f"value = {text}")["value"] == value

@@ -10,7 +10,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dmlcore.errors import DataError, DmlcoreError
+from dmlcore.errors import DamagedDataError, DataError, DmlcoreError
 from dmlcore.text import counted
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def opened(path: Path, content: bytes, max_megapixels: float) -> Iterator[Image]
         raise DataError(f"{path}: not enough memory to decode the image.", "Reduce it, or training.workers.") from None
     except Exception as error:  # Pillow raises a dozen kinds on damaged files
         reason = str(error).partition(" <_io")[0]  # Pillow's name of a file in memory
-        raise DataError(
+        raise DamagedDataError(
             f"{path}: can't read the image ({reason or type(error).__name__}).", "Replace or remove the file."
         ) from None
 

@@ -23,7 +23,7 @@ def read_rgb(path: Path, reading: Reading | None = None) -> Image:
     """Read an image file, rotated upright by its EXIF tag and converted to RGB with 8 bits from any mode.
 
     The background of transparent parts is white. `reading` limits the size and scales images of more than 8 bits.
-    Raises DataError, which names the file, if it can't be read.
+    Raises DataError, which names the file, if it is missing or can't be opened, and DamagedDataError if it is damaged.
     """
     reading = reading or Reading()
     content = read_bytes(path)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from dmlcore.commands.options import PATH, RUNS, SET, installed
+from dmlcore.commands.options import PATH, RUNS, SET, STUDY, installed
 from dmlcore.commands.output import say
 
 
 @click.command()
-@click.argument("study", type=PATH)
+@STUDY
 @SET
 @RUNS
 @click.option("-o", "output", type=PATH, help="Notebook to write.  [default: the study's name, .ipynb]")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.shell_completion import CompletionItem
 
 if TYPE_CHECKING:
     from dmlcore.host.registry import Registry
@@ -15,7 +16,33 @@ if TYPE_CHECKING:
     from dmlcore.study.schema import StudyFile
 
 PATH = click.Path(path_type=Path)
-STUDIES = click.argument("studies", nargs=-1, required=True, type=PATH)
+
+
+def _all_files(_context: click.Context, _argument: click.Parameter, given: Sequence[Path]) -> tuple[Path, ...]:
+    from dmlcore.study.shipped import study_files
+
+    return tuple(dict.fromkeys(file for word in given for file in study_files(word)))
+
+
+def _one_file(_context: click.Context, _argument: click.Parameter, given: Path) -> Path:
+    from dmlcore.study.shipped import study_file
+
+    return study_file(given)
+
+
+def _completions(_context: click.Context, _argument: click.Parameter, text: str) -> list[CompletionItem]:
+    """Files, and names of studies that ship, for shell completion."""
+    from dmlcore.study.shipped import shipped_names
+
+    names = [CompletionItem(name) for name in shipped_names() if text and name.startswith(text)]
+    return [*names, CompletionItem(text, type="file")]
+
+
+STUDIES = click.argument(
+    "studies", nargs=-1, required=True, type=PATH, callback=_all_files, shell_complete=_completions
+)
+"""Study files, by path or by name; see `study_files`."""
+STUDY = click.argument("study", type=PATH, callback=_one_file, shell_complete=_completions)
 RUNS = click.option("--runs", "root", type=PATH, default=Path("runs"), show_default=True, help="Results folder.")
 SET = click.option(
     "--set",

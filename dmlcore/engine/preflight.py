@@ -6,13 +6,11 @@ import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import zip_longest
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 from attrs import define, evolve, field, frozen
 
-from dmlcore.api.components import DatasetConfig
 from dmlcore.engine.probe.reasoning import (
     SAMPLES_PER_CLASS,
     reason,
@@ -199,7 +197,7 @@ class Checks:
         notes = self.once((images, study.evaluators), lambda: _check_evaluators(run, data))
         settings = (images, study.sampler, study.loss, study.training)
         self.once(settings, lambda: require_batches(run, np.asarray(data.train.labels), data.train.class_names))
-        tried = self.once(("tried", study.dataset), lambda: _try_images(study.dataset, data))
+        tried = self.once(("tried", study.dataset), lambda: _try_images(data))
         return Checked(run, data, (*_notes_of(data), *notes), tried)
 
     def once(self, key: Hashable, check: Callable[[], Value]) -> Value:
@@ -240,7 +238,7 @@ def _notes_of(data: Data) -> Iterator[str]:
     yield from dict.fromkeys(note for images in data.splits().values() for note in getattr(images, "notes", ()))
 
 
-def _try_images(dataset: DatasetConfig, data: Data) -> int:
+def _try_images(data: Data) -> int:
     """Read some images, and return their number. Raises DataError for the first that can't be read."""
     start, tried = time.perf_counter(), 0
     splits = list(data.splits().values())
@@ -249,7 +247,7 @@ def _try_images(dataset: DatasetConfig, data: Data) -> int:
             if tried == TRIED_IMAGES or time.perf_counter() - start > TRIED_S:
                 return tried
             if index is not None:
-                _read(dataset, images.image, index)
+                images.image(index)
                 tried += 1
     return tried
 
@@ -265,15 +263,6 @@ def _by_turns(labels: np.ndarray) -> list[int]:
     turns = np.arange(len(labels)) - np.repeat(starts, counts)
     indices: list[int] = order[np.argsort(turns, kind="stable")].tolist()
     return indices
-
-
-def _read(dataset: DatasetConfig, image: Callable[[int], object], index: int) -> None:
-    try:
-        image(index)
-    except DataError as error:
-        root = getattr(dataset, "root", None)
-        command = f"dmlcore data check {dataset.name}{f' --root {root}' if isinstance(root, Path) else ''}"
-        raise type(error)(f"{error}\n`{command}` finds all such images.") from None
 
 
 def _settings(checked: Checked) -> tuple[Hashable, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,7 +16,7 @@ from dmlcore.api.progress import work
 from dmlcore.api.result import LossFacts, Result
 from dmlcore.api.values import Embeddings, EpochSummary, Evaluation, Progress
 from dmlcore.engine import checkpoint
-from dmlcore.engine.batching import coverage, epoch_batches
+from dmlcore.engine.batching import Batches, coverage, epoch_batches
 from dmlcore.engine.checkpoint import TrainingState
 from dmlcore.engine.embedding import SplitEmbedder
 from dmlcore.engine.evaluation import NOT_MEASURED, headline, is_measured, measure_network, per_query
@@ -142,8 +142,7 @@ class Session:
         batches = epoch_batches(self.run, labels, epoch, self._seen(), self.data.train.class_names)
         images = sum(len(batch) for batch in batches)
         visited = coverage(batches, len(labels))
-        if visited < NEARLY_ALL:
-            self.state.notes["training"] = [f"an epoch covers {visited:.0%} of the training images"]
+        self.state.notes["training"] = list(_about_batches(batches, self.run.study.training.batch_size, visited))
 
         def on_step(done: int, loss: float, rate: float) -> None:
             self.observers.show(Progress("train", f"epoch {epoch}", done, images, loss, rate, "image"))
@@ -269,3 +268,12 @@ def loss_facts(loss: LossConfig | None) -> LossFacts:
     number = float(margin) if isinstance(margin, int | float) and not isinstance(margin, bool) else None
     with faults_of(loss, "formula, margin_axis or margin_kind"):
         return LossFacts(loss.name, loss.formula, number, loss.margin_axis, loss.margin_kind)
+
+
+def _about_batches(batches: Batches, batch_size: int, visited: float) -> Iterator[str]:
+    """Yield what is unusual about the batches of an epoch."""
+    largest = max(map(len, batches))
+    if largest < batch_size:
+        yield f"batches have {counted(largest, 'image')}, fewer than training.batch_size = {batch_size}"
+    if visited < NEARLY_ALL:
+        yield f"an epoch covers {visited:.0%} of the training images"

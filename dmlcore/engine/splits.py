@@ -12,9 +12,10 @@ from attrs import frozen
 from dmlcore.api.components import DatasetConfig
 from dmlcore.api.values import LabelledImages, Split, notes_of
 from dmlcore.engine.seeding import generator
-from dmlcore.errors import DataError, StudyError
+from dmlcore.errors import DamagedDataError, DataError, StudyError
 from dmlcore.host.faults import faults_of, named
 from dmlcore.results.contents import what_changed
+from dmlcore.study.component import data_check
 from dmlcore.study.data_sets import DataSets
 from dmlcore.study.schema import Run
 from dmlcore.text import counted, is_text
@@ -54,16 +55,23 @@ class _OfDataset:
         return notes_of(self.images)
 
     def image(self, index: int) -> Image:
+        try:
+            with faults_of(self.dataset, "image"):
+                return self._image(index)
+        except DamagedDataError as error:
+            remedy = f"To list all such images: {data_check(self.dataset)}\nThen repeat the same command."
+            raise DamagedDataError(str(error), remedy) from None
+
+    def _image(self, index: int) -> Image:
         from PIL.Image import DecompressionBombError
 
-        with faults_of(self.dataset, "image"):
-            try:
-                return self.images.image(index)
-            except DecompressionBombError as error:
-                raise DataError(
-                    f"Image {index} of the {named(self.dataset)}: {error}",
-                    "Reduce the image, or have the plugin read it by dmlcore.read_rgb, which reads large scans.",
-                ) from None
+        try:
+            return self.images.image(index)
+        except DecompressionBombError as error:
+            raise DataError(
+                f"Image {index} of the {named(self.dataset)}: {error}",
+                "Reduce the image, or have the plugin read it by dmlcore.read_rgb, which reads large scans.",
+            ) from None
 
 
 @frozen(eq=False)

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from dmlcore.api.components import parts
 from dmlcore.handin.sources import Sources
 from dmlcore.study.schema import StudyFile
+from dmlcore.study.shipped import base_folder
 
 RUNS = "runs"
 """The folder of a notebook's runs."""
@@ -48,8 +49,9 @@ def _links(file: StudyFile, sources: Sources) -> dict[str, Path]:
     A path is relative to the study file, or to the working folder if it was given on the command line.
     """
     links: dict[str, Path] = {}
+    folder = sources.place(file.path.absolute()).parent
     for _, path in parts(tuple(run.study for run in file.every_run)):
         if isinstance(path, Path):
             links[os.path.relpath(path)] = path.absolute()
-            links[sources.place(path.absolute()).as_posix()] = path.absolute()
+            links[(folder / os.path.relpath(path, base_folder(file.path.parent))).as_posix()] = path.absolute()
     return links

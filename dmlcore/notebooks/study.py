@@ -65,12 +65,14 @@ class Shown:
 
 
 def open_study(path: str | Path, runs: str | Path = "runs", overrides: Sequence[str] = ()) -> NotebookStudy:
-    """Open the study file at `path`, with its results in the folder `runs`.
+    """Open the study file at `path`, or the study that ships under this name, with its results in the folder `runs`.
 
     `overrides` set values of the study, as `--set` does: "training.epochs=10".
     Raises StudyError with every problem of the file.
     """
-    study = NotebookStudy(Path(path), Path(runs), tuple(overrides))
+    from dmlcore.study.shipped import study_file
+
+    study = NotebookStudy(study_file(Path(path)), Path(runs), tuple(overrides))
     study.load()
     return study
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from dmlcore.api.components import USE, Component
+import attrs
+
+from dmlcore.api.components import USE, Component, DatasetConfig, option_key
 from dmlcore.errors import StudyError
 from dmlcore.host.registry import Registry
 from dmlcore.study.document import Document, Origin, dotted, parse_override
-from dmlcore.study.structure import Structurer, ValuePath
-from dmlcore.text import did_you_mean, listing
+from dmlcore.study.structure import Structurer, ValuePath, plain
+from dmlcore.text import did_you_mean, listing, toml_text
 
 C = TypeVar("C", bound=Component)
 
@@ -30,6 +33,25 @@ def component_from(base: type[C], name: str, values: Mapping[str, Any], registry
         raise StudyError("\n\n".join(problem.text(place) for problem, place in problems))
     assert isinstance(component, base)
     return component
+
+
+def changed_options(component: Component, folder: Path) -> dict[str, Any]:
+    """A component's options that are not the defaults, as plain TOML values; paths are relative to `folder`."""
+    values: dict[str, Any] = plain(component, folder)
+    changed = [a for a in attrs.fields(type(component)) if getattr(component, a.name) not in (a.default, None)]
+    return {option_key(attribute): values[option_key(attribute)] for attribute in changed}
+
+
+def data_check(dataset: DatasetConfig) -> str:
+    """The command that checks every image of a data set."""
+    options = changed_options(dataset, Path())
+    words = (word for key, value in options.items() for word in ("--set", f"{key}={_typed(value)}"))
+    return shlex.join(["dmlcore", "data", "check", dataset.name, *words])
+
+
+def _typed(value: Any) -> str:
+    """A value as a user types it: without quotes, if it is a string that can't be taken for anything else."""
+    return value if isinstance(value, str) and parse_override(f"value={value}")[1] == value else toml_text(value)
 
 
 def options_by_component(settings: Sequence[str], names: Collection[str]) -> dict[str, dict[str, Any]]:

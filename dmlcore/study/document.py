@@ -11,6 +11,7 @@ from attrs import field, frozen
 
 from dmlcore.api.components import USE
 from dmlcore.errors import StudyError
+from dmlcore.study.shipped import base_folder
 from dmlcore.study.structure import ValuePath
 from dmlcore.text import listing
 
@@ -27,6 +28,11 @@ class Origin:
     @property
     def folder(self) -> Path:
         """The folder that a relative path written here is relative to."""
+        return base_folder(self.file.parent) if self.file else Path()
+
+    @property
+    def study_folder(self) -> Path:
+        """The folder that the path of another study file is relative to, if written here."""
         return self.file.parent if self.file else Path()
 
 

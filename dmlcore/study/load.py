@@ -23,6 +23,7 @@ from dmlcore.study.grid import GRID, at_point, points, read_grid
 from dmlcore.study.locate import line_of
 from dmlcore.study.plugins import PLUGINS, REQUIRES, PluginsTable, disabled_by, unknown_keys, unmet_requirements
 from dmlcore.study.schema import PROBE, PROBED, ProbeTable, Run, Study, StudyFile, StudyProbe
+from dmlcore.study.shipped import base_folder
 from dmlcore.study.structure import Problem, Structurer, plain
 from dmlcore.text import counted, listing
 
@@ -93,7 +94,7 @@ def _read_table(
     """A table that is not part of a run, or None, and its problems."""
     if name not in document.values:
         return None, []
-    structurer = Structurer(registry, lambda at: document.origin(at).folder)
+    structurer = Structurer(registry, lambda at: document.origin(at).study_folder)
     table = structurer.structure(document.values[name], cls, (name,))
     return (None if structurer.problems else table), structurer.problems
 
@@ -180,7 +181,7 @@ def _run(
     registry: Registry,
     data_sets: DataSets | None = None,
 ) -> Run:
-    versions = versions_of(study, registry)
+    versions, folder = versions_of(study, registry), base_folder(folder)
     contents, unreadable = (None, "") if data_sets is None else _contents(study, data_sets)
     return Run(
         study=study,

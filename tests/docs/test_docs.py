@@ -56,8 +56,8 @@ def commands() -> list[str]:
 def runnable(command: str) -> str:
     """The command, or `check` of its studies where it submits them or would train ResNet-50: those have their tests."""
     verb = command.split()[1]
-    if command.startswith("dmlcore") and (verb == "submit" or (verb in ("run", "plan") and "/cub/" in command)):
-        return " ".join(["dmlcore", "check", *(word for word in shlex.split(command) if word.endswith(".toml"))])
+    if command.startswith("dmlcore") and (verb == "submit" or (verb in ("run", "plan") and "/cub" in command)):
+        return " ".join(["dmlcore", "check", *(word for word in command.split() if word.startswith("assignment/"))])
     return command
 
 
@@ -84,6 +84,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         photos.mkdir(parents=True)
         for number in range(4):
             Image.new("RGB", (40, 30), (8 * label, 9 * number, 99)).save(photos / f"{number}.jpg")
+    shutil.copytree(folder / "studies" / "photos", folder / "birds")
     examples = "\n".join(blocks(ROOT / "docs" / "metrics.md", "python"))  # they save the embeddings of the commands
     with contextlib.chdir(folder):
         exec(examples, {})

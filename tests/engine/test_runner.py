@@ -15,7 +15,7 @@ from attrs import evolve, frozen
 from safetensors.numpy import load_file
 from safetensors.torch import load_file as load_tensors
 
-from dmlcore import DataError, Embeddings, LossConfig, StudyError
+from dmlcore import DamagedDataError, DataError, Embeddings, LossConfig, StudyError
 from dmlcore.api.hookspecs import RunSpecs, hookspec
 from dmlcore.api.result import LossFacts, Result
 from dmlcore.engine import batching, session
@@ -497,18 +497,25 @@ def test_observers_see_the_run(make_study: Any, tmp_path: Path) -> None:
     assert "50% of the training images" in warning
 
 
+def test_batches_smaller_than_the_study_has_them_are_a_note(make_study: Any, tmp_path: Path) -> None:
+    (result,) = results(make_study("seeds=[0]", "training.batch_size=10").runs, tmp_path)
+    assert result.warnings[0] == "training: batches have 9 images, fewer than training.batch_size = 10"
+
+
 @pytest.mark.parametrize("workers", [0, 1])
-def test_an_image_that_cannot_be_read_is_named_and_nothing_else(
+def test_an_image_that_cannot_be_read_is_named_with_the_command_that_lists_all(
     make_study: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
     def damaged(self: SquareImages, index: int) -> Any:
-        raise DataError(f"image {index}.jpg is damaged")
+        raise DamagedDataError(f"image {index}.jpg is damaged")
 
     runs = make_study("seeds=[0]", f"training.workers={workers}").runs
     monkeypatch.setattr(SquareImages, "image", damaged)
     with pytest.raises(DataError) as caught:
         results(runs, tmp_path)
-    assert str(caught.value) == "image 0.jpg is damaged"
+    assert str(caught.value) == (
+        "image 0.jpg is damaged\nTo list all such images: dmlcore data check squares\nThen repeat the same command."
+    )
 
 
 def test_too_little_memory_is_a_failure_with_a_way_out(

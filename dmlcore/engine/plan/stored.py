@@ -21,6 +21,7 @@ from dmlcore.results.store import Store
 from dmlcore.study.data_sets import DataSets
 from dmlcore.study.lookup import look_up, look_up_probe
 from dmlcore.study.schema import Run, StudyFile
+from dmlcore.text import listing
 
 NAMES = 3
 """Runs that a remark names."""

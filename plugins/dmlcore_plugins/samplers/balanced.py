@@ -46,15 +46,16 @@ def balanced_batches(sampler: MPerClass, context: SamplerContext) -> list[list[i
     Raises StudyError where there is no such batch.
     """
     images, samples_per_class = _images_by_class(context.labels), sampler.samples_per_class
-    _check_batch_size(context.batch_size, samples_per_class, len(images))
+    _check_batch_size(context.batch_size, samples_per_class, len(images), sampler.fewer_classes)
     if not sampler.allow_repeats:
         _check_class_sizes(images, samples_per_class, context.class_names)
     classes = ShuffledRounds(list(images), context.generator)
     images_of = {label: ShuffledRounds(indices, context.generator) for label, indices in images.items()}
-    classes_per_batch = context.batch_size // samples_per_class
+    classes_per_batch = min(context.batch_size // samples_per_class, len(images))
+    batches = sampler.batches_per_epoch or max(1, len(context.labels) // (classes_per_batch * samples_per_class))
     return [
         [index for label in classes.take(classes_per_batch) for index in images_of[label].take(samples_per_class)]
-        for _ in range(sampler.batches_per_epoch or max(1, len(context.labels) // context.batch_size))
+        for _ in range(batches)
     ]
 
 
@@ -65,19 +66,21 @@ def _images_by_class(labels: np.ndarray) -> Images:
     return {int(label): group.tolist() for label, group in zip(classes, groups, strict=True)}
 
 
-def _check_batch_size(batch_size: int, samples_per_class: int, classes: int) -> None:
+def _check_batch_size(batch_size: int, samples_per_class: int, classes: int, fewer_classes: bool) -> None:
+    cure = ""
     if batch_size % samples_per_class:
         problem = f"training.batch_size = {batch_size} is not a multiple of {samples_per_class}"
-    elif batch_size // samples_per_class > classes:
+    elif batch_size // samples_per_class > classes and not fewer_classes:
         problem = (
             f"training.batch_size = {batch_size} needs {batch_size // samples_per_class} classes, but the "
             f"training images have {classes}"
         )
+        cure = " To use all classes in smaller batches, set sampler.fewer_classes = true."
     else:
         return
     raise StudyError(
         f"{problem}: a batch has {samples_per_class} images (sampler.samples_per_class) of each of its classes. "
-        "Use another batch size, or another samples_per_class."
+        f"Use another batch size, or another samples_per_class.{cure}"
     )
 
 

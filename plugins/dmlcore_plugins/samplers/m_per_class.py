@@ -27,6 +27,11 @@ class MPerClass(SamplerConfig):
     allow_repeats: bool = option(
         False, help="let a class with fewer images than samples_per_class repeat them within the batch"
     )
+    fewer_classes: bool = option(
+        False,
+        omit_if_default=True,
+        help="let batches have fewer classes, and be smaller than batch_size, if the training images have too few",
+    )
     batches_per_epoch: int | None = option(
         None, ge=1, help="batches per epoch; by default as many as the training images fill"
     )
@@ -35,7 +40,7 @@ class MPerClass(SamplerConfig):
         """The batches of one epoch.
 
         Raises StudyError where the batch size is not a multiple of samples_per_class, needs more classes than there
-        are, or a class has too few images.
+        are (unless `fewer_classes`), or a class has too few images.
         """
         from dmlcore_plugins.samplers.balanced import balanced_batches
 

@@ -178,6 +178,29 @@ def test_a_batch_size_that_does_not_fit_is_refused(batch_size: int, problem: str
     )
 
 
+@given(cases(), st.integers(1, 20))
+def test_fewer_classes_make_smaller_batches_of_all(case: Case, more: int) -> None:
+    """Where there are enough classes, the option changes nothing."""
+    assert case.run(fewer_classes=True) == case.run()
+    labels, samples = case.labels, case.samples
+    batch_size = (len(case.sizes) + more) * samples
+    config = MPerClass(samples_per_class=samples, fewer_classes=True)
+    epoch = made(config, labels, batch_size, case.seed)
+    assert len(epoch) == max(1, len(labels) // (len(case.sizes) * samples))
+    assert all(Counter(labels[batch].tolist()) == dict.fromkeys(range(len(case.sizes)), samples) for batch in epoch)
+
+
+def test_too_few_classes_for_a_batch_are_refused_with_the_options_that_help() -> None:
+    labels = np.repeat(np.arange(12), 5)
+    with pytest.raises(StudyError) as caught:
+        made(MPerClass(samples_per_class=4), labels, 60)
+    assert str(caught.value) == (
+        "training.batch_size = 60 needs 15 classes, but the training images have 12: a batch has 4 images"
+        " (sampler.samples_per_class) of each of its classes. Use a batch size of 48, or another samples_per_class."
+        " To use all classes in smaller batches, set sampler.fewer_classes = true."
+    )
+
+
 @pytest.mark.parametrize(
     ("sizes", "message"),
     [
