@@ -47,7 +47,7 @@ def read_bytes(path: Path) -> bytes:
         raise _failure(path, error) from None
 
 
-def failure_of_drive(error: Exception) -> DataError | None:
+def failure_of_drive(error: BaseException) -> DataError | None:
     """The error to show for what a plugin raised, if a drive failed under it; None for other errors."""
     if not isinstance(error, OSError) or error.errno not in DRIVE_ERRORS | FULL:
         return None
