@@ -31,6 +31,10 @@ class ResultsError(DmlcoreError):
     exit_code = 3
 
 
+class DamagedResultsError(ResultsError):
+    """Stored results have lost their content: running again is the only way to get them."""
+
+
 class DataError(DmlcoreError):
     """The images of a data set are missing, damaged, or of another edition.
 

@@ -70,7 +70,7 @@ def show_report(file: StudyFile, store: Store, names: Sequence[str] = ("report.h
 
 
 def _show(material: StudyMaterial) -> None:
-    """Prints the table, the failures and the warnings."""
+    """Prints the table, what is damaged, the failures and the warnings."""
     from rich.text import Text
 
     from dmlcore.report.content.table import study_table
@@ -79,6 +79,8 @@ def _show(material: StudyMaterial) -> None:
     screen = console()
     if material.results:
         screen.print(rich_table(study_table(material), material.question or material.name))
+    for label, reason in material.all_damaged.items():
+        screen.print(Text.assemble(("damaged", "red"), f" {label}: {reason}"))
     for label, reason in material.failures.items():
         screen.print(Text.assemble(("failed", "red"), f" {label}: {reason}"))
     warnings = [text for result in material.results for text in result.warnings]

@@ -41,7 +41,10 @@ def preflight(file: StudyFile, store: Store) -> Iterator[str]:
             yield from lines if lines != shown else ()
             shown = lines
         if run in file.runs:
-            yield f"  run      {store.run(run.study.name, run.name).state:<11}  {run.name}"
+            folder = store.run(run.study.name, run.name)
+            yield f"  run      {folder.state:<11}  {run.name}"
+            if damage := folder.damage():
+                yield f"           {damage}"
 
 
 def _setting_lines(run: Run, data: Data) -> Iterator[str]:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from attrs import evolve, frozen
 
 from dmlcore.api.components import ObserverConfig
-from dmlcore.api.progress import shown_on
+from dmlcore.api.progress import note, shown_on
 from dmlcore.api.result import Result
 from dmlcore.api.values import RunInfo
 from dmlcore.engine import checkpoint
@@ -21,9 +21,10 @@ from dmlcore.engine.run_log import figures, log, logged_to
 from dmlcore.engine.seeding import use_deterministic_algorithms
 from dmlcore.engine.session import Session
 from dmlcore.engine.splits import load_data
-from dmlcore.errors import PluginError, TrainingError
+from dmlcore.errors import DamagedResultsError, PluginError, ResultsError, TrainingError
 from dmlcore.host.faults import traceback_of
-from dmlcore.results.store import RUN_LOG, RunFolder, Store
+from dmlcore.results.evidence import intact_result
+from dmlcore.results.store import EMBEDDINGS, RUN_LOG, RunFolder, Store
 from dmlcore.study.schema import Run
 
 _POLL_SECONDS = 1.0
@@ -49,8 +50,12 @@ def run_study(runs: Sequence[Run], store: Store, observers: Sequence[ObserverCon
         for index, run in waiting:
             folder = store.run(run.study.name, run.name)
             with folder.locked() as mine:
+                if mine:
+                    _set_aside_if_damaged(folder)
                 if folder.finished:
                     yield folder.result()
+                elif folder.final.exists() and mine:
+                    yield Failure(run, folder.damage() or "")
                 elif mine and (twin := _same_run(run, store)):
                     yield _reused(run, folder, twin)
                 elif mine:
@@ -60,6 +65,19 @@ def run_study(runs: Sequence[Run], store: Store, observers: Sequence[ObserverCon
         if len(busy) == len(waiting):
             time.sleep(_POLL_SECONDS)
         waiting = busy
+
+
+def _set_aside_if_damaged(folder: RunFolder) -> None:
+    """Rename the folder of a damaged run, so that it runs again; nothing is deleted."""
+    try:
+        if folder.final.exists():
+            folder.verify(intact_result(folder), EMBEDDINGS)
+        else:
+            checkpoint.load(folder.partial)
+    except DamagedResultsError as error:
+        note(f"{error} Now at {folder.set_aside()}")
+    except ResultsError:  # of a newer version, or unreadable for now: it stays where it is
+        return
 
 
 def _same_run(run: Run, store: Store) -> RunFolder | None:
@@ -85,7 +103,7 @@ def _reused(run: Run, folder: RunFolder, twin: RunFolder) -> Result:
         environment={"made_as": f"{twin.final.parent.name}/{twin.final.name}", **result.environment},
     )
     folder.copy(twin)
-    folder.complete(result)
+    result = folder.complete(result)
     checkpoint.remove(folder.final)
     return result
 
@@ -129,7 +147,7 @@ def _outcome(
             log.info("warning: %s", warning)
         log.info("finished: %s", figures(result.metrics))
     result = evolve(result, warnings=(*result.warnings, *observers.warnings))
-    folder.complete(result)
+    result = folder.complete(result)
     checkpoint.remove(folder.final)
     return result
 

@@ -29,7 +29,7 @@ from dmlcore.engine.splits import Data, load_data
 from dmlcore.engine.trainer import Trainer
 from dmlcore.errors import DataError, StudyError
 from dmlcore.results.evidence import Evidence, save_evidence
-from dmlcore.results.store import EMBEDDINGS, EVIDENCE, MODEL, UNTRAINED_EVIDENCE, save_tensors
+from dmlcore.results.store import EMBEDDINGS, EVIDENCE, MODEL, UNTRAINED_EVIDENCE, checksum, save_tensors
 from dmlcore.study.schema import Run, Transforms
 from dmlcore.study.structure import plain
 
@@ -116,6 +116,7 @@ class Session:
         self.state.baseline = self._measure("baseline", 0, embeddings)
         evidence, self.state.baseline_geometry = self._explain(embeddings)
         save_evidence(self.folder / UNTRAINED_EVIDENCE, evidence)
+        self.state.files[UNTRAINED_EVIDENCE] = checksum(self.folder / UNTRAINED_EVIDENCE)
         seconds = time.perf_counter() - start
         self.state.seconds += seconds
         self._close_epoch(EpochSummary(0, None, None, seconds, None, test=self.state.baseline))

@@ -95,8 +95,7 @@ class NotebookStudy:
             _, material = self._stored()
         except StudyError as error:
             return str(error)
-        total = len(material.results) + len(material.unfinished) + len(material.failures)
-        return f"{len(material.results)} of {counted(total, 'run')} finished, in {self.runs / material.name}"
+        return f"{len(material.results)} of {counted(material.runs, 'run')} finished, in {self.runs / material.name}"
 
     @property
     def finished(self) -> bool:
@@ -196,7 +195,7 @@ class NotebookStudy:
             material = self._stored()[1]
         except StudyError as error:  # the results for [best] are missing
             return Shown([Page(str(error))])
-        stored = (*material.results, *material.failures.items(), material.probe)
+        stored = (*material.results, *material.failures.items(), *material.all_damaged.items(), material.probe)
         if self._drawn.get("stored") != stored:
             self._drawn.update(stored=stored, pieces=pieces(material))
         items: list[Page | Picture] = []

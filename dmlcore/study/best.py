@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any, Literal
@@ -87,20 +87,23 @@ def _best_point(source: StudyFile, best: Best, store: Store) -> Any:
 def _measured(run: Run, source: StudyFile, best: Best, store: Store) -> float | None:
     """The metric of a run, or None if the run failed."""
     folder = store.run(run.study.name, run.name)
-    if folder.finished:
+    state = folder.state
+    if state == "finished":
         return _metric(folder.result(), source, best)
-    if folder.failure() is not None:
+    if state == "failed":
         return None
     finished = sum(store.run(run.study.name, run.name).finished for run in source.runs)
     raise StudyError(
         f"best.from: {finished} of {counted(len(source.runs), 'run')} of {source.path} are finished."
+        f"{f' One is damaged: {folder.damage()}' if state == 'damaged' else ''}"
         f" Run the others first: dmlcore run {source.path}"
     )
 
 
 def _metric(result: Result, source: StudyFile, best: Best) -> float:
-    selected = result.curve[result.protocol["epoch"]]
-    metrics = result.metrics if best.split == "test" else selected.validation or {}
+    metrics: Mapping[str, float] = result.metrics
+    if best.split == "validation":
+        metrics = result.curve[result.protocol["epoch"]].validation or {}
     if best.metric not in metrics:
         raise StudyError(
             f"best.metric: {source.path} did not measure {best.metric!r} on the {best.split} classes."

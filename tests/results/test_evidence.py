@@ -31,5 +31,5 @@ def test_it_comes_back_to_the_last_digit(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(DmlcoreError, match=r"nowhere: can't read the file"):
+    with pytest.raises(DmlcoreError, match=r"nowhere: damaged file \(it is missing\)"):
         load_evidence(tmp_path / "nowhere")

@@ -50,7 +50,7 @@ def test_damaged_and_newer_results_are_told(tmp_path: Path) -> None:
     with pytest.raises(DmlcoreError, match=f"format 99, .* up to {SCHEMA}"):
         folder.result()
     path.write_text("{")
-    with pytest.raises(DmlcoreError, match="not a result of dmlcore"):
+    with pytest.raises(DmlcoreError, match=r"result.json: damaged result \("):
         folder.result()
 
 

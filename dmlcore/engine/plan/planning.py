@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 from attrs import define, evolve, field, frozen
 
+from dmlcore.api.progress import note
 from dmlcore.engine import checkpoint
 from dmlcore.engine.batching import epoch_batches
 from dmlcore.engine.evaluation import is_measured
 from dmlcore.engine.plan.pace import Pace, measure_pace
 from dmlcore.engine.probe.probing import planned_sizes, stored_probe, stored_trials
 from dmlcore.engine.splits import Data, load_data, what_sets_the_images
+from dmlcore.errors import ResultsError
 from dmlcore.results.store import RunFolder, Store
 from dmlcore.study.schema import Run, StudyFile, StudyProbe
 
@@ -65,7 +67,7 @@ class Planner:
     def _point(self, label: str, runs: list[Run]) -> Item:
         """Return the item of one grid point."""
         run = runs[0]
-        done = [epochs_done(self.store.run(run.study.name, run.name), run) for run in runs]
+        done = [epochs_done(self.store.run(run.study.name, run.name)) for run in runs]
         left = [epochs for epochs in done if epochs is not None]
         if not left:
             return Item(label, len(runs), len(runs))
@@ -97,12 +99,16 @@ class Planner:
 
     def _probe(self, probe: StudyProbe) -> Item:
         """Return the item of a probe; it assumes that a search doubles up to the study's own batch size."""
-        finished = stored_probe(probe, self.store)
+        try:
+            finished, tried = stored_probe(probe, self.store), stored_trials(probe, self.store)
+        except ResultsError as error:
+            note(str(error))
+            finished, tried = None, []
         if finished is not None:
             return Item(f"probe of {len(finished.trials)} batch sizes", 1, 1)
         data, table, pace = self._images(probe.run), probe.table, self._pace(probe.run)
         sizes = planned_sizes(probe, np.asarray(data.train.labels))
-        left = sorted(set(sizes) - {trial.batch_size for trial in stored_trials(probe, self.store)})
+        left = sorted(set(sizes) - {trial.batch_size for trial in tried})
         unseen = len(data.test.labels)
         measured = pace.measurement_seconds(min(unseen, table.max_images or unseen))
         an_image = pace.step_seconds / probe.run.study.training.batch_size
@@ -155,9 +161,18 @@ class Planner:
         return pace.backbone_bytes + head + images * (4 * width + 8) + 2 * images * EVIDENCE_BYTES
 
 
-def epochs_done(folder: RunFolder, run: Run) -> int | None:
-    """Return the last finished epoch, -1 before the first measurement; None if the run is finished."""
+def epochs_done(folder: RunFolder) -> int | None:
+    """Return the last finished epoch, -1 before the first measurement; None if the run is finished.
+
+    A damaged run or checkpoint has done nothing, because it runs again; a note says so.
+    """
     if folder.finished:
         return None
-    state = checkpoint.load(folder.partial)
+    try:
+        state = None if folder.final.exists() else checkpoint.load(folder.partial)
+    except ResultsError as error:
+        note(str(error))
+        return -1
+    if damage := folder.damage():
+        note(damage)
     return -1 if state is None else state.epoch

@@ -13,12 +13,12 @@ from dmlcore.api.components import SectionConfig
 from dmlcore.api.result import Result, StudyResults
 from dmlcore.api.values import LabelledImages
 from dmlcore.engine.splits import load_data, what_sets_the_images
-from dmlcore.errors import DataError, DmlcoreError, PluginError
+from dmlcore.errors import DataError, DmlcoreError, PluginError, ResultsError
 from dmlcore.host.faults import faults_of, named
 from dmlcore.report.content.material import StudyMaterial, gather
 from dmlcore.report.content.measurements import UNTRAINED
 from dmlcore.results.store import PROBE, Store
-from dmlcore.results.trials import read_probe
+from dmlcore.results.trials import Probe, read_probe
 from dmlcore.study.fingerprint import probe_fingerprint
 from dmlcore.study.schema import Run, StudyFile
 from dmlcore.text import listing
@@ -35,9 +35,16 @@ def study_material(file: StudyFile, store: Store) -> StudyMaterial:
         {f"{run.label} seed={run.seed}".strip(): run.name for run in file.runs},
         images_at_hand(file),
     )
-    path = store.study(study.name) / PROBE
-    probe = read_probe(path, probe_fingerprint(file.probe)) if file.probe else None
-    return evolve(material, probe=probe, additions=tuple(partial(_section, section) for section in study.sections))
+    material = evolve(material, additions=tuple(partial(_section, section) for section in study.sections))
+    try:
+        return evolve(material, probe=_probe(file, store))
+    except ResultsError as error:
+        return evolve(material, probe_damage=str(error))
+
+
+def _probe(file: StudyFile, store: Store) -> Probe | None:
+    path = store.study(file.study.name) / PROBE
+    return read_probe(path, probe_fingerprint(file.probe)) if file.probe else None
 
 
 def _section(config: SectionConfig, study: StudyResults) -> Section | None:
@@ -78,30 +85,36 @@ def require_images(files: Iterable[StudyFile], store: Store) -> None:
 def _unfinished(file: StudyFile, store: Store) -> Iterator[Run]:
     """The runs that still need images, including that of the probe."""
     yield from (run for run in file.runs if not store.run(run.study.name, run.name).finished)
-    if file.probe and not read_probe(store.study(file.study.name) / PROBE, probe_fingerprint(file.probe)):
-        yield file.probe.run
+    with suppress(ResultsError):  # a damaged probe runs again
+        if file.probe is None or _probe(file, store):
+            return
+    yield file.probe.run
 
 
 def missing(file: StudyFile, material: StudyMaterial) -> Sequence[str]:
     """Return the missing parts of a study, its probe and its runs, each with its state."""
     probe = ["its probe (not finished)"] if file.probe and material.probe is None else []
+    damaged = [f"{run} (damaged: {why})" for run, why in material.damaged.items()]
     failed = [f"{run} (failed: {why})" for run, why in material.failures.items()]
-    return [*probe, *failed, *(f"{run} (not finished)" for run in material.unfinished)]
+    return [*probe, *damaged, *failed, *(f"{run} (not finished)" for run in material.unfinished)]
 
 
 def result_rows(file: StudyFile, store: Store) -> tuple[list[dict[str, object]], list[str]]:
     """A row for each untrained network and each run, and the metrics that a short table shows.
 
     A row has study, run, state, seed, the grid values, and the metrics and seconds of a finished run or the reason of
-    a failed one.
+    a failed or damaged one.
     """
     rows: list[dict[str, object]] = []
     headline: dict[str, None] = {}
     baselines: dict[tuple[int, str], list[Result]] = {}
     for run in file.runs:
         folder = store.run(run.study.name, run.name)
-        row = {"study": run.study.name, "run": run.name, "state": folder.state, "seed": run.seed, **run.point}
-        if folder.finished:
+        state = folder.state
+        row = {"study": run.study.name, "run": run.name, "state": state, "seed": run.seed, **run.point}
+        if state == "damaged":
+            row["reason"] = folder.damage()
+        elif state == "finished":
             result = folder.result()
             row |= {**result.metrics, "seconds": result.seconds}
             headline |= dict.fromkeys(result.headline)
@@ -115,6 +128,6 @@ def result_rows(file: StudyFile, store: Store) -> tuple[list[dict[str, object]],
 def _untrained_row(results: Sequence[Result]) -> dict[str, object]:
     """The row of runs that start from the same network, with the grid values that they share."""
     first, *others = results
-    shared = {path: value for path, value in first.point.items() if all(r.point[path] == value for r in others)}
+    shared = {path: value for path, value in first.point.items() if all(r.point.get(path) == value for r in others)}
     facts = {"study": first.study, "run": UNTRAINED, "state": UNTRAINED, "seed": first.seed}
     return {**facts, **(shared if others else {}), **first.baseline}

@@ -14,7 +14,8 @@ from dmlcore.engine.machine import environment
 from dmlcore.engine.probe.reasoning import reason, refusal, smallest_batch
 from dmlcore.engine.probe.trial import Bench, as_first_steps
 from dmlcore.engine.probe.verdict import compared, conclusions, in_short, smallest, trial_of
-from dmlcore.results.store import PROBE, Store, write_atomically
+from dmlcore.errors import DamagedResultsError
+from dmlcore.results.store import PROBE, Store, aside, write_atomically
 from dmlcore.results.trials import Probe, Trial, read_probe, to_json
 from dmlcore.study.fingerprint import probe_fingerprint
 from dmlcore.study.schema import PROBED, StudyProbe
@@ -31,6 +32,8 @@ def probe_study(probe: StudyProbe, store: Store) -> Probe:
     folder = store.study(probe.run.study.name)
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / f".{PROBE}.lock"):
+        for name in (PROBE, PARTIAL):
+            _set_aside_if_damaged(folder / name)
         if finished := stored_probe(probe, store):
             return finished
         note(f"probe  {probe.run.study.name}  {PROBED}  {probe.table.steps} steps per size")
@@ -46,6 +49,14 @@ def probe_study(probe: StudyProbe, store: Store) -> Probe:
     for sentence in finished.conclusions:
         note(f"  {sentence}")
     return finished
+
+
+def _set_aside_if_damaged(path: Path) -> None:
+    """Rename a damaged probe, so that it runs again."""
+    try:
+        read_probe(path, "")
+    except DamagedResultsError as error:
+        note(f"{error} Now at {aside(path)}")
 
 
 def stored_probe(probe: StudyProbe, store: Store) -> Probe | None:
