@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,9 +15,10 @@ from dmlcore.host.faults import faults_of
 from dmlcore.host.registry import Registry
 from dmlcore.results.store import Store
 from dmlcore.study.best import BEST, Best, with_best_values
-from dmlcore.study.document import Document, dotted, read_document
-from dmlcore.study.fingerprint import components_of, fingerprint, versions_of
+from dmlcore.study.document import Document, dotted, read_document, read_study
+from dmlcore.study.fingerprint import components_of, fingerprint, version_of, versions_of
 from dmlcore.study.grid import GRID, at_point, points, read_grid
+from dmlcore.study.limits import DEEPEST, too_many_runs
 from dmlcore.study.locate import line_of
 from dmlcore.study.plugins import PLUGINS, REQUIRES, PluginsTable, disabled_by, unknown_keys, unmet_requirements
 from dmlcore.study.schema import PROBE, PROBED, ProbeTable, Run, Study, StudyFile, StudyProbe
@@ -23,6 +26,12 @@ from dmlcore.study.structure import Problem, Structurer, plain
 from dmlcore.text import counted, listing
 
 _Table = TypeVar("_Table", Best, ProbeTable, PluginsTable)
+
+MOST_PROBLEMS = 500
+"""Problems after which no further grid point is examined."""
+
+MOST_SHOWN = 50
+"""Problems in a message."""
 
 NO_PART_OF_A_RUN = (GRID, BEST, PROBE, PLUGINS, REQUIRES)
 """Tables that are not part of a run."""
@@ -43,6 +52,8 @@ def load_study(
     """
     if path.resolve() in needed_by:
         raise StudyError(f"{path}: [best] is circular: {listing(map(str, needed_by))}.")
+    if len(needed_by) > DEEPEST:
+        raise StudyError(f"{path}: more than {DEEPEST} studies need each other by [best].")
     document = read_document(path, overrides)
     everything, registry = registry, registry.without(disabled_by(document))
     best, problems = _read_table(document, BEST, Best, registry)
@@ -57,8 +68,13 @@ def load_study(
     problems += [*grid_problems, *probe_problems, *plugin_problems]
     problems += [*unknown_keys(document, everything.sources), *unmet_requirements(document, everything.sources)]
     located = [_locate(problem, document) for problem in problems]
+    count = math.prod(map(len, grid.values()))
+    if excess := too_many_runs(count, _seed_count(document)):
+        raise StudyError(f"{path}: {excess}")
     studies: list[tuple[dict[str, Any], Study]] = []
     for indices in points(grid):
+        if len(located) > MOST_PROBLEMS:
+            break
         study, found = _at_point(document, indices, path, registry)
         located += found
         if study is not None:
@@ -70,7 +86,12 @@ def load_study(
     if located:
         raise StudyError(_report(path, located))
     chosen = studies if grid or table is None else []
-    runs = tuple(_run(study, point, seed, path.parent, registry) for point, study in chosen for seed in study.seeds)
+    version = cache(version_of)
+    runs = tuple(
+        run
+        for point, study in chosen
+        for run in _runs(study, point, study.seeds, path.parent, registry, version)
+    )
     needs = tuple(source.resolve() for source in best.from_) if best else ()
     return StudyFile(path, studies[0][1], grid, runs, needs, probed)
 
@@ -141,12 +162,27 @@ def _at_point(
 
 
 def _run(study: Study, point: dict[str, Any] | Any, seed: int, folder: Path, registry: Registry) -> Run:
-    versions = versions_of(study, registry)
-    identity = plain(study, folder, identity_only=True)
-    settings = plain(study, folder)
-    return Run(
-        study, point, seed, settings, versions, fingerprint(identity, seed, versions), components_of(study, registry)
-    )
+    return next(_runs(study, point, (seed,), folder, registry))
+
+
+def _runs(
+    study: Study,
+    point: dict[str, Any] | Any,
+    seeds: Sequence[int],
+    folder: Path,
+    registry: Registry,
+    version: Callable[[str], str] = version_of,
+) -> Iterator[Run]:
+    """The run of each seed at a grid point; `version` returns the version of a distribution."""
+    versions, components = versions_of(study, registry, version), components_of(study, registry)
+    identity, settings = plain(study, folder, identity_only=True), plain(study, folder)
+    for seed in seeds:
+        yield Run(study, point, seed, settings, versions, fingerprint(identity, seed, versions), components)
+
+
+def _seed_count(document: Document) -> int:
+    seeds = document.values.get("seeds", (0,))
+    return len(seeds) if isinstance(seeds, list | tuple) else 1
 
 
 @frozen
@@ -162,7 +198,7 @@ def _locate(problem: Problem, document: Document) -> _Located:
     origin, path = document.origin(problem.path), dotted(problem.path)
     if origin.file is None:
         return _Located(None, 0, problem.text(f"--set {path}"))
-    line = line_of(origin.file.read_text(encoding="utf-8"), origin.path)
+    line = line_of(read_study(origin.file), origin.path)
     place = f"{origin.file}:{line or 1}" + (f": {path}" if path else "")
     return _Located(origin.file, line or 0, problem.text(place))
 
@@ -170,5 +206,6 @@ def _locate(problem: Problem, document: Document) -> _Located:
 def _report(path: Path, located: Iterable[_Located]) -> str:
     """All problems without duplicates, sorted by line; those of the study file first."""
     ordered = sorted(located, key=lambda problem: (problem.file != path, str(problem.file), problem.line))
-    texts = dict.fromkeys(problem.text for problem in ordered)
-    return "\n\n".join([f"{path} has {counted(len(texts), 'problem')}.", *texts])
+    texts = list(dict.fromkeys(problem.text for problem in ordered))
+    more = [f"… and {counted(len(texts) - MOST_SHOWN, 'more problem')}."] if len(texts) > MOST_SHOWN else []
+    return "\n\n".join([f"{path} has {counted(len(texts), 'problem')}.", *texts[:MOST_SHOWN], *more])

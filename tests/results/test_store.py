@@ -10,7 +10,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from dmlcore import DmlcoreError
-from dmlcore.api.result import SCHEMA
+from dmlcore.api.result import SCHEMA, to_json
 from dmlcore.results.store import RESULT, RunFolder, Store, save_tensors, write_atomically
 from sample_results import result
 
@@ -34,7 +34,7 @@ def test_a_result_comes_back_to_the_last_digit(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "run")
     folder.partial.mkdir()
     folder.note_failure("as before")
-    folder.complete(stored)
+    stored = folder.complete(stored)
     assert folder.finished
     assert not folder.started
     assert folder.failure() is None
@@ -46,7 +46,7 @@ def test_damaged_and_newer_results_are_told(tmp_path: Path) -> None:
     folder.partial.mkdir()
     folder.complete(result())
     path = folder.final / RESULT
-    path.write_text(path.read_text().replace(f'"schema": {SCHEMA}', '"schema": 99'))
+    path.write_text(to_json(result(schema=99)))
     with pytest.raises(DmlcoreError, match=f"format 99, .* up to {SCHEMA}"):
         folder.result()
     path.write_text("{")
