@@ -98,7 +98,7 @@ def _object(values: Mapping[str, Any], cls: type, at: str) -> Any:
     known = _hints(cls)
     for name in values:
         if name not in known:
-            raise ValueError(f"{at.removeprefix('.')} has an unknown field {name!r}".strip())
+            raise ValueError(f"{f'{at}.{name}'.removeprefix('.')}: unknown")
     for field in attrs.fields(cls):
         if field.default is attrs.NOTHING and field.name not in values:
             raise ValueError(f"{f'{at}.{field.name}'.removeprefix('.')}: missing")

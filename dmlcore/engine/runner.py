@@ -24,6 +24,7 @@ from dmlcore.engine.splits import load_data
 from dmlcore.errors import DamagedResultsError, PluginError, ResultsError, TrainingError
 from dmlcore.host.faults import traceback_of
 from dmlcore.results.evidence import intact_result
+from dmlcore.results.scratch import remove_abandoned
 from dmlcore.results.store import EMBEDDINGS, RUN_LOG, RunFolder, Store
 from dmlcore.study.schema import Run
 
@@ -42,8 +43,11 @@ def run_study(runs: Sequence[Run], store: Store, observers: Sequence[ObserverCon
     """Execute the runs that are not finished, and yield the outcome of each.
 
     A run that another process is executing is awaited at the end. If training or a plugin fails, the outcome is a
-    Failure, and the other runs continue. An identical run of another study in the store, on the same images, is reused.
+    Failure, and the other runs continue. The folder of a damaged run is renamed, and the run executed again; one that
+    can't be read now, or only by a newer version, is a Failure. An identical run of another study in the store, on the same images, is reused.
     """
+    for study in {run.study.name for run in runs}:
+        remove_abandoned(store.study(study))
     waiting = list(enumerate(runs, start=1))
     while waiting:
         busy = []

@@ -55,6 +55,9 @@ class Document:
 
         Raises StudyError if a plain value is on the path.
         """
+        origins = self.origins
+        if _exists(self.values, path):  # the filter is slow for many keys
+            origins = {known: where for known, where in origins.items() if known[: len(path)] != path}
         values = dict(self.values)
         table = values
         for depth, key in enumerate(path[:-1], start=1):
@@ -62,8 +65,7 @@ class Document:
             table[key] = inner  # type: ignore[index]
             table = inner
         _put(table, path[-1], value, path)
-        kept = {known: where for known, where in self.origins.items() if known[: len(path)] != path}
-        return Document(values, kept | {path: origin})
+        return Document(values, origins | {path: origin})
 
     def merged(self, values: Mapping[str, Any], file: Path, above: ValuePath = ()) -> Document:
         """A copy updated by the tables of `file`, which are at the path `above`: tables merge, lists are replaced."""
@@ -106,6 +108,15 @@ def _get(values: Any, path: ValuePath) -> Any:
             return None
         values = values[key]
     return values
+
+
+def _exists(values: Any, path: ValuePath) -> bool:
+    for key in path:
+        try:
+            values = values[key]
+        except (KeyError, IndexError, TypeError):
+            return False
+    return True
 
 
 def read_document(path: Path, overrides: Sequence[str] = ()) -> Document:
@@ -160,7 +171,8 @@ def _read(file: Path, extended_by: Path | None) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise StudyError(f"{file}{_line_of_number(text)}: {_refusal(error)}") from None
     for path, problem in limits_exceeded(values):
-        raise StudyError(f"{file}:{line_of(text, path) or 1}: {dotted(path)}: {problem}")
+        place = ": ".join(part for part in (f"{file}:{line_of(text, path) or 1}", dotted(path)) if part)
+        raise StudyError(f"{place}: {problem}")
     return values
 
 

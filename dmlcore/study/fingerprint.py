@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,7 +11,6 @@ from typing import Any
 import attrs
 
 from dmlcore.api.components import Component, parts
-from dmlcore.host.distributions import installed_version
 from dmlcore.host.registry import Registry
 from dmlcore.study.schema import Study, StudyProbe
 
@@ -30,7 +30,10 @@ def probe_fingerprint(probe: StudyProbe) -> str:
 
 def version_of(distribution: str) -> str:
     """The version of a distribution, or "not installed"."""
-    return installed_version(distribution) or "not installed"
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
 
 
 def versions_of(study: Study, registry: Registry, version: Callable[[str], str] = version_of) -> dict[str, str]:

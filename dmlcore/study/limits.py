@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,8 +12,8 @@ from dmlcore.text import counted
 DEEPEST = 50
 """Levels of nested arrays and tables."""
 
-MOST_KEYS = 2_000
-"""Keys of a file, in all its tables."""
+MOST_VALUES = 5_000
+"""Keys and list entries of a file."""
 
 MOST_RUNS = 2_000
 """Runs of a study: the points of its grid, times its seeds."""
@@ -25,24 +26,38 @@ _LARGEST = 2**63
 def limits_exceeded(values: Any, above: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """Yield the path of each value beyond a limit, with the reason."""
     pending: list[tuple[tuple[str | int, ...], Any]] = [(above, values)]
-    keys = 0
+    count = 0
     while pending:
         path, value = pending.pop()
         if len(path) > DEEPEST:
             yield path[:3], f"arrays or tables are nested too deep; at most {DEEPEST} levels are possible."
         elif isinstance(value, Mapping):
-            keys += len(value)
+            count += len(value)
             pending += [((*path, key), item) for key, item in value.items()]
         elif isinstance(value, list):
+            count += len(value)
             pending += [((*path, index), item) for index, item in enumerate(value)]
         elif type(value) is int and not -_LARGEST <= value < _LARGEST:
             yield path, INTEGERS
-    if keys > MOST_KEYS:
-        yield above, f"{counted(keys, 'key')} in one file; a study has at most {MOST_KEYS:,}."
+    if count > MOST_VALUES:
+        yield above, f"{counted(count, 'value')}; a study has at most {MOST_VALUES:,}, and at most {MOST_RUNS:,} runs."
+
+
+def name_fault(name: str) -> str:
+    """Return why a text can't be the name of a folder in the results folder; empty if it can."""
+    if name != name.strip() or name.startswith(".") or any(c in "/\\" or not c.isprintable() for c in name):
+        return "A name has no slash, backslash or control character, no dot at its start and no space at its ends."
+    return f"A name has at most {LONGEST_NAME} bytes." if len(name.encode()) > LONGEST_NAME else ""
+
+
+LONGEST_NAME = 200
+"""Bytes of a study's name; most file systems allow 255."""
 
 
 def path_fault(text: str) -> str:
     """Return why a text can't be a path; empty if it can."""
+    if max(map(len, re.split(r"[/\\]", text))) > 255 or len(text) > 4_000:
+        return "a path has at most 4,000 characters, and 255 between two slashes."
     control = next((character for character in text if ord(character) < 32), None)
     if control == "\0":
         return "a path has no NUL character."

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from attrs import evolve, frozen
 
 from dmlcore.errors import StudyError
+from dmlcore.host.describe import shown
 from dmlcore.host.faults import faults_of
 from dmlcore.host.registry import Registry
 from dmlcore.results.store import Store
@@ -18,7 +19,7 @@ from dmlcore.study.best import BEST, Best, with_best_values
 from dmlcore.study.document import Document, dotted, read_document, read_study
 from dmlcore.study.fingerprint import components_of, fingerprint, version_of, versions_of
 from dmlcore.study.grid import GRID, at_point, points, read_grid
-from dmlcore.study.limits import DEEPEST, too_many_runs
+from dmlcore.study.limits import DEEPEST, name_fault, too_many_runs
 from dmlcore.study.locate import line_of
 from dmlcore.study.plugins import PLUGINS, REQUIRES, PluginsTable, disabled_by, unknown_keys, unmet_requirements
 from dmlcore.study.schema import PROBE, PROBED, ProbeTable, Run, Study, StudyFile, StudyProbe
@@ -158,7 +159,10 @@ def _at_point(
     study = structurer.structure(values, Study, ())
     if structurer.problems:
         return None, [_locate(problem, document) for problem in structurer.problems]
-    return evolve(study, name=study.name or path.stem), []
+    name = study.name or path.stem
+    if fault := name_fault(name):
+        return None, [_locate(Problem(("name",), "a name for the results folder", shown(name), fault), document)]
+    return evolve(study, name=name), []
 
 
 def _run(study: Study, point: dict[str, Any] | Any, seed: int, folder: Path, registry: Registry) -> Run:

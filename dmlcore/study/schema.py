@@ -23,6 +23,9 @@ from dmlcore.text import point_label
 SCHEMA = 1
 """The version of the study format."""
 
+LONGEST_RUN_NAME = 240
+"""Bytes of the name of a run's folder: most file systems allow 255, and `.partial` is added."""
+
 PROBE = "probe"
 PROBED = "training.batch_size"
 """The option that a probe varies."""
@@ -276,7 +279,11 @@ class Run:
     def name(self) -> str:
         """The name of the run's folder."""
         words = [*self.label.split(), f"seed={self.seed}", self.fingerprint[:12]]
-        return "_".join("".join(c if c.isalnum() or c in "=.+-" else "-" for c in word) for word in words)
+        name = "_".join("".join(c if c.isalnum() or c in "=.+-" else "-" for c in word) for word in words)
+        end = "_".join(words[-2:])
+        if len(name.encode()) <= LONGEST_RUN_NAME:
+            return name
+        return name.encode()[: LONGEST_RUN_NAME - len(end) - 1].decode(errors="ignore") + f"_{end}"
 
 
 @frozen

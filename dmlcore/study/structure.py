@@ -8,6 +8,7 @@ would stop at the first wrong value of a table.)
 from __future__ import annotations
 
 import inspect
+import math
 import os
 import types
 import typing
@@ -54,7 +55,7 @@ class Problem:
     def text(self, place: str) -> str:
         """The message for the user; `place` is where the value was written."""
         facts = (("expected  ", self.expected), ("got       ", self.got), ("", self.hint))
-        return "\n    ".join([place, *(f"{label}{fact}" for label, fact in facts if fact)])
+        return "\n    ".join([place, *(f"{label}{shortened(fact, 1_000)}" for label, fact in facts if fact)])
 
 
 @frozen
@@ -96,7 +97,9 @@ class Structurer:
             return float(value)
         if type(value) is annotation:
             return value
-        return self._problem(path, type_text(annotation), shown(value))
+        spelled = annotation is bool and isinstance(value, str) and value.lower() in ("true", "false")
+        hint = f"Write {value.lower()}, in lower case and without quotes." if spelled else ""
+        return self._problem(path, type_text(annotation), shown(value), hint)
 
     def _path(self, value: str, path: ValuePath) -> Any:
         if fault := path_fault(value):
@@ -193,8 +196,9 @@ class Structurer:
         if isinstance(value, list):
             for index, item in enumerate(value):
                 self._check_bounds(item, facts, (*path, index))
-        elif type(value) in (int, float) and not facts.allows(value):
-            limits = " ".join(part for part in ("a number", facts.bounds(), facts.unit) if part)
+        elif type(value) in (int, float) and not (math.isfinite(value) and facts.allows(value)):
+            what = "a number" if math.isfinite(value) else "a finite number"
+            limits = " ".join(part for part in (what, facts.bounds(), facts.unit) if part)
             self._problem(path, limits, shown(value))
 
 

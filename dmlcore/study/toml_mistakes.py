@@ -26,11 +26,14 @@ _MISTAKES: Final[tuple[tuple[str, str], ...]] = (
     (r"=\s*\(", "Write a list in square brackets: [1, 2]."),
     (r"^\s*(//|/\*|;|--)", "A comment starts with #."),
     (r"^\s*[\w.\"-]+\s*:", "Write key = value, with an equals sign instead of a colon."),
-    (r"^\s*\[{1,2}[^\]]*$", "A table's name is closed by the same number of brackets: [loss] or [[evaluators]]."),
+    (r"^\s*(\[{1,2}[^\[\]]*|\[\[[^\[\]]*\])\s*(#.*)?$", "A table's name is closed by the same number of brackets: [loss] or [[evaluators]]."),
     (r"^\s*[{<]", "This looks like JSON or another format, not like a study file."),
-    (r"=\s*$", "The value is missing."),
+    (r"=\s*(#.*)?$", "The value is missing."),
+    (r"=\s*'[^']*'[^\s#,\]}]", "An apostrophe ends a text in single quotes. Write the text in double quotes."),
+    (r'=\s*"[^"]*$', "The closing quote is missing."),
     (r"=\s*[A-Za-z_~/]", "Write text in quotes."),
     (r"^\s*[\w.-]+\s*$", "Write key = value."),
+    ("[\x00-\x08\x0b-\x1f\x7f]", "The line has a control character. Write it again."),
 )
 """Pattern of a line with a mistake → what to write, the first that matches."""
 
@@ -42,5 +45,7 @@ def hint(text: str, line: int, message: str) -> str:
         return "A key or table can be written only once: remove one of them."
     if "inline table" in message.lower():
         return "Write an inline table on one line, or as a table of its own: [loss]."
+    if "Unclosed" in message:
+        return "A closing bracket is missing, above this line."
     refused = lines[line - 1] if line <= len(lines) else ""
     return next((words for pattern, words in _MISTAKES if re.search(pattern, refused)), "")
