@@ -12,8 +12,8 @@ import attrs
 import torch
 from attrs import define, field
 
-from dmlcore.api.values import EpochSummary
 from dmlcore.api.stored import damaged, structured
+from dmlcore.api.values import EpochSummary
 from dmlcore.errors import ResultsError
 from dmlcore.results.store import verify, write_atomically
 

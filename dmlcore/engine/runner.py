@@ -43,8 +43,9 @@ def run_study(runs: Sequence[Run], store: Store, observers: Sequence[ObserverCon
     """Execute the runs that are not finished, and yield the outcome of each.
 
     A run that another process is executing is awaited at the end. If training or a plugin fails, the outcome is a
-    Failure, and the other runs continue. The folder of a damaged run is renamed, and the run executed again; one that
-    can't be read now, or only by a newer version, is a Failure. An identical run of another study in the store, on the same images, is reused.
+    Failure, and the other runs continue. The folder of a damaged run is renamed, and the run is executed again; a
+    result that can't be read now, or only by a newer version, is a Failure. An identical run of another study in the
+    store, on the same images, is reused.
     """
     for study in {run.study.name for run in runs}:
         remove_abandoned(store.study(study))

@@ -97,7 +97,7 @@ def intact_result(folder: RunFolder) -> Result:
 def _problem(evidence: Evidence) -> str:
     """Return why arrays do not fit together, as in a damaged file without a checksum; empty if they do."""
     count, bins = len(evidence.labels), len(evidence.positive_density)
-    shapes = {
+    shapes: dict[str, tuple[npt.NDArray[Any], tuple[int, ...]]] = {
         "labels": (evidence.labels, (count,)),
         "spectrum": (evidence.spectrum, (len(evidence.spectrum),)),
         "similarity_edges": (evidence.similarity_edges, (bins + 1,)),
@@ -107,13 +107,11 @@ def _problem(evidence: Evidence) -> str:
         "neighbor_similarities": (evidence.neighbor_similarities, evidence.neighbors.shape),
         **{f"{QUERY}{name}": (values, (count,)) for name, values in evidence.queries.items()},
     }
-    wrong = [name for name, (array, shape) in shapes.items() if array.shape != shape]
-    if wrong:
-        return f"{wrong[0]} has the shape {shapes[wrong[0]][0].shape}"
-    for name, array, most in (
-        ("labels", evidence.labels, len(evidence.class_names)),
-        ("neighbors", evidence.neighbors, count),
-    ):
+    for name, (array, shape) in shapes.items():
+        if array.shape != shape:
+            return f"{name} has the shape {array.shape}"
+    for name, most in (("labels", len(evidence.class_names)), ("neighbors", count)):
+        array = shapes[name][0]
         if not np.issubdtype(array.dtype, np.integer) or (array.size and not 0 <= array.min() <= array.max() < most):
             return f"{name} are not indices below {most:,}"
     return ""

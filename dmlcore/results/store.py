@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from dmlcore.api.result import Result, from_json, to_json
 from dmlcore.api.stored import damaged
-from dmlcore.errors import DamagedResultsError, DmlcoreError, ResultsError
+from dmlcore.errors import DmlcoreError, ResultsError
 from dmlcore.results.scratch import remove_abandoned, scratch_of
 
 if TYPE_CHECKING:

@@ -169,7 +169,9 @@ def _read(file: Path, extended_by: Path | None) -> dict[str, Any]:
         advice = f" {found}" if (found := hint(text, error.lineno, error.msg)) else ""
         raise StudyError(f"{file}:{error.lineno}:{error.colno}: not valid TOML: {error.msg}.{advice}") from None
     except (ValueError, RecursionError) as error:
-        raise StudyError(f"{file}{_line_of_number(text)}: {_refusal(error)}") from None
+        beyond = re.search(TOO_DEEP if isinstance(error, RecursionError) else TOO_LONG, text)
+        line = f":{text.count(chr(10), 0, beyond.start()) + 1}" if beyond else ""
+        raise StudyError(f"{file}{line}: {_refusal(error)}") from None
     for path, problem in limits_exceeded(values):
         place = ": ".join(part for part in (f"{file}:{line_of(text, path) or 1}", dotted(path)) if part)
         raise StudyError(f"{place}: {problem}")
@@ -204,18 +206,16 @@ def read_study(file: Path) -> str:
 LARGEST_FILE = 10**6
 """Bytes of a study file."""
 
+TOO_DEEP = r"(?:[\[{.][^\[{.\n]*){50}"
+TOO_LONG = r"\d[\d_]{4000}"
+"""Patterns of what makes the TOML parser give up: a line of many levels, and a number of many digits."""
+
 
 def _refusal(error: ValueError | RecursionError) -> str:
     """The message for a value on which the TOML parser gives up."""
     if isinstance(error, RecursionError):
         return f"arrays or tables are nested too deep; at most {DEEPEST} levels are possible."
     return INTEGERS
-
-
-def _line_of_number(text: str) -> str:
-    """ ":3" for the line of a number that Python refuses to read; empty if there is none."""
-    found = re.search(r"\d[\d_]{4000}", text)
-    return f":{text.count(chr(10), 0, found.start()) + 1}" if found else ""
 
 
 def parse_override(text: str) -> tuple[ValuePath, Any]:
@@ -230,7 +230,7 @@ def parse_override(text: str) -> tuple[ValuePath, Any]:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise StudyError(f"--set {ascii(short)}: not valid text in UTF-8.") from None
+        raise StudyError(f"--set {short!a}: not valid text in UTF-8.") from None
     path = parse_path(key.strip())
     try:
         given = tomli.loads(f"value = {value}")["value"]

@@ -89,9 +89,7 @@ def load_study(
     chosen = studies if grid or table is None else []
     version = cache(version_of)
     runs = tuple(
-        run
-        for point, study in chosen
-        for run in _runs(study, point, study.seeds, path.parent, registry, version)
+        run for point, study in chosen for run in _runs(study, point, study.seeds, path.parent, registry, version)
     )
     needs = tuple(source.resolve() for source in best.from_) if best else ()
     return StudyFile(path, studies[0][1], grid, runs, needs, probed)

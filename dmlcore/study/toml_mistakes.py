@@ -1,4 +1,4 @@
-"""What a mistake in a TOML file usually is, and how to write it instead: hints for messages, from the line in question."""
+"""What a mistake in a TOML file usually is, and how to write it instead: hints for messages."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ _MISTAKES: Final[tuple[tuple[str, str], ...]] = (
     (r"=\s*\(", "Write a list in square brackets: [1, 2]."),
     (r"^\s*(//|/\*|;|--)", "A comment starts with #."),
     (r"^\s*[\w.\"-]+\s*:", "Write key = value, with an equals sign instead of a colon."),
-    (r"^\s*(\[{1,2}[^\[\]]*|\[\[[^\[\]]*\])\s*(#.*)?$", "A table's name is closed by the same number of brackets: [loss] or [[evaluators]]."),
+    (
+        r"^\s*(\[{1,2}[^\[\]]*|\[\[[^\[\]]*\])\s*(#.*)?$",
+        "A table's name is closed by the same number of brackets: [loss] or [[evaluators]].",
+    ),
     (r"^\s*[{<]", "This looks like JSON or another format, not like a study file."),
     (r"=\s*(#.*)?$", "The value is missing."),
     (r"=\s*'[^']*'[^\s#,\]}]", "An apostrophe ends a text in single quotes. Write the text in double quotes."),

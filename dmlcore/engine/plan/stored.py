@@ -85,10 +85,15 @@ def require_images(files: Iterable[StudyFile], store: Store) -> None:
 def _unfinished(file: StudyFile, store: Store) -> Iterator[Run]:
     """The runs that still need images, including that of the probe."""
     yield from (run for run in file.runs if not store.run(run.study.name, run.name).finished)
-    with suppress(ResultsError):  # a damaged probe runs again
-        if file.probe is None or _probe(file, store):
-            return
-    yield file.probe.run
+    if file.probe is not None and not _probe_finished(file, store):
+        yield file.probe.run
+
+
+def _probe_finished(file: StudyFile, store: Store) -> bool:
+    try:
+        return _probe(file, store) is not None
+    except ResultsError:  # a damaged probe runs again
+        return False
 
 
 def missing(file: StudyFile, material: StudyMaterial) -> Sequence[str]:

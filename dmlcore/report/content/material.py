@@ -9,9 +9,9 @@ from attrs import field, frozen
 
 from dmlcore.api.result import Result, StudyResults
 from dmlcore.api.values import LabelledImages
+from dmlcore.errors import ResultsError
 from dmlcore.report.content.added import Added, Addition, added_sections
 from dmlcore.report.content.measurements import PointMeasurements, measure
-from dmlcore.errors import ResultsError
 from dmlcore.results.evidence import Evidence, evidence_of_run, intact_result
 from dmlcore.results.store import EVIDENCE, UNTRAINED_EVIDENCE, RunFolder, Store
 from dmlcore.results.trials import Probe
@@ -64,7 +64,7 @@ class StudyMaterial:
     @property
     def all_damaged(self) -> Mapping[str, str]:
         """The damaged runs and the damaged probe, with the reasons."""
-        return self.damaged | ({"probe": self.probe_damage} if self.probe_damage else {})
+        return {**self.damaged, **({"probe": self.probe_damage} if self.probe_damage else {})}
 
     @property
     def trained(self) -> list[PointMeasurements]:
