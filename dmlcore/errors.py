@@ -42,6 +42,10 @@ class StorageError(DmlcoreError):
     """A file can't be written: the disk is full or gone, or the folder is read-only."""
 
 
+class DamagedResultsError(ResultsError):
+    """Stored results have lost their content: running again is the only way to get them."""
+
+
 class DataError(DmlcoreError):
     """The images of a data set are missing, damaged, or of another edition.
 

@@ -49,6 +49,11 @@ def known_names(kind: str, names: Collection[str]) -> str:
     return f"Known: {listing(names) or 'none'}."
 
 
+def shortened(text: str, most: int = 80) -> str:
+    """A text of any length as at most `most` characters and its length: "abc… (12,345 characters)"."""
+    return text if len(text) <= most else f"{text[:most]}… ({len(text):,} characters)"
+
+
 def counted(number: int, noun: str) -> str:
     """ "1 run", "2 runs", "3 classes"."""
     plural = f"{noun}es" if noun.endswith(("s", "ch")) else f"{noun}s"

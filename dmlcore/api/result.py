@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import attrs
 from attrs import field, frozen
 
+from dmlcore.api import stored
 from dmlcore.api.values import EpochSummary, MarginAxis, MarginKind
-from dmlcore.errors import ResultsError
 
 SCHEMA = 3
 """The version of the result format that this dmlcore writes; it reads all versions up to this one."""
+
+SEALED = 3
+"""The first format with a checksum."""
 
 
 @frozen
@@ -70,9 +71,11 @@ class Result:
     components: Mapping[str, str] = field(factory=dict)
     """Dotted path of each component, such as loss.miner → its origin, as "distribution/name version"."""
     settings_fingerprint: str = ""
-    """The part of the fingerprint without `data`. New in format 3, as is the field below."""
+    """The part of the fingerprint without `data`. New in format 3, as are the fields below."""
     data: Mapping[str, str | int] = field(factory=dict)
     """What its files contained: the digest of the list in the folder `.data` of the runs, and the number of files."""
+    files: Mapping[str, str] = field(factory=dict)
+    """Name of each file that the run stored next to its result → sha256."""
     schema: int = field(default=SCHEMA)
 
 
@@ -91,30 +94,35 @@ class StudyResults:
 
 
 def to_json(result: Result) -> str:
-    """Return the result as JSON; floats keep every digit."""
-    return json.dumps(attrs.asdict(result), indent=1, ensure_ascii=False)
+    """Return the result as JSON, with a checksum; floats keep every digit."""
+    return stored.to_json(result)
 
 
 def from_json(text: str, place: str) -> Result:
-    """Parse a stored result. Raises ResultsError, with the place, if this version can't read it."""
-    with stored_values(text, place, "result", SCHEMA) as values:
-        values["loss"] = LossFacts(**values.get("loss") or {"name": values["settings"]["loss"]["use"]})
-        values["curve"] = tuple(EpochSummary(**epoch) for epoch in values["curve"])
-        values["headline"] = tuple(values["headline"])
-        values["warnings"] = tuple(values["warnings"])
-        return Result(**values)
+    """Parse a stored result of any format.
+
+    Raises DamagedResultsError, with the place, if it is none, and ResultsError if its format is newer.
+    """
+    result = stored.from_json(text, place, "result", Result, newest=SCHEMA, sealed=SEALED, complete=_complete)
+    if result.schema < SEALED and (problem := _problem(result)):
+        raise stored.damaged(place, "result", problem)
+    return result
 
 
-@contextmanager
-def stored_values(text: str, place: str, kind: str, newest: int) -> Iterator[dict[str, Any]]:
-    """Parse the JSON of a stored result or probe, up to format `newest`. Errors in the block mean that it is none."""
-    try:
-        values = json.loads(text)
-        if values["schema"] > newest:
-            raise ResultsError(
-                f"{place}: the {kind} has format {values['schema']}, and this dmlcore reads up to {newest}."
-                " Update dmlcore."
-            )
-        yield values
-    except (ValueError, KeyError, TypeError) as error:
-        raise ResultsError(f"{place}: not a {kind} of dmlcore ({error}). Move or delete it to run again.") from None
+def _complete(values: dict[str, Any]) -> None:
+    """Add the loss to a result of format 1."""
+    if "loss" not in values:
+        values["loss"] = {"name": values["settings"]["loss"]["use"]}
+
+
+def _problem(result: Result) -> str:
+    """Return why the fields of a result without a checksum contradict each other; empty if they don't."""
+    measured = [*result.metrics.values(), *result.baseline.values(), result.seconds]
+    if not all(map(math.isfinite, measured)):
+        return "metrics: a value is not finite"
+    if [epoch.epoch for epoch in result.curve] != list(range(len(result.curve))):
+        return "curve: the epochs are not 0, 1, 2 …"
+    if "epoch" in result.protocol and result.protocol["epoch"] not in range(len(result.curve)):
+        return "protocol.epoch: it is not in the curve"
+    missing = [name for name in result.headline if name not in result.metrics]
+    return f"headline: {missing[0]} is not in the metrics" if missing else ""

@@ -98,7 +98,7 @@ def _with_overrides(name: str, overrides: Sequence[str]) -> str:
 
 
 def _show(file: StudyFile, material: StudyMaterial, store: Store) -> None:
-    """Prints the table, the failures and the warnings."""
+    """Prints the table, what is damaged, the failures and the warnings."""
     from rich.text import Text
 
     from dmlcore.engine.plan.stored import remarks
@@ -108,9 +108,11 @@ def _show(file: StudyFile, material: StudyMaterial, store: Store) -> None:
     screen = console()
     if material.results:
         screen.print(rich_table(study_table(material), material.question or material.name))
+    for label, reason in material.all_damaged.items():
+        screen.print(Text.assemble(("damaged", "red"), f" {label}: {reason}"))
     for label, reason in material.failures.items():
         screen.print(Text.assemble(("failed", "red"), f" {label}: {reason}"))
-    show_remarks(screen, remarks(file, store))
+    show_remarks(screen, [remark for remark in remarks(file, store) if remark.state != "damaged"])
     warnings = [text for result in material.results for text in result.warnings]
     for text in dict.fromkeys([*warnings, *material.added.failures]):
         screen.print(Text.assemble(("note", "yellow"), f" {text}"))

@@ -33,6 +33,9 @@ def results(studies: Sequence[Path], overrides: Sequence[str], root: Path, as_js
     files, _, store, _ = open_studies(studies, overrides, root)
     studies_rows = [result_rows(file, store) for file in files]
     rows = [row for rows, _ in studies_rows for row in rows]
+    for row in rows:
+        if row["state"] == "damaged":
+            click.echo(f"Damaged: {row['run']}: {row['reason']}", err=True)
     if as_json:
         echo(json.dumps(rows, indent=1, ensure_ascii=False))
     elif as_csv:

@@ -6,14 +6,16 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import attrs
 import torch
 from attrs import define, field
 
+from dmlcore.api.stored import damaged, structured
 from dmlcore.api.values import EpochSummary
 from dmlcore.errors import ResultsError
-from dmlcore.results.store import write_atomically
+from dmlcore.results.store import verify, write_atomically
 
 CHECKPOINT = "checkpoint.pt"
 
@@ -35,6 +37,8 @@ class TrainingState:
     """The network of the best epoch on the validation classes, if the study selects by them."""
     seen: torch.Tensor | None = None
     """(N, D): `SamplerContext.last_embeddings`, if the sampler needs them."""
+    files: dict[str, str] = field(factory=dict)
+    """Name of each file that the run has stored so far → sha256."""
 
     @property
     def epoch(self) -> int:
@@ -59,18 +63,30 @@ def save(state: TrainingState, folder: Path) -> None:
 
 
 def load(folder: Path) -> TrainingState | None:
-    """Return the saved state, or None if there is none. Raises ResultsError if the file is damaged."""
+    """Return the saved state, or None if there is none.
+
+    Raises DamagedResultsError if the checkpoint or a file that the run has stored so far is damaged, and ResultsError
+    if the system can't read it.
+    """
     path = folder / CHECKPOINT
-    if not path.is_file():
+    if not path.exists():
         return None
     try:
+        with ZipFile(path) as archive:  # torch does not compare the checksums that it writes
+            if broken := archive.testzip():
+                raise ValueError(f"the checksum of {broken} does not match")
         payload = torch.load(path, map_location="cpu", weights_only=True)
         plain = json.loads(payload["plain"])
         plain.pop("data", None)  # of a version that recorded no contents
-        plain["curve"] = [EpochSummary(**epoch) for epoch in plain["curve"]]
-        return TrainingState(**plain, **{name: payload.get(name) for name in _TENSORS})
+        plain["curve"] = list(structured(plain["curve"], tuple[EpochSummary, ...], "curve"))
+        state = TrainingState(**plain, **{name: payload.get(name) for name in _TENSORS})
+    except PermissionError as error:
+        raise ResultsError(f"{path}: can't read the checkpoint ({error.strerror}).") from None
     except Exception as error:
-        raise ResultsError(f"{path}: can't read the checkpoint ({error}). Remove it to restart this run.") from None
+        raise damaged(str(path), "checkpoint", str(error)) from None
+    for name, expected in state.files.items():
+        verify(folder / name, expected)
+    return state
 
 
 def remove(folder: Path) -> None:

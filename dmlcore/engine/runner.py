@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from attrs import evolve, frozen
 
 from dmlcore.api.components import ObserverConfig
-from dmlcore.api.progress import shown_on
+from dmlcore.api.progress import note, shown_on
 from dmlcore.api.result import Result
 from dmlcore.api.values import RunInfo
 from dmlcore.engine import checkpoint
@@ -21,12 +21,14 @@ from dmlcore.engine.run_log import figures, log, logged_to
 from dmlcore.engine.seeding import use_deterministic_algorithms
 from dmlcore.engine.session import Session
 from dmlcore.engine.splits import Data, load_data, refuse_changes
-from dmlcore.errors import PluginError, TrainingError
+from dmlcore.errors import DamagedResultsError, PluginError, ResultsError, TrainingError
 from dmlcore.host.faults import traceback_of
 from dmlcore.results.contents import save_contents
-from dmlcore.results.store import RUN_LOG, RunFolder, Store
+from dmlcore.results.evidence import intact_result
+from dmlcore.results.scratch import remove_abandoned
+from dmlcore.results.store import EMBEDDINGS, RUN_LOG, RunFolder, Store
 from dmlcore.study.data_sets import DataSets
-from dmlcore.study.lookup import forget_identity, look_up, note_identity
+from dmlcore.study.lookup import Stored, forget_identity, look_up, note_identity
 from dmlcore.study.schema import Run
 
 _POLL_SECONDS = 1.0
@@ -44,17 +46,23 @@ def run_study(runs: Sequence[Run], store: Store, observers: Sequence[ObserverCon
     """Execute the runs that are not finished, and yield the outcome of each.
 
     A run that another process is executing is awaited at the end. If training or a plugin fails, the outcome is a
-    Failure, and the other runs continue. An identical run of another study in the store is reused. Raises DataError if
-    the files of a run are not those that it was loaded with.
+    Failure, and the other runs continue. The folder of a damaged run is renamed, and the run is executed again; a
+    result that can't be read now, or only by a newer version, is a Failure. An identical run of another study in the
+    store is reused. Raises DataError if the files of a run are not those that it was loaded with.
     """
+    for study in {run.study.name for run in runs}:
+        remove_abandoned(store.study(study))
     waiting = list(enumerate(runs, start=1))
     while waiting:
         busy = []
         for index, run in waiting:
             folder = store.run(run.study.name, run.name)
             with folder.locked() as mine:
-                if finished := look_up(run, store).result():
+                stored = _intact(run, store) if mine else look_up(run, store)
+                if finished := stored.result():
                     yield finished
+                elif stored.state == "damaged" and mine:
+                    yield Failure(run, stored.note)
                 elif mine and (twin := _same_run(run, store)):
                     yield _reused(run, folder, twin)
                 elif mine:
@@ -66,6 +74,29 @@ def run_study(runs: Sequence[Run], store: Store, observers: Sequence[ObserverCon
         if len(busy) == len(waiting):
             time.sleep(_POLL_SECONDS)
         waiting = busy
+
+
+def _intact(run: Run, store: Store) -> Stored:
+    """Return what is stored of a run. Folders of damaged runs are renamed first, so that these run again."""
+    stored = look_up(run, store)
+    while _set_aside_if_damaged(stored.folder):
+        stored = look_up(run, store)
+    return stored
+
+
+def _set_aside_if_damaged(folder: RunFolder) -> bool:
+    """Rename the folder of a damaged run, and return whether it was one; nothing is deleted."""
+    try:
+        if folder.final.exists():
+            folder.verify(intact_result(folder), EMBEDDINGS)
+        else:
+            checkpoint.load(folder.partial)
+    except DamagedResultsError as error:
+        note(f"{error} Now at {folder.set_aside()}")
+        return True
+    except ResultsError:  # of a newer version, or unreadable for now: it stays where it is
+        pass
+    return False
 
 
 def _same_run(run: Run, store: Store) -> RunFolder | None:
@@ -89,7 +120,7 @@ def _reused(run: Run, folder: RunFolder, twin: RunFolder) -> Result:
         environment={"made_as": f"{twin.final.parent.name}/{twin.final.name}", **result.environment},
     )
     folder.copy(twin)
-    folder.complete(result)
+    result = folder.complete(result)
     checkpoint.remove(folder.final)
     return result
 
@@ -138,7 +169,7 @@ def _outcome(
         log.info("finished: %s", figures(result.metrics))
     result = evolve(result, warnings=(*result.warnings, *observers.warnings))
     forget_identity(folder)
-    folder.complete(result)
+    result = folder.complete(result)
     checkpoint.remove(folder.final)
     return result
 

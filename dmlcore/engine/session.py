@@ -32,7 +32,7 @@ from dmlcore.errors import StudyError
 from dmlcore.host.faults import faults_of
 from dmlcore.results.class_names import CLASS_NAMES, names_to_text
 from dmlcore.results.evidence import Evidence, save_evidence
-from dmlcore.results.store import EMBEDDINGS, EVIDENCE, MODEL, UNTRAINED_EVIDENCE, save_tensors
+from dmlcore.results.store import EMBEDDINGS, EVIDENCE, MODEL, UNTRAINED_EVIDENCE, checksum, save_tensors
 from dmlcore.study.schema import Run, Study, Transforms
 from dmlcore.study.structure import plain
 from dmlcore.text import counted
@@ -133,6 +133,7 @@ class Session:
         self.state.baseline = self._measure("baseline", 0, embeddings)
         evidence, self.state.baseline_geometry = self._explain(embeddings)
         save_evidence(self.folder / UNTRAINED_EVIDENCE, evidence)
+        self.state.files[UNTRAINED_EVIDENCE] = checksum(self.folder / UNTRAINED_EVIDENCE)
         seconds = time.perf_counter() - start
         self.state.seconds += seconds
         self._close_epoch(EpochSummary(0, None, None, seconds, None, test=self.state.baseline))

@@ -12,7 +12,7 @@ from attrs import frozen
 
 from dmlcore.errors import StudyError
 from dmlcore.study.best import BEST
-from dmlcore.study.document import EXTENDS
+from dmlcore.study.document import EXTENDS, read_study
 
 STUDIES = "studies"
 """The folder for studies outside the working folder."""
@@ -49,7 +49,7 @@ def read_sources(studies: Iterable[Path]) -> Sources:
     while pending:
         path = pending.pop()
         if path not in texts:
-            texts[path] = path.read_text(encoding="utf-8")
+            texts[path] = read_study(path)
             pending += [_absolute(path.parent / name) for name in _named(path, tomli.loads(texts[path]))]
     here = Path.cwd()
     if all(path.is_relative_to(here) for path in texts):

@@ -15,6 +15,7 @@ import attrs
 from attrs import frozen
 
 from dmlcore.api.components import KINDS, OPTION, Component, option_key
+from dmlcore.text import shortened
 
 _Class = type
 """`type`, in a class with an attribute of this name."""
@@ -151,7 +152,7 @@ def shown(value: Any) -> str:
     if isinstance(value, bool):
         return f"{str(value).lower()} (a boolean)"
     if isinstance(value, str):
-        return f'"{value}" (a string)'
+        return f'"{shortened(value)}" (a string)'
     if isinstance(value, int | float):
         return f"{value} ({'an integer' if isinstance(value, int) else 'a number'})"
     if isinstance(value, Mapping):

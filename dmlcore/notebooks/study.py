@@ -209,7 +209,13 @@ class NotebookStudy:
             material = self._stored()[1]
         except StudyError as error:  # the results for [best] are missing
             return Shown([Page(paragraphs(str(error)))])
-        stored = (*material.results, *material.failures.items(), *material.outdated.items(), material.probe)
+        stored = (
+            *material.results,
+            *material.failures.items(),
+            *material.outdated.items(),
+            *material.all_damaged.items(),
+            material.probe,
+        )
         if self._drawn.get("stored") != stored:
             self._drawn.update(stored=stored, pieces=pieces(material))
         items: list[Page | Picture] = []

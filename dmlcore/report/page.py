@@ -7,8 +7,9 @@ from statistics import fmean
 
 from attrs import frozen
 
-from dmlcore.api.blocks import Block
+from dmlcore.api.blocks import Block, Text
 from dmlcore.api.result import Result
+from dmlcore.errors import ResultsError
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.content.quantities import label
 from dmlcore.report.figures.axes import short_point
@@ -54,7 +55,7 @@ def study_page(material: StudyMaterial) -> StudyPage:
         if section.key != "question"  # it is the page's heading
     ]
     for item in found:
-        key = "map" if isinstance(item, EmbeddingMap) else "gallery"
+        key = "gallery" if isinstance(item, Retrieval) else "map"
         parts.append(Part(key, TITLES[key], (item,)))
     parts.sort(key=lambda part: place(part.key))
     pictures = _pictures(material, shown, found) if shown else Pictures()
@@ -79,22 +80,25 @@ def map_metric(result: Result) -> str:
     return [*maps, *result.headline, *result.metrics][0]
 
 
-def _of_best_run(material: StudyMaterial, result: Result) -> Iterator[EmbeddingMap | Retrieval]:
+def _of_best_run(material: StudyMaterial, result: Result) -> Iterator[EmbeddingMap | Retrieval | Text]:
     title = f"{short_point(result)}, seed {result.seed} (highest {label(map_metric(result))})"
-    drawn = embedding_map(material, result, title)
-    if drawn is not None:
-        yield drawn
+    try:
+        drawn = embedding_map(material, result, title)
+    except ResultsError as error:
+        yield Text(f"There is no map: {error}")
+    else:
+        yield from [drawn] if drawn else []
     evidence = material.evidence(result)
     if evidence is not None and evidence.neighbors.shape[1]:
         yield retrieval(evidence, title)
 
 
-def _pictures(material: StudyMaterial, shown: Result, found: Sequence[EmbeddingMap | Retrieval]) -> Pictures:
+def _pictures(material: StudyMaterial, shown: Result, found: Sequence[EmbeddingMap | Retrieval | Text]) -> Pictures:
     evidence = material.evidence(shown)
     measured = [item for item in (evidence, *found) if isinstance(item, Evidence | EmbeddingMap)]
     if not measured:
         return Pictures()
-    wanted = [int(row) for item in found for row in item.rows]
+    wanted = [int(row) for item in found if not isinstance(item, Text) for row in item.rows]
     folder = material.folders[shown.run].final.parent
     return study_pictures(folder, wanted, measured[0].labels, measured[0].class_names, material.images)
 
@@ -103,6 +107,8 @@ def _facts(material: StudyMaterial) -> Iterator[str]:
     whole = material.run_count
     if whole:
         yield f"{len(material.results)} of {counted(whole, 'run')} finished"
+    if material.damaged:
+        yield f"{len(material.damaged)} damaged"
     if material.failures:
         yield f"{len(material.failures)} failed"
     if material.outdated:

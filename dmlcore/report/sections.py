@@ -28,6 +28,7 @@ TITLES = {
     "costs": "Time and memory",
     "published": "Published results",
     "warnings": "Warnings",
+    "damaged": "Damaged results",
     "failures": "Failed runs",
     "outdated": "Outdated runs",
     "unfinished": "Unfinished runs",
@@ -68,6 +69,7 @@ def _blocks(material: StudyMaterial, published: bool) -> Iterator[tuple[str, Seq
             yield "published", list(filter(None, [published_grid(first), published_margins(first)]))
     warnings = [text for result in material.results for text in result.warnings]
     yield "warnings", _texts(dict.fromkeys([*material.remarks, *warnings, *material.added.failures]))
+    yield "damaged", _texts(f"{run}: {reason}" for run, reason in material.all_damaged.items())
     yield "failures", _texts(f"{run}: {reason}" for run, reason in material.failures.items())
     yield "outdated", _texts(f"{run}: {change}." for run, change in material.outdated.items())
     yield "unfinished", _texts(material.unfinished)

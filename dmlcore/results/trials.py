@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import attrs
 from attrs import field, frozen
 
-from dmlcore.api.result import stored_values
+from dmlcore.api import stored
+from dmlcore.results.store import read_text
 
 SCHEMA = 2
 """The version of the probe format that this dmlcore writes; it reads all versions up to this one."""
+
+SEALED = 2
+"""The first format with a checksum."""
 
 Regime = Literal["undefined", "degenerate", "weak", "fine"]
 """How training with a batch size behaves.
@@ -72,18 +74,19 @@ class Probe:
 
 
 def to_json(probe: Probe) -> str:
-    """Return the probe as JSON."""
-    return json.dumps(attrs.asdict(probe), indent=1, ensure_ascii=False)
+    """Return the probe as JSON, with a checksum."""
+    return stored.to_json(probe)
 
 
 def from_json(text: str, place: str) -> Probe:
-    """Parse a stored probe. Raises ResultsError, with the place, if this version can't read it."""
-    with stored_values(text, place, "probe", SCHEMA) as values:
-        trials = tuple(Trial(**{**trial, "reasons": tuple(trial["reasons"])}) for trial in values["trials"])
-        return Probe(**{**values, "trials": trials, "conclusions": tuple(values["conclusions"])})
+    """Parse a stored probe.
+
+    Raises DamagedResultsError, with the place, if it is none, and ResultsError if its format is newer.
+    """
+    return stored.from_json(text, place, "probe", Probe, newest=SCHEMA, sealed=SEALED)
 
 
 def read_probe(path: Path, fingerprint: str) -> Probe | None:
     """Return the stored probe, or None if there is none with this fingerprint. Raises ResultsError if it is damaged."""
-    probe = from_json(path.read_text(encoding="utf-8"), str(path)) if path.is_file() else None
+    probe = from_json(read_text(path, "probe"), str(path)) if path.exists() else None
     return probe if probe and probe.fingerprint == fingerprint else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any, Literal
@@ -95,15 +95,17 @@ def _measured(run: Run, source: StudyFile, best: Best, store: Store) -> float | 
         return None
     states = Counter(look_up(run, store).state for run in source.runs)
     outdated = f" {states['outdated']} of them are outdated: {stored.note}." if stored.state == "outdated" else ""
+    damaged = f" One is damaged: {stored.note}" if stored.state == "damaged" else ""
     raise StudyError(
         f"best.from: {states['finished']} of {counted(len(source.runs), 'run')} of {source.path} are finished."
-        f"{outdated} Run the others first: dmlcore run {source.path}"
+        f"{outdated}{damaged} Run the others first: dmlcore run {source.path}"
     )
 
 
 def _metric(result: Result, source: StudyFile, best: Best) -> float:
-    selected = result.curve[result.protocol["epoch"]]
-    metrics = result.metrics if best.split == "test" else selected.validation or {}
+    metrics: Mapping[str, float] = result.metrics
+    if best.split == "validation":
+        metrics = result.curve[result.protocol["epoch"]].validation or {}
     if best.metric not in metrics:
         raise StudyError(
             f"best.metric: {source.path} did not measure {best.metric!r} on the {best.split} classes."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,12 @@ from attrs import field, frozen
 
 from dmlcore.api.components import USE
 from dmlcore.errors import StudyError
+from dmlcore.study.limits import DEEPEST, INTEGERS, limits_exceeded, path_fault
+from dmlcore.study.locate import line_of
 from dmlcore.study.shipped import base_folder
 from dmlcore.study.structure import ValuePath
-from dmlcore.text import listing
+from dmlcore.study.toml_mistakes import hint
+from dmlcore.text import byte_size, listing, shortened
 
 EXTENDS = "extends"
 
@@ -56,6 +61,9 @@ class Document:
 
         Raises StudyError if a plain value is on the path.
         """
+        origins = self.origins
+        if _exists(self.values, path):  # the filter is slow for many keys
+            origins = {known: where for known, where in origins.items() if known[: len(path)] != path}
         values = dict(self.values)
         table = values
         for depth, key in enumerate(path[:-1], start=1):
@@ -63,8 +71,7 @@ class Document:
             table[key] = inner  # type: ignore[index]
             table = inner
         _put(table, path[-1], value, path)
-        kept = {known: where for known, where in self.origins.items() if known[: len(path)] != path}
-        return Document(values, kept | {path: origin})
+        return Document(values, origins | {path: origin})
 
     def merged(self, values: Mapping[str, Any], file: Path, above: ValuePath = ()) -> Document:
         """A copy updated by the tables of `file`, which are at the path `above`: tables merge, lists are replaced."""
@@ -109,6 +116,15 @@ def _get(values: Any, path: ValuePath) -> Any:
     return values
 
 
+def _exists(values: Any, path: ValuePath) -> bool:
+    for key in path:
+        try:
+            values = values[key]
+        except (KeyError, IndexError, TypeError):
+            return False
+    return True
+
+
 def read_document(path: Path, overrides: Sequence[str] = ()) -> Document:
     """Read the study file at `path`, with the files that it extends and `path=value` overrides.
 
@@ -126,11 +142,13 @@ def read_document(path: Path, overrides: Sequence[str] = ()) -> Document:
 
 def _chain(path: Path) -> list[tuple[Path, dict[str, Any]]]:
     files: list[tuple[Path, dict[str, Any]]] = []
+    seen: set[Path] = set()
     file, extended_by = path, None
     while True:
-        if any(file.resolve() == seen.resolve() for seen, _ in files):
-            names = listing(str(seen) for seen, _ in files)
+        if file.resolve() in seen:
+            names = listing(str(other) for other, _ in files)
             raise StudyError(f"{extended_by}: `extends` is circular: {names}, and again {file}.")
+        seen.add(file.resolve())
         values = _read(file, extended_by)
         base = values.pop(EXTENDS, None)
         files.append((file, values))
@@ -138,45 +156,109 @@ def _chain(path: Path) -> list[tuple[Path, dict[str, Any]]]:
             return files[::-1]
         if not isinstance(base, str):
             raise StudyError(f"{file}: `extends` must be a string, the path of one study file.")
+        if fault := path_fault(base):
+            raise StudyError(f"{file}: extends: {fault}")
         file, extended_by = file.parent / base, file
 
 
 def _read(file: Path, extended_by: Path | None) -> dict[str, Any]:
     try:
-        return tomli.loads(file.read_text(encoding="utf-8"))
+        text = read_study(file)
     except FileNotFoundError:
         because = f"; {extended_by} extends it" if extended_by else ""
         raise StudyError(f"{file}: study file not found{because}.") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise StudyError(f"{file}: can't read the study file: {error}.") from None
+    try:
+        values = tomli.loads(text)
     except tomli.TOMLDecodeError as error:
-        raise StudyError(f"{file}:{error.lineno}:{error.colno}: not valid TOML: {error.msg}.") from None
+        advice = f" {found}" if (found := hint(text, error.lineno, error.msg)) else ""
+        raise StudyError(f"{file}:{error.lineno}:{error.colno}: not valid TOML: {error.msg}.{advice}") from None
+    except (ValueError, RecursionError) as error:
+        beyond = re.search(TOO_DEEP if isinstance(error, RecursionError) else TOO_LONG, text)
+        line = f":{text.count(chr(10), 0, beyond.start()) + 1}" if beyond else ""
+        raise StudyError(f"{file}{line}: {_refusal(error)}") from None
+    for path, problem in limits_exceeded(values):
+        place = ": ".join(part for part in (f"{file}:{line_of(text, path) or 1}", dotted(path)) if part)
+        raise StudyError(f"{place}: {problem}")
+    return values
+
+
+def read_study(file: Path) -> str:
+    """Return the text of a study file, with "\\n" at the end of each line.
+
+    Raises OSError if it can't be read, and StudyError if it is too large or in another encoding than UTF-8. A
+    byte-order mark, as Windows programs write it, is ignored.
+    """
+    with file.open("rb") as opened:
+        data = opened.read(LARGEST_FILE + 1)
+    if len(data) > LARGEST_FILE:
+        raise StudyError(f"{file}: larger than {byte_size(LARGEST_FILE)}, so it can't be a study file.")
+    if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) or b"\0" in data:
+        raise StudyError(
+            f"{file}: not a text file in UTF-8, but probably in UTF-16, as PowerShell and Notepad can write it."
+            " Save it as UTF-8 (PowerShell: Out-File -Encoding utf8)."
+        )
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise StudyError(
+            f"{file}:{line}: not UTF-8 (byte 0x{data[error.start]:02x}). Save the file in the encoding UTF-8."
+        ) from None
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+LARGEST_FILE = 10**6
+"""Bytes of a study file."""
+
+TOO_DEEP = r"(?:[\[{.][^\[{.\n]*){50}"
+TOO_LONG = r"\d[\d_]{4000}"
+"""Patterns of what makes the TOML parser give up: a line of many levels, and a number of many digits."""
+
+
+def _refusal(error: ValueError | RecursionError) -> str:
+    """The message for a value on which the TOML parser gives up."""
+    if isinstance(error, RecursionError):
+        return f"arrays or tables are nested too deep; at most {DEEPEST} levels are possible."
+    return INTEGERS
 
 
 def parse_override(text: str) -> tuple[ValuePath, Any]:
     """Parse `path=value` from the command line; a value that is not TOML is a string.
 
-    Raises StudyError if there is no `=`.
+    Raises StudyError if there is no `=`, or if the value is beyond a limit of study files.
     """
     key, equals, value = text.partition("=")
+    short = shortened(text)
     if not equals or not key.strip():
-        raise StudyError(f"--set {text}: expected path=value, such as training.epochs=10.")
+        raise StudyError(f"--set {short}: expected path=value, such as training.epochs=10.")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise StudyError(f"--set {short!a}: not valid text in UTF-8.") from None
     path = parse_path(key.strip())
     try:
-        return path, tomli.loads(f"value = {value}")["value"]
+        given = tomli.loads(f"value = {value}")["value"]
     except tomli.TOMLDecodeError:
-        return path, value
+        given = value
+    except (ValueError, RecursionError) as error:
+        raise StudyError(f"--set {short}: {_refusal(error)}") from None
+    for _, problem in limits_exceeded(given, path):
+        raise StudyError(f"--set {short}: {problem}")
+    return path, given
 
 
 def parse_path(text: str) -> ValuePath:
     """ "evaluators.0.recall_at" → ("evaluators", 0, "recall_at")."""
-    return tuple(int(part) if part.isdecimal() else part for part in text.split("."))
+    return tuple(int(part) if part.isdecimal() and len(part) < 10 else part for part in text.split("."))
 
 
 def dotted(path: Sequence[str | int]) -> str:
     """("evaluators", 0, "recall_at") → "evaluators[0].recall_at"; a key with dots is quoted."""
     text = ""
     for part in path:
-        name = f"[{part}]" if isinstance(part, int) else f'"{part}"' if "." in part else part
+        key = part if isinstance(part, int) else shortened(part)
+        name = f"[{key}]" if isinstance(part, int) else f'"{key}"' if "." in part else f"{key}"
         text += f".{name}" if text and isinstance(part, str) else name
     return text

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
 
 from dmlcore.api.components import Component, parts
-from dmlcore.host.distributions import installed_version
 from dmlcore.host.registry import Registry
 from dmlcore.results.contents import canonical_digest
 from dmlcore.study.schema import Study, StudyProbe
@@ -26,17 +25,26 @@ def probe_fingerprint(probe: StudyProbe, of_run: str | None = None) -> str:
     return fingerprint(settings, probe.run.seed, probe.run.versions)
 
 
-def versions_of(study: Study, registry: Registry) -> dict[str, str]:
+def version_of(distribution: str) -> str:
+    """The version of a distribution, or "not installed"."""
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def versions_of(study: Study, registry: Registry, version: Callable[[str], str] = version_of) -> dict[str, str]:
     """Distribution → version, of torch, torchvision, and the distributions and `libraries` of the study's components.
 
-    Components in options that can't change numbers, such as observers, are ignored.
+    Components in options that can't change numbers, such as observers, are ignored. `version` returns the version of a
+    distribution.
     """
-    versions = {name: importlib.metadata.version(name) for name in ("torch", "torchvision")}
+    versions = {name: version(name) for name in ("torch", "torchvision")}
     for _, part in parts(study, identity_only=True):
         if isinstance(part, Component):
             source = registry.offer_of(part).source
             versions[source.distribution] = source.version
-            versions |= {name: installed_version(name) or "not installed" for name in part.libraries}
+            versions |= {name: version(name) for name in part.libraries}
     return dict(sorted(versions.items()))
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,15 +13,17 @@ from attrs import evolve, frozen
 
 from dmlcore.api.components import OPTION
 from dmlcore.errors import DataError, PluginError, StudyError
+from dmlcore.host.describe import shown
 from dmlcore.host.faults import faults_of
 from dmlcore.host.registry import Registry
 from dmlcore.results.contents import Contents
 from dmlcore.results.store import Store
 from dmlcore.study.best import BEST, Best, with_best_values
 from dmlcore.study.data_sets import DataSets
-from dmlcore.study.document import Document, dotted, read_document
-from dmlcore.study.fingerprint import components_of, fingerprint, versions_of
+from dmlcore.study.document import Document, dotted, read_document, read_study
+from dmlcore.study.fingerprint import components_of, fingerprint, version_of, versions_of
 from dmlcore.study.grid import GRID, at_point, points, read_grid
+from dmlcore.study.limits import DEEPEST, name_fault, too_many_runs
 from dmlcore.study.locate import line_of
 from dmlcore.study.plugins import PLUGINS, REQUIRES, PluginsTable, disabled_by, unknown_keys, unmet_requirements
 from dmlcore.study.schema import PROBE, PROBED, ProbeTable, Run, Study, StudyFile, StudyProbe
@@ -31,6 +35,12 @@ _Table = TypeVar("_Table", Best, ProbeTable, PluginsTable)
 
 NEEDED_TO_TRAIN = (attrs.fields(Study).loss, attrs.fields(Study).sampler)
 """Options that only a study with training.epochs = 0 does not need."""
+
+MOST_PROBLEMS = 500
+"""Problems after which no further grid point is examined."""
+
+MOST_SHOWN = 50
+"""Problems in a message."""
 
 NO_PART_OF_A_RUN = (GRID, BEST, PROBE, PLUGINS, REQUIRES)
 """Tables that are not part of a run."""
@@ -54,6 +64,8 @@ def load_study(
         data_sets = DataSets()
     if path.resolve() in needed_by:
         raise StudyError(f"{path}: [best] is circular: {listing(map(str, needed_by))}.")
+    if len(needed_by) > DEEPEST:
+        raise StudyError(f"{path}: more than {DEEPEST} studies need each other by [best].")
     document = read_document(path, overrides)
     everything, registry = registry, registry.without(disabled_by(document))
     best, problems = _read_table(document, BEST, Best, registry)
@@ -68,8 +80,13 @@ def load_study(
     problems += [*grid_problems, *probe_problems, *plugin_problems]
     problems += [*unknown_keys(document, everything.sources), *unmet_requirements(document, everything.sources)]
     located = [_locate(problem, document) for problem in problems]
+    count = math.prod(map(len, grid.values()))
+    if excess := too_many_runs(count, _seed_count(document)):
+        raise StudyError(f"{path}: {excess}")
     studies: list[tuple[dict[str, Any], Study]] = []
     for indices in points(grid):
+        if len(located) > MOST_PROBLEMS:
+            break
         study, found = _at_point(document, indices, path, registry)
         located += found
         if study is not None:
@@ -81,8 +98,11 @@ def load_study(
     if located:
         raise StudyError(_report(path, located))
     chosen = studies if grid or table is None else []
+    version = cache(version_of)
     runs = tuple(
-        _run(study, point, seed, path.parent, registry, data_sets) for point, study in chosen for seed in study.seeds
+        run
+        for point, study in chosen
+        for run in _runs(study, point, study.seeds, path.parent, registry, data_sets, version)
     )
     needs = tuple(source.resolve() for source in best.from_) if best else ()
     return StudyFile(path, studies[0][1], grid, runs, needs, probed)
@@ -159,7 +179,10 @@ def _at_point(
     problems = [*_missing_for_training(values), *structurer.problems]
     if problems:
         return None, [_locate(problem, document) for problem in problems]
-    return evolve(study, name=study.name or path.stem), []
+    name = study.name or path.stem
+    if fault := name_fault(name):
+        return None, [_locate(Problem(("name",), "a name for the results folder", shown(name), fault), document)]
+    return evolve(study, name=name), []
 
 
 def _missing_for_training(values: Mapping[str, Any]) -> Iterator[Problem]:
@@ -181,20 +204,42 @@ def _run(
     registry: Registry,
     data_sets: DataSets | None = None,
 ) -> Run:
-    versions, folder = versions_of(study, registry), base_folder(folder)
+    return next(_runs(study, point, (seed,), folder, registry, data_sets))
+
+
+def _runs(
+    study: Study,
+    point: dict[str, Any] | Any,
+    seeds: Sequence[int],
+    folder: Path,
+    registry: Registry,
+    data_sets: DataSets | None,
+    version: Callable[[str], str] = version_of,
+) -> Iterator[Run]:
+    """The run of each seed at a grid point; `version` returns the version of a distribution."""
+    versions, folder = versions_of(study, registry, version), base_folder(folder)
     contents, unreadable = (None, "") if data_sets is None else _contents(study, data_sets)
-    return Run(
-        study=study,
-        point=point,
-        seed=seed,
-        settings=plain(study, folder),
-        versions=versions,
-        settings_fingerprint=fingerprint(plain(study, folder, identity_only=True, paths=False), seed, versions),
-        former_fingerprint=fingerprint(plain(study, folder, identity_only=True), seed, versions),
-        contents=contents,
-        unreadable=unreadable,
-        components=components_of(study, registry),
-    )
+    settings, components = plain(study, folder), components_of(study, registry)
+    identity = plain(study, folder, identity_only=True, paths=False)
+    former_identity = plain(study, folder, identity_only=True)
+    for seed in seeds:
+        yield Run(
+            study=study,
+            point=point,
+            seed=seed,
+            settings=settings,
+            versions=versions,
+            settings_fingerprint=fingerprint(identity, seed, versions),
+            former_fingerprint=fingerprint(former_identity, seed, versions),
+            contents=contents,
+            unreadable=unreadable,
+            components=components,
+        )
+
+
+def _seed_count(document: Document) -> int:
+    seeds = document.values.get("seeds", (0,))
+    return len(seeds) if isinstance(seeds, list | tuple) else 1
 
 
 def _contents(study: Study, data_sets: DataSets) -> tuple[Contents | None, str]:
@@ -218,7 +263,7 @@ def _locate(problem: Problem, document: Document) -> _Located:
     origin, path = document.origin(problem.path), dotted(problem.path)
     if origin.file is None:
         return _Located(None, 0, problem.text(f"--set {path}"))
-    line = line_of(origin.file.read_text(encoding="utf-8"), origin.path)
+    line = line_of(read_study(origin.file), origin.path)
     place = f"{origin.file}:{line or 1}" + (f": {path}" if path else "")
     return _Located(origin.file, line or 0, problem.text(place))
 
@@ -226,5 +271,6 @@ def _locate(problem: Problem, document: Document) -> _Located:
 def _report(path: Path, located: Iterable[_Located]) -> str:
     """All problems without duplicates, sorted by line; those of the study file first."""
     ordered = sorted(located, key=lambda problem: (problem.file != path, str(problem.file), problem.line))
-    texts = dict.fromkeys(problem.text for problem in ordered)
-    return "\n\n".join([f"{path} has {counted(len(texts), 'problem')}.", *texts])
+    texts = list(dict.fromkeys(problem.text for problem in ordered))
+    more = [f"… and {counted(len(texts) - MOST_SHOWN, 'more problem')}."] if len(texts) > MOST_SHOWN else []
+    return "\n\n".join([f"{path} has {counted(len(texts), 'problem')}.", *texts[:MOST_SHOWN], *more])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from dmlcore.study.limits import DEEPEST
 from dmlcore.study.structure import ValuePath
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ def line_of(text: str, path: ValuePath) -> int | None:
     return None
 
 
+@lru_cache(maxsize=4)
 def _lines(text: str) -> dict[ValuePath, int]:
     import tree_sitter_toml
     from tree_sitter import Language, Parser
@@ -63,6 +66,8 @@ def _note_pair(node: Node, table: ValuePath, lines: dict[ValuePath, int]) -> Non
 
 def _note_value(node: Node, path: ValuePath, lines: dict[ValuePath, int]) -> None:
     lines[path] = node.start_point.row + 1
+    if len(path) > DEEPEST:
+        return
     if node.type == "inline_table":
         for pair in node.named_children:
             _note_pair(pair, path, lines)

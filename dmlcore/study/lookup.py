@@ -11,9 +11,9 @@ from typing import Any, Literal
 from attrs import evolve, frozen
 
 from dmlcore.api.result import Result
-from dmlcore.errors import DmlcoreError
+from dmlcore.errors import ResultsError
 from dmlcore.results.contents import Contents, load_contents, what_changed
-from dmlcore.results.store import PROBE, RESULT, RunFolder, Store, write_atomically
+from dmlcore.results.store import PROBE, RESULT, RunFolder, Store, read_text, write_atomically
 from dmlcore.results.trials import Probe, from_json
 from dmlcore.study.fingerprint import probe_fingerprint
 from dmlcore.study.schema import Run, StudyProbe
@@ -21,8 +21,8 @@ from dmlcore.study.schema import Run, StudyProbe
 IDENTITY = "identity.json"
 """The identity of an unfinished run, in its folder."""
 
-State = Literal["finished", "outdated", "failed", "interrupted", "pending"]
-"""outdated: finished, but its files have changed since."""
+State = Literal["finished", "outdated", "damaged", "failed", "interrupted", "pending"]
+"""outdated: finished, but its files have changed since. damaged: its result can't be read."""
 
 NOT_RECORDED = "data not recorded: an older dmlcore stored it, so its files may have changed since"
 NOT_COMPARED = "files not at hand, not compared"
@@ -36,7 +36,7 @@ class Stored:
     """The folder of its result if it is finished, else the one that it works in."""
     state: State
     note: str = ""
-    """What has changed since, or why this is not known; empty if nothing has changed."""
+    """What has changed since, why this is not known, or what is damaged; empty for a result of the present files."""
 
     def result(self) -> Result | None:
         """Return the result of a finished run; that of an outdated one is not a result of the study."""
@@ -48,12 +48,13 @@ class Stored:
 
 
 def look_up(run: Run, store: Store) -> Stored:
-    """Return what is stored of a run. Raises ResultsError if its own result is damaged."""
+    """Return what is stored of a run."""
     own = store.run(run.study.name, run.name)
-    if own.finished and not run.unreadable:
-        return Stored(own, "finished")
+    if own.final.exists() and not run.unreadable:
+        damage = own.damage()
+        return Stored(own, "finished") if damage is None else Stored(own, "damaged", damage)
     finished = _finished_otherwise(run, store)
-    if finished is not None and finished.state == "finished":
+    if finished is not None and finished.state != "outdated":
         return finished
     partial = Stored(own, own.state) if own.started else _started_otherwise(run, store, own)
     return partial if finished is None else evolve(finished, folder=partial.folder, state=_of(partial, finished))
@@ -64,27 +65,42 @@ def _of(partial: Stored, outdated: Stored) -> State:
 
 
 def _finished_otherwise(run: Run, store: Store) -> Stored | None:
-    """A finished run with the same settings: on other files, on unknown ones, or if those of `run` are unknown."""
+    """A finished run with the same settings: on other files, on unknown ones, or if those of `run` are unknown.
+
+    A damaged one is returned if there is no other, and if it may be this run.
+    """
     recorded: list[tuple[RunFolder, Result]] = []
     unrecorded: list[tuple[RunFolder, Result]] = []
+    damaged: list[Stored] = []
     for folder in _folders(run, store):
-        with suppress(DmlcoreError):
+        try:
             result = folder.result()
-            same = result.settings_fingerprint == run.settings_fingerprint
-            if result.data and same:
-                recorded.append((folder, result))
-            elif not result.data and (same or result.fingerprint == run.former_fingerprint):
-                unrecorded.append((folder, result))
+        except ResultsError as error:
+            if run.contents is None or folder.final.name == _former_name(run):
+                damaged.append(Stored(folder, "damaged", str(error)))
+            continue
+        same = result.settings_fingerprint == run.settings_fingerprint
+        if result.data and same:
+            recorded.append((folder, result))
+        elif not result.data and (same or result.fingerprint == run.former_fingerprint):
+            unrecorded.append((folder, result))
     if run.contents is None:
         known, unknown = (_newest(found) for found in (recorded, unrecorded))
         if known is not None:
             return Stored(known[0], "finished", NOT_COMPARED)
-        return None if unknown is None else Stored(unknown[0], "finished", NOT_RECORDED)
+        if unknown is not None:
+            return Stored(unknown[0], "finished", NOT_RECORDED)
+        return next(iter(damaged), None)
     if (outdated := _newest(recorded)) is not None:
         return Stored(outdated[0], "outdated", _changes(outdated[1].data, run.contents, store))
     if (unknown := _newest(unrecorded)) is not None:
         return Stored(unknown[0], "finished", NOT_RECORDED)
-    return None
+    return next(iter(damaged), None)
+
+
+def _former_name(run: Run) -> str:
+    """The name of the run's folder in versions of dmlcore that recorded no contents."""
+    return f"{run.stem}_{run.former_fingerprint[:12]}"
 
 
 def _started_otherwise(run: Run, store: Store, own: RunFolder) -> Stored:
@@ -92,7 +108,7 @@ def _started_otherwise(run: Run, store: Store, own: RunFolder) -> Stored:
     for folder in _folders(run, store, ".partial"):
         identity = _read_identity(folder)
         if identity is None:
-            if folder.final.name == f"{run.stem}_{run.former_fingerprint[:12]}":
+            if folder.final.name == _former_name(run):
                 return Stored(own, "pending", "interrupted by an older dmlcore, which did not record its files")
         elif identity["settings_fingerprint"] == run.settings_fingerprint:
             if run.contents is None:
@@ -143,7 +159,7 @@ class StoredProbe:
 
     probe: Probe | None
     """Also if it is outdated; None if there is none with the same settings."""
-    state: Literal["finished", "outdated", "pending"]
+    state: Literal["finished", "outdated", "damaged", "pending"]
     note: str = ""
 
     @property
@@ -152,9 +168,12 @@ class StoredProbe:
 
 
 def look_up_probe(probe: StudyProbe, store: Store) -> StoredProbe:
-    """Return what is stored of a probe. Raises ResultsError if the file is damaged."""
+    """Return what is stored of a probe."""
     run, path = probe.run, store.study(probe.run.study.name) / PROBE
-    found = from_json(path.read_text(encoding="utf-8"), str(path)) if path.is_file() else None
+    try:
+        found = from_json(read_text(path, "probe"), str(path)) if path.exists() else None
+    except ResultsError as error:
+        return StoredProbe(None, "damaged", str(error))
     if found is None:
         return StoredProbe(None, "pending")
     if found.fingerprint == probe_fingerprint(probe):

@@ -25,6 +25,9 @@ from dmlcore.text import point_label, visible
 SCHEMA = 1
 """The version of the study format."""
 
+LONGEST_RUN_NAME = 240
+"""Bytes of the name of a run's folder: most file systems allow 255, and `.partial` is added."""
+
 PROBE = "probe"
 PROBED = "training.batch_size"
 """The option that a probe varies."""
@@ -332,8 +335,11 @@ class Run:
     @property
     def stem(self) -> str:
         """The beginning of the name of the run's folder: its label and seed."""
-        words = [*self.label.split(), f"seed={self.seed}"]
-        return "_".join("".join(c if c.isalnum() or c in "=.+-" else "-" for c in word) for word in words)
+        words = ("".join(c if c.isalnum() or c in "=.+-" else "-" for c in word) for word in self.label.split())
+        seed = f"seed={self.seed}"
+        longest = LONGEST_RUN_NAME - len(seed) - 14  # two underscores and twelve digits of the fingerprint
+        label = "_".join(words).encode()[:longest].decode(errors="ignore")
+        return f"{label}_{seed}" if label else seed
 
     @property
     def name(self) -> str:

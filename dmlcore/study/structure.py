@@ -8,11 +8,13 @@ would stop at the first wrong value of a table.)
 from __future__ import annotations
 
 import inspect
+import math
 import os
 import types
 import typing
 import warnings
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from types import NoneType
 from typing import Any, Final
@@ -25,7 +27,8 @@ from dmlcore.errors import UnknownComponentError
 from dmlcore.host.describe import own_first, shown, type_text
 from dmlcore.host.faults import NO_FAULT, named, own_line, plugin_error
 from dmlcore.host.registry import Registry
-from dmlcore.text import did_you_mean, known_names, listing, with_article
+from dmlcore.study.limits import path_fault
+from dmlcore.text import MANY, counted, did_you_mean, known_names, listing, shortened, with_article
 
 ValuePath = tuple[str | int, ...]
 
@@ -52,7 +55,7 @@ class Problem:
     def text(self, place: str) -> str:
         """The message for the user; `place` is where the value was written."""
         facts = (("expected  ", self.expected), ("got       ", self.got), ("", self.hint))
-        return "\n    ".join([place, *(f"{label}{fact}" for label, fact in facts if fact)])
+        return "\n    ".join([place, *(f"{label}{shortened(fact, 1_000)}" for label, fact in facts if fact)])
 
 
 @frozen
@@ -89,12 +92,22 @@ class Structurer:
             hint = did_you_mean(value, [c for c in choices if isinstance(c, str)]) if isinstance(value, str) else ""
             return self._problem(path, type_text(annotation), shown(value), hint.strip())
         if annotation is Path and isinstance(value, str):
-            return self.folder_of(path) / Path(value).expanduser()
+            return self._path(value, path)
         if annotation is float and type(value) is int:
             return float(value)
         if type(value) is annotation:
             return value
-        return self._problem(path, type_text(annotation), shown(value))
+        spelled = annotation is bool and isinstance(value, str) and value.lower() in ("true", "false")
+        hint = f"Write {value.lower()}, in lower case and without quotes." if spelled else ""
+        return self._problem(path, type_text(annotation), shown(value), hint)
+
+    def _path(self, value: str, path: ValuePath) -> Any:
+        if fault := path_fault(value):
+            return self._problem(path, "a path", shown(value), fault[:1].upper() + fault[1:])
+        try:
+            return self.folder_of(path) / Path(value).expanduser()
+        except RuntimeError:  # there is no such user
+            return self._problem(path, "a path", shown(value), "There is no home folder of this name.")
 
     def _union(self, value: Any, annotation: Any, path: ValuePath) -> Any:
         members = [member for member in typing.get_args(annotation) if member is not NoneType]
@@ -143,12 +156,13 @@ class Structurer:
     def _table(self, value: Any, cls: type, path: ValuePath) -> Any:
         if not isinstance(value, Mapping):
             return self._problem(path, "a table", shown(value))
-        hints = typing.get_type_hints(cls)
-        known = {option_key(attribute): attribute for attribute in attrs.fields(cls)}
+        hints, known = _hints(cls), {option_key(attribute): attribute for attribute in attrs.fields(cls)}
         before = len(self.problems)
-        for key in value:
-            if key not in known:
-                self._unknown_key(key, cls, (*path, key))
+        unknown = [key for key in value if key not in known]
+        for key in unknown[:MANY]:
+            self._unknown_key(key, cls, (*path, key))
+        if len(unknown) > MANY:
+            self._problem(path, "", "", f"{counted(len(unknown) - MANY, 'more unknown key')}.")
         given: dict[str, Any] = {}
         for key, attribute in known.items():
             facts: OptionFacts = attribute.metadata[OPTION]
@@ -178,15 +192,21 @@ class Structurer:
         known = [option_key(attribute) for attribute in attrs.fields(cls)]
         owner = f"{cls.kind} {cls.name!r}" if issubclass(cls, Component) else f"[{path[-2]}]" if path[1:] else "a study"
         hint = did_you_mean(str(key), known).strip() or f"Known: {listing(known) or 'no options'}."
-        self._problem(path, f"an option of {owner}", repr(key), hint)
+        self._problem(path, f"an option of {owner}", repr(shortened(str(key))), hint)
 
     def _check_bounds(self, value: Any, facts: OptionFacts, path: ValuePath) -> None:
         if isinstance(value, list):
             for index, item in enumerate(value):
                 self._check_bounds(item, facts, (*path, index))
-        elif type(value) in (int, float) and not facts.allows(value):
-            limits = " ".join(part for part in ("a number", facts.bounds(), facts.unit) if part)
+        elif type(value) in (int, float) and not (math.isfinite(value) and facts.allows(value)):
+            what = "a number" if math.isfinite(value) else "a finite number"
+            limits = " ".join(part for part in (what, facts.bounds(), facts.unit) if part)
             self._problem(path, limits, shown(value))
+
+
+@cache
+def _hints(cls: type) -> Mapping[str, Any]:
+    return typing.get_type_hints(cls)
 
 
 def plain(value: Any, folder: Path, *, identity_only: bool = False, paths: bool = True) -> Any:

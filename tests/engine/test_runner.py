@@ -17,7 +17,8 @@ from safetensors.torch import load_file as load_tensors
 
 from dmlcore import DamagedDataError, DataError, Embeddings, LossConfig, StudyError
 from dmlcore.api.hookspecs import RunSpecs, hookspec
-from dmlcore.api.result import LossFacts, Result
+from dmlcore.api.progress import Display, shown_on
+from dmlcore.api.result import LossFacts, Result, to_json
 from dmlcore.engine import batching, session
 from dmlcore.engine.embedding import SplitEmbedder
 from dmlcore.engine.geometry import effective_rank, evidence_of
@@ -28,12 +29,23 @@ from dmlcore.engine.splits import load_data
 from dmlcore.engine.trainer import Trainer
 from dmlcore.results import store
 from dmlcore.results.evidence import load_evidence
-from dmlcore.results.store import EMBEDDINGS, EVIDENCE, MODEL, UNTRAINED_EVIDENCE, Store
+from dmlcore.results.store import EMBEDDINGS, EVIDENCE, MODEL, RESULT, UNTRAINED_EVIDENCE, Store
 from dmlcore.study.lookup import look_up
 from dmlcore.study.schema import Run
 from interrupting import interrupted
+from sample_results import result as sample_result
 from toy_networks import PairLoss, TinyNet
 from toys import Hits, Recording, Spread, SquareImages, Squares
+
+
+class Notes(Display):
+    """Keeps the notes."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
 
 
 def results(runs: Sequence[Run], root: Path, *observers: Any) -> list[Result]:
@@ -280,6 +292,96 @@ def test_a_run_of_another_study_is_taken_over(make_study: Any, tmp_path: Path, m
     assert (tmp_path / "other" / taken.run / EMBEDDINGS).is_file()
     (own,) = results(other.runs[1:], tmp_path)
     assert "made_as" not in own.environment
+
+
+def flipped(path: Path) -> None:
+    """Flip one bit in the middle of a file."""
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 4
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("name", [RESULT, EVIDENCE, UNTRAINED_EVIDENCE, EMBEDDINGS])
+def test_a_damaged_run_is_moved_aside_and_runs_again(make_study: Any, tmp_path: Path, name: str) -> None:
+    (run,) = make_study("seeds=[0]").runs
+    (whole,) = results([run], tmp_path)
+    folder = Store(tmp_path).run("toy", run.name)
+    flipped(folder.final / name)
+    shown = Notes()
+    with shown_on(shown):
+        (again,) = results([run], tmp_path)
+    aside = tmp_path / "toy" / f"{run.name}.damaged"
+    assert numbers(again) == numbers(whole)
+    assert len(list(aside.iterdir())) == 6, "nothing is deleted"
+    (note,) = shown.notes
+    assert note.startswith(f"{folder.final / name}: damaged ")
+    assert note.endswith(f"). `dmlcore run` moves it aside and runs again. Now at {aside}")
+    assert results([run], tmp_path) == [again]
+
+
+def test_a_run_without_result_runs_again(make_study: Any, tmp_path: Path) -> None:
+    (run,) = make_study("seeds=[0]").runs
+    results([run], tmp_path)
+    (tmp_path / "toy" / run.name / RESULT).unlink()
+    results([run], tmp_path)
+    assert Store(tmp_path).run("toy", run.name).finished
+
+
+def test_a_result_of_a_newer_version_stays(make_study: Any, tmp_path: Path) -> None:
+    runs = make_study("seeds=[0, 1]").runs
+    path = tmp_path / "toy" / runs[0].name / RESULT
+    path.parent.mkdir(parents=True)
+    path.write_text(to_json(sample_result(schema=99)))
+    failure, other = run_study(runs, Store(tmp_path), ())
+    assert isinstance(failure, Failure)
+    assert failure.reason.endswith("reads up to 3. Update dmlcore.")
+    assert isinstance(other, Result)
+    assert [entry.name for entry in path.parent.iterdir()] == [RESULT]
+
+
+@pytest.mark.parametrize("name", [session.checkpoint.CHECKPOINT, UNTRAINED_EVIDENCE])
+def test_an_interrupted_run_with_damaged_files_starts_again(make_study: Any, tmp_path: Path, name: str) -> None:
+    (run,) = make_study("seeds=[0]").runs
+    (whole,) = results([run], tmp_path / "whole")
+    with interrupted(1):
+        results([run], tmp_path / "stopped")
+    flipped(tmp_path / "stopped" / "toy" / f"{run.name}.partial" / name)
+    shown = Notes()
+    with shown_on(shown):
+        (again,) = results([run], tmp_path / "stopped")
+    assert numbers(again) == numbers(whole)
+    (note,) = shown.notes
+    assert f"{name}: damaged " in note
+    assert (tmp_path / "stopped" / "toy" / f"{run.name}.damaged" / name).is_file()
+
+
+def test_a_reused_run_has_the_checksums_of_its_own_files(make_study: Any, tmp_path: Path) -> None:
+    (first,) = results(make_study("seeds=[0]").runs, tmp_path)
+    other = make_study("seeds=[0]", name="other").runs
+    (taken,) = results(other, tmp_path)
+    assert "made_as" in taken.environment
+    assert taken.files == first.files != {}
+    Store(tmp_path).run("other", taken.run).verify(taken, *taken.files)
+
+
+def test_a_damaged_run_is_not_taken_over(make_study: Any, tmp_path: Path) -> None:
+    (first,) = results(make_study("seeds=[0]").runs, tmp_path)
+    flipped(tmp_path / "toy" / first.run / MODEL)
+    (own,) = results(make_study("seeds=[0]", name="other").runs, tmp_path)
+    assert "made_as" not in own.environment
+    Store(tmp_path).run("other", own.run).verify(own, MODEL)
+
+
+def test_temporary_files_of_a_killed_run_are_removed(make_study: Any, tmp_path: Path) -> None:
+    (run,) = make_study("seeds=[0]").runs
+    partial = tmp_path / "toy" / f"{run.name}.partial"
+    partial.mkdir(parents=True)
+    for path in (partial / ".checkpoint.pt.1", partial / ".result.json.99999999", tmp_path / "toy/.probe.json.9999999"):
+        path.touch()
+    (result,) = results([run], tmp_path)
+    left = [path.name for path in (tmp_path / "toy").rglob(".*") if not path.name.endswith(".lock")]
+    assert left == []
+    assert list(result.files) == [EMBEDDINGS, EVIDENCE, UNTRAINED_EVIDENCE, MODEL]
 
 
 def test_a_run_on_other_images_is_not_taken_over(

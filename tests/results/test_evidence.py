@@ -10,7 +10,9 @@ import pytest
 
 from dmlcore import DmlcoreError, Embeddings
 from dmlcore.engine.geometry import evidence_of
+from dmlcore.errors import DamagedResultsError
 from dmlcore.results.evidence import load_evidence, save_evidence
+from dmlcore.results.store import load_tensors, save_tensors
 
 
 def test_it_comes_back_to_the_last_digit(tmp_path: Path) -> None:
@@ -30,6 +32,37 @@ def test_it_comes_back_to_the_last_digit(tmp_path: Path) -> None:
         assert ours.dtype == theirs.dtype, name
 
 
+@pytest.mark.parametrize(
+    ("changes", "texts", "why"),
+    [
+        ({"labels": np.arange(5)}, {}, "spectrum has the shape (3, 1)"),
+        ({"labels": np.full(5, 9), "spectrum": np.ones(3)}, {}, "labels are not indices below 2"),
+        ({"neighbors": np.full((5, 2), -1), "spectrum": np.ones(3)}, {}, "neighbors are not indices below 5"),
+        ({"query/r/map": np.ones(4), "spectrum": np.ones(3)}, {}, "query/r/map has the shape (4,)"),
+        ({}, {"class_names": "3"}, "'int' object is not iterable"),
+        ({}, {"names": "[]"}, "no 'class_names'"),
+    ],
+)
+def test_a_damaged_file_without_checksum(
+    tmp_path: Path, changes: dict[str, np.ndarray], texts: dict[str, str], why: str
+) -> None:
+    path = tmp_path / "evidence"
+    arrays = {
+        "labels": np.arange(5) % 2,
+        "spectrum": np.ones((3, 1)),
+        "similarity_edges": np.ones(4),
+        "positive_density": np.ones(3),
+        "negative_density": np.ones(3),
+        "neighbors": np.zeros((5, 2), np.int32),
+        "neighbor_similarities": np.zeros((5, 2), np.float32),
+    }
+    save_tensors(path, arrays | changes, texts or {"class_names": '["a", "b"]'})
+    load_tensors(path)
+    with pytest.raises(DamagedResultsError) as caught:
+        load_evidence(path)
+    assert str(caught.value) == f"{path}: damaged file ({why}). `dmlcore run` moves it aside and runs again."
+
+
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(DmlcoreError, match=r"nowhere: can't read the file"):
+    with pytest.raises(DmlcoreError, match=r"nowhere: damaged file \(it is missing\)"):
         load_evidence(tmp_path / "nowhere")

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 from attrs import define, evolve, field, frozen
 
+from dmlcore.api.progress import note
 from dmlcore.engine import checkpoint
 from dmlcore.engine.batching import epoch_batches
 from dmlcore.engine.evaluation import is_measured
 from dmlcore.engine.plan.pace import Pace, measure_pace
 from dmlcore.engine.probe.probing import planned_sizes, stored_probe, stored_trials
 from dmlcore.engine.splits import Data, load_data, what_sets_the_images
+from dmlcore.errors import ResultsError
 from dmlcore.results.store import Store
 from dmlcore.study.data_sets import DataSets
 from dmlcore.study.lookup import look_up
@@ -100,12 +102,16 @@ class Planner:
 
     def _probe(self, probe: StudyProbe) -> Item:
         """Return the item of a probe; it assumes that a search doubles up to the study's own batch size."""
-        finished = stored_probe(probe, self.store)
+        try:
+            finished, tried = stored_probe(probe, self.store), stored_trials(probe, self.store)
+        except ResultsError as error:
+            note(str(error))
+            finished, tried = None, []
         if finished is not None:
             return Item(f"probe of {len(finished.trials)} batch sizes", 1, 1)
         data, table, pace = self._images(probe.run), probe.table, self._pace(probe.run)
         sizes = planned_sizes(probe, np.asarray(data.train.labels))
-        left = sorted(set(sizes) - {trial.batch_size for trial in stored_trials(probe, self.store)})
+        left = sorted(set(sizes) - {trial.batch_size for trial in tried})
         unseen = len(data.test.labels)
         measured = pace.measurement_seconds(min(unseen, table.max_images or unseen))
         an_image = pace.step_seconds / probe.run.study.training.batch_size
@@ -162,9 +168,18 @@ class Planner:
 
 
 def epochs_done(run: Run, store: Store) -> int | None:
-    """Return the last finished epoch, -1 before the first measurement; None if the run is finished."""
+    """Return the last finished epoch, -1 before the first measurement; None if the run is finished.
+
+    A damaged run or checkpoint has done nothing, because it runs again.
+    """
     stored = look_up(run, store)
     if stored.state == "finished":
         return None
-    state = checkpoint.load(stored.folder.partial)
+    if stored.state == "damaged":
+        return -1
+    try:
+        state = checkpoint.load(stored.folder.partial)
+    except ResultsError as error:
+        note(str(error))
+        return -1
     return -1 if state is None else state.epoch

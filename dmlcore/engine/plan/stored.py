@@ -65,13 +65,15 @@ def study_material(file: StudyFile, store: Store, data_sets: DataSets | None = N
         {label: found.folder.final.name for label, found in stored.items()},
         images_at_hand(file, data_sets),
     )
+    probe = look_up_probe(file.probe, store) if file.probe else None
     outdated = {label: found.note for label, found in stored.items() if found.state == "outdated"}
     return evolve(
         material,
         unfinished=tuple(label for label in material.unfinished if label not in outdated),
         outdated=outdated,
-        remarks=tuple(str(remark) for remark in remarks(file, store) if not outdated.keys() & set(remark.names)),
-        probe=look_up_probe(file.probe, store).finished if file.probe else None,
+        remarks=tuple(str(remark) for remark in remarks(file, store) if remark.state not in ("outdated", "damaged")),
+        probe=probe.finished if probe else None,
+        probe_damage=probe.note if probe and probe.state == "damaged" else "",
         additions=tuple(partial(_section, section) for section in study.sections),
     )
 
@@ -111,16 +113,17 @@ def unfinished(file: StudyFile, store: Store) -> Iterator[Run]:
 def missing(file: StudyFile, material: StudyMaterial) -> Sequence[str]:
     """Return the missing parts of a study, its probe and its runs, each with its state."""
     probe = ["its probe (not finished)"] if file.probe and material.probe is None else []
+    damaged = [f"{run} (damaged: {why})" for run, why in material.damaged.items()]
     failed = [f"{run} (failed: {why})" for run, why in material.failures.items()]
     failed += [f"{run} (outdated: {why})" for run, why in material.outdated.items()]
-    return [*probe, *failed, *(f"{run} (not finished)" for run in material.unfinished)]
+    return [*probe, *damaged, *failed, *(f"{run} (not finished)" for run in material.unfinished)]
 
 
 def result_rows(file: StudyFile, store: Store) -> tuple[list[dict[str, object]], list[str]]:
     """A row for each untrained network and each run, and the metrics that a short table shows.
 
     A row has study, run, state, seed, the grid values, and the metrics and seconds of a finished run or the reason of
-    a failed or outdated one. A note says whose files were not recorded or not compared.
+    a failed, damaged or outdated one. A note says whose files were not recorded or not compared.
     """
     rows: list[dict[str, object]] = []
     headline: dict[str, None] = {}
@@ -133,7 +136,7 @@ def result_rows(file: StudyFile, store: Store) -> tuple[list[dict[str, object]],
             headline |= dict.fromkeys(result.headline)
             if not is_as_loaded(result):
                 baselines.setdefault((run.seed, repr(sorted(result.baseline.items()))), []).append(result)
-        elif reason := stored.failure() or (stored.note if stored.state == "outdated" else None):
+        elif reason := stored.failure() or (stored.note if stored.state in ("outdated", "damaged") else None):
             row["reason"] = reason
         if stored.note and "reason" not in row:
             row["note"] = stored.note
@@ -144,6 +147,6 @@ def result_rows(file: StudyFile, store: Store) -> tuple[list[dict[str, object]],
 def _untrained_row(results: Sequence[Result]) -> dict[str, object]:
     """The row of runs that start from the same network, with the grid values that they share."""
     first, *others = results
-    shared = {path: value for path, value in first.point.items() if all(r.point[path] == value for r in others)}
+    shared = {path: value for path, value in first.point.items() if all(r.point.get(path) == value for r in others)}
     facts = {"study": first.study, "run": UNTRAINED, "state": UNTRAINED, "seed": first.seed}
     return {**facts, **(shared if others else {}), **first.baseline}

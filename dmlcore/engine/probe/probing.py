@@ -15,8 +15,9 @@ from dmlcore.engine.probe.reasoning import reason, refusal, smallest_batch
 from dmlcore.engine.probe.trial import Bench, as_first_steps
 from dmlcore.engine.probe.verdict import compared, conclusions, in_short, smallest, trial_of
 from dmlcore.engine.splits import refuse_changes
+from dmlcore.errors import DamagedResultsError
 from dmlcore.results.contents import save_contents
-from dmlcore.results.store import PROBE, Store, write_atomically
+from dmlcore.results.store import PROBE, Store, aside, write_atomically
 from dmlcore.results.trials import Probe, Trial, read_probe, to_json
 from dmlcore.study.data_sets import DataSets
 from dmlcore.study.fingerprint import probe_fingerprint
@@ -35,6 +36,8 @@ def probe_study(probe: StudyProbe, store: Store) -> Probe:
     folder = store.study(probe.run.study.name)
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / f".{PROBE}.lock"):
+        for name in (PROBE, PARTIAL):
+            _set_aside_if_damaged(folder / name)
         if finished := stored_probe(probe, store):
             return finished
         if probe.run.contents:
@@ -58,11 +61,16 @@ def probe_study(probe: StudyProbe, store: Store) -> Probe:
     return finished
 
 
-def stored_probe(probe: StudyProbe, store: Store) -> Probe | None:
-    """Return the finished probe, if one with the same settings, versions and files is stored.
+def _set_aside_if_damaged(path: Path) -> None:
+    """Rename a damaged probe, so that it runs again."""
+    try:
+        read_probe(path, "")
+    except DamagedResultsError as error:
+        note(f"{error} Now at {aside(path)}")
 
-    Raises DmlcoreError if the file is damaged.
-    """
+
+def stored_probe(probe: StudyProbe, store: Store) -> Probe | None:
+    """Return the finished probe, if one with the same settings, versions and files is stored."""
     return look_up_probe(probe, store).finished
 
 

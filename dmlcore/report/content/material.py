@@ -9,9 +9,10 @@ from attrs import field, frozen
 
 from dmlcore.api.result import Result, StudyResults
 from dmlcore.api.values import LabelledImages
+from dmlcore.errors import ResultsError
 from dmlcore.report.content.added import Added, Addition, added_sections
 from dmlcore.report.content.measurements import PointMeasurements, measure
-from dmlcore.results.evidence import Evidence, load_evidence
+from dmlcore.results.evidence import Evidence, evidence_of_run, intact_result
 from dmlcore.results.store import EVIDENCE, UNTRAINED_EVIDENCE, RunFolder, Store
 from dmlcore.results.trials import Probe
 
@@ -36,7 +37,11 @@ class StudyMaterial:
     """Label of a run with a result that is not of the present files → what has changed."""
     remarks: tuple[str, ...] = ()
     """What to know about runs, such as that their files were not recorded."""
+    damaged: Mapping[str, str] = field(factory=dict)
+    """Label of a run with a stored result that can't be read → reason."""
     probe: Probe | None = None
+    probe_damage: str = ""
+    """Why the stored probe can't be read."""
     images: LabelledImages | None = None
     """The test images, if they are available."""
     additions: tuple[Addition, ...] = ()
@@ -58,7 +63,12 @@ class StudyMaterial:
     @property
     def run_count(self) -> int:
         """The number of runs, stored or not."""
-        return len(self.results) + len(self.unfinished) + len(self.outdated) + len(self.failures)
+        return sum(map(len, (self.results, self.damaged, self.failures, self.outdated, self.unfinished)))
+
+    @property
+    def all_damaged(self) -> Mapping[str, str]:
+        """The damaged runs and the damaged probe, with the reasons."""
+        return {**self.damaged, **({"probe": self.probe_damage} if self.probe_damage else {})}
 
     @property
     def trained(self) -> list[PointMeasurements]:
@@ -67,8 +77,7 @@ class StudyMaterial:
 
     def evidence(self, result: Result, name: str = EVIDENCE) -> Evidence | None:
         """Return the evidence of a run; None for results of older versions, which stored none."""
-        path = self.folders[result.run].final / name
-        return load_evidence(path) if path.is_file() else None
+        return evidence_of_run(self.folders[result.run], result, name)
 
     def untrained_evidence(self, result: Result) -> Evidence | None:
         """Return the evidence of the run's untrained network."""
@@ -83,16 +92,29 @@ def gather(
     runs: Mapping[str, str],
     images: LabelledImages | None = None,
 ) -> StudyMaterial:
-    """Read all that is stored about the runs of a study; `runs` maps the labels of its runs to their names."""
+    """Read all that is stored about the runs of a study; `runs` maps the labels of its runs to their names.
+
+    A run that can't be read is in `damaged`.
+    """
     folders = {label: store.run(name, run) for label, run in runs.items()}
-    failures = {label: why for label, folder in folders.items() if not folder.finished and (why := folder.failure())}
+    results: dict[str, Result] = {}
+    damaged: dict[str, str] = {}
+    for label, folder in folders.items():
+        try:
+            if folder.final.exists():
+                results[label] = intact_result(folder)
+        except ResultsError as error:
+            damaged[label] = str(error)
+    missing = {label: folder for label, folder in folders.items() if label not in results and label not in damaged}
+    failures = {label: why for label, folder in missing.items() if (why := folder.failure())}
     return StudyMaterial(
         name=name,
         question=question,
         varied=tuple(varied),
-        results=tuple(folder.result() for folder in folders.values() if folder.finished),
-        folders={folder.final.name: folder for folder in folders.values()},
-        unfinished=tuple(label for label, folder in folders.items() if not folder.finished and label not in failures),
+        results=tuple(results.values()),
+        folders={result.run: folders[label] for label, result in results.items()},
+        unfinished=tuple(label for label in missing if label not in failures),
         failures=failures,
+        damaged=damaged,
         images=images,
     )

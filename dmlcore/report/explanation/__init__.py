@@ -45,6 +45,8 @@ def explain(material: StudyMaterial) -> Iterator[Block]:
 
 def _missing(material: StudyMaterial) -> Iterator[Text]:
     """What is not included in the explanation."""
+    if material.damaged:
+        yield Text(f"Not included: {counted(len(material.damaged), 'damaged run')}. {listing(material.damaged)}.")
     if material.failures:
         reasons = " ".join(f"{run}: {reason.rstrip('.')}." for run, reason in material.failures.items())
         yield Text(f"Not included: {counted(len(material.failures), 'failed run')}. {reasons}")

@@ -62,7 +62,7 @@ def embedding_map(material: StudyMaterial, result: Result, title: str) -> Embedd
     folder = material.folders[result.run].final
     if not (folder / EMBEDDINGS).is_file():
         return None
-    arrays, metadata = load_tensors(folder / EMBEDDINGS)
+    arrays, metadata = load_tensors(folder / EMBEDDINGS, result.files.get(EMBEDDINGS))
     labels = arrays["labels"]
     held = kept(folder / MAP, _MADE_BY)
     if held is None:

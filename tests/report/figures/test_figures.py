@@ -74,7 +74,7 @@ def test_a_probe_describes_every_size(drawn: dict[str, list[Figure]]) -> None:
 
 
 def test_results_of_older_versions_have_the_figures_that_they_can_have(material: StudyMaterial) -> None:
-    results = tuple(evolve(r, geometry={}, baseline_geometry={}, peak_memory=None) for r in material.results)
+    results = tuple(evolve(r, geometry={}, baseline_geometry={}, peak_memory=None, files={}) for r in material.results)
     old = evolve(material, results=results, probe=None)
     for folder in old.folders.values():
         for path in folder.final.glob("*.safetensors"):

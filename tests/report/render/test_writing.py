@@ -116,7 +116,7 @@ def test_results_of_older_versions_have_a_map_with_pictures(tmp_path: Path) -> N
     material = drawn_material(tmp_path, letters(4, 10), dims=(16,), seeds=(0,))
     for path in tmp_path.rglob("evidence.safetensors"):
         path.unlink()
-    page = study_page(material)
+    page = study_page(evolve(material, results=tuple(evolve(result, files={}) for result in material.results)))
     assert "map" in [part.key for part in page.parts]
     assert "gallery" not in [part.key for part in page.parts]
     assert len(page.pictures.files) == 40
