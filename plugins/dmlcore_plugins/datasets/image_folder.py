@@ -150,7 +150,7 @@ class ImageFolder(DatasetConfig):
                 raise listing.error(f"dataset.split_values needs {needed}.")
             listing = listing.without(self.split_values.ignore)
             if not listing.groups and not listing.problems:
-                raise DataError(f"{listing.source}: dataset.split_values ignores every image.")
+                raise listing.error("dataset.split_values ignores every image.")
         listing = with_distinct_names(listing, self.merge_names)
         listing.refuse()
         return listing
