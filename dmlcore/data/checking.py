@@ -50,8 +50,8 @@ def check(dataset: DatasetConfig, near_bits: int = NEAR_BITS, name_all: bool = F
     """Inspect every image of both splits.
 
     near_bits: two images are similar if their difference hashes differ in at most this many of 64 bits. name_all: name
-    every image found, not only the first few. Raises DataError where the data set can't be loaded; published ones
-    check then that they are the published edition.
+    every image found, not only the first few. Raises DataError where the data set can't be loaded or its drive fails;
+    published ones check then that they are the published edition.
     """
     splits = load_splits(dataset)
     parents = [path.parent for images in splits.values() if isinstance(images, ImageFiles) for path in images.paths]
