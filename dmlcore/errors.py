@@ -66,6 +66,10 @@ class DamagedDataError(DataError):
     """The images exist but are damaged or of another edition; another copy would not be found."""
 
 
+class DriveError(DataError):
+    """The drive that has the files of a data set fails; other files of it would fail, too."""
+
+
 class MeasurementError(DmlcoreError):
     """An evaluator can't measure embeddings: because of their values (`of_values`), or of their samples and labels."""
 

@@ -19,7 +19,7 @@ from attrs import frozen
 
 from dmlcore.api.decoding import BITS_PER_SAMPLE, MAX_MEGAPIXELS, PLANAR_CONFIGURATION, SAMPLE_FORMAT, decode, opened
 from dmlcore.api.drives import read_bytes
-from dmlcore.errors import DataError, DmlcoreError
+from dmlcore.errors import DataError, DmlcoreError, DriveError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -110,6 +110,8 @@ class Reading:
                     if samples is not None:
                         value = max(largest_value(image), _stated(image))
                         found[samples] = max(value, found.get(samples, 0))
+            except DriveError:
+                raise
             except DmlcoreError:  # raised again when the image itself is read
                 continue
         return found

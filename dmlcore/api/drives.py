@@ -7,7 +7,7 @@ import os
 import time
 from pathlib import Path
 
-from dmlcore.errors import DataError
+from dmlcore.errors import DataError, DriveError
 
 WAITS = (0.5, 2.0, 5.0)
 """Seconds to wait before each further attempt."""
@@ -32,7 +32,7 @@ RESUMING = "Then run the same command again; runs resume after their last finish
 def read_bytes(path: Path) -> bytes:
     """Return the content of a file of a data set; errors of the drive are retried for a few seconds.
 
-    Raises DataError with the file, the reason and, if the drive failed, the drive.
+    Raises DataError with the file and the reason; if the drive failed, DriveError, which names the drive.
     """
     for wait in WAITS:
         try:
@@ -47,19 +47,19 @@ def read_bytes(path: Path) -> bytes:
         raise _failure(path, error) from None
 
 
-def failure_of_drive(error: BaseException) -> DataError | None:
+def failure_of_drive(error: BaseException) -> DriveError | None:
     """The error to show for what a plugin raised, if a drive failed under it; None for other errors."""
     if not isinstance(error, OSError) or error.errno not in DRIVE_ERRORS | FULL:
         return None
     place = f"{error.filename}: " if error.filename else ""
     cause = "is full: free some space" if error.errno in FULL else "may be disconnected or failing: check it"
-    return DataError(f"{place}{error.strerror}.", f"The drive {cause}. {RESUMING}")
+    return DriveError(f"{place}{error.strerror}.", f"The drive {cause}. {RESUMING}")
 
 
 def _failure(path: Path, error: OSError) -> DataError:
     reason = error.strerror or str(error)
     if error.errno in DRIVE_ERRORS:
-        return DataError(
+        return DriveError(
             f"{path}: can't read the file: {reason}, in {len(WAITS) + 1} attempts over {sum(WAITS):g} seconds.",
             f"The drive at {_drive(path)} may be disconnected or failing: check it. {RESUMING}",
         )

@@ -84,8 +84,8 @@ def check(dataset: DatasetConfig, near_bits: int = NEAR_BITS, name_all: bool = F
 
     near_bits: two images are similar if their difference hashes differ in at most this many of 64 bits. name_all: name
     every image found, not only the first few. If the data set can't be loaded, its problems are reported with those of
-    the images that could be listed. Raises DataError where none could; published data sets check then that they are
-    the published edition.
+    the images that could be listed. Raises DataError where none could, or where its drive fails; published data sets
+    check then that they are the published edition.
     """
     loaded = _Loaded.of(dataset)
     seen = [image for split, images in loaded.splits.items() for image in _look_at(images, split, loaded.folder)]

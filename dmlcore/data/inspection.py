@@ -12,7 +12,7 @@ from dmlcore.api.depth import Samples, Scale, eight_bits, largest_value, samples
 from dmlcore.api.drives import read_bytes
 from dmlcore.api.images import ImageFiles
 from dmlcore.api.values import LabelledImages
-from dmlcore.errors import DataError
+from dmlcore.errors import DataError, DriveError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -49,10 +49,12 @@ class Look:
 
 
 def look(images: LabelledImages, index: int) -> Look:
-    """Inspect one image of a data set; safe in threads where its images are files."""
+    """Inspect one image of a data set; safe in threads where its images are files. Raises DriveError."""
     if isinstance(images, ImageFiles):
         try:
             return _look_at_file(images, index)
+        except DriveError:
+            raise
         except DataError as error:
             return Look(problem=error.problem.removeprefix(f"{images.paths[index]}: "))
     try:

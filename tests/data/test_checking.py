@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from pathlib import Path
 
@@ -111,6 +112,18 @@ def test_everything_that_can_be_noted() -> None:
         "                    (without 1 flat image)"
     ) in facts
     assert broken
+
+
+def test_a_drive_that_fails_ends_the_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    lay_photos()
+
+    def fail(path: Path) -> bytes:
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    monkeypatch.setattr(Path, "read_bytes", fail)
+    monkeypatch.setattr("dmlcore.api.drives.time.sleep", lambda seconds: None)
+    with pytest.raises(DataError, match=r"Stale file handle, in 4 attempts .*\nThe drive at .* may be disconnected"):
+        check(Photos())
 
 
 def deep_folder(root: Path, bits: dict[str, int]) -> None:
