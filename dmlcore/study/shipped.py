@@ -58,7 +58,7 @@ def study_files(given: Path) -> list[Path]:
     """
     try:
         return next(found for path in _places(given) if (found := _files(path)))
-    except StopIteration:
+    except (StopIteration, ValueError):  # a ValueError for a pattern such as a**b, and for a NUL
         raise StudyError(_not_found(given)) from None
     except OSError as error:
         raise StudyError(f"{given}: can't read the study file: {error.strerror}.") from None
@@ -91,7 +91,9 @@ def _files(path: Path) -> list[Path]:
         return [named]
     if path.is_dir():
         return sorted(path.glob(f"*{SUFFIX}")) if path.parts else []
-    return sorted(path.parent.glob(path.name)) if any(sign in path.name for sign in "*?[") else []
+    if any(sign in path.name for sign in "*?["):
+        return sorted(found for found in path.parent.glob(path.name) if not found.is_dir())
+    return []
 
 
 def _not_found(given: Path) -> str:

@@ -79,7 +79,9 @@ def test_an_unknown_name_lists_near_ones_and_those_that_ship() -> None:
         study_files(Path("assignment"))
 
 
-@pytest.mark.parametrize("given", [".", "", "..", "../photos", "/photos", "no\0name", "x" * 300])
+@pytest.mark.parametrize(
+    "given", [".", "", "..", "../photos", "/photos", "no\0name", "no\0/*", "x" * 300, "**", "a**b", "[", "photos*/**"]
+)
 def test_what_is_no_name_finds_nothing(given: str) -> None:
     with pytest.raises(StudyError):
         study_files(Path(given))
