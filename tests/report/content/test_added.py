@@ -74,7 +74,7 @@ def test_html_draws_every_block(page: StudyPage) -> None:
 
 def test_markdown_and_latex_tell_pictures_in_words(study: StudyMaterial) -> None:
     page = markdown.render(study)
-    assert "## Recall, once more\n\nVaried: embedding.dim; the first run has 40 embeddings <b>.\n\n$$\n" in page
+    assert "## Recall, once more\n\nVaried: embedding.dim; the first run has 40 embeddings \\<b>.\n\n$$\n" in page
     assert "**Recall by dim**\n\nRecall rises.\n\nSee it rise.\n\n" in page
     assert FAILURE in page
     assert "Recall by dim\n\nRecall rises.\n\nSee it rise." in latex.render(study)
