@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +108,26 @@ def from_json(text: str, place: str) -> Result:
     return result
 
 
+_FACTS = ("train_images", "train_classes", "test_images", "test_classes", "epoch")
+_TABLES = ("dataset", "backbone", "loss", "sampler", "embedding", "transforms", "training", "optimizer", "scheduler")
+"""What the protocol and the settings of every result of the formats without a checksum have."""
+
+
+_LARGEST = 1e30
+"""Larger than any quantity that a run records, small enough to be squared."""
+
+
+def _numbers(result: Result) -> Iterator[float]:
+    """The numbers that were measured."""
+    yield from (result.seconds, result.peak_memory or 0, result.loss.margin or 0)
+    tables = [result.metrics, result.baseline, result.geometry, result.baseline_geometry]
+    for epoch in result.curve:
+        yield from (epoch.loss or 0, epoch.learning_rate or 0, epoch.seconds, epoch.images_per_second or 0)
+        tables += [epoch.test or {}, epoch.validation or {}, epoch.diagnostics]
+    for table in tables:
+        yield from table.values()
+
+
 def _complete(values: dict[str, Any]) -> None:
     """Add the loss to a result of format 1."""
     if "loss" not in values:
@@ -117,12 +136,18 @@ def _complete(values: dict[str, Any]) -> None:
 
 def _problem(result: Result) -> str:
     """Return why the fields of a result without a checksum contradict each other; empty if they don't."""
-    measured = [*result.metrics.values(), *result.baseline.values(), result.seconds]
-    if not all(map(math.isfinite, measured)):
-        return "metrics: a value is not finite"
+    facts = [name for name in result.protocol if name.endswith(("_images", "_classes"))]
+    for name in dict.fromkeys((*_FACTS, *facts, *(fact.replace("_images", "_classes") for fact in facts))):
+        if type(result.protocol.get(name)) is not int:
+            return f"protocol.{name}: it is not a number"
+    for name in _TABLES:
+        if not isinstance(result.settings.get(name, {}), Mapping):
+            return f"settings.{name}: it is not a table"
+    if not all(abs(value) < _LARGEST for value in _numbers(result)):
+        return "a number is not finite or too large"
     if [epoch.epoch for epoch in result.curve] != list(range(len(result.curve))):
         return "curve: the epochs are not 0, 1, 2 …"
-    if "epoch" in result.protocol and result.protocol["epoch"] not in range(len(result.curve)):
+    if result.protocol["epoch"] not in range(len(result.curve)):
         return "protocol.epoch: it is not in the curve"
     missing = [name for name in result.headline if name not in result.metrics]
     return f"headline: {missing[0]} is not in the metrics" if missing else ""

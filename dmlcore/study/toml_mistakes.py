@@ -47,7 +47,7 @@ def hint(text: str, line: int, message: str) -> str:
     if "overwrite" in message or "twice" in message:
         return "A key or table can be written only once: remove one of them."
     if "inline table" in message.lower():
-        return "Write an inline table on one line, or as a table of its own: [loss]."
+        return "Write an inline table on one line, or under a header such as [loss]."
     if "Unclosed" in message:
         return "A closing bracket is missing, above this line."
     refused = lines[line - 1] if line <= len(lines) else ""
