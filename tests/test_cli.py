@@ -95,7 +95,7 @@ def test_a_failed_run_is_reported_and_ends_with_an_error_code(invoke: Any) -> No
     grid = 'grid={loss=[{use="nan"}, {use="pair"}]}'
     result = invoke("run", "toy.toml", "--set", grid, "--set", "seeds=[0]", "--observer", "recording", code=1)
     assert "failed loss=nan seed=0: The loss 'nan' became nan in step 1 of epoch 1." in result.stdout
-    assert "loss=nan seed=0: The loss 'nan' became nan" in Path("runs/toy/report.md").read_text()
+    assert "loss=nan seed=0: The loss 'nan' became nan" in next(Path("runs/toy").glob("report.grid=*.md")).read_text()
     state = [
         line.split()[1]
         for line in invoke("check", "toy.toml", "--set", grid, "--set", "seeds=[0]").stdout.splitlines()

@@ -97,10 +97,10 @@ def _part(head: str, files: Mapping[str, str]) -> Part:
 
 def _hashes(sources: Mapping[str, Mapping[str, Path | str]]) -> dict[str, dict[str, str]]:
     """The hash of each file and text, by part and name."""
-    paths = [value for files in sources.values() for value in files.values() if isinstance(value, Path)]
-    found = dict(zip(paths, sha256_of(paths), strict=True))
+    values = [value for files in sources.values() for value in files.values()]
+    of_files = iter(sha256_of([value for value in values if isinstance(value, Path)]))
     return {
-        part: {name: found[value] if isinstance(value, Path) else _sha256(value) for name, value in files.items()}
+        part: {name: next(of_files) if isinstance(value, Path) else _sha256(value) for name, value in files.items()}
         for part, files in sources.items()
     }
 

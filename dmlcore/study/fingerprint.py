@@ -20,7 +20,7 @@ def fingerprint(settings: Mapping[str, Any], seed: int, versions: Mapping[str, s
 
 
 def probe_fingerprint(probe: StudyProbe, of_run: str | None = None) -> str:
-    """The sha256 of a probe's run and table; `of_run` stands for another fingerprint of its run."""
+    """The sha256 of a probe's run and table; `of_run` is used instead of the fingerprint of its run."""
     settings = {"run": of_run or probe.run.fingerprint, "probe": attrs.asdict(probe.table)}
     return fingerprint(settings, probe.run.seed, probe.run.versions)
 

@@ -104,7 +104,7 @@ def _former_name(run: Run) -> str:
 
 
 def _started_otherwise(run: Run, store: Store, own: RunFolder) -> Stored:
-    """The run as pending; with a note if it was started on other files, which it can't go on with."""
+    """The run as pending; with a note if it was started on other files and can't resume."""
     for folder in _folders(run, store, ".partial"):
         identity = _read_identity(folder)
         if identity is None:
@@ -134,7 +134,7 @@ def _changes(data: Mapping[str, object], now: Contents, store: Store) -> str:
 
 
 def note_identity(run: Run, folder: RunFolder) -> None:
-    """Store the identity of a run that starts, so that it goes on only with the same files."""
+    """Store the identity of a run that starts, so that it resumes only on the same files."""
     data = run.contents.facts() if run.contents else {}
     text = json.dumps({"settings_fingerprint": run.settings_fingerprint, "data": data})
     write_atomically(folder.partial / IDENTITY, lambda path: path.write_text(text, encoding="utf-8"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterator
+from pathlib import Path, PurePath
 from typing import get_args
 
 import numpy as np
@@ -114,6 +115,27 @@ def images_reach_worker_processes(component: DatasetConfig) -> None:
             when="after pickling",
             remedy="Include everything that `image` needs in the pickled state.",
         )
+
+
+def contents_name_the_files(component: DatasetConfig) -> None:
+    """`contents` maps names to existing files, folders or texts, and names do not depend on the location."""
+    for split, images in _splits(component):
+        contents = component.contents(images)
+        for name, value in contents.items():
+            if isinstance(value, Path):
+                demand(value.exists(), f"an existing file as {name!r} of {split}", str(value), "Return existing files.")
+            demand(
+                isinstance(name, str) and isinstance(value, Path | str),
+                f"a text as name, and a pathlib.Path or a text as value, in the contents of {split}",
+                f"{name!r}: {value!r}",
+                "Return a mapping of names to files.",
+            )
+            demand(
+                not PurePath(name).is_absolute() and value != name,
+                f"names relative to the data set, and files as pathlib.Path, in the contents of {split}",
+                f"{name!r}: {value!r}",
+                "Name files as in a copy of the data set elsewhere; a text value is taken as content, not as a path.",
+            )
 
 
 @applies_if(lambda dataset: dataset.source() is not None, "it has no source")

@@ -77,7 +77,7 @@ def handed_in(tmp_path_factory: pytest.TempPathFactory, real_registry: Registry)
         Path("studies/base/letters.toml").write_text(BASE)
         PATH.write_text(STUDY)
         store = Store(Path("runs"))
-        list(run_study(load_study(PATH, real_registry, OVERRIDES).runs, store, []))
+        list(run_study(load_study(PATH, real_registry, OVERRIDES, store).runs, store, []))
         said: list[str] = []
         display = Display()
         display.note = said.append  # type: ignore[method-assign]

@@ -143,8 +143,9 @@ def test_unfinished_runs_are_named_with_the_command_that_makes_them(at_home: Han
 
 def test_a_failed_run_is_missing(at_home: HandIn, real_registry: Registry) -> None:
     overrides = [*OVERRIDES, 'grid={"embedding.dim"=[4,16]}']
-    run = load_study(PATH, real_registry, overrides).runs[1]
-    folder = Store(Path("runs")).run("tiny", run.name)
+    store = Store(Path("runs"))
+    run = load_study(PATH, real_registry, overrides, store).runs[1]
+    folder = store.run("tiny", run.name)
     folder.partial.mkdir()
     folder.note_failure("The loss became nan.")
     with pytest.raises(ResultsError, match=r"\n    embedding.dim=16 seed=0 \(failed: The loss became nan.\)\n"):

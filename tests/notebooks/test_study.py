@@ -35,7 +35,8 @@ def test_before_a_run_it_says_what_is_missing(study: NotebookStudy) -> None:
 def test_after_the_runs_everything_is_shown(
     study: NotebookStudy, registry: Registry, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    list(run_study(load_study(Path("toy.toml"), registry, ["seeds=[0]"]).runs, Store(Path("runs")), []))
+    store = Store(Path("runs"))
+    list(run_study(load_study(Path("toy.toml"), registry, ["seeds=[0]"], store).runs, store, []))
     study.run()
     study.fetch()
     assert capsys.readouterr().out == "1 of 1 run finished, in runs/toy\nThe images of squares are here.\n"

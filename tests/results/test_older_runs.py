@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from dmlcore.engine.plan.stored import study_material
+from dmlcore.engine.runner import run_study
+from dmlcore.host.discovery import discover
+from dmlcore.host.registry import Registry
 from dmlcore.report.content.material import StudyMaterial, gather
 from dmlcore.report.render.writing import write_report
 from dmlcore.results.store import EMBEDDINGS, Store, load_tensors
+from dmlcore.study.load import load_study
+from dmlcore.study.lookup import NOT_RECORDED, look_up
 
 VERSION_0_1_0 = Path(__file__).parent / "version_0_1_0"
 """A study of two runs on 60 letters, as version 0.1.0 stored it; networks and pictures are not kept."""
@@ -20,6 +28,34 @@ def material(tmp_path: Path) -> StudyMaterial:
     runs = shutil.copytree(VERSION_0_1_0, tmp_path / "runs")  # a report keeps what it draws next to the results
     names = {path.name: path.name for path in sorted((runs / "letters").iterdir())}
     return gather(Store(runs), "letters", "Does the embedding need 8 dimensions?", ("embedding.dim",), names)
+
+
+def test_they_are_finished_and_marked_and_not_run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The study of then gives the identity of then, with the versions of then."""
+    runs = shutil.copytree(VERSION_0_1_0, tmp_path / "runs")
+    stored = json.loads(next(runs.glob("*/*/result.json")).read_text(encoding="utf-8"))
+    monkeypatch.setattr("dmlcore.study.load.versions_of", lambda *_: stored["versions"])
+    settings = {name: value for name, value in stored["settings"].items() if name != "embedding"}
+    words = [f"{name}={toml_value(value)}" for name, value in settings.items()]
+    study = tmp_path / "letters.toml"
+    study.write_text("\n".join(words) + '\n[grid]\n"embedding.dim" = [4, 8]\n', encoding="utf-8")
+    store = Store(runs)
+    file = load_study(study, Registry.of(discover()), (), store)
+    found = [look_up(run, store) for run in file.runs]
+    assert [(one.state, one.note) for one in found] == [("finished", NOT_RECORDED)] * 2
+    assert {one.folder.final.name for one in found} == {path.name for path in (VERSION_0_1_0 / "letters").iterdir()}
+    shown = study_material(file, store)
+    assert [result.point["embedding.dim"] for result in shown.results] == [4, 8]
+    assert shown.remarks == (f"embedding.dim=4 seed=0, embedding.dim=8 seed=0: {NOT_RECORDED}",)
+    assert [outcome.metrics for outcome in run_study(file.runs, store, [])] == [one.metrics for one in shown.results]
+
+
+def toml_value(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name} = {toml_value(item)}" for name, item in value.items()) + "}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(toml_value, value))}]"
+    return json.dumps(value)
 
 
 def test_results_evidence_and_embeddings_are_read(material: StudyMaterial) -> None:

@@ -38,7 +38,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     original = hashes._File.sha256
 
     def noting(file: hashes._File) -> str:
-        names.append(file.path.name)
+        names.append(Path(file.path).name)
         return original(file)
 
     monkeypatch.setattr(hashes._File, "sha256", noting)

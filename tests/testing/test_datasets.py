@@ -103,6 +103,21 @@ BROKEN: list[tuple[str, Any, str, str]] = [
         "40, then 0",
     ),
     (
+        "contents_name_the_files",
+        dataset(contents=lambda self, images: {"a.png": Path("/gone/a.png")}),
+        "got       /gone/a.png",
+    ),
+    (
+        "contents_name_the_files",
+        dataset(contents=lambda self, images: {"/here/a.png": Path("/")}),
+        "'/here/a.png': PosixPath('/')",
+    ),
+    (
+        "contents_name_the_files",
+        dataset(contents=lambda self, images: {"a.png": 3}),
+        "'a.png': 3",
+    ),
+    (
         "source_can_be_fetched",
         dataset(source=source),
         "got       none",

@@ -123,7 +123,7 @@ def result_rows(file: StudyFile, store: Store) -> tuple[list[dict[str, object]],
     """A row for each untrained network and each run, and the metrics that a short table shows.
 
     A row has study, run, state, seed, the grid values, and the metrics and seconds of a finished run or the reason of
-    a failed, damaged or outdated one. A note says whose files were not recorded or not compared.
+    a failed, damaged or outdated one. A note says that the files of a run were not recorded or not compared.
     """
     rows: list[dict[str, object]] = []
     headline: dict[str, None] = {}

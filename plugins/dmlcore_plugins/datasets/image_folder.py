@@ -8,7 +8,7 @@ from typing import Literal
 
 from attrs import frozen
 
-from dmlcore import DataError, DatasetConfig, ImageFiles, Reading, Split, StudyError, hookimpl, option
+from dmlcore import DatasetConfig, ImageFiles, Reading, Split, StudyError, hookimpl, option
 from dmlcore_plugins.datasets.class_split import Classes, split_first, split_named, split_random
 from dmlcore_plugins.datasets.csv_columns import Columns
 from dmlcore_plugins.datasets.csv_listing import read_listing
