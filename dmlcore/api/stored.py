@@ -8,6 +8,7 @@ import json
 import types
 import typing
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cache
 from types import NoneType
 from typing import Any, TypeVar
@@ -80,7 +81,12 @@ def structured(value: Any, annotation: Any, at: str = "") -> Any:
         return value
     if origin in (typing.Union, types.UnionType):
         rest = [member for member in members if member is not NoneType]
-        return None if value is None and len(rest) < len(members) else structured(value, rest[0], at)
+        if value is None and len(rest) < len(members):
+            return None
+        for member in rest[:-1]:
+            with suppress(ValueError):
+                return structured(value, member, at)
+        return structured(value, rest[-1], at)
     if origin is typing.Literal and value in members:
         return value
     if inspect.isclass(annotation) and attrs.has(annotation) and isinstance(value, dict):

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 from attrs import define, evolve, field, frozen
 
+from dmlcore.api.components import DatasetConfig
 from dmlcore.engine.probe.reasoning import (
     SAMPLES_PER_CLASS,
     reason,
@@ -22,6 +23,7 @@ from dmlcore.engine.splits import Data, load_data, what_sets_the_images
 from dmlcore.errors import DataError, DmlcoreError, PluginError, StudyError, TrainingError
 from dmlcore.host.faults import faults_of
 from dmlcore.results.store import Store
+from dmlcore.study.component import data_check
 from dmlcore.study.data_sets import DataSets
 from dmlcore.study.lookup import look_up
 from dmlcore.study.schema import Run, StudyFile
@@ -288,15 +290,15 @@ def _described(checked: Checked) -> Iterator[tuple[str, str]]:
     if run.study.trains:
         yield "classes", f"train on {listing(_few([str(name) for name in data.train.class_names]))}"
     count = sum(len(images.labels) for images in data.splits().values())
-    yield "images", _tried(run.study.dataset.name, checked.tried_images, count)
+    yield "images", _tried(run.study.dataset, checked.tried_images, count)
     if run.study.trains:
         yield from _described_batches(run, labels)
 
 
-def _tried(dataset: str, tried: int, count: int) -> str:
+def _tried(dataset: DatasetConfig, tried: int, count: int) -> str:
     if tried >= count:
         return f"all {counted(count, 'image')} can be read"
-    rest = f"`dmlcore data check {dataset}` reads the rest"
+    rest = f"`{data_check(dataset)}` reads the rest"
     return f"{tried:,} of {counted(count, 'image')} tried, all can be read; {rest}"
 
 

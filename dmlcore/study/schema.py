@@ -20,7 +20,7 @@ from dmlcore.api.components import (
 )
 from dmlcore.api.values import BackboneContext
 from dmlcore.results.contents import Contents, canonical_digest
-from dmlcore.text import point_label, visible
+from dmlcore.text import point_label
 
 SCHEMA = 1
 """The version of the study format."""
@@ -253,12 +253,6 @@ class Study:
     sections: tuple[SectionConfig, ...] = option((), identity=False, help="additional sections of the report")
 
     def __attrs_post_init__(self) -> None:
-        if (
-            self.name in (".", "..")
-            or visible(self.name) != self.name
-            or not {"/", "\\", "\n", "\t"}.isdisjoint(self.name)
-        ):
-            raise ValueError("name must be the name of one folder, without slashes and control characters")
         names = [evaluator.name for evaluator in self.evaluators]
         if not names:
             raise ValueError("a study needs at least one evaluator: [[evaluators]]")
