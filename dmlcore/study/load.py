@@ -18,7 +18,7 @@ from dmlcore.study.fingerprint import components_of, fingerprint, versions_of
 from dmlcore.study.grid import GRID, at_point, points, read_grid
 from dmlcore.study.locate import line_of
 from dmlcore.study.plugins import PLUGINS, REQUIRES, PluginsTable, disabled_by, unknown_keys, unmet_requirements
-from dmlcore.study.schema import PROBE, PROBED, ProbeTable, Run, Study, StudyFile, StudyProbe, is_folder_name
+from dmlcore.study.schema import PROBE, PROBED, ProbeTable, Run, Study, StudyFile, StudyProbe
 from dmlcore.study.structure import Problem, Structurer, plain
 from dmlcore.text import counted, listing
 
@@ -137,9 +137,6 @@ def _at_point(
     study = structurer.structure(values, Study, ())
     if structurer.problems:
         return None, [_locate(problem, document) for problem in structurer.problems]
-    if not study.name and not is_folder_name(path.stem):
-        expected = "a name for the results folder, because that of the file has control characters or backslashes"
-        return None, [_locate(Problem(("name",), expected, "nothing"), document)]
     return evolve(study, name=study.name or path.stem), []
 
 

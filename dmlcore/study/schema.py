@@ -28,11 +28,6 @@ PROBED = "training.batch_size"
 """The option that a probe varies."""
 
 
-def is_folder_name(name: str) -> bool:
-    """Whether a study's results can be in a folder of this name: it is no path, and nothing in it is invisible."""
-    return name not in (".", "..") and visible(name) == name and {"/", "\\", "\n", "\t"}.isdisjoint(name)
-
-
 @frozen
 class EmbeddingHead:
     """The head that turns the backbone's features into embeddings."""
@@ -244,8 +239,12 @@ class Study:
     sections: tuple[SectionConfig, ...] = option((), identity=False, help="additional sections of the report")
 
     def __attrs_post_init__(self) -> None:
-        if not is_folder_name(self.name):
-            raise ValueError("name must be the name of a folder, without slashes and control characters")
+        if (
+            self.name in (".", "..")
+            or visible(self.name) != self.name
+            or not {"/", "\\", "\n", "\t"}.isdisjoint(self.name)
+        ):
+            raise ValueError("name must be the name of one folder, without slashes and control characters")
         names = [evaluator.name for evaluator in self.evaluators]
         if not names:
             raise ValueError("a study needs at least one evaluator: [[evaluators]]")

@@ -37,25 +37,6 @@ def test_not_toml(tmp_path: Path, registry: Registry) -> None:
     assert message(path, registry).startswith(f"{path}:2:1: not valid TOML: ")
 
 
-@pytest.mark.parametrize("name", ["../other", "/tmp/other", "..", "a/b", r"a\\b", r"a\nb", r"\u001b[31m", r"a\u202eb"])
-def test_the_name_is_that_of_one_folder(name: str, tmp_path: Path, registry: Registry) -> None:
-    path = tmp_path / "study.toml"
-    path.write_text(f'name = "{name}"\n{STUDY}')
-    assert "name must be the name of a folder, without slashes and control characters" in message(path, registry)
-    path.write_text(f'name = "it\'s *my* $study$"\n{STUDY}')
-    assert load_study(path, registry).study.name == "it's *my* $study$"
-
-
-def test_a_file_name_that_no_folder_can_have(tmp_path: Path, registry: Registry) -> None:
-    path = tmp_path / "a\x1b.toml"
-    path.write_text(STUDY)
-    problem = message(path, registry).partition(": name\n")[2]
-    assert problem == (
-        "    expected  a name for the results folder, because that of the file has control characters or backslashes\n"
-        "    got       nothing"
-    )
-
-
 def test_no_such_file(tmp_path: Path, registry: Registry) -> None:
     path = tmp_path / "nothing.toml"
     assert message(path, registry).startswith(f"{path}: study file not found")
