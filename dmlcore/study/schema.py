@@ -18,7 +18,7 @@ from dmlcore.api.components import (
     SectionConfig,
     option,
 )
-from dmlcore.text import point_label, visible
+from dmlcore.text import point_label
 
 SCHEMA = 1
 """The version of the study format."""
@@ -239,12 +239,6 @@ class Study:
     sections: tuple[SectionConfig, ...] = option((), identity=False, help="additional sections of the report")
 
     def __attrs_post_init__(self) -> None:
-        if (
-            self.name in (".", "..")
-            or visible(self.name) != self.name
-            or not {"/", "\\", "\n", "\t"}.isdisjoint(self.name)
-        ):
-            raise ValueError("name must be the name of one folder, without slashes and control characters")
         names = [evaluator.name for evaluator in self.evaluators]
         if not names:
             raise ValueError("a study needs at least one evaluator: [[evaluators]]")
