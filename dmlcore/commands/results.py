@@ -35,7 +35,7 @@ def results(studies: Sequence[Path], overrides: Sequence[str], root: Path, as_js
     rows = [row for rows, _ in studies_rows for row in rows]
     for row in rows:
         if row["state"] == "damaged":
-            click.echo(f"Damaged: {row['run']}: {row['reason']}", err=True)
+            echo(f"Damaged: {row['run']}: {row['reason']}", err=True)
     if as_json:
         echo(json.dumps(rows, indent=1, ensure_ascii=False))
     elif as_csv:

@@ -157,13 +157,16 @@ def test_an_image_that_cannot_be_read_is_found(make_study: Any, store: Store, mo
 
     def broken(images: toys.SquareImages, index: int) -> object:
         if index == 18 and images.class_names[0] == "colour 6":
-            raise DataError("bird.jpg: can't read the image.")
+            raise DamagedDataError("bird.jpg: can't read the image.")
         return image(images, index)
 
     monkeypatch.setattr(toys.SquareImages, "image", broken)
-    assert refusal(lambda: list(preflight(make_study("dataset.root='photos'"), store)), DataError).splitlines() == [
+    assert refusal(
+        lambda: list(preflight(make_study("dataset.root='photos'"), store)), DamagedDataError
+    ).splitlines() == [
         "bird.jpg: can't read the image.",
-        "`dmlcore data check squares --root photos` finds all such images.",
+        "To list all such images: dmlcore data check squares --set root=photos",
+        "Then repeat the same command.",
     ]
 
 
@@ -184,6 +187,7 @@ def test_more_classes_in_a_batch_than_there_are(real_study: Any) -> None:
     run = real_study("glyphs_contrastive", "sampler.samples_per_class=4", "training.batch_size=60")
     assert refusal(lambda: require_batches(run, np.repeat(np.arange(12), 5)), TrainingError) == (
         "training.batch_size = 60 needs 15 classes, but the training images have 12: a batch has 4 images"
-        " (sampler.samples_per_class) of each of its classes. Use another batch size, or another samples_per_class. The"
-        " smallest batch size that works is 8, the next one is 12. Nearest to 60: 48."
+        " (sampler.samples_per_class) of each of its classes. Use another batch size, or another samples_per_class. To"
+        " use all classes in smaller batches, set sampler.fewer_classes = true. The smallest batch size that works is 8,"
+        " the next one is 12. Nearest to 60: 48."
     )

@@ -39,7 +39,7 @@ def test_it_comes_back_to_the_last_digit(tmp_path: Path) -> None:
         ({"labels": np.full(5, 9), "spectrum": np.ones(3)}, {}, "labels are not indices below 2"),
         ({"neighbors": np.full((5, 2), -1), "spectrum": np.ones(3)}, {}, "neighbors are not indices below 5"),
         ({"query/r/map": np.ones(4), "spectrum": np.ones(3)}, {}, "query/r/map has the shape (4,)"),
-        ({}, {"class_names": "3"}, "'int' object is not iterable"),
+        ({"spectrum": np.ones(3)}, {"class_names": "3"}, "labels are not indices below 1"),
         ({}, {"names": "[]"}, "no 'class_names'"),
     ],
 )

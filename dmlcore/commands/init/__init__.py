@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dmlcore.commands.options import PATH, installed
-from dmlcore.commands.output import say
+from dmlcore.commands.output import echo, say
 
 if TYPE_CHECKING:
     from dmlcore.commands.init.images import Images
@@ -32,7 +32,7 @@ def init(context: click.Context) -> None:
 
     if context.invoked_subcommand is None:
         names = click.wrap_text(listing(shipped_names()), 100, initial_indent="  ", subsequent_indent="  ")
-        click.echo(f"{context.get_help()}\n\nStudies that ship with dmlcore, for run and copy:\n{names}")
+        echo(f"{context.get_help()}\n\nStudies that ship with dmlcore, for run and copy:\n{names}")
 
 
 def _for_images(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

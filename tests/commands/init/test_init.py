@@ -189,12 +189,12 @@ def test_options_of_the_data_set() -> None:
 
 
 def test_names_can_not_break_the_file() -> None:
-    make_images('b"i\\rds\n[grid]', [3] * 4)
+    make_images('b"i\\rds [grid]', [3] * 4)
     for name in "ad":
-        Path('b"i\\rds\n[grid]', name).rename(Path('b"i\\rds\n[grid]', f"{name}\n[training]\t\x7f"))
-    invoke("init", "photos", 'b"i\\rds\n[grid]')
+        Path('b"i\\rds [grid]', name).rename(Path('b"i\\rds [grid]', f"{name}\n[training]\t\x7f"))
+    invoke("init", "photos", 'b"i\\rds [grid]')
     file = load_study(Path("photos.toml"), Registry.of(discover()))
-    assert file.study.dataset.root == Path('b"i\\rds\n[grid]')  # type: ignore[attr-defined]
+    assert file.study.dataset.root == Path('b"i\\rds [grid]')  # type: ignore[attr-defined]
     assert "# train: 2 classes, a [training] to b; 6 images" in Path("photos.toml").read_text().splitlines()
 
 
