@@ -79,7 +79,7 @@ def open_studies(
     for path in studies:
         try:
             files.append(load_study(path, registry, overrides, store, data_sets))
-        except StudyError:
-            files.append(load_study(path, registry, overrides))  # raises again what is not about missing results
+        except StudyError:  # raised again unless it is about missing results
+            files.append(load_study(path, registry, overrides, data_sets=data_sets))
             note(f"{path}: [best] is not resolved yet; an arbitrary grid value is used here")
     return files, registry, store, data_sets

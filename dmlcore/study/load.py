@@ -56,9 +56,10 @@ def load_study(
 ) -> StudyFile:
     """Load the study at `path`, with `path=value` overrides.
 
-    `[best]` values come from the results in `store`; without a store, an arbitrary value of the grid is used, and runs
-    have no contents. `data_sets` are those that the command has read before. `needed_by` are the studies that need this
-    one for their `[best]`. Raises StudyError with every problem, each with file, line and path.
+    `[best]` values come from the results in `store`; without a store, an arbitrary value of the grid is used. The runs
+    have the contents of their files if there is a store or `data_sets`, those that the command has read. `needed_by`
+    are the studies that need this one for their `[best]`. Raises StudyError with every problem, each with file, line
+    and path.
     """
     if store is not None and data_sets is None:
         data_sets = DataSets()

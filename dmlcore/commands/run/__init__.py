@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dmlcore.commands.options import RUNS, SET, STUDIES, open_studies
+from dmlcore.commands.options import RUNS, SET, STUDIES, installed, open_studies
 from dmlcore.commands.output import console, quiet, say, show_remarks
 from dmlcore.commands.report import show_report
 
@@ -70,15 +70,19 @@ def run(
     from dmlcore.results.store import Store
     from dmlcore.study.best import in_order_of_need
     from dmlcore.study.component import component_from
+    from dmlcore.study.data_sets import DataSets
     from dmlcore.study.load import load_study, smoke_study
 
-    files, registry, store, data_sets = open_studies(studies, overrides, root)
+    if smoke:  # its numbers mean nothing: neither best values nor the contents of files are needed
+        registry, store, data_sets = installed(studies, overrides), Store(root / ".smoke"), DataSets()
+        files = [load_study(path, registry, overrides) for path in studies]
+    else:
+        files, registry, store, data_sets = open_studies(studies, overrides, root)
     files = in_order_of_need(files)
     check_selection(files, only)
     named = [registry.find("observer", name).full_name for name in observers]
     added = [component_from(ObserverConfig, name, {}, registry) for name in named]
     if smoke:
-        store = Store(root / ".smoke")
         files = [smoke_study(selected(file, only), registry) for file in files]
         for file in files:
             store.forget(file.study.name)
