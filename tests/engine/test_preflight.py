@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import toys
-from dmlcore import BackboneContext, DataError, StudyError
+from dmlcore import BackboneContext, DamagedDataError, DataError, StudyError
 from dmlcore.engine.preflight import preflight, require_ready
 from dmlcore.engine.probe.reasoning import require_batches, smallest_batch
 from dmlcore.engine.runner import Failure, run_study
@@ -161,9 +161,8 @@ def test_an_image_that_cannot_be_read_is_found(make_study: Any, store: Store, mo
         return image(images, index)
 
     monkeypatch.setattr(toys.SquareImages, "image", broken)
-    assert refusal(
-        lambda: list(preflight(make_study("dataset.root='photos'"), store)), DamagedDataError
-    ).splitlines() == [
+    file = make_study("dataset.root='photos'")
+    assert refusal(lambda: list(preflight(file, store)), DamagedDataError).splitlines() == [
         "bird.jpg: can't read the image.",
         "To list all such images: dmlcore data check squares --set root=photos",
         "Then repeat the same command.",
@@ -183,11 +182,11 @@ def test_the_smallest_batch_and_the_advice_agree(real_study: Any) -> None:
 
 
 def test_more_classes_in_a_batch_than_there_are(real_study: Any) -> None:
-    """Today's `studies/photos.toml` on 24 classes, of which 12 train."""
+    """As on 24 classes, of which 12 train."""
     run = real_study("glyphs_contrastive", "sampler.samples_per_class=4", "training.batch_size=60")
     assert refusal(lambda: require_batches(run, np.repeat(np.arange(12), 5)), TrainingError) == (
         "training.batch_size = 60 needs 15 classes, but the training images have 12: a batch has 4 images"
         " (sampler.samples_per_class) of each of its classes. Use another batch size, or another samples_per_class. To"
-        " use all classes in smaller batches, set sampler.fewer_classes = true. The smallest batch size that works is 8,"
-        " the next one is 12. Nearest to 60: 48."
+        " use all classes in smaller batches, set sampler.fewer_classes = true. The smallest batch size that works is"
+        " 8, the next one is 12. Nearest to 60: 48."
     )
