@@ -35,8 +35,12 @@ OWN_FILES = ("report.html", "report.md", "results.csv", "tables.tex")
 @SET
 @RUNS
 def report(studies: Sequence[Path], outputs: Sequence[Path], overrides: Sequence[str], root: Path) -> None:
-    """Show tables and write reports of stored results."""
+    """Show tables and write reports of stored results.
+
+    Damaged results are named and omitted; the exit code is then 3.
+    """
     from dmlcore.engine.plan.stored import study_material
+    from dmlcore.errors import ResultsError
     from dmlcore.report.render.writing import check_format, write_report
     from dmlcore.results.store import Store
     from dmlcore.study.load import load_study
@@ -45,20 +49,21 @@ def report(studies: Sequence[Path], outputs: Sequence[Path], overrides: Sequence
         check_format(path)
     registry, store = installed(studies, overrides), Store(root)
     files = [load_study(path, registry, overrides, store) for path in studies]
-    if not outputs:
-        for file in files:
-            show_report(file, store, OWN_FILES)
-        return
-    materials = [study_material(file, store) for file in files]
-    for material in materials:
-        _show(material)
-    write_report(materials, outputs)
-    for path in outputs:
-        say(f"Report: {path}")
+    if outputs:
+        materials = [study_material(file, store) for file in files]
+        for material in materials:
+            _show(material)
+        write_report(materials, outputs)
+        for path in outputs:
+            say(f"Report: {path}")
+    else:
+        materials = [show_report(file, store, OWN_FILES) for file in files]
+    if any(material.all_damaged for material in materials):
+        raise SystemExit(ResultsError.exit_code)
 
 
-def show_report(file: StudyFile, store: Store, names: Sequence[str] = ("report.html", "report.md")) -> None:
-    """Shows the study's table and writes its report into the folder of its runs, from stored results."""
+def show_report(file: StudyFile, store: Store, names: Sequence[str] = ("report.html", "report.md")) -> StudyMaterial:
+    """Shows the study's table and writes its report into the folder of its runs; returns what was stored."""
     from dmlcore.engine.plan.stored import study_material
     from dmlcore.report.render.writing import write_report
 
@@ -67,6 +72,7 @@ def show_report(file: StudyFile, store: Store, names: Sequence[str] = ("report.h
     _show(material)
     write_report([material], paths)
     say(f"Report: {paths[0]}")
+    return material
 
 
 def _show(material: StudyMaterial) -> None:
@@ -80,7 +86,7 @@ def _show(material: StudyMaterial) -> None:
     if material.results:
         screen.print(rich_table(study_table(material), material.question or material.name))
     for label, reason in material.all_damaged.items():
-        screen.print(Text.assemble(("damaged", "red"), f" {label}: {reason}"))
+        click.echo(f"Damaged: {label}: {reason}", err=True)
     for label, reason in material.failures.items():
         screen.print(Text.assemble(("failed", "red"), f" {label}: {reason}"))
     warnings = [text for result in material.results for text in result.warnings]
