@@ -68,7 +68,7 @@ def test_right_values(value: Any, annotation: Any, expected: Any) -> None:
         ({"use": "pear"}, LossConfig, 'the name of a loss / "pear" (a string)'),
         ({"use": 3}, LossConfig, 'a table with `use = "loss name"` / `use = 3 (an integer)`'),
         ({"use": "pair", "margin": 2}, LossConfig, "a number ≥ -1 and ≤ 1 cosine / 2 (an integer)"),
-        ({"use": "pair", "margin": float("nan")}, LossConfig, "a number ≥ -1 and ≤ 1 cosine / nan (a number)"),
+        ({"use": "pair", "margin": float("nan")}, LossConfig, "a finite number ≥ -1 and ≤ 1 cosine / nan (a number)"),
     ],
 )
 def test_wrong_values_are_never_coerced(value: Any, annotation: Any, problem: str) -> None:
