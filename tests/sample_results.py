@@ -71,6 +71,7 @@ def protocol(train: int, test: int, classes: int, **values: Any) -> dict[str, An
         "test_images": test,
         "test_classes": classes,
         "epochs": 1,
+        "epoch": 1,
         "selected_by": "last epoch",
         "weights": "random",
         "pooling": "avg",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -290,6 +291,7 @@ def test_a_name_in_two_distributions(fake_plugin: Callable[..., None], give: Cal
 def test_a_plugin_that_is_loud_works_and_is_told(
     fake_plugin: Callable[..., None], give: Callable[..., Result], first: str, remark: str
 ) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts background jobs without it
     fake_plugin("dmlcore-wedge", f"{first}\n{WEDGE}")
     result = give("list-plugins")
     lines = result.stdout.splitlines()

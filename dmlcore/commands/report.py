@@ -39,8 +39,12 @@ LONGEST = 80
 @SET
 @RUNS
 def report(studies: Sequence[Path], outputs: Sequence[Path], overrides: Sequence[str], root: Path) -> None:
-    """Show tables and write reports of stored results."""
+    """Show tables and write reports of stored results.
+
+    Damaged results are named and omitted; the exit code is then 3.
+    """
     from dmlcore.engine.plan.stored import study_material
+    from dmlcore.errors import ResultsError
     from dmlcore.report.render.writing import check_format, write_report
     from dmlcore.results.store import Store
     from dmlcore.study.data_sets import DataSets
@@ -50,16 +54,17 @@ def report(studies: Sequence[Path], outputs: Sequence[Path], overrides: Sequence
         check_format(path)
     registry, store, data_sets = installed(studies, overrides), Store(root), DataSets()
     files = [load_study(path, registry, overrides, store, data_sets) for path in studies]
-    if not outputs:
-        for file in files:
-            show_report(file, store, data_sets, overrides, OWN_FILES)
-        return
-    materials = [study_material(file, store, data_sets) for file in files]
-    for file, material in zip(files, materials, strict=True):
-        _show(file, material, store)
-    write_report(materials, outputs)
-    for path in outputs:
-        say(f"Report: {path}")
+    if outputs:
+        materials = [study_material(file, store, data_sets) for file in files]
+        for file, material in zip(files, materials, strict=True):
+            _show(file, material, store)
+        write_report(materials, outputs)
+        for path in outputs:
+            say(f"Report: {path}")
+    else:
+        materials = [show_report(file, store, data_sets, overrides, OWN_FILES) for file in files]
+    if any(material.all_damaged for material in materials):
+        raise SystemExit(ResultsError.exit_code)
 
 
 def show_report(
@@ -68,8 +73,8 @@ def show_report(
     data_sets: DataSets,
     overrides: Sequence[str] = (),
     names: Sequence[str] = ("report.html", "report.md"),
-) -> None:
-    """Shows the study's table and writes its report into the folder of its runs, from stored results.
+) -> StudyMaterial:
+    """Shows the study's table and writes its report into the folder of its runs; returns what was stored.
 
     With overrides, the names of the files carry them: the report of the study itself stays.
     """
@@ -81,6 +86,7 @@ def show_report(
     _show(file, material, store)
     write_report([material], paths)
     say(f"Report: {paths[0]}")
+    return material
 
 
 def _with_overrides(name: str, overrides: Sequence[str]) -> str:
@@ -109,7 +115,7 @@ def _show(file: StudyFile, material: StudyMaterial, store: Store) -> None:
     if material.results:
         screen.print(rich_table(study_table(material), material.question or material.name))
     for label, reason in material.all_damaged.items():
-        screen.print(Text.assemble(("damaged", "red"), f" {label}: {reason}"))
+        click.echo(f"Damaged: {label}: {reason}", err=True)
     for label, reason in material.failures.items():
         screen.print(Text.assemble(("failed", "red"), f" {label}: {reason}"))
     show_remarks(screen, [remark for remark in remarks(file, store) if remark.state != "damaged"])

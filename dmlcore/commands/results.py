@@ -22,9 +22,11 @@ def results(studies: Sequence[Path], overrides: Sequence[str], root: Path, as_js
     """Print stored results, one row per run.
 
     A row has the state of the run, its grid values and its metrics. Rows in the state "untrained" are the network
-    before training. JSON and CSV have every metric with all its digits; the table has the main ones.
+    before training. JSON and CSV have every metric with all its digits; the table has the main ones. The exit code is 3
+    if a result is damaged.
     """
     from dmlcore.engine.plan.stored import remarks, result_rows
+    from dmlcore.errors import ResultsError
     from dmlcore.report.render.csv import csv_text
     from dmlcore.report.render.terminal import runs_table
 
@@ -33,9 +35,9 @@ def results(studies: Sequence[Path], overrides: Sequence[str], root: Path, as_js
     files, _, store, _ = open_studies(studies, overrides, root)
     studies_rows = [result_rows(file, store) for file in files]
     rows = [row for rows, _ in studies_rows for row in rows]
-    for row in rows:
-        if row["state"] == "damaged":
-            echo(f"Damaged: {row['run']}: {row['reason']}", err=True)
+    damaged = [row for row in rows if row["state"] == "damaged"]
+    for row in damaged:
+        echo(f"Damaged: {row['run']}: {row['reason']}", err=True)
     if as_json:
         echo(json.dumps(rows, indent=1, ensure_ascii=False))
     elif as_csv:
@@ -45,3 +47,5 @@ def results(studies: Sequence[Path], overrides: Sequence[str], root: Path, as_js
         screen = console(requested=True)
         screen.print(runs_table(rows, metrics))
         show_remarks(screen, [remark for file in files for remark in remarks(file, store)])
+    if damaged:
+        raise SystemExit(ResultsError.exit_code)

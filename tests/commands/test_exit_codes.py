@@ -111,8 +111,8 @@ def test_missing_images_of_all_studies_are_reported_before_torch_is_loaded(tmp_p
 
 def test_finished_runs_need_no_images(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     invoke("run", study, "--observer", "recording")
-    monkeypatch.setattr("dmlcore.engine.plan.stored.load_data", lambda run: pytest.fail("images were loaded"))
-    monkeypatch.setattr("dmlcore.engine.plan.stored.images_at_hand", lambda file: None)
+    monkeypatch.setattr("dmlcore.engine.plan.stored.load_data", lambda *_: pytest.fail("images were loaded"))
+    monkeypatch.setattr("dmlcore.engine.plan.stored.images_at_hand", lambda *_: None)
     invoke("run", study, "--observer", "recording")
 
 

@@ -111,6 +111,7 @@ def test_verbosity_is_the_level_of_the_log(flag: tuple[str, ...], shown: int, mo
             getattr(logger, level)(level)
 
     monkeypatch.setattr("dmlcore.engine.plan.stored.result_rows", lambda *_: (log(), ([], []))[1])
+    monkeypatch.setattr("dmlcore.host.discovery._log", logging.getLogger("elsewhere"))
     assert invoke("results", "toy.toml", *flag).stderr.split() == ["warning", "info", "debug"][:shown]
     assert invoke(*flag, "results", "toy.toml").stderr.split() == ["warning", "info", "debug"][:shown]
     assert logging.getLogger("dmlcore").handlers == []

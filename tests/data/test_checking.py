@@ -244,7 +244,7 @@ def test_problems_of_a_folder_and_of_its_images_come_in_one_go(tmp_path: Path) -
         "  notes             skipped: 1 __MACOSX\n"
         "  shorter side      90 to 90 pixels, median 90\n"
         "  unreadable        1 image\n"
-        "                    a/1.jpg: not an image that Pillow can read\n"
+        "                    a/1.jpg: can't read the image (cannot identify image file).\n"
     )
 
 

@@ -68,8 +68,8 @@ def finish_as_before_format_3(run: Run, store: Store) -> str:
     name = finish(old, store)
     path = store.run(run.study.name, name).final / RESULT
     values = json.loads(path.read_text()) | {"schema": 2}
-    for name in ("settings_fingerprint", "data", "files", "checksum"):
-        del values[name]
+    for field in ("settings_fingerprint", "data", "files", "checksum"):
+        del values[field]
     path.write_text(json.dumps(values))
     return name
 

@@ -160,21 +160,25 @@ def test_labels_need_not_be_consecutive() -> None:
 
 
 @pytest.mark.parametrize(
-    ("batch_size", "problem"),
+    ("batch_size", "problem", "cure"),
     [
-        (98, "is not a multiple of 5"),
-        (3, "is not a multiple of 5"),
-        (150, "needs 30 classes, but the training images have 20"),
+        (98, "is not a multiple of 5", ""),
+        (3, "is not a multiple of 5", ""),
+        (
+            150,
+            "needs 30 classes, but the training images have 20",
+            " To use all classes in smaller batches, set sampler.fewer_classes = true.",
+        ),
     ],
 )
-def test_a_batch_size_that_does_not_fit_is_refused(batch_size: int, problem: str) -> None:
+def test_a_batch_size_that_does_not_fit_is_refused(batch_size: int, problem: str, cure: str) -> None:
     """Which sizes work is for `dmlcore check` to say, since the loss decides it, too."""
     labels = np.repeat(np.arange(20), 6)
     with pytest.raises(StudyError) as caught:
         MPerClass(samples_per_class=5).build(SamplerContext(labels, batch_size, 1, np.random.default_rng(0)))
     assert str(caught.value) == (
         f"training.batch_size = {batch_size} {problem}: a batch has 5 images (sampler.samples_per_class) of each of its"
-        " classes. Use another batch size, or another samples_per_class."
+        f" classes. Use another batch size, or another samples_per_class.{cure}"
     )
 
 
@@ -196,7 +200,7 @@ def test_too_few_classes_for_a_batch_are_refused_with_the_options_that_help() ->
         made(MPerClass(samples_per_class=4), labels, 60)
     assert str(caught.value) == (
         "training.batch_size = 60 needs 15 classes, but the training images have 12: a batch has 4 images"
-        " (sampler.samples_per_class) of each of its classes. Use a batch size of 48, or another samples_per_class."
+        " (sampler.samples_per_class) of each of its classes. Use another batch size, or another samples_per_class."
         " To use all classes in smaller batches, set sampler.fewer_classes = true."
     )
 
