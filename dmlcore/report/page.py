@@ -100,7 +100,8 @@ def _pictures(material: StudyMaterial, shown: Result, found: Sequence[EmbeddingM
         return Pictures()
     wanted = [int(row) for item in found if not isinstance(item, Text) for row in item.rows]
     folder = material.folders[shown.run].final.parent
-    return study_pictures(folder, wanted, measured[0].labels, measured[0].class_names, material.images)
+    contents = str(shown.data.get("digest", ""))
+    return study_pictures(folder, wanted, measured[0].labels, measured[0].class_names, material.images, contents)
 
 
 def _facts(material: StudyMaterial) -> Iterator[str]:

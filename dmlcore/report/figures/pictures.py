@@ -44,13 +44,14 @@ def study_pictures(
     labels: npt.NDArray[np.int64],
     class_names: Sequence[str],
     images: LabelledImages | None,
+    contents: str = "",
 ) -> Pictures:
     """Return pictures of the wanted test images, from the study's folder or else from `images`.
 
     labels: (N,) and class_names are those of the images that the results were measured on; images of another data set
-    are not used.
+    are not used. contents: the digest of the files of these images, if it was recorded.
     """
-    made_from = {"digest": _digest(labels, class_names), "side": str(SIDE)}
+    made_from = {"digest": _digest(labels, class_names), "side": str(SIDE)} | ({"data": contents} if contents else {})
     held = kept(folder / PICTURES, made_from) or {}
     files = {int(name): array.tobytes() for name, array in held.items()}
     absent = [index for index in dict.fromkeys(wanted) if index not in files]

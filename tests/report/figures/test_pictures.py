@@ -70,6 +70,13 @@ def test_another_data_set_is_not_taken_for_the_one_measured(tmp_path: Path) -> N
     assert "data set has changed" in changed.missing
 
 
+def test_pictures_of_files_that_changed_since_are_drawn_again(tmp_path: Path) -> None:
+    study_pictures(tmp_path, [1], LABELS, ("a", "b"), Colors(LABELS), "before")
+    images = Colors(LABELS)
+    assert 1 in study_pictures(tmp_path, [1], LABELS, ("a", "b"), images, "now")
+    assert images.asked == [1]
+
+
 def test_an_image_that_is_gone_costs_its_pictures_alone(tmp_path: Path) -> None:
     pictures = study_pictures(tmp_path, [1, 9], LABELS, ("a", "b"), Colors(LABELS))
     assert pictures.missing.endswith("nine.jpg: the image is gone.")
@@ -79,6 +86,16 @@ def test_a_damaged_cache_is_made_anew(tmp_path: Path) -> None:
     (tmp_path / PICTURES).write_bytes(b"not safetensors")
     assert 2 in study_pictures(tmp_path, [2], LABELS, ("a", "b"), Colors(LABELS))
     assert 2 in study_pictures(tmp_path, [2], LABELS, ("a", "b"), None)
+
+
+def test_a_cache_with_a_flipped_bit_is_drawn_again(tmp_path: Path) -> None:
+    study_pictures(tmp_path, [2], LABELS, ("a", "b"), Colors(LABELS))
+    content = bytearray((tmp_path / PICTURES).read_bytes())
+    content[-1] ^= 1
+    (tmp_path / PICTURES).write_bytes(content)
+    images = Colors(LABELS)
+    study_pictures(tmp_path, [2], LABELS, ("a", "b"), images)
+    assert images.asked == [2]
 
 
 def test_results_that_may_only_be_read_get_pictures_all_the_same(tmp_path: Path) -> None:
