@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dmlcore.commands.options import PATH, RUNS, SET, STUDIES, installed
-from dmlcore.commands.output import console, say, show_remarks
+from dmlcore.commands.output import console, echo, say, show_remarks
 
 if TYPE_CHECKING:
     from dmlcore.report.content.material import StudyMaterial
@@ -115,7 +115,7 @@ def _show(file: StudyFile, material: StudyMaterial, store: Store) -> None:
     if material.results:
         screen.print(rich_table(study_table(material), material.question or material.name))
     for label, reason in material.all_damaged.items():
-        click.echo(f"Damaged: {label}: {reason}", err=True)
+        echo(f"Damaged: {label}: {reason}", err=True)
     for label, reason in material.failures.items():
         screen.print(Text.assemble(("failed", "red"), f" {label}: {reason}"))
     show_remarks(screen, [remark for remark in remarks(file, store) if remark.state != "damaged"])
