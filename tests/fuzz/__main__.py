@@ -36,7 +36,7 @@ def main() -> int:
     options = parser.parse_args()
     names = [options.only] if options.only else list(BY_NAME)
     with tempfile.TemporaryDirectory(prefix="dmlcore-fuzz-") as home:
-        os.environ["XDG_CACHE_HOME"] = f"{home}/cache"
+        os.environ["DMLCORE_CACHE"] = f"{home}/cache"
         for name in names:
             Path(home, name).mkdir()
             BY_NAME[name].prepare(Path(home, name))

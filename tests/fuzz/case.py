@@ -83,6 +83,8 @@ def _child(case: Case, folder: Path) -> None:
         target = os.open(f"{number}.{OUTPUT}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(target, 1)
         os.dup2(target, 2)
+        sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+        sys.stderr = os.fdopen(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
         code = exit_code(command)
         sys.stdout.flush()
         sys.stderr.flush()
