@@ -248,6 +248,15 @@ def verify(path: Path, expected: str | None) -> None:
         raise _unreadable(path, error) from None
 
 
+def verify_of_run(path: Path) -> None:
+    """Raise DamagedResultsError if a file in the folder of a run is not as the run stored it; all others pass."""
+    try:
+        files = RunFolder(path.parent).result().files
+    except ResultsError:  # there is no result to compare with
+        return
+    verify(path, files.get(path.name))
+
+
 def checksum(path: Path) -> str:
     """Return the sha256 of a file."""
     with path.open("rb") as file:

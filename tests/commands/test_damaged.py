@@ -145,3 +145,13 @@ def test_best_of_a_damaged_study_is_not_finished(runs: list[Path], registry: Any
     error = invoke("report", "next.toml", code=2).stderr
     assert error.startswith(f"Error: best.from: 1 of 2 runs of toy.toml are finished. One is damaged: {runs[0]}")
     assert error.endswith("Run the others first: dmlcore run toy.toml\n")
+
+
+def test_metrics_of_damaged_embeddings(runs: list[Path]) -> None:
+    invoke("metrics", runs[0] / EMBEDDINGS, "--evaluator", "nearest")
+    flip(runs[0] / EMBEDDINGS)
+    error = invoke("metrics", runs[0] / EMBEDDINGS, "--evaluator", "nearest", code=3).stderr
+    assert (
+        message(runs[0] / EMBEDDINGS, "file", "it has changed since it was stored: the checksum does not match")
+        in error
+    )

@@ -14,6 +14,7 @@ from dmlcore.commands.metrics.formats.contents import Contents, array_text
 from dmlcore.commands.metrics.formats.opening import READERS, opened
 from dmlcore.commands.metrics.formats.text import label_list
 from dmlcore.errors import DataError
+from dmlcore.results.store import verify_of_run
 from dmlcore.text import counted, did_you_mean
 
 VECTORS = ("vectors", "embeddings", "embedding", "features", "feature", "feats", "emb", "x")
@@ -38,8 +39,10 @@ def read_embeddings(path: Path, vectors: str | None = None, labels: str | None =
     strings become classes; labels in a text file are integers if all of them are.
 
     Raises DataError if a file is missing, damaged or lacks an array, or if its values can't be measured: labels with a
-    fraction, NaN, different numbers of vectors and labels.
+    fraction, NaN, different numbers of vectors and labels. Raises DamagedResultsError for embeddings of a run that have
+    changed since it stored them.
     """
+    verify_of_run(path)
     with opened(path) as contents:
         matrix = _vectors(evolve(contents, taken=_labels_inside(contents, labels)), vectors)
         place, raw = _raw_labels(contents, labels)
