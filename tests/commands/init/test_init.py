@@ -63,6 +63,25 @@ def test_what_it_writes_passes_the_check(counts: list[int], batch: str) -> None:
     assert f"  batch    {batch}" in checked
 
 
+def test_folders_of_a_split_are_used_if_their_classes_are_disjoint() -> None:
+    make_images("birds/train", [4] * 6)
+    make_images("birds/test", [4] * 4)
+    for name in "abcd":
+        Path("birds/test", name).rename(Path("birds/test", f"other {name}"))
+    first = invoke("init", "photos", "birds").stdout.splitlines()[0]
+    assert first == "Wrote photos.toml: train 24 images of 6 classes, test 16 images of 4 classes."
+    invoke("check", "photos.toml")
+
+
+def test_folders_with_the_same_classes_are_joined_and_split_by_class() -> None:
+    for split in ("train", "val", "test"):
+        make_images(f"birds/{split}", [2] * 6)
+    first = invoke("init", "photos", "birds").stdout.splitlines()[0]
+    assert first == "Wrote photos.toml: train 18 images of 3 classes, test 18 images of 3 classes."
+    assert 'split = "first"' in Path("photos.toml").read_text(encoding="utf-8")
+    invoke("check", "photos.toml")
+
+
 def test_every_choice_has_its_reason() -> None:
     make_images("birds", [1, 2, 9, 3, 30, 2, 4, 7])
     invoke("init", "photos", "birds")
