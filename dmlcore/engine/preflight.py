@@ -29,7 +29,7 @@ from dmlcore.study.lookup import look_up
 from dmlcore.study.schema import Run, StudyFile
 from dmlcore.text import counted, listing
 
-TRIED_IMAGES = 64
+TRIED_IMAGES = 500
 """Images of a data set that are read: the first of each class, then the second, of all splits in turn."""
 
 TRIED_S = 2.0
