@@ -45,7 +45,10 @@ def read_tree(root: Path, class_from: ClassFrom, values: SplitValues | None = No
     the root is missing.
     """
     if not root.is_dir():
-        raise DataError(f"dataset.root: {root} does not exist. Expected a folder with one folder per class.")
+        raise DataError(
+            f"dataset.root: {root} does not exist. Expected a folder with one folder per class.",
+            "Set dataset.root, or write a study for your images: dmlcore init photos FOLDER",
+        )
     found = walk(root)
     parts = _parts_of_split(found.folders, values)
     places = [place for folder in found.folders if (place := _place(folder, parts, class_from))]
