@@ -26,7 +26,7 @@ T = TypeVar("T")
 def to_json(value: Any) -> str:
     """Return a frozen value as JSON, with a checksum; floats keep every digit."""
     values = json.loads(json.dumps(attrs.asdict(value)))
-    return json.dumps(values | {CHECKSUM: _checksum(values)}, indent=1, ensure_ascii=False)
+    return json.dumps(values | {CHECKSUM: canonical_digest(values)}, indent=1, ensure_ascii=False)
 
 
 def from_json(
@@ -49,7 +49,7 @@ def from_json(
         if not isinstance(values, dict):
             raise ValueError("expected a JSON object")
         schema, checksum = values["schema"], values.pop(CHECKSUM, None)
-        if checksum is not None and checksum != _checksum(values):
+        if checksum is not None and checksum != canonical_digest(values):
             raise ValueError("its checksum does not match")
         if type(schema) is not int or schema < 1:
             raise ValueError(f"schema: expected a format number, got {_shown(schema)}")
@@ -117,8 +117,9 @@ def _hints(cls: type) -> Mapping[str, Any]:
     return {field.name: hints[field.name] for field in attrs.fields(cls)}
 
 
-def _checksum(values: Mapping[str, Any]) -> str:
-    canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
+def canonical_digest(value: object) -> str:
+    """Return the sha256 of a JSON value, in hexadecimal digits."""
+    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 

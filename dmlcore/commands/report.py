@@ -93,7 +93,7 @@ def _with_overrides(name: str, overrides: Sequence[str]) -> str:
     """ "report.html" → "report.training.epochs=10.html"; a digest is the end of a long name."""
     if not overrides:
         return name
-    from dmlcore.results.contents import canonical_digest
+    from dmlcore.api.stored import canonical_digest
 
     words = "_".join("".join(c if c.isalnum() or c in "=.+-" else " " for c in text) for text in overrides)
     words = "-".join(words.split()).replace("=-", "=")

@@ -12,6 +12,7 @@ import numpy as np
 from attrs import define, evolve, field, frozen
 
 from dmlcore.api.components import DatasetConfig
+from dmlcore.api.values import notes_of
 from dmlcore.engine.probe.reasoning import (
     SAMPLES_PER_CLASS,
     reason,
@@ -237,7 +238,7 @@ def _check_evaluators(run: Run, data: Data) -> tuple[str, ...]:
 
 def _notes_of(data: Data) -> Iterator[str]:
     """What the splits say about themselves, such as files that were not taken."""
-    yield from dict.fromkeys(note for images in data.splits().values() for note in getattr(images, "notes", ()))
+    yield from dict.fromkeys(note for images in data.splits().values() for note in notes_of(images))
 
 
 def _try_images(data: Data) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import json
 import zlib
 from collections.abc import Iterable, Mapping
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from attrs import field, frozen
 
+from dmlcore.api.stored import canonical_digest
 from dmlcore.results.store import write_atomically
 from dmlcore.text import listing
 
@@ -20,12 +20,6 @@ FOLDER = ".data"
 
 SHOWN = 3
 """Names of each kind of change in a message."""
-
-
-def canonical_digest(value: object) -> str:
-    """Return the sha256 of a JSON value, in hexadecimal digits."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @frozen

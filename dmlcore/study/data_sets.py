@@ -11,10 +11,11 @@ from typing import get_args
 from attrs import define, field
 
 from dmlcore.api.components import DatasetConfig, parts
+from dmlcore.api.stored import canonical_digest
 from dmlcore.api.values import LabelledImages, Split
 from dmlcore.errors import DataError, DmlcoreError
 from dmlcore.host.faults import faults_of
-from dmlcore.results.contents import Contents, Part, canonical_digest
+from dmlcore.results.contents import Contents, Part
 from dmlcore.study.hashes import sha256_of
 from dmlcore.study.schema import Study
 

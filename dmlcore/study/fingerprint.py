@@ -9,8 +9,8 @@ from typing import Any
 import attrs
 
 from dmlcore.api.components import Component, parts
+from dmlcore.api.stored import canonical_digest
 from dmlcore.host.registry import Registry
-from dmlcore.results.contents import canonical_digest
 from dmlcore.study.schema import Study, StudyProbe
 
 

@@ -18,8 +18,9 @@ from dmlcore.api.components import (
     SectionConfig,
     option,
 )
+from dmlcore.api.stored import canonical_digest
 from dmlcore.api.values import BackboneContext
-from dmlcore.results.contents import Contents, canonical_digest
+from dmlcore.results.contents import Contents
 from dmlcore.text import point_label
 
 SCHEMA = 1

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from dmlcore.results.contents import Contents, Part, canonical_digest, load_contents, save_contents, what_changed
+from dmlcore.api.stored import canonical_digest
+from dmlcore.results.contents import Contents, Part, load_contents, save_contents, what_changed
 
 BEFORE = {"train": {f"wren/{i}.png": f"a{i}" for i in range(6)}, "test": {"jay/0.png": "b0", "jay/1.png": "b1"}}
 

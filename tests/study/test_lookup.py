@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from dmlcore.results.contents import Contents, Part, canonical_digest, save_contents
+from dmlcore.api.stored import canonical_digest
+from dmlcore.results.contents import Contents, Part, save_contents
 from dmlcore.results.store import PROBE, RESULT, Store
 from dmlcore.results.trials import to_json
 from dmlcore.study.fingerprint import probe_fingerprint

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -19,7 +19,7 @@ from dmlcore.report.content.material import StudyMaterial, gather
 from dmlcore.report.content.measurements import UNTRAINED, is_as_loaded
 from dmlcore.results.store import Store
 from dmlcore.study.data_sets import DataSets
-from dmlcore.study.lookup import look_up, look_up_probe
+from dmlcore.study.lookup import Stored, StoredProbe, look_up, look_up_probe
 from dmlcore.study.schema import Run, StudyFile
 from dmlcore.text import listing
 
@@ -44,12 +44,15 @@ class Remark:
 
 def remarks(file: StudyFile, store: Store) -> list[Remark]:
     """Return remarks on a study's probe and on its runs; runs with the same note share one."""
-    found: dict[tuple[str, str], list[str]] = {}
-    for run in file.runs:
-        stored = look_up(run, store)
-        found.setdefault((stored.state, stored.note), []).append(_label(run))
-    runs = [Remark(state, tuple(names), note) for (state, note), names in found.items() if note]
     probe = look_up_probe(file.probe, store) if file.probe else None
+    return _remarks({_label(run): look_up(run, store) for run in file.runs}, probe)
+
+
+def _remarks(stored: Mapping[str, Stored], probe: StoredProbe | None) -> list[Remark]:
+    found: dict[tuple[str, str], list[str]] = {}
+    for label, each in stored.items():
+        found.setdefault((each.state, each.note), []).append(label)
+    runs = [Remark(state, tuple(names), note) for (state, note), names in found.items() if note]
     return [Remark(probe.state, ("probe",), probe.note), *runs] if probe and probe.note else runs
 
 
@@ -71,7 +74,7 @@ def study_material(file: StudyFile, store: Store, data_sets: DataSets | None = N
         material,
         unfinished=tuple(label for label in material.unfinished if label not in outdated),
         outdated=outdated,
-        remarks=tuple(str(remark) for remark in remarks(file, store) if remark.state not in ("outdated", "damaged")),
+        remarks=tuple(str(remark) for remark in _remarks(stored, probe) if remark.state not in ("outdated", "damaged")),
         probe=probe.finished if probe else None,
         probe_damage=probe.note if probe and probe.state == "damaged" else "",
         additions=tuple(partial(_section, section) for section in study.sections),
