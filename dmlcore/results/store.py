@@ -70,11 +70,6 @@ class RunFolder:
         return self.final.with_name(f"{self.final.name}.partial")
 
     @property
-    def finished(self) -> bool:
-        """Whether a result is stored that can be read."""
-        return self.final.exists() and self.damage() is None
-
-    @property
     def started(self) -> bool:
         return self.partial.is_dir()
 

@@ -324,7 +324,7 @@ def test_a_run_without_result_runs_again(make_study: Any, tmp_path: Path) -> Non
     results([run], tmp_path)
     (tmp_path / "toy" / run.name / RESULT).unlink()
     results([run], tmp_path)
-    assert Store(tmp_path).run("toy", run.name).finished
+    assert Store(tmp_path).run("toy", run.name).state == "finished"
 
 
 def test_a_result_of_a_newer_version_stays(make_study: Any, tmp_path: Path) -> None:
