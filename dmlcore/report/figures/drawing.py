@@ -128,6 +128,7 @@ def _svg(canvas: Canvas, **options: object) -> str:
     svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", svg, flags=re.DOTALL)
     svg = re.sub(r'<g id="[^"]*">', "<g>", svg)
     svg = in_tags(svg, lambda tag: re.sub(r"font-family: [^;\"]*;? ?", "", tag))
+    svg = in_tags(svg, lambda tag: re.sub(r"\d+\.\d{3,}", lambda found: f"{float(found[0]):.2f}", tag))
     svg = re.sub(r"\s*\n\s*", " ", svg)
     svg = svg.replace('version="1.1"', 'font-family="DejaVu Sans" stroke-linejoin="round"', 1)
     return visible(svg)
