@@ -35,11 +35,11 @@ def front_of(materials: Sequence[StudyMaterial], title: str = "", author: str = 
     """Return the first page of a report over these studies; the default title follows from them."""
     if len(materials) == 1:
         return Front(title or materials[0].name, author)
-    answers = tuple(answer_of(material) for material in materials)
+    answers: tuple[Answer | None, ...] = tuple(answer_of(material) for material in materials)
     names = tuple(dict.fromkeys(name for material in materials for name in headline(material)))
     table = best_rows(list(filter(None, answers)), names)
-    blocks = tuple(filter(None, [table, *_smallest_batches(materials)]))
-    return Front(title or f"Report on {len(materials)} studies", author, answers, blocks)
+    blocks = ([table] if table else []) + list(_smallest_batches(materials))
+    return Front(title or f"Report on {len(materials)} studies", author, answers, tuple(blocks))
 
 
 def best_rows(answers: Sequence[Answer], names: Sequence[str]) -> Table | None:

@@ -33,7 +33,7 @@ QUIET = "#838b97"
 DASHES: tuple[Any, ...] = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)))
 """Line styles, to distinguish lines without colors."""
 
-WIDTH, HEIGHT = 3.7, 2.7
+WIDTH, HEIGHT = 3.7, 2.35
 """Of a panel, in inches: a narrow window shows one at this size, a wide window several in a row."""
 
 _STYLE: dict[Any, Any] = {

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -32,11 +33,14 @@ TEMPLATE = Path(__file__).parent / "templates" / "report.typ"
 NOWHERE = "http://127.0.0.1:9"
 """An address that answers no request."""
 
-LONG = 18
+LONG = 9
 """Classes listed; the others are in the HTML report."""
 
 SHOWN = 4
 """Queries of the first gallery; the others are in the HTML report."""
+
+TABLED = ("costs",)
+"""Sections with a table that has the numbers of their figures, which are in the HTML report."""
 
 NEIGHBORS = 5
 """Neighbors of a query."""
@@ -50,8 +54,8 @@ TITLE = 60
 WORD = 24
 """Letters that a cell of a table never breaks; longer words also break after punctuation."""
 
-SMALLEST = 5.4
-"""Points of the smallest letters of a figure."""
+LETTERS = 5.4
+"""Points of the letters of a figure."""
 
 PANELS = {2: 0.92, 3: 0.61}
 """Panels in a row → their scale."""
@@ -153,7 +157,8 @@ class _Page:
         }
 
     def _part(self, part: Part) -> Json:
-        return {"title": part.title, "items": [self._item(item, part.title) for item in part.items]}
+        items = [item for item in part.items if not (isinstance(item, Figure) and part.key in TABLED)]
+        return {"title": part.title, "items": [self._item(item, part.title) for item in items]}
 
     def _item(self, item: Item, heading: str) -> Json:
         match item:
@@ -270,7 +275,7 @@ def _parts(word: str) -> str:
 
 
 def _columns(figure: Figure) -> int:
-    """As many panels in a row as leave the letters legible, at most three and at least two."""
+    """As many panels in a row as leave most letters legible, at most three and at least two."""
     letters = [float(size) for panel in figure.panels for size in re.findall(r"font-size: ([\d.]+)px", panel.svg)]
-    fitting = [columns for columns, scale in PANELS.items() if min(letters, default=9) * scale >= SMALLEST]
+    fitting = [columns for columns, scale in PANELS.items() if median(letters or [9]) * scale >= LETTERS]
     return max(fitting, default=min(PANELS))
