@@ -45,8 +45,7 @@ def test_what_the_grid_does_not_vary_and_differs_is_a_footnote(tmp_path: Path) -
     assert isinstance(table, Table)
     assert table.rows == [(name, value) for name, value in SHARED.items() if name != "weights"]
     assert [note.text for note in notes if isinstance(note, Text)] == [
-        "Rows also differ in settings outside the grid. weights: random (margin 0.1); random or imagenet"
-        " (margin 0.5).",
+        "Rows also differ in settings outside the grid. weights: random (margin 0.1); random or imagenet (margin 0.5).",
         "Rows also differ in settings outside the grid. seeds: 0, 1 (margin 0.1); 1, 1 (margin 0.5).",
     ]
 
