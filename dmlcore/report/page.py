@@ -66,6 +66,12 @@ class Report:
     front: Front
     pages: tuple[StudyPage, ...]
 
+    @property
+    def heading(self) -> str:
+        """The title; empty where it would repeat the name of a single study."""
+        repeated = not self.front.answers and self.front.title == self.pages[0].name
+        return "" if repeated else self.front.title
+
 
 def report_on(materials: Sequence[StudyMaterial], front: Front) -> Report:
     """Return the report on these studies; the answers of several are on its first page only."""

@@ -147,9 +147,11 @@ def _chance(samples: Sequence[Sample]) -> str:
 
 
 def _undecided(tops: Mapping[str, _Top | None]) -> Iterable[str]:
+    open_columns: dict[tuple[str, tuple[str, ...], tuple[str, ...]], list[_Top]] = {}
     for top in tops.values():
-        if top is None or top.best:
-            continue
+        if top is not None and not top.best:
+            open_columns.setdefault((top.row.label, top.alike, top.incomparable), []).append(top)
+    for top, *others in open_columns.values():
         parts = []
         if top.alike:
             parts.append(f"not significantly different from {listing(top.alike)}")
@@ -158,4 +160,5 @@ def _undecided(tops: Mapping[str, _Top | None]) -> Iterable[str]:
             parts.append(
                 f"untested against {counted(len(top.incomparable), 'row') if many else listing(top.incomparable)}"
             )
-        yield f"{label(top.column)}: the highest, {top.row.label}, is {' and '.join(parts)}."
+        names = listing(label(each.column) for each in (top, *others))
+        yield f"{names}: the highest, {top.row.label}, is {' and '.join(parts)}."

@@ -12,7 +12,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from dmlcore.api.blocks import Panel
 from dmlcore.api.result import Result
 from dmlcore.report.content.measurements import kind_of
-from dmlcore.report.figures.drawing import HEIGHT, panel, plain
+from dmlcore.report.figures.drawing import HEIGHT, WIDTH, panel, plain
 from dmlcore.text import point_label
 
 LETTERS = 22
@@ -49,7 +49,7 @@ def row_panel(name: str, alt: str, rows: Sequence[str], draw: Callable[[Axes], o
 
     left = 0.25 + 0.0085 * size * max(len(part) for parts in lines for part in parts)
     height = 0.8 + len(rows) * 0.019 * size * max(map(len, lines))
-    return panel(name, alt, drawn, left=left, height=max(HEIGHT, height))
+    return panel(name, alt, drawn, left, WIDTH + max(0, left - 0.6), max(HEIGHT, height))
 
 
 def _lines(name: str) -> list[str]:

@@ -46,6 +46,7 @@ def render(report: Report) -> str:
     return environment.get_template("report.html").render(
         pages=report.pages,
         front=report.front,
+        heading=report.heading,
         unanswered=UNANSWERED,
         sheets=sheets,
         style=Markup(environment.get_template("report.css").render()),

@@ -26,7 +26,7 @@ from dmlcore.report.figures.embedding_map import EmbeddingMap, class_colors
 from dmlcore.report.figures.gallery import Confusion, Neighbor, Query, Retrieval
 from dmlcore.report.front import UNANSWERED
 from dmlcore.report.page import Item, Part, Report, StudyPage
-from dmlcore.text import visible
+from dmlcore.text import counted, visible
 
 TEMPLATE = Path(__file__).parent / "templates" / "report.typ"
 
@@ -54,11 +54,11 @@ TITLE = 60
 WORD = 24
 """Letters that a cell of a table never breaks; longer words also break after punctuation."""
 
-LETTERS = 5.4
-"""Points of the letters of a figure."""
+LETTERS = 4.6
+"""Points of the height of letters in figures, at least."""
 
-PANELS = {2: 0.92, 3: 0.61}
-"""Panels in a row → their scale."""
+TEXT_WIDTH = 475
+"""Points of the width of the text without the space between four panels."""
 
 LINES = ("solid", "dashed", "dotted", "dash-dotted")
 """Names in typst of the line styles of legends."""
@@ -124,7 +124,7 @@ def _front(report: Report) -> Json:
         "title": front.title,
         "short": front.title if len(front.title) <= TITLE else f"{front.title[: TITLE - 1]}…",
         "author": front.author,
-        "shown": bool(front.answers) or front.title != report.pages[0].name or bool(front.author),
+        "heading": report.heading,
         "answers": [
             {
                 "question": question,
@@ -158,6 +158,8 @@ class _Page:
 
     def _part(self, part: Part) -> Json:
         items = [item for item in part.items if not (isinstance(item, Figure) and part.key in TABLED)]
+        if part.appendix:
+            items = [_one_row(item) if isinstance(item, Figure) else item for item in items]
         return {"title": part.title, "items": [self._item(item, part.title) for item in items]}
 
     def _item(self, item: Item, heading: str) -> Json:
@@ -274,8 +276,21 @@ def _parts(word: str) -> str:
     return "\u200b".join(parts)
 
 
+def _one_row(figure: Figure) -> Figure:
+    columns = _columns(figure)
+    more = len(figure.panels) - columns
+    caption = f"{figure.caption} The HTML report has {counted(more, 'more panel')}." if more > 0 else figure.caption
+    return evolve(figure, panels=figure.panels[:columns], caption=caption)
+
+
 def _columns(figure: Figure) -> int:
-    """As many panels in a row as leave most letters legible, at most three and at least two."""
-    letters = [float(size) for panel in figure.panels for size in re.findall(r"font-size: ([\d.]+)px", panel.svg)]
-    fitting = [columns for columns, scale in PANELS.items() if median(letters or [9]) * scale >= LETTERS]
-    return max(fitting, default=min(PANELS))
+    """As many panels in a row, from four to two, as leave most letters legible."""
+    letters = median(_letters(panel.svg) for panel in figure.panels)
+    return next((columns for columns in (4, 3) if letters * TEXT_WIDTH / columns >= LETTERS), 2)
+
+
+def _letters(svg: str) -> float:
+    """The median height of a panel's letters as a share of its width."""
+    sizes = [float(size) for size in re.findall(r"font-size: ([\d.]+)px", svg)]
+    width = re.search(r'viewBox="0 0 ([\d.]+)', svg)
+    return median(sizes) / float(width[1]) if sizes and width else 0.0
