@@ -6,10 +6,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from dmlcore.api.blocks import Block, Table, Text
-from dmlcore.report.content.quantities import TRAINING, ZERO_LOSS, cell, label, signed, typeset
+from dmlcore.report.content.quantities import cell, label, signed, typeset
 from dmlcore.report.explanation.batch_rule import composition, rule_blocks
-from dmlcore.report.explanation.effect import Effect
-from dmlcore.report.explanation.phrases import courses
 from dmlcore.results.trials import Probe, Regime, Trial, best_of
 from dmlcore.text import counted, listing
 
@@ -29,11 +27,6 @@ COLUMNS = ("positives_per_anchor", "negatives_per_anchor", "zero_loss_steps", "g
 FEW_STEPS = 10
 """With fewer steps per size, a probe shows which sizes run, but not which learn."""
 
-RECORDED = (
-    ZERO_LOSS,
-    *(f"{TRAINING}{name}" for name in ("active_triplets", "active_negative_pairs", "gradient_norm")),
-)
-
 
 def explain_probe(probe: Probe) -> Iterator[Block]:
     """State the rule, show the trials, and describe those below, at and above the rule."""
@@ -51,11 +44,6 @@ def explain_probe(probe: Probe) -> Iterator[Block]:
         " accumulation does not replace a larger batch: it adds up the gradients of small batches, and no pair has its"
         " images in two of them."
     )
-
-
-def batch_composition(effect: Effect) -> Iterator[Block]:
-    """Explain how much of each batch trains the network."""
-    yield from courses(effect.axis, *RECORDED)
 
 
 def conclusions(probe: Probe) -> tuple[str, ...]:
