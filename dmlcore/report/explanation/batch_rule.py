@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from dmlcore.api.blocks import Block, Formula, Text
 from dmlcore.results.trials import Rule
-from dmlcore.text import counted, listing
+from dmlcore.text import counted
 
 LISTED = 4
 """A set of batch sizes is written out up to this many."""
@@ -70,7 +70,8 @@ def _sizes(rule: Rule, each: int, least: int) -> str:
         shown = [str(size) for size in first if size <= rule.largest]
     else:
         shown = [*map(str, first[: LISTED - 1]), r"\ldots", str(rule.largest)]
-    return rf"B \in \{{{',\\,'.join(shown)}\}}"
+    listed = r",\,".join(shown)
+    return rf"B \in \{{{listed}\}}"
 
 
 def _reasons(rule: Rule) -> Iterator[str]:
@@ -85,8 +86,8 @@ def _reasons(rule: Rule) -> Iterator[str]:
             *(["an image of another class, a negative pair"] if rule.needs_negatives else []),
         ]
         yield (
-            f"The loss needs {' and '.join(wanted)}. The sampler does not balance classes, so this is a lower bound:"
-            " whether a batch has such pairs is a matter of chance."
+            f"The loss needs {' and '.join(wanted)}. This is a lower bound: the sampler has no option"
+            " samples_per_class, and whether a larger batch has such pairs depends on how it draws the images."
         )
     if not rule.needs_positives and not rule.needs_negatives:
         yield f"The loss {rule.loss} needs no pair of images in a batch, so one image is enough for it."
@@ -112,11 +113,7 @@ def _examined(rule: Rule) -> str:
     return f"In the batches that the sampler forms, {found.rstrip('.')}{agrees}. No training is needed to see this."
 
 
-def composition(rule: Rule) -> str:
-    """ "two classes of 5 images: each image has 4 positives and 5 negatives", of the smallest batch; empty if unknown."""
-    each = rule.samples_per_class
-    if each is None or rule.smallest is None or rule.smallest % each:
-        return ""
-    classes, positives = rule.smallest // each, each - 1
-    pairs = listing([counted(positives, "positive"), counted(rule.smallest - each, "negative")]).replace(", ", " and ")
-    return f"{counted(classes, 'class')} of {counted(each, 'image')}: each image has {pairs}"
+def composition(size: int, each: int) -> str:
+    """ "2 classes of 5 images: each image has 4 positives and 5 negatives"."""
+    pairs = f"{counted(each - 1, 'positive')} and {counted(size - each, 'negative')}"
+    return f"{counted(size // each, 'class')} of {counted(each, 'image')}: each image has {pairs}"

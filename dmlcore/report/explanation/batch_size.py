@@ -65,8 +65,9 @@ def minimum_sentence(probe: Probe) -> str:
     least = probe.rule.smallest
     if least is None:
         return f"Training runs with none of the sizes examined: {probe.rule.below}"
-    found, pairs = probe.trial(least), composition(probe.rule)
-    of = f" ({pairs})" if pairs else ""
+    found = probe.trial(least)
+    each = probe.rule.samples_per_class or _each(found)
+    of = f" ({composition(least, each)})" if each and least % each == 0 else ""
     if found is None:
         return (
             f"By the rule, the smallest batch is {least}{of}; it was not tried. The sizes tried are {_sizes(probe)}."
@@ -75,6 +76,12 @@ def minimum_sentence(probe: Probe) -> str:
         failed = f"By the rule, the smallest batch is {least}{of}, but {_outcome(probe, found)}: {found.reasons[-1]}"
         return f"{failed} {_smallest_tried(probe)}"
     return " ".join([f"The smallest batch with which training runs is {least}{of}.", *_just_below(probe, least)])
+
+
+def _each(trial: Trial | None) -> int:
+    """The images of each class in the batches of a trial; 0 if they differ or it was not tried."""
+    each = 0.0 if trial is None else trial.figures.get("positives_per_anchor", -1.0) + 1
+    return int(each) if each.is_integer() else 0
 
 
 def _smallest_tried(probe: Probe) -> str:
@@ -113,7 +120,7 @@ def _learning(probe: Probe) -> Iterator[str]:
             " interval, so chance can't be excluded."
         )
         return
-    text = f"The smallest size tried that learns in {steps} is {size}: {metric} on unseen classes {_gain(trial)}."
+    text = f"The smallest size tried that learns in {steps} is {size}: {metric} on unseen classes, {_gain(trial)}."
     below = [other for other in probe.trials if other.runs and other.batch_size < trial.batch_size]
     if below:
         text += f" The next smaller size tried that runs, {below[-1].batch_size}, is {below[-1].regime}:"

@@ -64,10 +64,10 @@ def _drawn(draw: Callable[[Axes, Probe], None], probe: Probe) -> Callable[[Axes]
         sizes = [str(trial.batch_size) for trial in probe.trials]
         if _crowded(probe):
             sizes = [f"\n{size}" if place % 2 else size for place, size in enumerate(sizes)]
+        axes.margins(y=0.1)
         draw(axes, probe)
         axes.set_xticks(range(len(sizes)), sizes)
         axes.set_xlim(-0.6, len(sizes) - 0.4)
-        axes.margins(y=0.1)
         axes.grid(False, axis="x")
         axes.set_xlabel(plain(setting_name(probe.path).capitalize()))
 
