@@ -13,6 +13,7 @@ from dmlcore.report.content.quantities import MISSING, label
 from dmlcore.report.content.statistics import LEVEL, Spread
 from dmlcore.report.content.table import headline
 from dmlcore.report.explanation.answer import Answer, answer_of
+from dmlcore.report.explanation.batch_size import minimum_sentence
 
 UNANSWERED = "No run is finished yet."
 """Instead of the answer of a study."""
@@ -84,4 +85,4 @@ def _smallest_batches(materials: Sequence[StudyMaterial]) -> Iterator[Text]:
     """The minimum batch size of each study with a probe."""
     for material in materials:
         if material.probe is not None and material.probe.trials:
-            yield Text(f"{material.name}: {' '.join(material.probe.conclusions)}")
+            yield Text(f"{material.name}: {minimum_sentence(material.probe)}")

@@ -71,15 +71,16 @@ def panel(
     left: float = 0.45,
     width: float = WIDTH,
     height: float = HEIGHT,
+    bottom: float = 0.48,
 ) -> Panel:
-    """Return a panel that `draw` draws on axes `left` inches from its edge; `width` and `height` are inches.
+    """Return a panel of `width` by `height` inches that `draw` draws on axes `left` and `bottom` inches from its edges.
 
     `name` is unique on the page: ids are derived from it. Text with dollar signs that is not math is drawn as it is.
     """
     with matplotlib.rc_context(_STYLE | {"svg.hashsalt": visible(name)}):
         canvas = Canvas(figsize=(width, height))
         # fixed margins: a layout engine would double the time, and panels in a row would not align
-        bottom, top, right = 0.48, 0.3, 0.12
+        top, right = 0.3, 0.12
         place = (left / width, bottom / height, 1 - (left + right) / width, 1 - (bottom + top) / height)
         axes = canvas.add_axes(place)
         draw(axes)
