@@ -64,7 +64,7 @@ def shown(page: Browser, figure: int = 0) -> Any:
         const picture = tip.querySelector(".picture");
         const box = picture.getBoundingClientRect();
         return {seen: tip.checkVisibility(), name: tip.querySelector("span").textContent, width: box.width,
-                image: picture.style.backgroundImage.slice(0, 22), cell: picture.style.backgroundPosition};""",
+                image: getComputedStyle(picture).backgroundImage.slice(0, 22), cell: picture.style.backgroundPosition};""",
         figure,
     )
 
@@ -119,7 +119,8 @@ def test_pointing_at_a_point_shows_its_picture_and_class(page: Browser) -> None:
 
 def test_the_sprite_is_decoded(page: Browser) -> None:
     size = page.run(
-        """const address = document.querySelector(".tip .picture").style.backgroundImage.slice(5, -2);
+        """const picture = document.querySelector(".tip .picture");
+        const address = getComputedStyle(picture).backgroundImage.slice(5, -2);
         const image = new Image(); image.src = address;
         return image.decode().then(() => [image.naturalWidth, image.naturalHeight]);"""
     )

@@ -16,12 +16,13 @@ from attrs import evolve
 from dmlcore.api.result import LossFacts, Result
 from dmlcore.errors import DmlcoreError
 from dmlcore.report.content.material import StudyMaterial
-from dmlcore.report.page import StudyPage, best_run, study_page
+from dmlcore.report.front import Front
+from dmlcore.report.page import Report, StudyPage, best_run, study_page
 from dmlcore.report.render import html, pdf
 from dmlcore.report.render.pdf import shown
 from dmlcore.report.render.writing import write_report
 from running import needs, pdf_text, python
-from sample_results import drawn_material, drawn_probe, letters, result
+from sample_results import drawn_material, drawn_probe, letters, report_of, result
 
 HOSTILE = 'Is <script>alert("x")</script> & #panic("y") $z$ *b* \\ `c` @d {{ e }} safe?'
 
@@ -47,7 +48,7 @@ def page(study: StudyMaterial) -> StudyPage:
 
 @pytest.fixture(scope="module")
 def text(page: StudyPage) -> str:
-    return html.render([page])
+    return html.render(report_of(page))
 
 
 class Tags(HTMLParser):
@@ -89,8 +90,11 @@ def test_what_a_study_says_is_text_and_no_markup(text: str) -> None:
 
 
 def test_ids_are_unique_and_links_lead_somewhere(page: StudyPage) -> None:
-    tags = Tags(html.render([page, evolve(page, name="another")])).found
-    ids = [attributes["id"] for tag, attributes in tags if "id" in attributes and tag in ("article", "section")]
+    several = Report(Front("Two studies", answers=(None, None)), (page, evolve(page, name="another")))
+    tags = Tags(html.render(several)).found
+    ids = [
+        attributes["id"] for tag, attributes in tags if "id" in attributes and tag in ("article", "section", "details")
+    ]
     assert len(set(ids)) == len(ids)
     links = {attributes["href"] for tag, attributes in tags if tag == "a"}
     assert links == {f"#{name}" for name in ids}
@@ -98,14 +102,15 @@ def test_ids_are_unique_and_links_lead_somewhere(page: StudyPage) -> None:
 
 def test_sections_are_in_their_order(page: StudyPage) -> None:
     keys = [part.key for part in page.parts]
-    expected = ["probe", "results", "explanation", "learning", "map", "gallery", "costs", "failures", "unfinished"]
+    expected = ["results", "probe", "explanation", "failures", "unfinished", "learning", "costs", "map", "gallery"]
     assert [key for key in keys if key in expected] == expected
+    assert [part.key for part in page.appendix if part.key in expected] == expected[5:]
 
 
 def test_without_images_the_rest_is_there(study: StudyMaterial) -> None:
     for path in study.folders[study.results[0].run].final.parent.glob("pictures.safetensors"):
         path.unlink()
-    text = html.render([study_page(evolve(study, images=None))])
+    text = html.render(report_of(study_page(evolve(study, images=None))))
     assert text.count("test images are not available") == 2
     assert "url(data:" not in text
     assert "<circle" in text
@@ -124,17 +129,17 @@ def test_results_of_older_versions_have_a_map_with_pictures(tmp_path: Path) -> N
 
 def test_a_study_that_has_not_begun(study: StudyMaterial) -> None:
     empty = evolve(study, results=(), probe=None, folders={}, images=None, failures={}, question="")
-    text = html.render([study_page(empty)])
+    text = html.render(report_of(study_page(empty)))
     assert "<h1>letters_dim</h1>" in text
     assert "0 of 1 run finished" in text
     assert "embedding.dim=128 seed=0" in text
-    assert pdf.render([study_page(empty)]).startswith(b"%PDF")
+    assert pdf.render(report_of(study_page(empty))).startswith(b"%PDF")
 
 
 @pytest.mark.slow
 def test_twenty_runs_and_a_thousand_pictures_stay_small(tmp_path: Path) -> None:
     material = drawn_material(tmp_path, letters(40, 25))
-    text = html.render([study_page(material)])
+    text = html.render(report_of(study_page(material)))
     assert text.count("<circle") >= 1000
     assert len(text.encode()) < 5_000_000
 
@@ -151,7 +156,7 @@ def test_the_best_run_is_of_the_best_mean_and_the_first_seed() -> None:
 @needs("pdftotext", "pdffonts")
 def test_the_pdf_says_the_same(page: StudyPage, tmp_path: Path) -> None:
     path = tmp_path / "report.pdf"
-    path.write_bytes(pdf.render([page]))
+    path.write_bytes(pdf.render(report_of(page)))
     text = pdf_text(path)
     words = " ".join(text.split())
     assert '<script>alert("x")</script> & #panic("y") $z$ *b* \\ `c` @d {{ e }} safe?' in words
@@ -176,7 +181,14 @@ def test_each_suffix_has_its_format(study: StudyMaterial, tmp_path: Path) -> Non
     write_report([study, evolve(study, name="other")], paths)
     page, text, table, latex, printed = (path.read_bytes() for path in paths)
     assert page.startswith(b"<!doctype html>")
-    assert text.decode().count("\n# ") + text.decode().startswith("# ") == 2
+    assert re.findall("^##? .*", text.decode(), re.MULTILINE) == [
+        "# Report on 2 studies",
+        "## Answers",
+        "## Chapter 1: letters_dim",
+        "## Chapter 2: other",
+        "## Appendix to chapter 1: letters_dim",
+        "## Appendix to chapter 2: other",
+    ]
     assert len(list(csv.DictReader(table.decode().splitlines()))) == 8
     assert b"letters" in latex
     assert printed.startswith(b"%PDF")
