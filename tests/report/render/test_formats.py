@@ -40,14 +40,13 @@ def test_the_sections_in_order(tmp_path: Path) -> None:
         "explanation",
         "failures",
         "unfinished",
-        "all_metrics",
         "epochs",
         "costs",
         "published",
         "protocol",
     ]
     assert "published" not in [section.key for section in study_sections(made, published=False)]
-    probed = evolve(made, probe=made_probe([Trial(10, "fine", ("It learns.",), {"gain": 0.1}, True)], 10, 10))
+    probed = evolve(made, probe=made_probe([Trial(10, "learns", ("It learns.",), {"gain": 0.1}, True)]))
     assert [section.key for section in study_sections(probed)][:4] == ["question", "answer", "results", "probe"]
     assert [section.key for section in study_sections(evolve(probed, results=()))][:2] == ["question", "probe"]
     noted = evolve(made, results=tuple(evolve(result, warnings=("a tie",)) for result in made.results))

@@ -13,11 +13,13 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
+from dmlcore.api.blocks import Table
 from dmlcore.api.result import LossFacts, Result
 from dmlcore.errors import DmlcoreError
 from dmlcore.report.content.material import StudyMaterial
-from dmlcore.report.front import Front
-from dmlcore.report.page import Report, StudyPage, best_run, study_page
+from dmlcore.report.figures.pictures import Pictures
+from dmlcore.report.front import Front, front_of
+from dmlcore.report.page import Part, Report, StudyPage, best_run, study_page
 from dmlcore.report.render import html, pdf
 from dmlcore.report.render.pdf import shown
 from dmlcore.report.render.writing import write_report
@@ -163,9 +165,72 @@ def test_the_pdf_says_the_same(page: StudyPage, tmp_path: Path) -> None:
     assert "The loss became <nan>." in words
     assert "Batch sizes tried" in words
     pages = text.count("\f")
-    assert f"{pages} / {pages}" in words
+    assert re.search(rf"{pages} ?/ ?{pages}$", words)
     fonts = subprocess.run(["pdffonts", path], capture_output=True, text=True, check=True).stdout
     assert "DejaVuSans" in fonts, "letters of the figures are letters"
+
+
+@pytest.fixture(scope="module")
+def several(page: StudyPage, study: StudyMaterial) -> Report:
+    front = front_of([study, evolve(study, name="other")], "Letters & margins", "Ada Example")
+    return Report(front, (page, evolve(page, name="other")))
+
+
+def test_several_studies_begin_with_their_answers_and_end_with_their_appendices(several: Report) -> None:
+    text = html.render(several)
+    marks = ['id="answers"', 'id="s1"', 'id="s2"', 'id="s2-results"', 'id="a1"', 'id="s1-map"', 'id="a2"']
+    assert sorted(marks, key=text.index) == marks
+    answers = text[text.index('id="answers"') : text.index('id="s1"')]
+    assert several.front.answers[0] is not None
+    assert several.front.answers[0].figures in answers
+    assert '<a href="#s2">Chapter 2</a>' in answers
+    assert "Best row of every study" in answers
+
+
+def test_title_and_author_are_in_every_page(several: Report) -> None:
+    text = html.render(several)
+    assert "<title>Letters &amp; margins – dmlcore report</title>" in text
+    assert '<p class="author">Ada Example</p>' in text
+    assert '<meta name="author" content="Ada Example">' in text
+
+
+def test_studies_of_the_same_images_share_the_pictures_of_their_maps(page: StudyPage, several: Report) -> None:
+    single = html.render(report_of(page)).count("data:image/webp")
+    assert html.render(several).count("data:image/webp") == single == 2
+
+
+@needs("pdftotext", "pdfinfo")
+def test_the_pdf_has_title_author_and_the_pages_of_its_chapters(several: Report, tmp_path: Path) -> None:
+    path = tmp_path / "report.pdf"
+    path.write_bytes(pdf.render(several))
+    assert path.read_bytes() == pdf.render(several), "no date"
+    facts = subprocess.run(["pdfinfo", path], capture_output=True, text=True, check=True).stdout
+    assert re.search(r"Title: +Letters & margins\n", facts)
+    assert re.search(r"Author: +Ada Example\n", facts)
+    sheets = [" ".join(sheet.split()) for sheet in pdf_text(path).split("\f")[:-1]]
+    for number, sheet in enumerate(sheets, start=1):
+        assert re.search(rf"Letters & margins Ada Example {number} ?/ ?{len(sheets)}$", sheet)
+    for chapter, name in ((1, "letters_dim"), (2, "other")):
+        (start,) = (place for place, sheet in enumerate(sheets, start=1) if f"Chapter {chapter}: {name}" in sheet)
+        assert f"Chapter {chapter}, page {start}" in sheets[0]
+
+
+@needs("pdftotext")
+def test_a_wide_table_of_the_pdf_breaks_no_word_of_its_header(tmp_path: Path) -> None:
+    header = ["run", *(f"embedding.dim of column_{number}" for number in range(30))]
+    table = Table(header, [[f"row {row}", *(f"0.{row}{number:03}" for number in range(30))] for row in range(3)])
+    path = tmp_path / "report.pdf"
+    path.write_bytes(pdf.render(report_of(StudyPage("a", "", (), (Part("x", "X", (table,)),), Pictures()))))
+    words = pdf_text(path).split()
+    assert words.count("embedding.dim") == 30
+    assert {f"column_{number}" for number in range(30)} <= set(words)
+    assert words.count("0.2029") == 1
+    assert words.count("row") > 3, "its parts repeat the names of the rows"
+
+
+def test_a_folded_table_is_closed_in_html(text: str) -> None:
+    page = StudyPage("a", "", (), (Part("x", "Facts", (Table(["a"], [["1"]], folded=True),)),), Pictures())
+    assert "<details><summary>Facts: 1 row" in html.render(report_of(page))
 
 
 def test_typst_gets_no_invisible_text() -> None:
