@@ -67,11 +67,9 @@ def minimum_sentence(probe: Probe) -> str:
         return f"Training runs with none of the sizes examined: {probe.rule.below}"
     found = probe.trial(least)
     each = probe.rule.samples_per_class or _each(found)
-    of = f" ({composition(least, each)})" if each and least % each == 0 else ""
+    of = f" ({composition(least, each)})" if each and least > 1 and least % each == 0 else ""
     if found is None:
-        return (
-            f"By the rule, the smallest batch is {least}{of}; it was not tried. The sizes tried are {_sizes(probe)}."
-        )
+        return f"By the rule, the smallest batch is {least}{of}; it was not tried. The sizes tried are {_sizes(probe)}."
     if not found.runs:
         failed = f"By the rule, the smallest batch is {least}{of}, but {_outcome(probe, found)}: {found.reasons[-1]}"
         return f"{failed} {_smallest_tried(probe)}"
@@ -194,17 +192,25 @@ def _consequence(trial: Trial) -> str:
 
 
 def _outcome(probe: Probe, trial: Trial) -> str:
-    """ "its embeddings collapsed to nearly one point in 60 steps"."""
+    """ "it collapsed in 60 steps"."""
     metric, steps = label(probe.metric), counted(probe.steps, "step")
     outcomes: dict[Regime, str] = {
         "impossible": "no batch can be formed",
         "failed": "a step failed",
         "no signal": f"it had a loss or a gradient of exactly zero in all {steps}",
-        "collapsed": f"it collapsed: its embeddings moved to nearly one point in {steps}",
+        "collapsed": f"it collapsed in {steps}{_cosines(trial.figures)}",
         "harmful": f"its {metric} fell in {steps}",
         "inconclusive": f"its {metric} did not change beyond chance in {steps}",
     }
     return outcomes.get(trial.regime, f"its {metric} rose in {steps}")
+
+
+def _cosines(figures: Mapping[str, float]) -> str:
+    """How near to one point a collapse ended; empty in a probe of an older version."""
+    if "unseen_cosine" not in figures or "unseen_cosine_before" not in figures:
+        return ""
+    before, after = (cell("unseen_cosine", figures[name]) for name in ("unseen_cosine_before", "unseen_cosine"))
+    return f" (mean cosine of unseen images {before} → {after})"
 
 
 def _short(text: str) -> str:
