@@ -60,8 +60,8 @@ def _confounded(effect: Effect) -> str:
     if _epochs(first) != _epochs(last):
         return f"The sizes differ in epochs too: {_epochs(first)} at the first and {_epochs(last)} at the last."
     return (
-        f"The sizes are compared at equal epochs ({_epochs(first)}), not at equal steps: {effect.axis.named(first)} takes"
-        f" about {counted(many, 'step')} of the optimizer and {effect.axis.named(last)} about {few:,}"
+        f"The sizes are compared at equal epochs ({_epochs(first)}), not at equal steps: {effect.axis.named(first)}"
+        f" takes about {counted(many, 'step')} of the optimizer and {effect.axis.named(last)} about {few:,}"
         f" ({many / few:.3g} times as many). Two sizes differ in the pairs of a batch and in the number of steps"
         " together, and these runs do not separate the two."
     )
