@@ -18,7 +18,8 @@ from dmlcore.api.values import EpochSummary, LabelledImages
 from dmlcore.report.content.material import StudyMaterial, gather
 from dmlcore.results.class_names import CLASS_NAMES, names_to_text
 from dmlcore.results.evidence import Evidence, save_evidence
-from dmlcore.results.store import EMBEDDINGS, EVIDENCE, UNTRAINED_EVIDENCE, Store, save_tensors
+from dmlcore.results.proxies import Proxies, save_proxies
+from dmlcore.results.store import EMBEDDINGS, EVIDENCE, PROXIES, UNTRAINED_EVIDENCE, Store, save_tensors
 from dmlcore.results.trials import Probe, Regime, Rule, Trial
 from dmlcore.text import point_label
 from dmlcore_plugins.datasets.glyphs import Glyphs
@@ -120,6 +121,7 @@ class MadeRun:
     evidence: Evidence | None = None
     untrained: Evidence | None = None
     vectors: np.ndarray | None = None
+    proxies: Proxies | None = None
 
 
 def stored(
@@ -152,6 +154,8 @@ def _store(store: Store, study: str, question: str, name: str, made: MadeRun) ->
     if made.vectors is not None and made.evidence:
         arrays = {"vectors": made.vectors, "labels": made.evidence.labels}
         save_tensors(folder.partial / EMBEDDINGS, arrays, {CLASS_NAMES: names_to_text(made.evidence.class_names)})
+    if made.proxies:
+        save_proxies(folder.partial / PROXIES, made.proxies)
     folder.complete(evolve(made.result, study=study, question=question, run=name))
 
 
@@ -168,6 +172,7 @@ def made_material(
     geometry: Figures = lambda point: {},
     diagnostics: Figures = lambda point: {},
     loss: LossFacts = CONTRASTIVE,
+    learns_classes: Callable[[Mapping[str, Any]], bool] = lambda point: False,
     evidence: bool = True,
     untrained: float = 0.3,
     settings: Mapping[str, Any] | None = None,
@@ -213,9 +218,20 @@ def made_material(
             baseline_geometry={key: value / 2 for key, value in figures.items()},
             peak_memory=512_000_000,
         )
-        return MadeRun(made, *((_evidence(labels, queries) for queries in (trained, base)) if evidence else ()))
+        found = [_evidence(labels, queries) for queries in (trained, base)] if evidence else [None, None]
+        return MadeRun(made, *found, proxies=made_proxies(classes) if learns_classes(point) else None)
 
     return evolve(stored(folder, "made", "What does it change?", points, seeds, run), **material)
+
+
+def made_proxies(classes: int, dims: int = 8, apart: float = 0.2, each: int = 1) -> Proxies:
+    """Vectors of classes around random class means, `apart` noise away."""
+    chance = np.random.default_rng(0)
+    means = chance.normal(size=(classes, dims)).astype(np.float32)
+    means /= np.linalg.norm(means, axis=1, keepdims=True)
+    labels = np.repeat(np.arange(classes), each)
+    vectors = (means[labels] + apart * chance.normal(size=(len(labels), dims))).astype(np.float32)
+    return Proxies(vectors, labels, means, np.full(classes, 30), tuple(f"class {number}" for number in range(classes)))
 
 
 def _queries(

@@ -13,6 +13,7 @@ from dmlcore.report.explanation.findings import Findings
 from dmlcore.report.explanation.margin import margin_activity
 from dmlcore.report.explanation.mechanism import Mechanism
 from dmlcore.report.explanation.moved import moved_with_metric
+from dmlcore.report.explanation.proxies import has_proxies, proxies_against_pairs
 
 Explain = Callable[[StudyMaterial, Effect], Mechanism]
 
@@ -36,5 +37,5 @@ def _explain(effect: Effect) -> Explain:
     if path in MECHANISMS:
         return MECHANISMS[path]
     if not effect.axis.numeric:
-        return compared
+        return proxies_against_pairs if has_proxies(effect) else compared
     return margin_activity if path.rpartition(".")[2].endswith("margin") else moved_with_metric
