@@ -24,6 +24,10 @@ def trial(size: int, regime: Regime = "learns", gain: float = 0.2, refused: str 
     figures = {
         "positives_per_anchor": 4.0,
         "negatives_per_anchor": size - 5.0,
+        "loss_first": 0.33,
+        "loss_last": 0.005,
+        "metric_before": 0.08,
+        "metric_after": 0.08 + gain,
         "gain": gain,
         "gain_low": gain - 0.02,
         "gain_high": gain + 0.02,
@@ -118,13 +122,25 @@ def test_the_rule_is_first_and_then_below_at_and_above() -> None:
 
 def test_the_table_keeps_the_refusal_apart_from_what_happened() -> None:
     (grid,) = (b for b in explain_probe(made_probe([ONE, FIVE, TEN])) if isinstance(b, Table))
-    assert grid.header[:3] == ("batch size", "by the rule", "when tried")
-    assert [row[:3] for row in grid.rows] == [
-        ("1", "refused", "impossible"),
-        ("5", "refused", "collapsed"),
-        ("10", "allowed", "inconclusive"),
+    assert grid.header[:2] == ("batch size", "outcome")
+    assert [row[:2] for row in grid.rows] == [
+        ("1", "refused, impossible"),
+        ("5", "refused, collapsed"),
+        ("10", "inconclusive"),
     ]
-    assert grid.rows[1][-1] == "−0.0500\n[−0.070, −0.030]"
+    assert grid.rows[1][-1] == "−0.050\n[−0.070, −0.030]"
+
+
+def test_the_table_has_what_differs() -> None:
+    (grid,) = (b for b in explain_probe(made_probe([ONE, FIVE, TEN])) if isinstance(b, Table))
+    assert grid.header == ("batch size", "outcome", "negatives per anchor", "gain in Recall@1")
+
+
+def test_a_collapse_with_a_gain_is_reported_with_it() -> None:
+    rising = trial(5, "collapsed", 0.046, NO_NEGATIVE)
+    (text,) = (text for text in texts(made_probe([rising, TEN])) if text.startswith("Batch size 5"))
+    assert "Loss 0.3300 → 0.0050; Recall@1 on unseen classes 0.0800 → 0.1260, gain +0.046 [0.026, 0.066]." in text
+    assert "it can improve on the way to one point" in text
 
 
 def test_the_minimum_has_its_reason() -> None:
