@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from dmlcore.api.blocks import Block, Table, Text
 from dmlcore.report.content.quantities import MISSING, cell, decimals, label, signed, typeset
-from dmlcore.report.explanation.batch_rule import composition, rule_blocks
+from dmlcore.report.explanation.batch_rule import composition, rule_blocks, why_none
 from dmlcore.results.trials import Probe, Regime, Trial, best_of
 from dmlcore.text import counted, listing
 
@@ -64,7 +64,7 @@ def minimum_sentence(probe: Probe) -> str:
         return " ".join([_smallest_tried(probe), *_just_below(probe, probe.smallest_that_runs)])
     least = probe.rule.smallest
     if least is None:
-        return f"Training runs with none of the sizes examined: {probe.rule.below}"
+        return f"Training runs with none of the sizes examined: {why_none(probe.rule)}"
     found = probe.trial(least)
     each = probe.rule.samples_per_class or _each(found)
     of = f" ({composition(least, each)})" if each and least > 1 and least % each == 0 else ""

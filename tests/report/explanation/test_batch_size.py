@@ -87,10 +87,13 @@ def test_a_sampler_that_does_not_balance_has_a_lower_bound() -> None:
 
 
 def test_one_image_of_a_class_allows_no_size() -> None:
-    rule = evolve(RULE, samples_per_class=1, smallest=None, below="No positive pair.")
+    rule = evolve(RULE, samples_per_class=1, smallest=None, below="No 80 classes.")
     assert least_size(rule) is None
     assert formulas(rule)[1].endswith(r"B \in \emptyset")
-    assert minimum_sentence(made_probe([ONE], rule=rule)).endswith("none of the sizes examined: No positive pair.")
+    none = "Training runs with none of the sizes examined: "
+    assert minimum_sentence(made_probe([ONE], rule=rule)) == f"{none}with K = 1, no image has a positive pair."
+    other = evolve(RULE, smallest=None, below="The loader is broken.")
+    assert minimum_sentence(made_probe([ONE], rule=other)) == f"{none}The loader is broken."
 
 
 @pytest.mark.parametrize("each", [None, 1, 5])
