@@ -49,7 +49,7 @@ def test_each_study_has_its_own_untrained_network_if_they_differ(tmp_path: Path)
 
 
 def test_a_probe_adds_the_smallest_batch(tmp_path: Path) -> None:
-    probe = made_probe([Trial(10, "learns", ("It learns.",), {"gain": 0.1}, True)])
+    probe = made_probe([Trial(10, "learns", ("It learns.",), {"gain": 0.1})])
     blocks = front_of([study(tmp_path, "one"), evolve(study(tmp_path, "two"), probe=probe)]).blocks
     (sentence,) = (block for block in blocks if isinstance(block, Text))
     assert sentence.text.startswith("two: ")
