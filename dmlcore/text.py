@@ -60,6 +60,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun if number == 1 else plural}"
 
 
+def capitalized(text: str) -> str:
+    """The text with a capital first letter; the others stay."""
+    return text[:1].upper() + text[1:]
+
+
 def with_article(noun: str) -> str:
     """ "a loss", "an observer"."""
     return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"

@@ -12,14 +12,13 @@ from dmlcore.api.result import Result
 from dmlcore.errors import ResultsError
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.content.quantities import label
-from dmlcore.report.figures.axes import short_point
 from dmlcore.report.figures.embedding_map import EmbeddingMap, embedding_map
 from dmlcore.report.figures.gallery import Retrieval, retrieval
 from dmlcore.report.figures.pictures import Pictures, study_pictures
 from dmlcore.report.figures.study import drawn_sections
 from dmlcore.report.sections import TITLES, place
 from dmlcore.results.evidence import Evidence
-from dmlcore.text import counted, duration
+from dmlcore.text import capitalized, counted, duration, point_label
 
 Item = Block | EmbeddingMap | Retrieval
 
@@ -69,9 +68,9 @@ def best_run(results: Sequence[Result]) -> Result | None:
     metric = map_metric(results[0])
     values: dict[str, list[float]] = {}
     for result in results:
-        values.setdefault(short_point(result), []).append(result.metrics.get(metric, float("-inf")))
+        values.setdefault(point_label(result.point), []).append(result.metrics.get(metric, float("-inf")))
     best = max(values, key=lambda point: fmean(values[point]))
-    return next(result for result in results if short_point(result) == best)
+    return next(result for result in results if point_label(result.point) == best)
 
 
 def map_metric(result: Result) -> str:
@@ -81,7 +80,7 @@ def map_metric(result: Result) -> str:
 
 
 def _of_best_run(material: StudyMaterial, result: Result) -> Iterator[EmbeddingMap | Retrieval | Text]:
-    title = f"{short_point(result)}, seed {result.seed} (highest {label(map_metric(result))})"
+    title = capitalized(f"{material.label(result)}, seed {result.seed} (highest {label(map_metric(result))})")
     try:
         drawn = embedding_map(material, result, title)
     except ResultsError as error:

@@ -4,35 +4,47 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from math import log2
+from math import inf, log2
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from dmlcore.api.blocks import Panel
-from dmlcore.api.result import Result
-from dmlcore.report.content.measurements import kind_of
 from dmlcore.report.figures.drawing import HEIGHT, panel, plain
-from dmlcore.text import point_label
+
+LABEL = 0.1
+"""Width of a label of a tick, as a share of the axis."""
 
 LETTERS = 22
 """Most characters in a line of a row's name, which has at most two lines."""
 
 
-def number_axis(axes: Axes, path: str, labels: Mapping[float, str]) -> None:
-    """Set up the horizontal axis of a numeric path: scale, name, and ticks where labels have room.
+def number_axis(axes: Axes, title: str, labels: Mapping[float, str]) -> None:
+    """Set up the horizontal axis of a numeric setting: scale, title, and a tick with a label at each value.
 
-    labels: value → text.
+    labels: value → text. A label without room beside the previous one is in a second line; without room there, its
+    tick has none.
     """
     places = sorted(labels)
     doubling = by_doubling(places)
     if doubling:
         axes.set_xscale("log", base=2)
-    shown = roomy(places, doubling)
-    axes.xaxis.set_major_locator(FixedLocator(shown))
+    lines = label_lines(places, doubling)
+    axes.xaxis.set_major_locator(FixedLocator(places))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xticklabels([plain(labels[place]) for place in shown])
-    axes.set_xlabel(plain(path))
+    texts = ("" if line is None else "\n" * line + plain(labels[p]) for p, line in zip(places, lines, strict=True))
+    axes.set_xticklabels(list(texts))
+    axes.set_xlabel(plain(title))
+    if 1 in lines:
+        _lift(axes)
+
+
+def _lift(axes: Axes) -> None:
+    """Make room below the axes for a second line of labels."""
+    box, canvas = axes.get_position(), axes.get_figure(root=True)
+    assert canvas is not None
+    line = 0.16 / canvas.get_figheight()
+    axes.set_position((box.x0, box.y0 + line, box.width, box.height - line))
 
 
 def row_panel(name: str, alt: str, rows: Sequence[str], draw: Callable[[Axes], object]) -> Panel:
@@ -53,9 +65,9 @@ def row_panel(name: str, alt: str, rows: Sequence[str], draw: Callable[[Axes], o
 
 
 def _lines(name: str) -> list[str]:
-    """The name in at most two lines, broken after a comma, bracket, underscore or equals sign."""
+    """The name in at most two lines, broken after a space, comma, bracket, underscore or equals sign."""
     lines = [""]
-    for part in re.split(r"(?<=[,(_=])", name):
+    for part in re.split(r"(?<=[ ,(_=])", name):
         if lines[-1] and len(lines[-1]) + len(part) > LETTERS:
             lines.append("")
         lines[-1] += part
@@ -71,16 +83,15 @@ def by_doubling(places: Sequence[float]) -> bool:
     return max(places) / min(places) >= (4 if integers else 50)
 
 
-def roomy(places: Sequence[float], doubling: bool) -> list[float]:
-    """Return, of rising places, the first and those with a label that does not overlap the previous one."""
+def label_lines(places: Sequence[float], doubling: bool) -> list[int | None]:
+    """Return the line of the label of each of rising places: 0, or 1 where it would overlap one in line 0, or None."""
     along = [log2(place) if doubling else place for place in places]
-    shown: list[int] = []
-    for index, place in enumerate(along):
-        if not shown or place - along[shown[-1]] >= 0.09 * (along[-1] - along[0]):
-            shown.append(index)
-    return [places[index] for index in shown]
-
-
-def short_point(result: Result) -> str:
-    """Return a short label of a run's grid point: "dim=64 margin=0.1"."""
-    return point_label({path.rpartition(".")[2]: value for path, value in result.point.items()}) or kind_of(result)
+    room = LABEL * (along[-1] - along[0])
+    ends = [-inf, -inf]
+    lines: list[int | None] = []
+    for place in along:
+        free = next((line for line, end in enumerate(ends) if place - end >= room), None)
+        if free is not None:
+            ends[free] = place
+        lines.append(free)
+    return lines

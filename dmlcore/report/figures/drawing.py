@@ -52,7 +52,8 @@ _STYLE: dict[Any, Any] = {
     "axes.spines.right": False,
     "axes.grid": True,
     "axes.axisbelow": True,
-    "axes.xmargin": 0.04,
+    "axes.xmargin": 0.05,
+    "axes.ymargin": 0.08,
     "grid.color": RULE,
     "grid.linewidth": 0.7,
     "xtick.color": MUTED,
@@ -64,7 +65,7 @@ _STYLE: dict[Any, Any] = {
 }
 
 
-def panel(name: str, alt: str, draw: Callable[[Axes], object], left: float = 0.45, height: float = HEIGHT) -> Panel:
+def panel(name: str, alt: str, draw: Callable[[Axes], object], left: float = 0.55, height: float = HEIGHT) -> Panel:
     """Return a panel that `draw` draws on axes `left` inches from its edge; it is `height` inches high.
 
     `name` is unique on the page: ids are derived from it. Text with dollar signs that is not math is drawn as it is.
@@ -81,6 +82,12 @@ def panel(name: str, alt: str, draw: Callable[[Axes], object], left: float = 0.4
             for text in canvas.findobj(Words):
                 text.set_parse_math(False)
             return Panel(_svg(canvas), alt)
+
+
+def from_zero(axes: Axes) -> None:
+    """Start the vertical axis at zero, with room for curves that stay there."""
+    top = axes.get_ylim()[1]
+    axes.set_ylim(-0.05 * top, top)
 
 
 def plain(text: str) -> str:

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from matplotlib.axes import Axes
 
 from dmlcore.api.blocks import Figure, Key, Panel
+from dmlcore.report.content.naming import setting_name
 from dmlcore.report.content.quantities import label
 from dmlcore.report.figures.axes import number_axis
 from dmlcore.report.figures.drawing import QUIET, RAMP, panel, plain
 from dmlcore.results.trials import Probe, Regime
+from dmlcore.text import capitalized
 
 STYLES: Mapping[Regime, tuple[str, str, str]] = {
     "undefined": (QUIET, "x", "×"),
@@ -69,4 +71,5 @@ def _gradients(axes: Axes, probe: Probe) -> None:
 
 
 def _sizes(axes: Axes, probe: Probe) -> None:
-    number_axis(axes, probe.path, {trial.batch_size: str(trial.batch_size) for trial in probe.trials})
+    labels = {trial.batch_size: str(trial.batch_size) for trial in probe.trials}
+    number_axis(axes, capitalized(setting_name(probe.path)), labels)

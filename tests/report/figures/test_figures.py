@@ -10,11 +10,12 @@ import pytest
 from attrs import evolve
 
 from dmlcore.api.blocks import Figure
+from dmlcore.api.result import LossFacts
 from dmlcore.report.content.material import StudyMaterial
-from dmlcore.report.figures.axes import LETTERS, by_doubling, roomy, short_point
+from dmlcore.report.figures.axes import LETTERS, by_doubling, label_lines
 from dmlcore.report.figures.drawing import INK, RAMP, colors, formula
 from dmlcore.report.figures.study import study_figures
-from sample_results import FORMULA, drawn_material, drawn_probe, letters, made_material, result
+from sample_results import FORMULA, drawn_material, drawn_probe, letters, made_material
 
 
 @pytest.fixture(scope="module")
@@ -153,12 +154,43 @@ def test_long_names_are_rows_within_the_panel(tmp_path: Path) -> None:
 
 
 def test_labels_have_room() -> None:
-    assert roomy([0.0, 0.01, 0.02, 0.5, 1.0], False) == [0.0, 0.5, 1.0]
-    assert roomy([1, 2, 4, 8], True) == [1, 2, 4, 8]
+    assert label_lines([0.0, 0.01, 0.02, 0.5, 1.0], False) == [0, 1, None, 0, 0]
+    assert label_lines([1, 2, 4, 8], True) == [0, 0, 0, 0]
+    assert label_lines([10, 20, 25, 30, 50, 100], False) == [0, 0, 1, 0, 0, 0]
 
 
-def test_a_point_in_few_words() -> None:
-    assert short_point(result(point={"embedding.dim": 64, "loss.margin": 0.1})) == "dim=64 margin=0.1"
-    assert short_point(result(point={})) == "trained"
-    as_loaded = result(point={}, protocol={"epochs": 0}, metrics={"a/b": 0.5}, baseline={"a/b": 0.5})
-    assert short_point(as_loaded) == "as loaded"
+def test_settings_are_named_as_a_person_says_them(drawn: dict[str, list[Figure]]) -> None:
+    words = {word for panel in drawn["results"][0].panels for word in texts_of(panel.svg)}
+    assert "Embedding dimension" in words
+    assert {"16", "64", "256"} <= words
+    assert [key.label for key in drawn["learning"][0].legend] == ["16", "64", "256"]
+    assert drawn["learning"][0].caption.startswith("One color per embedding dimension")
+    titles = [texts_of(panel.svg)[-1] for panel in drawn["explanation"][1].panels]
+    assert titles[:2] == ["Untrained network", "Embedding dimension 16"]
+
+
+def texts_of(svg: str) -> list[str]:
+    return re.findall(r"<text[^>]*>([^<]*)</text>", svg)
+
+
+def test_a_margin_is_named_with_what_it_measures(tmp_path: Path) -> None:
+    loss = LossFacts("contrastive", margin=0.5, margin_axis="cosine", margin_kind="threshold")
+    points = [{"loss.margin": margin} for margin in (0.1, 0.5)]
+    (metrics, *_) = study_figures(made_material(tmp_path, points, lambda point: 0.5, seeds=[0], loss=loss))["results"]
+    assert "Margin (cosine)" in texts_of(metrics.panels[0].svg)
+
+
+def test_curves_at_zero_have_room_below(tmp_path: Path) -> None:
+    material = made_material(tmp_path, [{}], lambda point: 0.5, seeds=[0], diagnostics=lambda point: {"coverage": 1.0})
+    zero = tuple(
+        evolve(epoch, diagnostics={"active_triplets": 0.5 if epoch.epoch == 1 else 0.0})
+        for epoch in material.results[0].curve
+    )
+    (found,) = study_figures(evolve(material, results=(evolve(material.results[0], curve=zero),)))["explanation"]
+    axis = [
+        float(y)
+        for y in re.findall(
+            r'<path d="M 39\.6 ([\d.]+) L 39\.6 [\d.]+ " style="fill: none; stroke', found.panels[0].svg
+        )
+    ]
+    assert axis
