@@ -72,7 +72,7 @@ def _lines(name: str) -> list[str]:
             lines.append("")
         lines[-1] += part
     two = [lines[0], "".join(lines[1:])] if len(lines) > 1 else lines
-    return [line if len(line) <= LETTERS else f"{line[: LETTERS - 1]}…" for line in two]
+    return [line if len(line) <= LETTERS else f"{line[: LETTERS - 1]}…" for line in map(str.strip, two)]
 
 
 def by_doubling(places: Sequence[float]) -> bool:

@@ -133,6 +133,7 @@ def _svg(canvas: Canvas, **options: object) -> str:
     svg = file.getvalue()
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'<g id="[^"]*"/>', "", svg)
     svg = re.sub(r'<g id="[^"]*">', "<g>", svg)
     svg = in_tags(svg, lambda tag: re.sub(r"font-family: [^;\"]*;? ?", "", tag))
     svg = re.sub(r"\s*\n\s*", " ", svg)
