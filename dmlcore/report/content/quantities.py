@@ -164,7 +164,7 @@ QUANTITIES = {entry.name: entry for entry in _ENTRIES}
 _METRIC = Quantity("", "", "higher", column=each(metric))
 """Every metric of an evaluator; its label follows from its name."""
 
-_CAPITALS = frozenset({"map", "nmi", "ami", "r", "k", "roc", "auc", "eer"})
+_CAPITALS = frozenset({"map", "nmi", "ami", "mrr", "r", "k", "roc", "auc", "eer"})
 """Words in the names of metrics that are written in capital letters."""
 
 _QUANTILES = {"_q05": "5%", "_q50": "50%", "_q95": "95%"}
