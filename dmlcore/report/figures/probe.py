@@ -71,5 +71,5 @@ def _gradients(axes: Axes, probe: Probe) -> None:
 
 
 def _sizes(axes: Axes, probe: Probe) -> None:
-    labels = {trial.batch_size: str(trial.batch_size) for trial in probe.trials}
+    labels = {float(trial.batch_size): str(trial.batch_size) for trial in probe.trials}
     number_axis(axes, capitalized(setting_name(probe.path)), labels)
