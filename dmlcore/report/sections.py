@@ -10,7 +10,7 @@ from dmlcore.report.content.epochs import epochs_grid
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.content.protocol import protocol_blocks
 from dmlcore.report.content.published import published_grid, published_margins
-from dmlcore.report.content.table import full_columns, full_table, headline, study_table, table_grid
+from dmlcore.report.content.table import full_columns, full_tables, headline, study_table, table_grid
 from dmlcore.report.explanation import explain
 from dmlcore.report.explanation.batch_size import explain_probe
 
@@ -62,7 +62,7 @@ def _blocks(material: StudyMaterial, published: bool) -> Iterator[tuple[str, Seq
         yield "protocol", protocol_blocks(material)
         yield "explanation", list(explain(material))
         if full_columns(material) != headline(material):
-            yield "all_metrics", [table_grid(full_table(material))]
+            yield "all_metrics", [table_grid(table, runs=False) for table in full_tables(material)]
         yield "epochs", list(filter(None, [epochs_grid(material)]))
         yield "costs", [costs_grid(material)]
         if published:

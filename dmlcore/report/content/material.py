@@ -66,6 +66,11 @@ class StudyMaterial:
         """What the rows of a table differ in: "embedding dimension"; "grid point" for several settings or none."""
         return setting_name(self.varied[0]) if len(self.varied) == 1 else "grid point"
 
+    @property
+    def row_heading(self) -> str:
+        """The heading of a column of short labels."""
+        return self.row_name if len(self.varied) == 1 else "run"
+
     def label(self, result: Result) -> str:
         """Return the name of a run's row: "embedding dimension 64", or "trained" without a grid."""
         return self.names.point(result.point) or kind_of(result)
