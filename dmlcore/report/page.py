@@ -53,11 +53,12 @@ def study_page(material: StudyMaterial) -> StudyPage:
         for section in drawn_sections(material)
         if section.key != "question"  # it is the page's heading
     ]
+    pictures = _pictures(material, shown, found) if shown else Pictures()
     for item in found:
         key = "gallery" if isinstance(item, Retrieval) else "map"
-        parts.append(Part(key, TITLES[key], (item,)))
+        named = item.with_files(pictures.names) if isinstance(item, Retrieval) else item
+        parts.append(Part(key, TITLES[key], (named,)))
     parts.sort(key=lambda part: place(part.key))
-    pictures = _pictures(material, shown, found) if shown else Pictures()
     return StudyPage(material.name, material.question, tuple(_facts(material)), tuple(parts), pictures)
 
 

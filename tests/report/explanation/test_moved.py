@@ -33,12 +33,9 @@ def table(folder: Path, best: int) -> Table:
 @pytest.mark.parametrize(
     ("best", "headings"),
     [
-        (2, ["first: embedding dimension 16", "highest and last: embedding dimension 64"]),
-        (0, ["first and highest: embedding dimension 16", "last: embedding dimension 64"]),
-        (
-            1,
-            ["first: embedding dimension 16", "highest: embedding dimension 32", "last: embedding dimension 64"],
-        ),
+        (2, ["first: 16", "highest and last: 64"]),
+        (0, ["first and highest: 16", "last: 64"]),
+        (1, ["first: 16", "highest: 32", "last: 64"]),
     ],
 )
 def test_each_value_has_one_column(tmp_path: Path, best: int, headings: list[str]) -> None:
