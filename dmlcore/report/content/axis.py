@@ -15,6 +15,7 @@ from dmlcore.report.content.recorded import averaged_recorded, recorded_of
 from dmlcore.report.content.statistics import Sample, Spread, averaged
 from dmlcore.text import capitalized, value_text
 
+DIMENSION = "embedding.dim"
 MARGIN = "loss.margin"
 
 SCALES: Mapping[MarginAxis, str] = {

@@ -15,6 +15,9 @@ from dmlcore.report.figures.drawing import HEIGHT, panel, plain
 LABEL = 0.1
 """Width of a label of a tick, as a share of the axis."""
 
+LINE = 0.16
+"""Height of a line of labels in inches."""
+
 LETTERS = 22
 """Most characters in a line of a row's name, which has at most two lines."""
 
@@ -32,19 +35,26 @@ def number_axis(axes: Axes, title: str, labels: Mapping[float, str]) -> None:
     lines = label_lines(places, doubling)
     axes.xaxis.set_major_locator(FixedLocator(places))
     axes.xaxis.set_minor_locator(NullLocator())
-    texts = ("" if line is None else "\n" * line + plain(labels[p]) for p, line in zip(places, lines, strict=True))
-    axes.set_xticklabels(list(texts))
+    axes.set_xticklabels(stacked([plain(labels[place]) for place in places], lines))
     axes.set_xlabel(plain(title))
     if 1 in lines:
-        _lift(axes)
+        move(axes, bottom=LINE)
 
 
-def _lift(axes: Axes) -> None:
-    """Make room below the axes for a second line of labels."""
+def stacked(texts: Sequence[str], lines: Sequence[int | None], above: bool = False) -> list[str]:
+    """Return labels in lines counted from the axis, below or above it."""
+    return [
+        "" if line is None else text + "\n" * line if above else "\n" * line + text
+        for text, line in zip(texts, lines, strict=True)
+    ]
+
+
+def move(axes: Axes, bottom: float = 0.0, top: float = 0.0) -> None:
+    """Move the borders of the axes inwards, by inches."""
     box, canvas = axes.get_position(), axes.get_figure(root=True)
     assert canvas is not None
-    line = 0.16 / canvas.get_figheight()
-    axes.set_position((box.x0, box.y0 + line, box.width, box.height - line))
+    height = canvas.get_figheight()
+    axes.set_position((box.x0, box.y0 + bottom / height, box.width, box.height - (bottom + top) / height))
 
 
 def row_panel(name: str, alt: str, rows: Sequence[str], draw: Callable[[Axes], object]) -> Panel:

@@ -65,7 +65,7 @@ def _histogram(name: str, title: str, evidence: Evidence, low: float) -> Panel:
         for density, color, dash in ((positive, GOOD, 0), (negative, BAD, 1)):
             axes.stairs(density, edges, fill=True, color=color, alpha=0.22, linewidth=0)
             axes.stairs(density, edges, color=color, linestyle=DASHES[dash], linewidth=1.5)
-        axes.set_xlim(low, 1)
+        axes.set_xlim(low - 0.02 * (1 - low), 1 + 0.02 * (1 - low))
         axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5]))
         axes.xaxis.set_major_formatter("{x:g}")  # the last tick would be cut off as 1.00
         axes.set_ylim(0, None)

@@ -92,8 +92,8 @@ def panel(
 
 
 def from_zero(axes: Axes) -> None:
-    """Start the vertical axis at zero, with room for curves that stay there."""
-    top = axes.get_ylim()[1]
+    """Start the vertical axis at zero, with room for curves that stay there, and above constant ones."""
+    top = max(axes.get_ylim()[1], 1.08 * axes.dataLim.y1)
     axes.set_ylim(-0.05 * top, top)
 
 

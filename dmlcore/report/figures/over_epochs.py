@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
@@ -14,17 +16,11 @@ from dmlcore.report.content.table import headline
 from dmlcore.report.figures.drawing import DASHES, from_zero, keys_of, panel, plain
 from dmlcore.text import capitalized
 
-RECORDED = (
-    "active_positive_pairs",
-    "active_negative_pairs",
-    "active_triplets",
-    "zero_loss_steps",
-    "gradient_norm",
-    "positive_similarity",
-    "negative_similarity",
-    "similarity_overlap",
-)
-"""Quantities of training, in the order of the figure."""
+ACTIVE = ("active_positive_pairs", "active_negative_pairs", "active_triplets", "zero_loss_steps")
+"""How much of a batch trains the network, in the order of the figure."""
+
+RECORDED = ("gradient_norm", "positive_similarity", "negative_similarity", "similarity_overlap")
+"""Other quantities of training."""
 
 
 def learning_curves(material: StudyMaterial) -> Figure | None:
@@ -43,19 +39,34 @@ def learning_curves(material: StudyMaterial) -> Figure | None:
 
 
 def recorded_curves(material: StudyMaterial) -> Figure | None:
-    """Draw the quantities of the training batches over the epochs."""
-    panels = [
-        _panel(material, f"recorded {name}", quantity(f"{TRAINING}{name}").heading)
-        for name in RECORDED
-        if any(epoch.diagnostics.get(name) for result in material.results for epoch in result.curve)
-    ]
-    kept = tuple(p for p in panels if p)
+    """Draw quantities of the training batches over the epochs."""
+    panels = _recorded(material, RECORDED)
     caption = (
         f"One color per {material.row_name}. Means over the recorded steps of each epoch, on training batches; ↓ means"
         " lower is better. Similarity overlap is the chance that a negative pair is more similar than a positive one:"
         " 0.5 is no separation, 0 is complete separation. Quantities that stayed at zero are not shown."
     )
-    return Figure("recorded", "Recorded during training", caption, kept, point_legend(material)) if kept else None
+    return Figure("recorded", "Recorded during training", caption, panels, point_legend(material)) if panels else None
+
+
+def activity_curves(material: StudyMaterial) -> Figure | None:
+    """Draw the shares of active pairs and triplets, and of steps without loss, over the epochs."""
+    panels = _recorded(material, ACTIVE)
+    caption = (
+        f"One color per {material.row_name}, one line per seed. A pair or triplet is active if it has a gradient."
+        " Shares that stayed at zero are not shown."
+    )
+    return Figure("activity", "Active pairs and triplets", caption, panels, point_legend(material)) if panels else None
+
+
+def _recorded(material: StudyMaterial, names: Sequence[str]) -> tuple[Panel, ...]:
+    """A panel for each quantity of training that is not always zero."""
+    panels = (
+        _panel(material, f"recorded {name}", quantity(f"{TRAINING}{name}").heading)
+        for name in names
+        if any(epoch.diagnostics.get(name) for result in material.results for epoch in result.curve)
+    )
+    return tuple(panel for panel in panels if panel)
 
 
 def point_legend(material: StudyMaterial) -> tuple[Key, ...]:

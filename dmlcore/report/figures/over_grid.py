@@ -16,7 +16,8 @@ from dmlcore.report.content.quantities import GEOMETRY, quantity
 from dmlcore.report.content.statistics import Spread
 from dmlcore.report.content.table import headline
 from dmlcore.report.figures.axes import number_axis, row_panel
-from dmlcore.report.figures.drawing import DASHES, QUIET, from_zero, keys_of, panel, plain
+from dmlcore.report.figures.drawing import DASHES, HEIGHT, QUIET, from_zero, keys_of, panel, plain
+from dmlcore.report.figures.margin import ABOVE, scale_above, second_scale
 from dmlcore.text import capitalized
 
 QUANTITIES = (
@@ -62,8 +63,7 @@ def quantity_curves(material: StudyMaterial) -> Figure | None:
     """Draw quantities of training and of the test embeddings over the grid."""
     caption = (
         "Recorded quantities over the same grid; bars are standard deviations over seeds, ↓ means lower is better."
-        " Training quantities are from the last epoch, all others from the test embeddings. A quantity that changes"
-        " with a metric may explain it; one that stays constant does not."
+        " Training quantities are from the last epoch, all others from the test embeddings."
     )
     return _figure("quantities", "Recorded quantities over the grid", caption, material, QUANTITIES)
 
@@ -92,6 +92,7 @@ def _panel(
 ) -> Panel:
     untrained, shown = _untrained(material, name), quantity(name)
     numeric, title = all(axis.numeric for axis in along), along[0].title
+    scale = second_scale(along)
     rows = list(dict.fromkeys(point.label for curve in found for point, _ in curve.points))
 
     def draw(axes: Axes) -> None:
@@ -111,13 +112,18 @@ def _panel(
         axes.set_title(plain(capitalized(shown.heading)))
         if numeric:
             points = [point for curve in found for point, _ in curve.points]
-            number_axis(axes, along[0].heading, {point.number: point.label for point in points})
+            labels = {point.number: point.label for point in points}
+            number_axis(axes, along[0].heading, labels)
+            if scale is not None:
+                scale_above(axes, scale, sorted(labels))
             if untrained is None and _constant([spread.mean for curve in found for _, spread in curve.points]):
                 from_zero(axes)
 
     unique = f"{material.name} {along[0].path} {name}"
     alt = f"{capitalized(shown.label)} over {title}: {'; '.join(map(str, found))}."
-    return panel(unique, alt, draw) if numeric else row_panel(unique, alt, rows, draw)
+    if not numeric:
+        return row_panel(unique, alt, rows, draw)
+    return panel(unique, alt, draw, height=HEIGHT + (0 if scale is None else ABOVE))
 
 
 def _bar(spread: Spread) -> tuple[float, float]:
