@@ -25,7 +25,7 @@ LETTERS = 22
 def number_axis(axes: Axes, title: str, labels: Mapping[float, str]) -> None:
     """Set up the horizontal axis of a numeric setting: scale, title, and a tick with a label at each value.
 
-    labels: value → text. A label without room beside the previous one is in a second line; without room there, its
+    labels: value → text. A label that would overlap the previous one is in a second line; without room there, its
     tick has none.
     """
     places = sorted(labels)

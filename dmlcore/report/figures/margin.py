@@ -11,6 +11,7 @@ from dmlcore.api.blocks import Figure, Panel
 from dmlcore.report.content.axis import MARGIN, SCALES, Axis, axes_by_other
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.content.published import TRIALS, triplet_margin_points
+from dmlcore.report.content.quantities import typeset
 from dmlcore.report.explanation.margin_table import other_scale
 from dmlcore.report.figures.axes import by_doubling, label_lines, move, stacked
 from dmlcore.report.figures.drawing import RAMP, from_zero, panel, plain
@@ -96,4 +97,4 @@ def _published(material: StudyMaterial) -> Panel:
         axes.set_xlabel("Margin (difference of Euclidean distances)")
 
     shown = ", ".join(f"{middle:.3g}: {value:.3f}" for middle, value in zip(middles, values, strict=True))
-    return panel(f"{material.name} published margins", f"Published MAP@R by margin: {shown}.", draw)
+    return panel(f"{material.name} published margins", typeset(f"Published MAP@R by margin: {shown}."), draw)

@@ -35,7 +35,7 @@ def test_every_figure_is_there_and_described_in_words(drawn: dict[str, list[Figu
     assert found == {
         "probe": ["probe"],
         "results": ["metrics"],
-        "explanation": ["quantities", "similarities", "spectrum", "recorded"],
+        "explanation": ["quantities", "similarities", "dimensions", "spectrum", "activity", "recorded"],
         "learning": ["learning"],
         "costs": ["cost"],
     }
@@ -87,7 +87,7 @@ def test_results_of_older_versions_have_the_figures_that_they_can_have(material:
         for folder in old.folders.values():
             for path in folder.final.glob("*.away"):
                 path.rename(path.with_suffix(".safetensors"))
-    assert found["explanation"] == ["quantities", "recorded"]
+    assert found["explanation"] == ["quantities", "activity", "recorded"]
     assert found["results"] == ["metrics"]
 
 
@@ -99,7 +99,10 @@ def test_a_study_of_one_point_has_no_curve_over_a_grid(material: StudyMaterial) 
     first = [result for result in material.results if result.point == material.results[0].point]
     alone = evolve(material, varied=(), results=tuple(evolve(r, point={}) for r in first), probe=None)
     found = {key: [figure.key for figure in figures] for key, figures in study_figures(alone).items()}
-    assert found == {"explanation": ["similarities", "spectrum", "recorded"], "learning": ["learning"]}
+    assert found == {
+        "explanation": ["similarities", "spectrum", "activity", "recorded"],
+        "learning": ["learning"],
+    }
 
 
 def luminance(color: str) -> float:
