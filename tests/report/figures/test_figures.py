@@ -70,9 +70,14 @@ def test_metrics_are_described_with_their_bounds(drawn: dict[str, list[Figure]])
 
 def test_a_probe_describes_every_size(drawn: dict[str, list[Figure]]) -> None:
     (figure,) = drawn["probe"]
-    assert "Batch size 3: undefined." in figure.panels[0].alt
-    assert "Batch size 10: weak, gain 0.150." in figure.panels[0].alt
-    assert [key.label for key in figure.legend] == ["× undefined", "▼ degenerate", "■ weak", "● fine"]
+    assert "Batch size 1: refused, impossible." in figure.panels[0].alt
+    assert "Batch size 20: weak, gain 0.150." in figure.panels[0].alt
+    labels = [key.label for key in figure.legend]
+    assert [label for label in labels if label.split()[1] in ("impossible", "weak", "learns")] == [
+        "× impossible",
+        "▲ weak",
+        "● learns",
+    ]
 
 
 def test_results_of_older_versions_have_the_figures_that_they_can_have(material: StudyMaterial) -> None:
