@@ -76,12 +76,13 @@ def is_text(value: object) -> bool:
     return True
 
 
-def duration(seconds: float) -> str:
-    """ "8.2 s", "3 min 05 s", "2 h 10 min"."""
-    if seconds < 60:
+def duration(seconds: float, longest: float | None = None) -> str:
+    """ "8.2 s", "3 min 05 s", "2 h 10 min"; in the units of `longest`, if it is given."""
+    scale = seconds if longest is None else longest
+    if scale < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
+    if round(scale) < 3600:
         return f"{minutes} min {rest:02} s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02} min"
@@ -89,10 +90,18 @@ def duration(seconds: float) -> str:
 
 def byte_size(number: int) -> str:
     """ "812 bytes", "45.2 MB", "1.15 GB"; 1 MB is a million bytes."""
-    for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if number >= size:
-            return f"{number / size:.3g} {unit}" if number < 100 * size else f"{number / size:,.0f} {unit}"
-    return counted(number, "byte")
+    size, unit = byte_unit(number)
+    if size == 1:
+        return counted(number, "byte")
+    return f"{number / size:.3g} {unit}" if number < 100 * size else f"{number / size:,.0f} {unit}"
+
+
+def byte_unit(number: float) -> tuple[int, str]:
+    """The unit that suits a number of bytes: how many bytes it has, and its name."""
+    return next(((10**power, unit) for power, unit in _BYTE_UNITS if number >= 10**power), (1, "bytes"))
+
+
+_BYTE_UNITS = ((9, "GB"), (6, "MB"), (3, "kB"))
 
 
 def point_label(point: Mapping[str, object]) -> str:

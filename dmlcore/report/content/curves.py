@@ -5,7 +5,7 @@ from __future__ import annotations
 from dmlcore.api.blocks import Section, Table
 from dmlcore.api.result import Result
 from dmlcore.report.content.material import StudyMaterial
-from dmlcore.report.content.quantities import cell, label
+from dmlcore.report.content.quantities import column, label
 from dmlcore.text import point_label
 
 COLUMNS = ("loss", "learning_rate", "images_per_second")
@@ -20,9 +20,8 @@ def curves_section(material: StudyMaterial) -> Section | None:
 
 def _curve(result: Result) -> Table:
     names = (*COLUMNS, *result.headline)
-    rows = []
-    for epoch in result.curve:
-        values = {name: getattr(epoch, name) for name in COLUMNS} | dict(epoch.test or {})
-        rows.append((str(epoch.epoch), *(cell(name, values.get(name)) for name in names)))
+    epochs = [{name: getattr(epoch, name) for name in COLUMNS} | dict(epoch.test or {}) for epoch in result.curve]
+    columns = (column(name, [values.get(name) for values in epochs]) for name in names)
+    rows = tuple(zip((str(epoch.epoch) for epoch in result.curve), *columns, strict=True))
     title = " ".join(part for part in (point_label(result.point), f"seed={result.seed}") if part)
-    return Table(("epoch", *map(label, names)), tuple(rows), title)
+    return Table(("epoch", *map(label, names)), rows, title)

@@ -8,8 +8,8 @@ from itertools import combinations
 
 from dmlcore.api.blocks import Block, Formula, Table, Text
 from dmlcore.report.content.material import StudyMaterial
-from dmlcore.report.content.quantities import full_label, is_quantile, number
-from dmlcore.report.content.statistics import Spread
+from dmlcore.report.content.quantities import full_label, is_quantile
+from dmlcore.report.content.statistics import Spread, spread_cells
 from dmlcore.report.explanation.effect import Effect, tests_table
 from dmlcore.report.explanation.mechanism import Mechanism
 
@@ -70,7 +70,7 @@ def _differences(effect: Effect) -> Iterator[Block]:
         )
     names.sort(key=lambda name: -_distance(high.recorded[name], low.recorded[name]))
     rows = tuple(
-        (full_label(name), high.recorded[name].text(number), low.recorded[name].text(number)) for name in names[:SHOWN]
+        (full_label(name), *spread_cells(name, [high.recorded[name], low.recorded[name]])) for name in names[:SHOWN]
     )
     header = ("quantity", f"highest: {highest}", f"lowest: {lowest}")
     yield Table(header, rows, "Largest differences between highest and lowest")

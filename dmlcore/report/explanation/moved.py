@@ -7,11 +7,13 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 
 from dmlcore.api.blocks import Block, Table, Text
+from dmlcore.report.content.axis import AxisPoint
 from dmlcore.report.content.correlation import RankCorrelation
 from dmlcore.report.content.material import StudyMaterial
-from dmlcore.report.content.quantities import full_label, is_quantile, number, quantity, signed
+from dmlcore.report.content.quantities import column, full_label, is_quantile, quantity, signed
 from dmlcore.report.explanation.effect import Effect
 from dmlcore.report.explanation.mechanism import Mechanism
+from dmlcore.report.explanation.phrases import p_cell
 from dmlcore.text import counted
 
 SHOWN = 12
@@ -64,15 +66,21 @@ def _chance(effect: Effect, moved: Mapping[str, RankCorrelation]) -> Text:
     )
 
 
+def _columns(effect: Effect) -> dict[str, AxisPoint]:
+    """Heading → value of the axis: the first, the highest and the last, each value once."""
+    named = (("first", effect.axis.points[0]), ("highest", effect.highest), ("last", effect.axis.points[-1]))
+    return {" and ".join(which for which, other in named if other is point): point for _, point in named}
+
+
 def _grid(effect: Effect, moved: Mapping[str, RankCorrelation]) -> Table:
     points, shown = effect.axis.points, dict(islice(moved.items(), SHOWN))
-    columns = {"first": points[0], "highest": effect.highest, "last": points[-1]}
+    columns = _columns(effect)
     rows = tuple(
         (
             full_label(name),
-            *(number(point.recorded[name].mean) for point in columns.values()),
+            *column(name, [point.recorded[name].mean for point in columns.values()]),
             signed(correlation.rho, 2),
-            f"{correlation.p:.2g}",
+            p_cell(correlation.p),
         )
         for name, correlation in shown.items()
     )

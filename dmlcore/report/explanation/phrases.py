@@ -31,8 +31,8 @@ def p_value(p: float) -> str:
 
 
 def p_cell(p: float) -> str:
-    """Return the same for a column named p: "0.012"."""
-    return p_value(p).removeprefix("p ").removeprefix("= ")
+    """Return a p-value for a column: "0.012", "< 0.001"."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def recorded_values(points: Sequence[AxisPoint], name: str) -> list[float]:

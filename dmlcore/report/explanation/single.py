@@ -13,11 +13,11 @@ from dmlcore.report.content.quantities import (
     GEOMETRY,
     MISSING,
     TRAINING,
+    column,
     decimals,
     full_label,
     is_quantile,
     label,
-    number,
     signed,
 )
 from dmlcore.text import counted
@@ -42,17 +42,16 @@ def _geometry(results: Sequence[Result]) -> Iterator[Block]:
     if not names:
         yield Text(f"{counted(len(results), 'run')} stored no quantities of the embeddings that could explain them.")
         return
-    rows = tuple(
-        (
-            full_label(f"{GEOMETRY}{name}"),
-            number(fmean(result.baseline_geometry[name] for result in results)),
-            number(fmean(result.geometry[name] for result in results)),
-        )
-        for name in names
-    )
+    rows = tuple((full_label(f"{GEOMETRY}{name}"), *_before_and_after(results, name)) for name in names)
     yield Table(
         ("quantity", "untrained", kind_of(results[0])), rows, "Embeddings of unseen classes before and after training"
     )
+
+
+def _before_and_after(results: Sequence[Result], name: str) -> list[str]:
+    """A quantity of the untrained and the trained network, over seeds."""
+    geometries = ("baseline_geometry", "geometry")
+    return column(name, [fmean(getattr(result, which)[name] for result in results) for which in geometries])
 
 
 def _epochs(result: Result, metric: str) -> Iterator[Block]:
@@ -75,7 +74,7 @@ def _epochs(result: Result, metric: str) -> Iterator[Block]:
         course = [epoch.diagnostics[figure] for epoch in epochs]
         correlation = rank_correlation(course, values)
         rho = MISSING if correlation is None else signed(correlation.rho, 2)
-        rows.append((label(f"{TRAINING}{figure}"), number(course[0]), number(course[-1]), rho))
+        rows.append((label(f"{TRAINING}{figure}"), *column(figure, [course[0], course[-1]]), rho))
     if rows:
         header = ("training quantity", f"epoch {first.epoch}", f"epoch {last.epoch}", f"ρ with {name}")
         note = "ρ is Spearman's rank correlation over epochs; anything that changes steadily over time correlates."

@@ -72,7 +72,9 @@ def test_a_dimension_that_rises_and_flattens_with_the_effective_rank(tmp_path: P
     assert re.search(r"at embedding.dim=(128|256): from there to 512, the dimension grows (4|2)×", flat)
     moved = table(material, "changed with Recall@1")
     assert moved.rows[0][0] == "effective rank on test images"
-    assert moved.rows[0][4:] == ("+1.00", "0.0028")
+    assert moved.header[1].startswith("first: ")
+    assert moved.header[2].startswith("highest and last: "), "one column for one value"
+    assert moved.rows[0][3:] == ("+1.00", "0.003")
     steps = table(material, "from one value to the next")
     assert [row[0] for row in steps.rows] == ["16 → 32", "32 → 64", "64 → 128", "128 → 256", "256 → 512"]
 
@@ -226,7 +228,7 @@ def test_any_other_number(tmp_path: Path) -> None:
         geometry=lambda point: {"hubness": 2 + point["optimizer.learning_rate"] * 1000},
     )
     assert one(material, "Recall@1 is lowest at optimizer.learning_rate=1e-05")
-    assert table(material, "changed with Recall@1").rows[0][4:] == ("+1.00", "0.33")
+    assert table(material, "changed with Recall@1").rows[0][3:] == ("+1.00", "0.333")
     assert one(material, "1 of 1 recorded", "probability 0.33, so 0.33 are expected")
 
 
@@ -241,7 +243,7 @@ def test_two_paths_are_explained_each_over_the_other(tmp_path: Path) -> None:
 def test_without_a_grid_before_and_after(tmp_path: Path) -> None:
     material = made_material(tmp_path, [{}], lambda point: 0.6, geometry=lambda point: {"effective_rank": 30.0})
     grid = table(material, "before and after training")
-    assert grid.rows == (("effective rank on test images", "15", "30"),)
+    assert grid.rows == (("effective rank on test images", "15.0", "30.0"),)
     assert one(material, "The untrained network has Recall@1 0.27", "is significant")
 
 
