@@ -44,6 +44,11 @@ def published_margins(result: Result) -> Table | None:
     return Table(header, rows, "Published margins of the triplet loss", notes)
 
 
+def triplet_margin_curve() -> list[tuple[str, str]]:
+    """Return margin → MAP@R of the same trials, as printed."""
+    return [(margin, value) for margin, value in _lines(TRIPLET_MARGINS)[1:]]
+
+
 def _lines(file: Path) -> list[tuple[str, ...]]:
     return list(map(tuple, csv.reader(file.read_text(encoding="utf-8").splitlines())))
 
