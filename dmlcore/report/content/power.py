@@ -55,7 +55,7 @@ def _planned(a: Sample, b: Sample, seeds: int) -> Variance | None:
 
 
 def smallest_found(a: Sample, b: Sample, seeds: int, tests: int = 1) -> float:
-    """Return the smallest true difference, to two digits, that so many seeds find with probability POWER."""
+    """Return the smallest true difference, to two digits, that this number of seeds finds with probability POWER."""
     low, high = 0.0, 1.0
     while power(a, b, high, seeds, tests) < POWER:
         high *= 2

@@ -97,7 +97,7 @@ def _steps(effect: Effect) -> Iterator[Step]:
     )
     yield Step(
         "metric",
-        "Recall@1 on CUB-200 rises by 8.3 points from 64 to 512 dimensions, and in another study by 4.8 from 128 to 512",
+        "Recall@1 on CUB-200 rises by 8.3 points from 64 to 512 dimensions, elsewhere by 4.8 from 128 to 512",
         "Wang et al., 2019; Zhai and Wu, 2019",
         Claim(f"{effect.name} is higher {at_last} than {at_first}", (metric_test(effect, last, first, 1),)),
         _enough(effect),

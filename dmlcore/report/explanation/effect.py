@@ -85,16 +85,16 @@ def effect_of(axis: Axis, metric: str) -> Effect | None:
 
 def effect_claim(effect: Effect) -> Claim:
     """Return the claim that the setting changes the metric."""
-    high, low = effect.axis.named(effect.highest), effect.axis.named(effect.lowest)
-    statement = f"the {effect.axis.title} changes {effect.name}, which is highest at {high} and lowest at {low}"
-    what = f"{effect.name} at {high} minus {low}"
+    high, low = where(effect.axis, effect.highest), where(effect.axis, effect.lowest)
+    statement = f"the {effect.axis.title} changes {effect.name}, which is highest {high} and lowest {low}"
+    what = f"{effect.name}, {effect.highest.label} minus {effect.lowest.label}"
     known = effect.span is not None and seeds_known(effect.axis)
     return Claim(statement, (Test(what, effect.span if known else None, 1, "" if known else untested(effect)),))
 
 
 def metric_test(effect: Effect, high: AxisPoint, low: AxisPoint, direction: Literal[-1, 0, 1] = 0) -> Test:
     """Test the metric at one point minus that at another, both chosen before looking at the metric."""
-    what = f"{effect.name} at {effect.axis.named(high)} minus {effect.axis.named(low)}"
+    what = f"{effect.name}, {high.label} minus {low.label}"
     found = compare(effect.sample(high), effect.sample(low)) if seeds_known(effect.axis) else None
     return Test(what, found, direction, "" if found else untested(effect))
 
@@ -120,8 +120,8 @@ def effect_text(effect: Effect, claim: Claim) -> Text:
         return Text(f"{levels} Whether they differ can't be tested: {untested(effect)}.")
     span = evolve(effect.span, p=effect.span.p if claim.corrected is None else claim.corrected)
     pairs = comb(len(axis.points), 2)
-    adjusted = f", corrected for {pairs} pairs" if pairs > 1 else ""
-    tested = f"The difference is {difference(span)}{adjusted}, by chance in {span.interval.source}."
+    adjusted = f"; p is corrected for {pairs} pairs" if pairs > 1 else ""
+    tested = f"The difference is {difference(span)}, given chance in {span.interval.source}{adjusted}."
     shape = [*_against_highest(effect), *_edge(effect)] if claim.shown else []
     return Text(" ".join([levels, tested, *shape]))
 

@@ -42,7 +42,7 @@ def recorded_samples(axis: Axis, name: str) -> dict[str, Sample]:
 
 def recorded_test(axis: Axis, name: str, high: AxisPoint, low: AxisPoint, direction: Literal[-1, 0, 1] = 0) -> Test:
     """Test whether a recorded quantity differs between two points, both chosen before looking at the runs."""
-    what = f"{full_label(name)}, {axis.named(high)} minus {axis.named(low)}"
+    what = f"{full_label(name)}, {high.label} minus {low.label}"
     samples = recorded_samples(axis, name)
     if high.label not in samples or low.label not in samples:
         return Test(what, None, direction, "it was not recorded at both values")

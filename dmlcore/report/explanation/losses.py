@@ -91,20 +91,26 @@ def _meanings(effect: Effect) -> Iterator[Text]:
         if facts.margin is not None and facts.margin_axis and facts.margin_kind:
             kinds.setdefault((facts.margin_axis, facts.margin_kind), []).append(point)
     if len(kinds) > 1:
-        meanings = [
-            f"{listing(f'{m:g}' for m in dict.fromkeys(_facts(p).margin or 0 for p in points))} is a {kind} on the"
-            f" {SCALES[axis][0]} with {'; '.join(map(effect.axis.named, points))}"
+        meanings = "; ".join(
+            f"{listing(dict.fromkeys(_facts(point).name for point in points))}: {listing(map('{:g}'.format, margins))}"
+            f" as a {kind} on the {SCALES[axis][0]}"
             for (axis, kind), points in kinds.items()
-        ]
-        yield Text(
-            f"Margins of these losses have different meanings: {'; '.join(meanings)}. On the unit sphere d² = 2 − 2s: a"
-            " threshold of 0.5 on the cosine is the distance 1, but a difference of two distances has no cosine, and a"
-            " value that is best as one need not be good as the other."
+            if (margins := _margins_of(points))
         )
-    for points in kinds.values():
-        if rule := rule_of(_facts(points[0])):
-            margins = list(dict.fromkeys(_facts(point).margin or 0.0 for point in points))
-            yield limit_text(rule, margins, points[0].results[0].protocol["train_classes"])
+        yield Text(
+            f"The margins have different meanings ({meanings}). On the unit sphere d² = 2 − 2s: a threshold of 0.5 on"
+            " the cosine is the distance 1, but a difference of two distances has no cosine. A number that is best as"
+            " the one need not be good as the other."
+        )
+    for (_, kind), points in kinds.items():
+        if kind == "difference" and (rule := rule_of(_facts(points[0]))):
+            yield limit_text(rule, _margins_of(points), points[0].results[0].protocol["train_classes"])
+
+
+def _margins_of(points: Sequence[AxisPoint]) -> list[float]:
+    """The margins of several values, each once."""
+    margins = [_facts(point).margin for point in points]
+    return list(dict.fromkeys(margin for margin in margins if margin is not None))
 
 
 def _demands(material: StudyMaterial, effect: Effect) -> Iterator[Table]:
@@ -164,15 +170,14 @@ def _weights(density: Shares) -> Shares:
 
 
 def _steps(effect: Effect) -> Iterator[Step]:
-    points = effect.axis.points
-    for one, other in permutations(points, 2):
-        changed = _changed(one, other)
-        if changed == {"miner"} and "miner" not in _table(other):
-            yield from _mining(effect, one, other)
-        elif changed == {"margin"} and _demands_more(_facts(one), _facts(other)):
-            yield from _margins(effect, one, other)
     yield from _families(effect)
     yield _overlap(effect)
+    for one, other in permutations(effect.axis.points, 2):
+        changed = _changed(one, other)
+        if changed == {"margin"} and _demands_more(_facts(one), _facts(other)):
+            yield from _margins(effect, one, other)
+        elif changed == {"miner"} and "miner" not in _table(other):
+            yield from _mining(effect, one, other)
 
 
 def _demands_more(one: LossFacts, other: LossFacts) -> bool:

@@ -81,7 +81,7 @@ def _published(effect: Effect, facts: LossFacts) -> Text:
         kind = f"{facts.margin_kind}s on the {SCALES[facts.margin_axis][0]}" if facts.margin_axis else "another margin"
         same = f"The margins of this study are {kind}, so only the shape of the curve can be compared, and no value."
     alike = [point.label for point in effect.axis.points if point in [effect.highest, *effect.alike]]
-    flat = f"Here {len(alike)} of {len(effect.axis.points)} margins are not significantly below the highest"
+    flat = f"Here, {len(alike)} of {len(effect.axis.points)} margins are the highest or not significantly below it"
     return Text(
         f"Published for the triplet loss on CUB-200 ({CURVE}), margin as a difference of Euclidean distances, MAP@R on"
         f" validation classes: {curve}. That is flat up to about .15, then falls steadily. {same} {flat}:"

@@ -150,9 +150,9 @@ def limit_text(rule: Rule, margins: Sequence[float], classes: int) -> Text:
     limit = rule.limit(classes)
     beyond = [f"{margin:g}" for margin in margins if (margin - limit) * rule.stricter > 0]
     side = "above" if rule.stricter == 1 else "below"
-    tried = f"{listing(beyond)} of the margins tried" if beyond else f"none of the {len(margins)} margins tried"
+    tried = f"Beyond this limit: {listing(beyond)}" if beyond else "Every margin tried is within this limit"
     return Text(
         f"The negative pairs of C classes have a mean cosine of at least −1/(C − 1), so a mean squared distance of at"
         f" most 2C/(C − 1). With C = {classes} training classes, no network can meet a margin {side} {number(limit)}"
-        f" for every {rule.subject}. That concerns {tried}."
+        f" for every {rule.subject}. {tried}."
     )

@@ -68,8 +68,8 @@ def _steps(results: Sequence[Result]) -> Iterator[Step]:
     if {"positive_similarity", "negative_similarity"} <= set(names):
         yield Step(
             "geometry",
-            "The loss pulls positive pairs together and pushes negative pairs apart",
-            "the formula",
+            "A metric loss pulls positive pairs together and pushes negative pairs apart",
+            "definition",
             Claim(
                 "training makes positive pairs of unseen classes more similar and negative pairs less similar",
                 (_change(results, "positive_similarity", 1), _change(results, "negative_similarity", -1)),
@@ -79,7 +79,7 @@ def _steps(results: Sequence[Result]) -> Iterator[Step]:
         yield Step(
             "geometry",
             "A query succeeds where its positives are more similar than all negatives",
-            "definition of the metric",
+            "definition",
             Claim(
                 "after training, negatives are less often more similar than positives",
                 (_change(results, "similarity_overlap", -1),),
