@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ COSINE = LossFacts("contrastive", r"\max(s_{ij} - m, 0)", 0.5, "cosine", "thresh
 EUCLIDEAN = LossFacts("contrastive", r"\max(m - d_{ij}, 0)", 0.5, "euclidean", "threshold")
 
 
+@cache
 def blocks(material: StudyMaterial) -> list[Block]:
     """The explanation of the probe, and that of the runs."""
     probe = [] if material.probe is None else list(explain_probe(material.probe))
@@ -57,6 +59,7 @@ def table(material: StudyMaterial, word: str) -> Table:
     return found
 
 
+@cache
 def claims(material: StudyMaterial) -> list[str]:
     """The statements that the runs show."""
     findings = findings_of(material)
@@ -64,6 +67,7 @@ def claims(material: StudyMaterial) -> list[str]:
     return [claim.statement for each in mechanisms_of(material, findings).values() for claim in each.shown]
 
 
+@cache
 def answer(material: StudyMaterial) -> Answer:
     found = answer_of(material)
     assert found is not None
