@@ -58,7 +58,7 @@ def _facts(point: AxisPoint) -> LossFacts:
 
 
 def _blocks(material: StudyMaterial, effect: Effect) -> Iterator[Block]:
-    yield from _formulas(effect)
+    yield from formula_blocks(effect)
     yield from _meanings(effect)
     yield from _demands(material, effect)
     yield from recorded_table(
@@ -68,11 +68,14 @@ def _blocks(material: StudyMaterial, effect: Effect) -> Iterator[Block]:
     )
 
 
-def _formulas(effect: Effect) -> Iterator[Block]:
-    """The formula of each loss, and once the gradient of each term with a margin."""
+def formula_blocks(effect: Effect) -> Iterator[Block]:
+    """Return the formula of each loss, if there are several, and the gradient of each term with a margin."""
     rows: dict[str, list[str]] = {}
     for point in effect.axis.points:
-        rows.setdefault(_facts(point).formula, []).append(effect.axis.named(point))
+        if _facts(point).formula:
+            rows.setdefault(_facts(point).formula, []).append(effect.axis.named(point))
+    if len(rows) < 2:
+        return
     shown = set()
     for formula, names in rows.items():
         yield Text(f"{'; '.join(names)} ({counted(len(names), 'value')}):")
@@ -248,13 +251,12 @@ def _families(effect: Effect) -> Iterator[Step]:
         return
     tests = tuple(chosen(metric_test(effect, best, point, 1), len(effect.axis.points)) for point in others)
     names = listing(dict.fromkeys(_facts(point).name for point in others))
+    than = where(effect.axis, others[0]) if len(others) == 1 else f"with every value that has the loss {names}"
     yield Step(
         "metric",
         "Most losses perform alike if all are tuned with the same effort",
         CURVE,
-        Claim(
-            f"{effect.name} is higher {where(effect.axis, best)} than with every value that has the loss {names}", tests
-        ),
+        Claim(f"{effect.name} is higher {where(effect.axis, best)} than {than}", tests),
     )
 
 

@@ -15,7 +15,7 @@ Link = Literal["loss", "batch", "geometry", "metric"]
 LINKS: dict[Link, str] = {
     "loss": "in the loss",
     "batch": "in a batch",
-    "geometry": "in the geometry of the embeddings",
+    "geometry": "in the geometry",
     "metric": "in the metric",
 }
 

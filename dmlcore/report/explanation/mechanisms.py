@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dmlcore.report.content.material import StudyMaterial
-from dmlcore.report.explanation.batch_size import batch_composition
+from dmlcore.report.explanation.batch_composition import batch_composition
 from dmlcore.report.explanation.comparison import compared
 from dmlcore.report.explanation.dimension import dimension_use
 from dmlcore.report.explanation.effect import Effect
@@ -14,6 +14,7 @@ from dmlcore.report.explanation.losses import compares_losses, loss_comparison
 from dmlcore.report.explanation.margin import margin_activity
 from dmlcore.report.explanation.mechanism import Mechanism
 from dmlcore.report.explanation.moved import moved_with_metric
+from dmlcore.report.explanation.proxies import has_proxies, proxies_against_pairs
 from dmlcore.report.explanation.single import training_change
 
 Applies = Callable[[StudyMaterial, Effect], bool]
@@ -24,6 +25,7 @@ MECHANISMS: tuple[tuple[Applies, Explain], ...] = (
     (lambda _, effect: effect.axis.path == "training.batch_size", batch_composition),
     (lambda _, effect: effect.axis.numeric and effect.axis.path.endswith("margin"), margin_activity),
     (lambda _, effect: effect.axis.numeric, moved_with_metric),
+    (lambda _, effect: has_proxies(effect), proxies_against_pairs),
     (lambda _, effect: compares_losses(effect), loss_comparison),
     (lambda _material, _effect: True, compared),
 )

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
-from dmlcore.api.blocks import Text
 from dmlcore.report.content.axis import Axis, AxisPoint
-from dmlcore.report.content.quantities import decimals, full_label, signed, typeset
-from dmlcore.report.content.statistics import Comparison, Sample, interval, spread_cells
-from dmlcore.text import listing
+from dmlcore.report.content.quantities import decimals, signed, typeset
+from dmlcore.report.content.statistics import Comparison, Sample, interval
 
 
 def level(sample: Sample) -> str:
@@ -43,16 +40,3 @@ def p_cell(p: float) -> str:
 def where(axis: Axis, point: AxisPoint) -> str:
     """Return text such as "at margin 0.5" or "with triplet, semihard"."""
     return f"{'at' if axis.numeric else 'with'} {axis.named(point)}"
-
-
-def courses(axis: Axis, *names: str) -> Iterator[Text]:
-    """List the values of the quantities that were recorded at two points or more."""
-    yield from (Text(course(axis, name)) for name in names if len(axis.having(name)) > 1)
-
-
-def course(axis: Axis, name: str) -> str:
-    """List the values of a recorded quantity along an axis."""
-    points = axis.having(name)
-    cells = spread_cells(name, [point.recorded[name] for point in points])
-    values = listing(f"{cell} {where(axis, point)}" for cell, point in zip(cells, points, strict=True))
-    return f"The {full_label(name)} is {values}."
