@@ -143,9 +143,10 @@ def _path_verdict(findings: Findings, path: str) -> str:
 
 
 def _both(axis: Axis, one: AxisPoint, other: AxisPoint) -> str:
-    """ "embedding dimensions 32 and 128"; "margins 0.1 and 0.5"; "triplet and contrastive"."""
+    """ "embedding dimensions 32 and 128"; "margins 0.1 and 0.5"; "adam and sgd"; "the 4 losses"."""
     if axis.named(one) == one.label:
-        return f"{one.label} and {other.label}"
+        several = len(axis.points) > 2
+        return f"the {counted(len(axis.points), axis.title)}" if several else f"{one.label} and {other.label}"
     if " " in axis.title and axis.title not in PLURALS:
         return f"{axis.named(one)} and {other.label}"
     return f"{PLURALS.get(axis.title, f'{axis.title}s')} {one.label} and {other.label}"
