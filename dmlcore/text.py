@@ -54,10 +54,23 @@ def shortened(text: str, most: int = 80) -> str:
     return text if len(text) <= most else f"{text[:most]}… ({len(text):,} characters)"
 
 
+def cut_in_middle(text: str, most: int) -> str:
+    """A text of at most `most` characters, without its middle if it is longer: "Black_…796.jpg"."""
+    if len(text) <= most:
+        return text
+    end = most // 2
+    return f"{text[: most - end - 1]}…{text[-end:]}"
+
+
 def counted(number: int, noun: str) -> str:
     """ "1 run", "2 runs", "3 classes"."""
     plural = f"{noun}es" if noun.endswith(("s", "ch")) else f"{noun}s"
     return f"{number:,} {noun if number == 1 else plural}"
+
+
+def capitalized(text: str) -> str:
+    """The text with a capital first letter; the others stay."""
+    return text[:1].upper() + text[1:]
 
 
 def with_article(noun: str) -> str:

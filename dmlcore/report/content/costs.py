@@ -18,11 +18,13 @@ def costs_grid(material: StudyMaterial) -> Table:
     """Return a row per grid point: mean time of a run, training speed, and the most memory that a run used."""
     columns = zip(*map(_figures, material.trained), strict=True)
     cells = (column(name, values) for name, values in zip(COLUMNS, columns, strict=True))
-    rows = tuple(zip((row.label for row in material.trained), *cells, strict=True))
+    rows = tuple(zip((row.short for row in material.trained), *cells, strict=True))
     total = fsum(result.seconds for result in material.results)
     devices = listing(dict.fromkeys(str(result.environment.get("device", "?")) for result in material.results))
     return Table(
-        ("run", *map(label, COLUMNS)), rows, notes=(f"All runs together took {duration(total)} on {devices}.",)
+        (material.row_heading, *map(label, COLUMNS)),
+        rows,
+        notes=(f"All runs together took {duration(total)} on {devices}.",),
     )
 
 

@@ -115,6 +115,12 @@ class Names:
             return point_label(point)
         return listing(with_value(path, value, self.value(path, value)) for path, value in point.items())
 
+    def short(self, point: Mapping[str, object]) -> str:
+        """ "64" where a title names the only setting that varies; else as `point`."""
+        if not self._values or len(point) != 1:
+            return self.point(point)
+        return "".join(self.value(path, value) for path, value in point.items())
+
 
 def with_value(path: str, value: object, text: str) -> str:
     """ "margin 0.5"; a component and a text need no name before them: "triplet, semihard"."""

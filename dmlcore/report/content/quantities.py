@@ -11,7 +11,7 @@ from typing import Literal
 
 from attrs import evolve, frozen
 
-from dmlcore.text import byte_unit, duration
+from dmlcore.text import byte_unit, capitalized, duration
 
 GEOMETRY = "geometry/"
 """Prefix of the names of quantities of the test embeddings."""
@@ -194,8 +194,7 @@ def quantity(name: str) -> Quantity:
 def _metric_label(name: str) -> str:
     """ "recall_at_1" → "Recall@1"; "map_at_r" → "MAP@R"; "nmi_pml" → "NMI pml"."""
     words = [word.upper() if word in _CAPITALS else word for word in name.split("_")]
-    text = " ".join(words).replace(" at ", "@").replace("R precision", "R-precision")
-    return text[:1].upper() + text[1:]
+    return capitalized(" ".join(words).replace(" at ", "@").replace("R precision", "R-precision"))
 
 
 def column(name: str, values: Sequence[float | None]) -> list[str]:

@@ -183,10 +183,11 @@ class Spread:
         return f"{shown} {BEST}" if self.best else shown
 
 
-def spread_cells(name: str, spreads: Sequence[Spread]) -> list[str]:
+def spread_cells(name: str, spreads: Sequence[Spread | None]) -> list[str]:
     """Return mean ± deviation of a quantity in each cell, all with the same number of decimals."""
-    values = iter(column(name, [value for spread in spreads for value in (spread.mean, spread.sd)]))
-    return [mean if sd == MISSING else f"{mean} ± {sd}" for mean, sd in zip(values, values, strict=True)]
+    values = [value for spread in spreads for value in ((spread.mean, spread.sd) if spread else (None, None))]
+    cells = iter(column(name, values))
+    return [mean if sd == MISSING else f"{mean} ± {sd}" for mean, sd in zip(cells, cells, strict=True)]
 
 
 @frozen

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from dmlcore.api.blocks import Block, Table, Text
-from dmlcore.report.content.quantities import cell, label, signed, typeset
+from dmlcore.report.content.quantities import column, label, signed, typeset
 from dmlcore.report.explanation.batch_rule import composition, rule_blocks
 from dmlcore.results.trials import Probe, Regime, Trial, best_of
 from dmlcore.text import counted, listing
@@ -226,16 +226,15 @@ def _gain(trial: Trial) -> str:
 
 def _trials_grid(probe: Probe) -> Table:
     shown = [name for name in COLUMNS if any(name in trial.figures for trial in probe.trials)]
-    rows = tuple(
-        (
-            str(trial.batch_size),
-            "refused" if trial.refused else "allowed",
-            trial.regime,
-            *(cell(name, trial.figures.get(name)) for name in shown),
-            cell("gain", trial.figures.get("gain")) + _interval(trial.figures, "\n"),
-        )
-        for trial in probe.trials
+    gains = column("gain", [trial.figures.get("gain") for trial in probe.trials])
+    columns = (
+        [str(trial.batch_size) for trial in probe.trials],
+        ["refused" if trial.refused else "allowed" for trial in probe.trials],
+        [trial.regime for trial in probe.trials],
+        *(column(name, [trial.figures.get(name) for trial in probe.trials]) for name in shown),
+        [gain + _interval(trial.figures, "\n") for gain, trial in zip(gains, probe.trials, strict=True)],
     )
+    rows = tuple(zip(*columns, strict=True))
     found = {trial.regime for trial in probe.trials}
     meanings = "; ".join(f"{regime}: {meaning}" for regime, meaning in REGIMES.items() if regime in found)
     gain = f"{label('gain')} in {label(probe.metric)}"

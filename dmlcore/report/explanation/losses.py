@@ -237,7 +237,7 @@ def _margins(effect: Effect, large: AxisPoint, small: AxisPoint) -> Iterator[Ste
         )
     yield Step(
         "metric",
-        "As a difference of Euclidean distances, small margins are best: MAP@R .422 at .05–.10, .369 at .40–.50",
+        "As a difference of Euclidean distances, small margins are best: MAP@R 0.422 at 0.05–0.1, 0.369 at 0.4–0.5",
         CURVE,
         Claim(f"{effect.name} is lower {at_large} than {at_small}", (metric_test(effect, small, large, 1),)),
     )

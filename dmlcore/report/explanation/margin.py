@@ -8,8 +8,8 @@ from dmlcore.api.blocks import Block, Text
 from dmlcore.api.result import LossFacts
 from dmlcore.report.content.axis import AxisPoint
 from dmlcore.report.content.material import StudyMaterial
-from dmlcore.report.content.published import triplet_margin_curve
-from dmlcore.report.content.quantities import GEOMETRY, TRAINING, ZERO_LOSS, label
+from dmlcore.report.content.published import triplet_margin_points
+from dmlcore.report.content.quantities import GEOMETRY, TRAINING, ZERO_LOSS, label, typeset
 from dmlcore.report.explanation.claims import Claim
 from dmlcore.report.explanation.effect import Effect, metric_test
 from dmlcore.report.explanation.evidence import chosen, recorded_test
@@ -74,7 +74,7 @@ def _blocks(effect: Effect, facts: LossFacts, rule: Rule | None) -> Iterator[Blo
 
 def _published(effect: Effect, facts: LossFacts) -> Text:
     """The published curve, and how far it can be compared with this study."""
-    curve = listing(f"{value} at {margin}" for margin, value in triplet_margin_curve())
+    curve = listing(f"{value:.3f} at {_range(low, high)}" for low, high, value in triplet_margin_points())
     if (facts.margin_axis, facts.margin_kind) == ("euclidean", "difference"):
         same = "The margins of this study are on the same axis; data, network and metric split differ."
     else:
@@ -84,9 +84,13 @@ def _published(effect: Effect, facts: LossFacts) -> Text:
     flat = f"Here, {len(alike)} of {len(effect.axis.points)} margins are the highest or not significantly below it"
     return Text(
         f"Published for the triplet loss on CUB-200 ({CURVE}), margin as a difference of Euclidean distances, MAP@R on"
-        f" validation classes: {curve}. That is flat up to about .15, then falls steadily. {same} {flat}:"
+        f" validation classes: {curve}. From 0.025 to about 0.15 that is flat, then it falls steadily. {same} {flat}:"
         f" {listing(alike)}."
     )
+
+
+def _range(low: float, high: float) -> str:
+    return typeset(f"{low:g}" if low == high else f"{low:g}–{high:g}")
 
 
 def _steps(effect: Effect, rule: Rule) -> Iterator[Step]:
@@ -148,7 +152,7 @@ def _ends(effect: Effect, best: AxisPoint, strict: AxisPoint, lax: AxisPoint) ->
     )
     yield Step(
         "metric",
-        "Retrieval falls with a margin that is too strict: MAP@R .422 at .05–.10, .369 at .40–.50, .229 at 1.5–2",
+        "Retrieval falls with a margin that is too strict: MAP@R 0.422 at 0.05–0.1, 0.369 at 0.4–0.5, 0.229 at 1.5–2",
         CURVE,
         Claim(
             f"the strictest margin is too strict: {effect.name} is lower {at_strict} than {at_best}",
@@ -157,7 +161,7 @@ def _ends(effect: Effect, best: AxisPoint, strict: AxisPoint, lax: AxisPoint) ->
     )
     yield Step(
         "metric",
-        "Retrieval falls with a margin that is too lax: MAP@R .154 at −.2",
+        "Retrieval falls with a margin that is too lax: MAP@R 0.154 at −0.2",
         CURVE,
         Claim(
             f"the laxest margin is too lax: {effect.name} is lower {at_lax} than {at_best}",

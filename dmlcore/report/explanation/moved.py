@@ -89,7 +89,7 @@ def _grid(effect: Effect, moved: Mapping[str, RankCorrelation]) -> Table:
         )
         for name, correlation in shown.items()
     )
-    header = ("quantity", *(f"{which}: {effect.axis.named(point)}" for which, point in columns.items()), "ρ", "p")
+    header = ("quantity", *(f"{which}: {point.label}" for which, point in columns.items()), "ρ", "p")
     notes = [
         f"ρ is Spearman's rank correlation with {effect.name} over the {len(points)} values; p is the probability of a"
         " correlation at least as strong by chance, not corrected for the number of quantities.",

@@ -20,14 +20,13 @@ from dmlcore.report.content.convergence import (
 )
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.content.quantities import GEOMETRY, MISSING, full_label, label, number, whole
-from dmlcore.report.content.statistics import Spread, compare
+from dmlcore.report.content.statistics import Spread, compare, spread_cells
 from dmlcore.report.explanation.claims import Claim, Test
 from dmlcore.report.explanation.comparison import pairs_blocks
 from dmlcore.report.explanation.effect import Effect, metric_test
 from dmlcore.report.explanation.evidence import ONE_SEED, chosen, recorded_test, seeds_known
 from dmlcore.report.explanation.losses import formula_blocks
 from dmlcore.report.explanation.mechanism import Mechanism, Step
-from dmlcore.report.explanation.recorded_table import recorded_cells
 from dmlcore.text import counted, listing
 
 KIM = "Kim et al., 2020"
@@ -222,6 +221,6 @@ def _metric_step(effect: Effect, best: AxisPoint, other: AxisPoint, of: int) -> 
 def _geometry(effect: Effect) -> Table:
     """What the runs recorded of vectors and classes, a column for each loss."""
     names = [n for n in (*OF_PROXIES, *OF_TEST_CLASSES) if any(n in point.recorded for point in effect.axis.points)]
-    rows = tuple((full_label(name), *recorded_cells(effect.axis, name)) for name in names)
+    rows = tuple((full_label(n), *spread_cells(n, [p.recorded.get(n) for p in effect.axis.points])) for n in names)
     header = ("quantity", *(effect.axis.named(point) for point in effect.axis.points))
     return Table(header, rows, "Learned vectors and classes after training")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from dmlcore.api.blocks import Table
 from dmlcore.report.content.axis import Axis
-from dmlcore.report.content.quantities import MISSING, full_label, quantity
+from dmlcore.report.content.quantities import full_label, quantity
 from dmlcore.report.content.statistics import spread_cells
 
 
@@ -15,14 +15,7 @@ def recorded_table(axis: Axis, names: Sequence[str], caption: str) -> Iterator[T
     shown = [name for name in names if len(axis.having(name)) > 1]
     if not shown:
         return
-    columns = [recorded_cells(axis, name) for name in shown]
+    columns = [spread_cells(name, [point.recorded.get(name) for point in axis.points]) for name in shown]
     rows = tuple((point.label, *(column[place] for column in columns)) for place, point in enumerate(axis.points))
     notes = dict.fromkeys(note for name in shown if (note := quantity(name).note))
     yield Table((axis.title, *map(full_label, shown)), rows, caption, tuple(notes))
-
-
-def recorded_cells(axis: Axis, name: str) -> list[str]:
-    """Return a quantity at each value: mean ± standard deviation over seeds, or a dash."""
-    having = axis.having(name)
-    cells = iter(spread_cells(name, [point.recorded[name] for point in having]))
-    return [next(cells) if point in having else MISSING for point in axis.points]

@@ -10,11 +10,8 @@ from rich.table import Table
 
 from dmlcore.report.content.quantities import MISSING, cell, column, decimals, label, signed
 from dmlcore.report.content.statistics import BEST
-from dmlcore.report.content.table import ResultTable, table_grid
+from dmlcore.report.content.table import OPTIMISTIC, ResultTable, table_grid
 from dmlcore.text import value_text
-
-OPTIMISTIC = "_optimistic"
-"""Suffix of a metric with ties counted in favor of the query."""
 
 BY = "_by_"
 """Separates a metric's name from the codebase that defines it."""

@@ -183,9 +183,9 @@ def test_an_overlap_that_is_least_elsewhere_is_not_claimed(tmp_path: Path) -> No
 
 def test_a_margin_is_compared_with_the_published_curve(tmp_path: Path) -> None:
     threshold = made_material(tmp_path / "a", MARGINS, inner, loss=COSINE)
-    assert one(threshold, ".422 at .05–.075", "thresholds on the cosine s", "1 of 5 margins are the highest")
+    assert one(threshold, "0.422 at 0.05–0.075", "thresholds on the cosine s", "1 of 5 margins are the highest")
     difference = evolve(COSINE, margin_axis="euclidean", margin_kind="difference")
-    assert one(made_material(tmp_path / "b", MARGINS, inner, loss=difference), ".422 at", "on the same axis")
+    assert one(made_material(tmp_path / "b", MARGINS, inner, loss=difference), "0.422 at", "on the same axis")
 
 
 def test_margins_that_no_network_can_meet_are_named(tmp_path: Path) -> None:
