@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from dmlcore.api.blocks import Block, Formula, Table, Text
 from dmlcore.report.content.axis import AxisPoint
@@ -22,9 +22,10 @@ from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.content.quantities import GEOMETRY, MISSING, full_label, label, number, whole
 from dmlcore.report.content.statistics import Spread, compare, spread_cells
 from dmlcore.report.explanation.claims import Claim, Test
-from dmlcore.report.explanation.comparison import formulas, pairs_grid
+from dmlcore.report.explanation.comparison import pairs_blocks
 from dmlcore.report.explanation.effect import Effect, metric_test
-from dmlcore.report.explanation.evidence import ONE_SEED, recorded_test, seeds_known
+from dmlcore.report.explanation.evidence import ONE_SEED, chosen, recorded_test, seeds_known
+from dmlcore.report.explanation.losses import formula_blocks
 from dmlcore.report.explanation.mechanism import Mechanism, Step
 from dmlcore.text import counted, listing
 
@@ -51,11 +52,10 @@ def has_proxies(effect: Effect) -> bool:
 def proxies_against_pairs(material: StudyMaterial, effect: Effect) -> Mechanism:
     """Return what comparing with learned vectors instead of pairs does; at least one point has such vectors."""
     convergence = convergence_of(effect.axis, effect.metric)
-    blocks = (*formulas(effect), *_gradient(effect), _comparisons(material, effect))
-    pairs = [pairs_grid(effect)] if len(effect.axis.points) > 2 else []
+    blocks = (*formula_blocks(effect), *_gradient(effect), _comparisons(material, effect))
     course = [convergence_table(convergence)] if convergence else []
     steps = tuple(_steps(material, effect, convergence))
-    return Mechanism(blocks, steps, (*course, _geometry(effect), *pairs))
+    return Mechanism(blocks, steps, (*course, _geometry(effect), *pairs_blocks(effect)))
 
 
 def _gradient(effect: Effect) -> Iterator[Block]:
@@ -182,7 +182,7 @@ def _early_test(
         f" {effect.axis.named(other)}, over seeds"
     )
     found = compare(samples[best.label], samples[other.label]) if seeds_known(effect.axis) else None
-    return Test(what, evolve(found, p=min(1.0, of * found.p)) if found else None, 1, "" if found else ONE_SEED)
+    return chosen(Test(what, found, 1, "" if found else ONE_SEED), of)
 
 
 def _at_the_proxies(effect: Effect, learned: list[AxisPoint]) -> Step:
@@ -201,15 +201,14 @@ def _geometry_step(effect: Effect, best: AxisPoint, other: AxisPoint, of: int) -
     claim = Claim(
         f"{effect.axis.named(best)} separates unseen classes farther, compared with their size, than"
         f" {effect.axis.named(other)}",
-        (recorded_test(effect.axis, RATIO, best, other, -1, of),),
+        (chosen(recorded_test(effect.axis, RATIO, best, other, -1), of),),
     )
     expectation = "Each step pushes images from the vectors of all other classes, which separates the classes farther"
     yield Step("geometry", expectation, "the formula", claim)
 
 
 def _metric_step(effect: Effect, best: AxisPoint, other: AxisPoint, of: int) -> Step:
-    found = metric_test(effect, best, other, 1)
-    test = evolve(found, found=evolve(found.found, p=min(1.0, of * found.found.p))) if found.found else found
+    test = chosen(metric_test(effect, best, other, 1), of)
     first, second = effect.axis.named(best), effect.axis.named(other)
     claim = Claim(f"{first} ends with a higher {effect.name} than {second}", (test,))
     expectation = (
