@@ -50,7 +50,7 @@ class Course:
         return float(getattr(self, unit)[-1])
 
     def after(self, unit: Unit, place: float) -> float:
-        """Return the metric after so many epochs, steps or seconds, by linear interpolation between measurements."""
+        """Return the metric after a number of epochs, steps or seconds, by linear interpolation between measurements."""
         return float(np.interp(place, getattr(self, unit), self.values))
 
     def until(self, unit: Unit, value: float) -> float | None:
@@ -100,7 +100,7 @@ class Convergence:
         return self.courses[self.axis.points.index(point)]
 
     def samples(self, unit: Unit, place: float) -> dict[str, Sample]:
-        """Return label of a point → the metric after so many epochs, steps or seconds, over seeds.
+        """Return label of a point → the metric after a number of epochs, steps or seconds, over seeds.
 
         The noise of seeds is pooled over the points; runs of one seed at other values of the grid are averaged.
         """
