@@ -123,7 +123,7 @@ _ENTRIES = (
     # of a probe of the batch size
     Quantity("positives_per_anchor", "positives per anchor"),
     Quantity("negatives_per_anchor", "negatives per anchor"),
-    Quantity("mean_cosine_last", "mean cosine at the end"),
+    Quantity("unseen_cosine", "mean cosine of unseen images"),
     Quantity("gain", "gain", "higher", format=signed),
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dmlcore.report.content.material import StudyMaterial
-from dmlcore.report.explanation.batch_size import batch_composition
+from dmlcore.report.explanation.batch_composition import batch_composition
 from dmlcore.report.explanation.comparison import compared
 from dmlcore.report.explanation.dimension import dimension_use
 from dmlcore.report.explanation.effect import Effect
