@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import field, frozen
 
 from dmlcore.errors import DmlcoreError, StudyError
+from dmlcore.handin.outputs import Page, Picture
 from dmlcore.text import visible
 
 if TYPE_CHECKING:
@@ -22,30 +23,6 @@ if TYPE_CHECKING:
 RESULTS = ("probe", "results")
 EXPLANATION = "explanation"
 """Keys of the report's sections."""
-
-
-@frozen
-class Page:
-    """Markdown that a notebook can show."""
-
-    markdown: str
-
-    def __repr__(self) -> str:
-        return self.markdown
-
-    def _repr_markdown_(self) -> str:
-        return self.markdown
-
-
-@frozen
-class Picture:
-    """An SVG figure that a notebook can show."""
-
-    name: str
-    svg: str = field(repr=False)
-
-    def _repr_svg_(self) -> str:
-        return self.svg
 
 
 @frozen
@@ -91,16 +68,19 @@ class NotebookStudy:
         return visible(f"{self.path}: {self.state()}")
 
     def state(self) -> str:
-        """Return how many runs are finished, in words."""
+        """Return how much is finished, in words."""
         from dmlcore.text import counted
 
         try:
-            _, material = self._stored()
+            file, material = self._stored()
         except StudyError as error:
             return str(error)
-        outdated = f", {len(material.outdated)} outdated" if material.outdated else ""
-        done = f"{len(material.results)} of {counted(material.run_count, 'run')} finished{outdated}"
-        return f"{done}, in {self.runs / material.name}"
+        parts = [f"the probe is {'finished' if material.probe else 'not finished'}"] if file.probe else []
+        if material.run_count:
+            parts.append(f"{len(material.results)} of {counted(material.run_count, 'run')} finished")
+        others = {"outdated": material.outdated, "failed": material.failures, "damaged": material.damaged}
+        parts += [f"{len(runs)} {word}" for word, runs in others.items() if runs]
+        return f"{', '.join(parts)}, in {self.runs / material.name}"
 
     @property
     def finished(self) -> bool:
@@ -129,23 +109,25 @@ class NotebookStudy:
                 print(visible(fetch(file.study.dataset)))
 
     def check(self) -> None:
-        """Check the study and its data, as `dmlcore check` does."""
+        """Check the study and its data, as `dmlcore check` does, without the states of its runs."""
         from dmlcore.engine.plan.stored import images_at_hand
         from dmlcore.engine.preflight import preflight
         from dmlcore.results.store import Store
         from dmlcore.study.data_sets import DataSets
         from dmlcore.study.load import load_study
 
-        store, data_sets = Store(self.runs), DataSets()
+        data_sets = DataSets()
         try:
-            file = load_study(self.path, _registry(), self.overrides, store, data_sets)
+            file = load_study(self.path, _registry(), self.overrides, Store(self.runs), data_sets)
         except StudyError:  # the results for [best] are missing
             file = load_study(self.path, _registry(), self.overrides, data_sets=data_sets)
-            print("[best] is not resolved yet; an arbitrary grid value is used here")
+            print(visible(next(preflight(file, data_sets))))
+            print("The values of [best] are not known yet, so its batches are not shown: `run` runs their studies first.")
+            return
         if self.finished and images_at_hand(file, data_sets) is None:
             print("All runs are finished, and the images are not here; there is nothing to check.")
         else:
-            print(visible("\n".join(preflight(file, store, data_sets))))
+            print(visible("\n".join(preflight(file, data_sets))))
 
     def run(self) -> None:
         """Run what is not finished, after the studies that `[best]` needs, in another process.
@@ -172,11 +154,11 @@ class NotebookStudy:
         print(visible(self.state()))
 
     def table(self) -> Shown:
-        """Return the results: a row per grid point, after row 0, the untrained network; for a probe, a row per size."""
+        """Return the results: a row per grid point, after the untrained network; for a probe, a row per batch size."""
         return self._shown(lambda key: key in RESULTS)
 
     def explanation(self) -> Shown:
-        """Return the explanation: what changed, by how much, and which recorded quantities explain it."""
+        """Return the explanation: what these runs show, and how sure that is."""
         return self._shown(lambda key: key == EXPLANATION)
 
     def details(self) -> Shown:
@@ -219,12 +201,13 @@ class NotebookStudy:
         if self._drawn.get("stored") != stored:
             self._drawn.update(stored=stored, pieces=pieces(material))
         items: list[Page | Picture] = []
-        for piece in filter(lambda piece: wanted(piece.key), self._drawn["pieces"]):
-            words = [heading(3, piece.title)] * headings + [piece.markdown] * bool(piece.markdown)
-            if words:
-                items.append(Page("\n\n".join(words)))
-            items += [Picture(name, svg) for name, svg in piece.figures.items()]
-        return Shown(items or [Page("There are no results yet.")])
+        for piece in self._drawn["pieces"]:
+            if wanted(piece.key):
+                items += [*[Page(heading(3, piece.title))] * headings, *piece.items]
+        if not items:
+            nothing = not material.results and material.probe is None
+            items = [Page("There are no results yet." if nothing else "The report has no such section.")]
+        return Shown(items)
 
 
 def _registry() -> Registry:
