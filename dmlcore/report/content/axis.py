@@ -9,9 +9,10 @@ from attrs import frozen
 from dmlcore.api.result import Result
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.content.measurements import PointMeasurements
+from dmlcore.report.content.naming import Names, setting_name, with_value
 from dmlcore.report.content.recorded import averaged_recorded, recorded_of
 from dmlcore.report.content.statistics import Sample, Spread, averaged
-from dmlcore.text import point_label, value_text
+from dmlcore.text import value_text
 
 
 @frozen(eq=False)
@@ -19,13 +20,11 @@ class AxisPoint:
     """One value of the path."""
 
     value: object
+    label: str
+    """The value as short text: see `Names`."""
     results: tuple[Result, ...]
     samples: Mapping[str, Sample]
     recorded: Mapping[str, Spread]
-
-    @property
-    def label(self) -> str:
-        return value_text(self.value)
 
     def spread(self, name: str) -> Spread | None:
         """Return a metric with its interval, or a recorded quantity; None if it is missing here."""
@@ -55,9 +54,14 @@ class Axis:
         """Return the points at which a quantity was recorded."""
         return [point for point in self.points if name in point.recorded]
 
+    @property
+    def title(self) -> str:
+        """The name of the setting: "embedding dimension"."""
+        return setting_name(self.path)
+
     def named(self, point: AxisPoint) -> str:
-        """Return a label such as "embedding.dim=64"."""
-        return f"{self.path}={point.label}"
+        """Return a label such as "embedding dimension 64"."""
+        return with_value(self.path, point.value, point.label)
 
 
 def marginal_axis(material: StudyMaterial, path: str) -> Axis | None:
@@ -73,7 +77,7 @@ def marginal_axis(material: StudyMaterial, path: str) -> Axis | None:
     seeds = [seed for seed in all_seeds[0] if all(seed in others for others in all_seeds)] if complete else []
     if not seeds:
         return None
-    points = tuple(_point(path, [rows[value] for rows in complete.values()], seeds) for value in values)
+    points = tuple(_point(material.names, path, [rows[value] for rows in complete.values()], seeds) for value in values)
     return Axis(path, _ordered(points), tuple(other for other in complete if other))
 
 
@@ -81,7 +85,16 @@ def axes_by_other(material: StudyMaterial, path: str) -> dict[str, Axis]:
     """Return label of a point of the other paths ("" without any) → the axis there, with the values so far."""
     axes = {}
     for other, rows in _by_other(material, path).items():
-        points = [AxisPoint(r.point[path], r.results, r.samples, recorded_of(r.results)) for r in rows.values()]
+        points = [
+            AxisPoint(
+                row.point[path],
+                material.names.value(path, row.point[path]),
+                row.results,
+                row.samples,
+                recorded_of(row.results),
+            )
+            for row in rows.values()
+        ]
         axes[other] = Axis(path, _ordered(tuple(points)))
     return axes
 
@@ -91,12 +104,12 @@ def _by_other(material: StudyMaterial, path: str) -> dict[str, dict[str, PointMe
     groups: dict[str, dict[str, PointMeasurements]] = {}
     for row in material.rows:
         if not row.untrained and path in row.point:
-            other = point_label({name: value for name, value in row.point.items() if name != path})
+            other = material.names.point({name: value for name, value in row.point.items() if name != path})
             groups.setdefault(other, {})[value_text(row.point[path])] = row
     return groups
 
 
-def _point(path: str, rows: Sequence[PointMeasurements], seeds: Sequence[int]) -> AxisPoint:
+def _point(names: Names, path: str, rows: Sequence[PointMeasurements], seeds: Sequence[int]) -> AxisPoint:
     samples = {}
     for name in rows[0].samples:
         found = [row.samples[name] for row in rows if name in row.samples]
@@ -104,7 +117,8 @@ def _point(path: str, rows: Sequence[PointMeasurements], seeds: Sequence[int]) -
             samples[name] = averaged([sample.of_seeds(seeds) for sample in found])
     chosen = [tuple(result for result in row.results if result.seed in seeds) for row in rows]
     recorded = averaged_recorded([recorded_of(results) for results in chosen])
-    return AxisPoint(rows[0].point[path], tuple(result for results in chosen for result in results), samples, recorded)
+    value, results = rows[0].point[path], tuple(result for group in chosen for result in group)
+    return AxisPoint(value, names.value(path, value), results, samples, recorded)
 
 
 def _ordered(points: tuple[AxisPoint, ...]) -> tuple[AxisPoint, ...]:

@@ -12,6 +12,7 @@ from dmlcore.api.values import LabelledImages
 from dmlcore.errors import ResultsError
 from dmlcore.report.content.added import Added, Addition, added_sections
 from dmlcore.report.content.measurements import PointMeasurements, measure
+from dmlcore.report.content.naming import Names
 from dmlcore.results.evidence import Evidence, evidence_of_run, intact_result
 from dmlcore.results.store import EVIDENCE, UNTRAINED_EVIDENCE, RunFolder, Store
 from dmlcore.results.trials import Probe
@@ -54,6 +55,11 @@ class StudyMaterial:
         return added_sections(
             self.additions, StudyResults(self.name, self.question, self.varied, self.results, folders)
         )
+
+    @cached_property
+    def names(self) -> Names:
+        """The names of the grid's points."""
+        return Names.of(result.point for result in self.results)
 
     @cached_property
     def rows(self) -> tuple[PointMeasurements, ...]:

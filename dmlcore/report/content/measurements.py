@@ -11,9 +11,9 @@ import numpy.typing as npt
 from attrs import evolve, frozen
 
 from dmlcore.api.result import Result
+from dmlcore.report.content.naming import Names
 from dmlcore.report.content.statistics import Resampling, Sample, pooled_seed_variance
 from dmlcore.results.evidence import Evidence
-from dmlcore.text import point_label
 
 UNTRAINED = "untrained"
 TRAINED = "trained"
@@ -50,8 +50,9 @@ def measure(
 ) -> tuple[PointMeasurements, ...]:
     """Return the rows: untrained first, then the grid's points in the order of their first run."""
     points: dict[str, list[Result]] = {}
+    names = Names.of(result.point for result in results)
     for result in results:
-        points.setdefault(point_label(result.point), []).append(result)
+        points.setdefault(names.point(result.point), []).append(result)
     resampled = cache(lambda labels: Resampling.of(np.frombuffer(labels, dtype=np.int64)))  # once for all rows
     untrained = [
         PointMeasurements(label, tuple(group), _samples(group, "baseline", untrained_evidence, resampled), True)

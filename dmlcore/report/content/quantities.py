@@ -124,6 +124,9 @@ QUANTITIES = {entry.name: entry for entry in _ENTRIES}
 _METRIC = Quantity("", "", "higher", format=metric)
 """Every metric of an evaluator; its label follows from its name."""
 
+_CAPITALS = frozenset({"map", "nmi", "ami", "r", "k", "roc", "auc", "eer"})
+"""Words in the names of metrics that are written in capital letters."""
+
 _QUANTILES = {"_q05": "5%", "_q50": "50%", "_q95": "95%"}
 
 
@@ -131,7 +134,7 @@ def quantity(name: str) -> Quantity:
     """Return the quantity of a stored name: evaluator/metric, geometry/…, training/…, or a name without a group."""
     group, _, rest = name.rpartition("/")
     if group and f"{group}/" not in (GEOMETRY, TRAINING):
-        return evolve(_METRIC, name=rest, label=rest.replace("_at_", "@"))
+        return evolve(_METRIC, name=rest, label=_metric_label(rest))
     if rest in QUANTITIES:
         return QUANTITIES[rest]
     if rest[-4:] in _QUANTILES:
@@ -140,13 +143,20 @@ def quantity(name: str) -> Quantity:
     return Quantity(rest, rest.replace("_", " "))
 
 
+def _metric_label(name: str) -> str:
+    """ "recall_at_1" → "Recall@1"; "map_at_r" → "MAP@R"; "nmi_pml" → "NMI pml"."""
+    words = [word.upper() if word in _CAPITALS else word for word in name.split("_")]
+    text = " ".join(words).replace(" at ", "@")
+    return text[:1].upper() + text[1:]
+
+
 def cell(name: str, value: float | None) -> str:
     """Return a value as the cell of a table."""
     return MISSING if value is None else quantity(name).format(value)
 
 
 def label(name: str) -> str:
-    """ "retrieval/recall_at_1" → "recall@1"."""
+    """ "retrieval/recall_at_1" → "Recall@1"."""
     return quantity(name).label
 
 

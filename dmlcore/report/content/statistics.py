@@ -217,12 +217,25 @@ def compare(a: Sample, b: Sample) -> Comparison | None:
     independent. None if the rows can't be compared: they were measured on different queries, or there are neither
     per-query values nor a second seed.
     """
-    over_classes = None
-    if a.replicates is not None and b.replicates is not None:
-        if a.resampling is not b.resampling:
-            return None
-        over_classes = _over_classes(a.resampling, (a.replicates.mean(0) - b.replicates.mean(0))[None])
-    return _tested(a.mean - b.mean, over_classes, _sum([_over_seeds(a), _over_seeds(b)]))
+    if a.replicates is not None and b.replicates is not None and a.resampling is not b.resampling:
+        return None
+    return _tested(a.mean - b.mean, difference_over_classes(a, b), difference_over_seeds(a, b))
+
+
+def difference_over_classes(a: Sample, b: Sample) -> Variance | None:
+    """Return the variance of a difference over classes, paired by query; None without per-query values."""
+    if a.replicates is None or b.replicates is None:
+        return None
+    return _over_classes(a.resampling, (a.replicates.mean(0) - b.replicates.mean(0))[None])
+
+
+def difference_over_seeds(a: Sample, b: Sample) -> Variance | None:
+    """Return the variance of a difference over seeds; None if it is unknown or the seeds change nothing."""
+    if a.seed_variance != b.seed_variance or a.seed_variance is None:
+        return sum_of_variances([_over_seeds(a), _over_seeds(b)])
+    # one estimate, pooled over the rows of both: two would have twice its degrees of freedom
+    noise = a.seed_variance
+    return Variance(noise.value * (1 / len(a.seeds) + 1 / len(b.seeds)), noise.freedom)
 
 
 def compare_each(pairs: Iterable[tuple[Sample, Sample]]) -> list[Comparison | None]:
@@ -254,7 +267,7 @@ def _over_seeds(sample: Sample) -> Variance | None:
     return None if sample.seed_variance is None else sample.seed_variance.over(len(sample.seeds))
 
 
-def _sum(parts: Sequence[Variance | None]) -> Variance | None:
+def sum_of_variances(parts: Sequence[Variance | None]) -> Variance | None:
     """Return the sum of variances, with degrees of freedom after Satterthwaite (1946)."""
     known = [part for part in parts if part is not None]
     if not known:
@@ -267,7 +280,7 @@ def _sum(parts: Sequence[Variance | None]) -> Variance | None:
 
 def _tested(center: float, over_classes: Variance | None, over_seeds: Variance | None) -> Comparison | None:
     """A mean or a difference with its interval, and the test of whether it is 0; None if no chance is known."""
-    error = _sum([over_classes, over_seeds])
+    error = sum_of_variances([over_classes, over_seeds])
     if error is None:
         return None
     reach = float(stdtrit(error.freedom, (1 + LEVEL) / 2)) * math.sqrt(error.value)

@@ -2,45 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-from dmlcore.api.blocks import Block, Formula, Text
-from dmlcore.report.content.axis import Axis, marginal_axis
+from dmlcore.api.blocks import Block, Formula, Table, Text
+from dmlcore.report.content.axis import Axis
 from dmlcore.report.content.material import StudyMaterial
-from dmlcore.report.content.quantities import label
-from dmlcore.report.content.statistics import LEVEL, compare
+from dmlcore.report.content.naming import setting_name
+from dmlcore.report.content.quantities import MISSING, label, signed
+from dmlcore.report.content.statistics import LEVEL, holm
 from dmlcore.report.content.table import headline
-from dmlcore.report.explanation.batch_size import batch_composition
-from dmlcore.report.explanation.comparison import explain_comparison
-from dmlcore.report.explanation.dimension import dimension_use
 from dmlcore.report.explanation.effect import Effect, against_highest, edge_text, effect_of, effect_text, steps_grid
-from dmlcore.report.explanation.margin import margin_activity
-from dmlcore.report.explanation.moved import moved_blocks
-from dmlcore.report.explanation.phrases import difference, level
+from dmlcore.report.explanation.findings import Findings, findings_of
+from dmlcore.report.explanation.mechanism import Mechanism, mechanism_blocks
+from dmlcore.report.explanation.mechanisms import mechanisms_of
+from dmlcore.report.explanation.phrases import p_cell
 from dmlcore.report.explanation.single import explain_single
 from dmlcore.text import counted, listing
-
-MECHANISMS: dict[str, Callable[[Effect], Iterator[Block]]] = {
-    "embedding.dim": dimension_use,
-    "training.batch_size": batch_composition,
-}
-"""Numeric path → what may explain its effect; for other paths none is claimed."""
 
 
 def explain(material: StudyMaterial) -> Iterator[Block]:
     """Return the explanation of the runs that are finished."""
     yield from _missing(material)
-    metrics = headline(material)
-    if not metrics:
+    findings = findings_of(material)
+    if findings is None:
         yield Text(f"{counted(len(material.results), 'run')} finished: there is nothing to explain yet.")
         return
+    yield Text(findings.verdict)
     yield from _loss(material)
-    yield from _against_untrained(material, metrics[0])
+    yield from _against_untrained(findings)
+    mechanisms = mechanisms_of(material, findings)
     for path in material.varied:
-        yield from _along(material, path, metrics)
+        yield from _along(material, findings, path, mechanisms.get(path))
     if not material.varied:
         for row in material.trained:
-            yield from explain_single(row, metrics[0])
+            yield from explain_single(row, findings.metric)
 
 
 def _missing(material: StudyMaterial) -> Iterator[Text]:
@@ -72,52 +67,47 @@ def _loss(material: StudyMaterial) -> Iterator[Block]:
         yield Formula(loss.formula)
 
 
-def _against_untrained(material: StudyMaterial, metric: str) -> Iterator[Text]:
-    untrained = [row for row in material.rows if row.untrained and metric in row.samples]
-    trained = [row for row in material.trained if metric in row.samples]
-    if len(untrained) != 1 or not trained:
-        return
-    base = untrained[0].samples[metric]
-    highest = max(trained, key=lambda row: row.samples[metric].mean)
-    which = f"best trained network, {highest.label}," if len(trained) > 1 else "trained network"
-    text = f"The untrained network has {label(metric)} {level(base)}; the {which} has {level(highest.samples[metric])}."
-    test = compare(highest.samples[metric], base)
-    if test is None:
-        yield Text(f"{text} Whether they differ can't be tested.")
-    else:
-        verdict = "is" if test.p < 1 - LEVEL else "is not"
-        yield Text(f"{text} The difference {verdict} significant: {difference(test)}.")
+def _against_untrained(findings: Findings) -> Iterator[Text]:
+    if findings.training is not None:
+        verdict = [findings.training_verdict] * bool(findings.effects)
+        yield Text(" ".join([*verdict, findings.training.sentence]))
 
 
-def _along(material: StudyMaterial, path: str, metrics: tuple[str, ...]) -> Iterator[Block]:
-    axis = marginal_axis(material, path)
-    effect = None if axis is None else effect_of(axis, metrics[0])
-    if axis is None or effect is None:
+def _along(material: StudyMaterial, findings: Findings, path: str, mechanism: Mechanism | None) -> Iterator[Block]:
+    effect = findings.effects.get(path)
+    if effect is None or mechanism is None:
         yield Text(
-            f"{path}: the {counted(len(material.results), 'finished run')} do not include two values with"
-            f" {label(metrics[0])} for the same seeds and otherwise equal settings, so nothing can be compared."
+            f"{setting_name(path)}: the {counted(len(material.results), 'finished run')} do not include two values with"
+            f" {findings.name} for the same seeds and otherwise equal settings, so nothing can be compared."
         )
         return
-    if len(material.varied) > 1:
-        over = f", each averaged over {listing(axis.over)}" if axis.over else ""
-        yield Text(f"Effect of {path}: {counted(len(axis.points), 'value')}{over}.")
-    yield from _explained(axis, effect)
-    for metric in metrics[1:]:
-        other = effect_of(axis, metric)
-        if other is not None:
-            yield effect_text(other)
-
-
-def _explained(axis: Axis, effect: Effect) -> Iterator[Block]:
-    if not axis.numeric:
-        yield from explain_comparison(effect)
-        return
+    if effect.axis.over:
+        values = counted(len(effect.axis.points), "value")
+        yield Text(f"Effect of the {effect.axis.title}: {values}, each averaged over {listing(effect.axis.over)}.")
     yield effect_text(effect)
+    yield Text(findings.claims[path].sentence)
     yield from against_highest(effect)
-    yield edge_text(effect)
-    yield steps_grid(effect)
-    if axis.path.rpartition(".")[2].endswith("margin"):
-        yield from margin_activity(effect)
-    elif axis.path in MECHANISMS:
-        yield from MECHANISMS[axis.path](effect)
-    yield from moved_blocks(effect)
+    if effect.axis.numeric:
+        yield edge_text(effect)
+    yield from mechanism_blocks(mechanism)
+    if effect.axis.numeric:
+        yield steps_grid(effect)
+    yield from _other_metrics(effect.axis, [name for name in headline(material) if name != findings.metric])
+
+
+def _other_metrics(axis: Axis, metrics: list[str]) -> Iterator[Table]:
+    """Where the other metrics are highest and lowest, with the tests corrected for all of them together."""
+    effects = [effect for name in metrics if (effect := effect_of(axis, name))]
+    if not effects:
+        return
+    adjusted = iter(holm([effect.span.p for effect in effects if effect.span is not None]))
+    rows = tuple(_metric_row(effect, next(adjusted) if effect.span else None) for effect in effects)
+    header = ("metric", "highest", "lowest", "difference", f"{LEVEL:.0%} interval", "p (Holm)")
+    yield Table(header, rows, "The other metrics", words=3)
+
+
+def _metric_row(effect: Effect, p: float | None) -> tuple[str, ...]:
+    high, low = effect.highest, effect.lowest
+    apart = signed(effect.sample(high).mean - effect.sample(low).mean)
+    tested = (MISSING, MISSING) if effect.span is None or p is None else (str(effect.span.interval), p_cell(p))
+    return (label(effect.metric), effect.axis.named(high), effect.axis.named(low), apart, *tested)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from dmlcore.api.blocks import Block, Table, Text
+from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.content.quantities import TRAINING, ZERO_LOSS, cell, label, typeset
 from dmlcore.report.explanation.effect import Effect
+from dmlcore.report.explanation.mechanism import Mechanism
+from dmlcore.report.explanation.moved import moved_blocks
 from dmlcore.report.explanation.phrases import courses
 from dmlcore.results.trials import Probe, Regime
 from dmlcore.text import counted, listing
@@ -40,9 +43,9 @@ def explain_probe(probe: Probe) -> Iterator[Block]:
             yield from (Text(f"Batch size {trial.batch_size}: {' '.join(trial.reasons)}") for trial in trials)
 
 
-def batch_composition(effect: Effect) -> Iterator[Block]:
-    """Explain how much of each batch trains the network."""
-    yield from courses(effect.axis, *RECORDED)
+def batch_composition(_material: StudyMaterial, effect: Effect) -> Mechanism:
+    """Return how much of each batch trains the network."""
+    return Mechanism(tuple(courses(effect.axis, *RECORDED)), after=tuple(moved_blocks(effect)))
 
 
 def _trials_grid(probe: Probe) -> Table:

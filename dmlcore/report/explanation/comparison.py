@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from dmlcore.api.blocks import Block, Formula, Table, Text
+from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.content.quantities import full_label, is_quantile, number
 from dmlcore.report.content.statistics import Spread
-from dmlcore.report.explanation.effect import Effect, against_highest, effect_text, tests_table
+from dmlcore.report.explanation.effect import Effect, tests_table
+from dmlcore.report.explanation.mechanism import Mechanism
 
 SHOWN = 10
 """Rows of the table of quantities, those with the largest differences first."""
@@ -18,14 +20,10 @@ BEYOND = 2.0
 """Standard errors over seeds above which a difference in a recorded quantity is more than seed noise."""
 
 
-def explain_comparison(effect: Effect) -> Iterator[Block]:
-    """Compare every pair of values, and list the recorded quantities in which highest and lowest differ most."""
-    yield from _formulas(effect)
-    yield effect_text(effect)
-    yield from against_highest(effect)
-    if len(effect.axis.points) > 2:
-        yield _pairs_grid(effect)
-    yield from _differences(effect)
+def compared(_material: StudyMaterial, effect: Effect) -> Mechanism:
+    """Return the formulas, the test of every pair of values, and the recorded quantities that differ most."""
+    pairs = [_pairs_grid(effect)] if len(effect.axis.points) > 2 else []
+    return Mechanism(tuple(_formulas(effect)), after=(*pairs, *_differences(effect)))
 
 
 def _formulas(effect: Effect) -> Iterator[Block]:

@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dmlcore.api.blocks import Block, Formula, Text
-from dmlcore.report.content.axis import AxisPoint
-from dmlcore.report.content.quantities import GEOMETRY, label, number, signed, typeset
-from dmlcore.report.explanation.effect import Effect
-from dmlcore.report.explanation.phrases import course, courses, difference
+from dmlcore.report.content.material import StudyMaterial
+from dmlcore.report.content.quantities import GEOMETRY, label, number
+from dmlcore.report.explanation.claims import Claim
+from dmlcore.report.explanation.effect import Effect, metric_test
+from dmlcore.report.explanation.evidence import recorded_test
+from dmlcore.report.explanation.mechanism import Mechanism, Step
+from dmlcore.report.explanation.moved import moved_blocks
+from dmlcore.report.explanation.phrases import course, courses
 
 RANK = f"{GEOMETRY}effective_rank"
 AXES = f"{GEOMETRY}dimensions_for_90_percent"
 
-USED = 0.5
-"""The effective rank follows the dimension if it grows by at least this share of the dimension's growth."""
+
+def dimension_use(_material: StudyMaterial, effect: Effect) -> Mechanism:
+    """Return what more dimensions do: more directions, if the network uses them."""
+    return Mechanism(tuple(_spectrum(effect)), tuple(_steps(effect)), tuple(moved_blocks(effect)))
 
 
-def dimension_use(effect: Effect) -> Iterator[Block]:
-    """Explain what the spectrum of the embeddings says about the effect."""
+def _spectrum(effect: Effect) -> Iterator[Block]:
     points = effect.axis.having(RANK)
     if len(points) < 2:
         yield Text(
@@ -37,60 +42,22 @@ def dimension_use(effect: Effect) -> Iterator[Block]:
     )
     yield Text(f"{course(effect.axis, RANK)} That is {shares}.")
     yield from courses(effect.axis, AXES)
-    yield _verdict(effect, points)
-    if effect.changes:
-        yield from _plateau(effect, points)
 
 
-def _growth(first: AxisPoint, last: AxisPoint) -> tuple[float, float]:
-    """The factors by which the dimension and the effective rank grow."""
-    return last.number / first.number, last.recorded[RANK].mean / first.recorded[RANK].mean
-
-
-def _verdict(effect: Effect, points: list[AxisPoint]) -> Text:
-    """Whether metric and effective rank rise together, as textbooks say."""
-    offered, grown = _growth(points[0], points[-1])
-    text = (
-        f"From {points[0].label} to {points[-1].label} dimensions ({number(offered)}×), the {label(RANK)} grows"
-        f" {grown:.2f}×"
+def _steps(effect: Effect) -> Iterator[Step]:
+    first, last = effect.ends
+    yield Step(
+        "geometry",
+        "A larger embedding separates more directions",
+        "Roth et al., 2020",
+        Claim(
+            "with more dimensions, the embeddings use more directions",
+            (recorded_test(effect.axis, RANK, last, first, 1),),
+        ),
     )
-    if not effect.changes:
-        ends = "no test is possible" if effect.span is None else f"at most {difference(effect.span)}"
-        return Text(
-            f"{text}, but {effect.name} does not change significantly ({ends}). These runs do not support the"
-            " explanation that more dimensions separate unseen classes better."
-        )
-    found = effect.correlation(RANK)
-    if found is not None:
-        text += typeset(f" (rank correlation with {effect.name} ρ = {found.rho:.2f} over {len(points)} values)")
-    if effect.highest.number < effect.lowest.number:
-        return Text(
-            f"{text}. Yet {effect.name} is higher at {effect.highest.label} dimensions than at {effect.lowest.label}."
-            " This contradicts the textbook expectation that it rises with the dimension."
-        )
-    if grown <= 1 or (found is not None and found.rho < USED):
-        return Text(
-            f"{text}. {effect.name} rises with the dimension but not with the number of used dimensions, so these"
-            " figures do not support that as the reason."
-        )
-    return Text(
-        f"{text}, and {effect.name} rises with it. This agrees with the textbook explanation: a larger embedding"
-        " separates more directions, which helps retrieval of unseen classes."
+    yield Step(
+        "metric",
+        "Retrieval of unseen classes rises with the dimension",
+        "Wang et al., 2019",
+        Claim(f"with more dimensions, {effect.name} is higher", (metric_test(effect, last, first, 1),)),
     )
-
-
-def _plateau(effect: Effect, points: list[AxisPoint]) -> Iterator[Text]:
-    """What happens above the smallest dimension that is as good as the best."""
-    enough, last = min([*effect.alike, effect.highest], key=lambda point: point.number), points[-1]
-    if enough not in points or enough.number >= last.number:
-        return
-    offered, grown = _growth(enough, last)
-    text = (
-        f"{effect.name} levels off at {effect.axis.named(enough)}: from there to {last.label}, the dimension grows"
-        f" {number(offered)}×, the {label(RANK)} {grown:.2f}×, and {effect.name} changes by"
-        f" {signed(effect.sample(last).mean - effect.sample(enough).mean)}."
-    )
-    if grown - 1 < USED * (offered - 1):
-        yield Text(f"{text} The added dimensions are hardly used, which may be why they do not help.")
-    else:
-        yield Text(f"{text} The added dimensions are used, but they do not help to separate unseen classes.")

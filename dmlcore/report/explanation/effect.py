@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from math import comb
+from typing import Literal
 
 from attrs import evolve, frozen
 
@@ -13,6 +14,8 @@ from dmlcore.report.content.axis import Axis, AxisPoint
 from dmlcore.report.content.correlation import RankCorrelation, rank_correlation
 from dmlcore.report.content.quantities import MISSING, decimals, label, signed
 from dmlcore.report.content.statistics import LEVEL, Comparison, Sample, compare, compare_each
+from dmlcore.report.explanation.claims import Claim, Test
+from dmlcore.report.explanation.evidence import ONE_SEED, seeds_known
 from dmlcore.report.explanation.phrases import difference, level, p_cell, p_value
 from dmlcore.text import counted, listing
 
@@ -37,8 +40,8 @@ class Effect:
 
     @property
     def changes(self) -> bool:
-        """Whether the path changes the metric significantly."""
-        return self.span is not None and self.span.p < 1 - LEVEL
+        """Whether the path changes the metric beyond the chance of classes and seeds."""
+        return self.span is not None and self.span.p < 1 - LEVEL and seeds_known(self.axis)
 
     @property
     def ends(self) -> tuple[AxisPoint, AxisPoint]:
@@ -81,28 +84,42 @@ def effect_of(axis: Axis, metric: str) -> Effect | None:
     return Effect(Axis(axis.path, points, axis.over), metric, lowest, highest, span, below)
 
 
+def effect_claim(effect: Effect) -> Claim:
+    """Return the claim that the setting changes the metric."""
+    high, low = effect.axis.named(effect.highest), effect.axis.named(effect.lowest)
+    statement = f"the {effect.axis.title} changes {effect.name}, which is highest at {high} and lowest at {low}"
+    what = f"{effect.name} at {high} minus {low}"
+    known = effect.span is not None and seeds_known(effect.axis)
+    return Claim(statement, (Test(what, effect.span if known else None, 1, "" if known else untested(effect)),))
+
+
+def metric_test(effect: Effect, high: AxisPoint, low: AxisPoint, direction: Literal[-1, 0, 1] = 0) -> Test:
+    """Test the metric at one point minus that at another, both chosen before looking at the metric."""
+    what = f"{effect.name} at {effect.axis.named(high)} minus {effect.axis.named(low)}"
+    found = compare(effect.sample(high), effect.sample(low)) if seeds_known(effect.axis) else None
+    return Test(what, found, direction, "" if found else untested(effect))
+
+
+def untested(effect: Effect) -> str:
+    """Return why no test of the setting is possible."""
+    if not seeds_known(effect.axis):
+        return ONE_SEED
+    return "the values were measured on different test images"
+
+
 def effect_text(effect: Effect) -> Text:
-    """State the lowest and highest value, their difference, the noise, and whether the path matters."""
+    """State the lowest and highest value, their difference and the noise."""
     axis = effect.axis
     text = (
         f"{effect.name} is lowest at {axis.named(effect.lowest)}, {level(effect.sample(effect.lowest))}, and highest at"
         f" {axis.named(effect.highest)}, {level(effect.sample(effect.highest))}."
     )
     if effect.span is None:
-        stored = all(effect.sample(point).replicates is not None for point in axis.points)
-        alone = "there is one seed and no per-query values are stored"
-        reason = "they were measured on different test images" if stored else alone
-        return Text(f"{text} Whether they differ can't be tested: {reason}.")
+        return Text(f"{text} Whether they differ can't be tested: {untested(effect)}.")
     pairs = comb(len(axis.points), 2)
-    corrected = f", corrected for {pairs} pairs" if pairs > 1 else ""
-    text += f" The difference is {difference(effect.span)}{corrected}. Interval and p account for chance in"
-    text += f" {effect.span.interval.source}. {_seed_noise(effect)}"
-    if effect.changes:
-        return Text(f"{text} {axis.path} changes {effect.name} significantly.")
-    return Text(
-        f"{text} These runs do not show that {axis.path} changes {effect.name}: a difference of"
-        f" {decimals(abs(effect.span.difference))} can be chance."
-    )
+    adjusted = f", corrected for {pairs} pairs" if pairs > 1 else ""
+    text += f" The difference is {difference(effect.span)}{adjusted}. Interval and p account for chance in"
+    return Text(f"{text} {effect.span.interval.source}. {_seed_noise(effect)}")
 
 
 def against_highest(effect: Effect) -> Iterator[Block]:
@@ -130,7 +147,7 @@ def edge_text(effect: Effect) -> Text:
     first, last = effect.ends
     tried, best = f"the range tried ({first.label} to {last.label})", effect.axis.named(effect.highest)
     if effect.highest in effect.ends:
-        return Text(f"The highest value, {best}, is at the edge of {tried}. Values outside it may be better.")
+        return Text(f"The highest value, {best}, is at the edge of {tried}. Values outside it were not tried.")
     beaten = [point for point in effect.ends if point not in effect.alike]
     if len(beaten) == 2:
         shown = " and ".join(difference(effect.below[point.label]) for point in beaten)
@@ -160,7 +177,7 @@ def tests_table(effect: Effect, pairs: Sequence[tuple[str, AxisPoint, AxisPoint]
         gain = signed(effect.sample(one).mean - effect.sample(other).mean)
         cells = (MISSING, MISSING) if test is None else (str(test.interval), p_cell(test.p))
         rows.append((name, gain, *cells))
-    return Table((effect.axis.path, heading, f"{LEVEL:.0%} interval", "p (Holm)"), tuple(rows), caption)
+    return Table((effect.axis.title, heading, f"{LEVEL:.0%} interval", "p (Holm)"), tuple(rows), caption)
 
 
 def _seed_noise(effect: Effect) -> str:

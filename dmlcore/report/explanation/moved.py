@@ -8,12 +8,19 @@ from itertools import islice
 
 from dmlcore.api.blocks import Block, Table, Text
 from dmlcore.report.content.correlation import RankCorrelation
+from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.content.quantities import full_label, is_quantile, number, quantity, signed
 from dmlcore.report.explanation.effect import Effect
+from dmlcore.report.explanation.mechanism import Mechanism
 from dmlcore.text import counted
 
 SHOWN = 12
 """Rows of the table, the strongest correlations first."""
+
+
+def moved_with_metric(_material: StudyMaterial, effect: Effect) -> Mechanism:
+    """Return the mechanism of any other setting: no step is expected, and the recorded quantities are listed."""
+    return Mechanism(after=tuple(moved_blocks(effect)))
 
 
 def moved_with(effect: Effect) -> dict[str, RankCorrelation]:

@@ -50,11 +50,11 @@ def test_the_table_of_a_file(invoke: Any) -> None:
     assert rows == [
         "e.npz: 6 embeddings of 2 classes, D = 2",
         "evaluator metric value",
-        "nearest recall@1 1.0000",
+        "nearest Recall@1 1.0000",
         "spread 0.4406",
-        "retrieval recall@1 1.0000",
+        "retrieval Recall@1 1.0000",
         "r_precision 1.0000",
-        "map@r 1.0000",
+        "MAP@R 1.0000",
         "mrr 1.0000",
     ]
     assert note.startswith("note retrieval: no Recall@K for K = 9: ")
@@ -67,7 +67,7 @@ def test_ties_stand_side_by_side_and_counts_are_whole(invoke: Any) -> None:
     rows = rows_of(output)
     assert rows[1:4] == [
         "evaluator metric value optimistic ties",
-        "retrieval recall@1 0.0000 1.0000",
+        "retrieval Recall@1 0.0000 1.0000",
         "r_precision 0.0000 1.0000",
     ]
     assert "lone_queries 3" in rows
@@ -117,9 +117,9 @@ def test_conformance_of_the_artificial_embeddings(invoke: Any) -> None:
     assert rows[0] == "artificial embeddings: 632 embeddings of 72 classes, D = 32"
     assert rows[1] == "metric by value difference"
     groups = [row.split()[0] for row in rows if " dmlcore " in row]
-    assert groups == ["recall@1", "recall@8", "r_precision", "map@r", "mrr", "nmi", "ami"]
+    assert groups == ["Recall@1", "recall@8", "r_precision", "MAP@R", "mrr", "nmi", "ami"]
     ranking = rank(example_embeddings().vectors, example_embeddings().labels)
-    assert f"map@r dmlcore {ranking.map_at_r():.4f}" in rows
+    assert f"MAP@R dmlcore {ranking.map_at_r():.4f}" in rows
     for codebase in ("pml", "roth", "bnu", "oml", "proxy_anchor"):
         _, value, difference = next(row for row in rows if row.startswith(f"{codebase} ")).split()
         assert float(value) - ranking.recall_at(1) == pytest.approx(float(difference.replace("−", "-")), abs=1e-4)
@@ -130,7 +130,7 @@ def test_conformance_of_the_artificial_embeddings(invoke: Any) -> None:
 def test_conformance_of_a_file_takes_options_as_any_evaluator(invoke: Any) -> None:
     said = invoke("e.npz", "--conformance", "--evaluator", "nearest", "--set", "conformance.recall_at=[1]")
     rows = rows_of(said.stdout)
-    assert rows[2:4] == ["recall@1 dmlcore 1.0000", "pml 1.0000 +0.0000"]
+    assert rows[2:4] == ["Recall@1 dmlcore 1.0000", "pml 1.0000 +0.0000"]
     assert "r_precision dmlcore –" in rows, "no evaluator of dmlcore measured it"
 
 

@@ -29,7 +29,7 @@ def test_the_best_validation_and_the_best_test_epoch_stand_beside_the_result(tmp
     result = evolve(material.results[0], curve=curve, metrics={RECALL: 0.6})
     grid = epochs_grid(evolve(material, results=(result,)))
     assert grid is not None
-    assert grid.header[:2] == ("run", "recall@1")
+    assert grid.header[:2] == ("run", "Recall@1")
     assert "validation" in grid.header[2]
     assert "test" in grid.header[3]
     assert grid.rows == (("trained", "0.6000", "0.6000", "0.7000", "2"),)

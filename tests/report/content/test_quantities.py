@@ -28,7 +28,7 @@ def test_labels_are_distinct_and_short_enough_for_a_figure() -> None:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("retrieval/recall_at_1", "recall@1"),
+        ("retrieval/recall_at_1", "Recall@1"),
         ("mine/coverage", "coverage"),
         ("training/coverage", "share of images visited"),
         ("training/positive_similarity_q05", "5% quantile of positive-pair cosines"),

@@ -100,7 +100,7 @@ def test_without_an_effect_nothing_is_best(tmp_path: Path) -> None:
         table = study_table(made_material(tmp_path / str(chance), points, lambda point: 0.6, chance=chance))
         wrong += table.rows[0].metrics[RECALL].best + any(row.metrics[RECALL].best for row in table.rows)
     assert wrong <= 1
-    assert table.notes[-4].startswith("recall@1: the highest, ")
+    assert table.notes[-4].startswith("Recall@1: the highest, ")
     assert "not significantly different from loss.margin=" in table.notes[-4]
 
 
@@ -122,7 +122,7 @@ def test_the_full_table_has_every_recall(tmp_path: Path) -> None:
 
 def test_the_grid_has_intervals_below_the_means(tmp_path: Path) -> None:
     grid = table_grid(study_table(made_material(tmp_path, [{}], lambda point: 0.6, seeds=[0])))
-    assert grid.header == ("run", "recall@1", "recall@2", "map@r", "nmi", "seeds", "time per run")
+    assert grid.header == ("run", "Recall@1", "Recall@2", "MAP@R", "nmi", "seeds", "time per run")
     assert [row[0] for row in grid.rows] == ["untrained", "trained"]
     mean, bounds = grid.rows[1][1].split("\n")
     low, high = bounds.strip("[]").split(", ")

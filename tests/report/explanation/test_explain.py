@@ -63,14 +63,14 @@ def activity(point: Mapping[str, Any]) -> dict[str, float]:
 
 def test_a_dimension_that_rises_and_flattens_with_the_effective_rank(tmp_path: Path) -> None:
     material = made_material(tmp_path, DIMS, rising, geometry=flattening_rank)
-    assert one(material, "recall@1 is lowest at embedding.dim=16").endswith(
-        "embedding.dim changes recall@1 significantly."
+    assert one(material, "Recall@1 is lowest at embedding.dim=16").endswith(
+        "embedding.dim changes Recall@1 significantly."
     )
     assert one(material, "The effective rank on test images rises from 9.3").endswith("512 dimensions (8%).")
     assert one(material, "From 16 to 512 dimensions (32×)", "agrees with the textbook")
     flat = one(material, "levels off", "hardly used")
     assert re.search(r"at embedding.dim=(128|256): from there to 512, the dimension grows (4|2)×", flat)
-    moved = table(material, "changed with recall@1")
+    moved = table(material, "changed with Recall@1")
     assert moved.rows[0][0] == "effective rank on test images"
     assert moved.rows[0][4:] == ("+1.00", "0.0028")
     steps = table(material, "from one value to the next")
@@ -86,7 +86,7 @@ def test_used_dimensions_that_do_not_help_are_no_reason_to_flatten(tmp_path: Pat
 
 def test_a_dimension_without_effect_supports_no_story(tmp_path: Path) -> None:
     material = made_material(tmp_path, DIMS, lambda point: 0.6, geometry=flattening_rank)
-    assert one(material, "recall@1 is lowest", "do not show that embedding.dim changes recall@1")
+    assert one(material, "Recall@1 is lowest", "do not show that embedding.dim changes Recall@1")
     assert one(material, "the effective rank grows 4.2", "do not support")
     assert not [text for text in texts(material) if "levels off" in text]
 
@@ -95,12 +95,12 @@ def test_a_rise_without_more_directions_in_use_does_not_support_the_textbook(tmp
     material = made_material(
         tmp_path, DIMS, rising, geometry=lambda point: {"effective_rank": 30 - math.log(point["embedding.dim"])}
     )
-    assert one(material, "recall@1 rises with the dimension but not with", "do not support")
+    assert one(material, "Recall@1 rises with the dimension but not with", "do not support")
 
 
 def test_a_dimension_that_harms_is_reported_as_it_is(tmp_path: Path) -> None:
     material = made_material(tmp_path, DIMS, lambda p: 0.8 - rising(p), geometry=flattening_rank)
-    assert one(material, "recall@1 is higher at 16 dimensions than at", "contradicts the textbook")
+    assert one(material, "Recall@1 is higher at 16 dimensions than at", "contradicts the textbook")
 
 
 def test_a_margin_with_an_inner_optimum(tmp_path: Path) -> None:
@@ -120,14 +120,14 @@ def test_a_margin_with_an_inner_optimum(tmp_path: Path) -> None:
         material, "inside the range tried (0.1 to 0.9)", "loss.margin=0.5 is significantly higher than both ends"
     )
     assert "falls from 0.48" in one(material, "The share of active negative pairs in the last epoch")
-    assert one(material, "Both extremes cost recall@1", "the fewest active, 0.0060 at loss.margin=0.9")
-    assert one(material, "overlap is lowest at loss.margin=0.5", "also the margin with", "recall@1: ρ = −")
+    assert one(material, "Both extremes cost Recall@1", "the fewest active, 0.0060 at loss.margin=0.9")
+    assert one(material, "overlap is lowest at loss.margin=0.5", "also the margin with", "Recall@1: ρ = −")
 
 
 def test_a_margin_best_at_the_edge_says_so(tmp_path: Path) -> None:
     material = made_material(tmp_path, MARGINS, lambda p: 0.4 + 0.3 * p["loss.margin"], diagnostics=activity)
     assert one(material, "loss.margin=0.9, is at the edge of the range tried (0.1 to 0.9)")
-    assert one(material, "recall@1 is lost with many active pairs", "contradicts the textbook")
+    assert one(material, "Recall@1 is lost with many active pairs", "contradicts the textbook")
 
 
 def test_an_overlap_that_is_least_elsewhere_explains_nothing(tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ def test_a_probe(tmp_path: Path) -> None:
     assert texts(material)[0] == "The smallest batch size that runs is 5."
     assert re.fullmatch(r"Undefined \(.*\): 1\.", texts(material)[1])
     grid = table(material, "each batch size")
-    assert grid.header == ("batch size", "regime", "share of steps with zero loss", "gain in recall@1", "learns")
+    assert grid.header == ("batch size", "regime", "share of steps with zero loss", "gain in Recall@1", "learns")
     assert grid.rows[1] == ("5", "degenerate", "0", "−0.0500\n[−0.070, −0.030]", "no")
     assert "Batch size 10: It was tried with 10 images." in texts(material)
 
@@ -190,7 +190,7 @@ def test_a_batch_size_that_is_varied(tmp_path: Path) -> None:
         diagnostics=lambda point: {"zero_loss_steps": 1 / point["training.batch_size"]},
     )
     assert "falls from 0.10" in one(material, "The share of steps with zero loss over all epochs")
-    assert one(material, "recall@1 is lowest at training.batch_size=10")
+    assert one(material, "Recall@1 is lowest at training.batch_size=10")
 
 
 def test_losses_are_compared_with_their_formulas(tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def test_losses_are_compared_with_their_formulas(tmp_path: Path) -> None:
     assert one(material, "loss=proxy_anchor is significantly different from every other value")
     assert one(material, "loss=triplet, the loss triplet:")
     assert Formula("L_{12}") in blocks(material)
-    pairs = table(material, "Pairwise differences in recall@1")
+    pairs = table(material, "Pairwise differences in Recall@1")
     assert pairs.rows[-1][0] == "triplet − contrastive"
     assert float(pairs.rows[-1][3]) > 0.05
     assert one(material, "of the 2 recorded quantities differ")
@@ -225,8 +225,8 @@ def test_any_other_number(tmp_path: Path) -> None:
         lambda point: 0.6 + 0.1 * math.log10(point["optimizer.learning_rate"] * 1e4),
         geometry=lambda point: {"hubness": 2 + point["optimizer.learning_rate"] * 1000},
     )
-    assert one(material, "recall@1 is lowest at optimizer.learning_rate=1e-05")
-    assert table(material, "changed with recall@1").rows[0][4:] == ("+1.00", "0.33")
+    assert one(material, "Recall@1 is lowest at optimizer.learning_rate=1e-05")
+    assert table(material, "changed with Recall@1").rows[0][4:] == ("+1.00", "0.33")
     assert one(material, "1 of 1 recorded", "probability 0.33, so 0.33 are expected")
 
 
@@ -235,19 +235,19 @@ def test_two_paths_are_explained_each_over_the_other(tmp_path: Path) -> None:
     material = made_material(tmp_path, points, inner)
     assert one(material, "loss.margin: 3 values, each averaged over embedding.dim=32, embedding.dim=64.")
     assert one(material, "embedding.dim: 2 values, each averaged over loss.margin=0.1, loss.margin=0.5,")
-    assert [text for text in texts(material) if text.startswith("recall@1 is lowest at loss.margin=")]
+    assert [text for text in texts(material) if text.startswith("Recall@1 is lowest at loss.margin=")]
 
 
 def test_without_a_grid_before_and_after(tmp_path: Path) -> None:
     material = made_material(tmp_path, [{}], lambda point: 0.6, geometry=lambda point: {"effective_rank": 30.0})
     grid = table(material, "before and after training")
     assert grid.rows == (("effective rank on test images", "15", "30"),)
-    assert one(material, "The untrained network has recall@1 0.27", "is significant")
+    assert one(material, "The untrained network has Recall@1 0.27", "is significant")
 
 
 def test_one_seed_is_said_to_be_one(tmp_path: Path) -> None:
     material = made_material(tmp_path, DIMS, rising, seeds=[0])
-    assert one(material, "recall@1 is lowest", "With one seed, the seed noise is unknown")
+    assert one(material, "Recall@1 is lowest", "With one seed, the seed noise is unknown")
     assert one(material, "nmi is lowest", "can't be tested: there is one seed")
 
 
@@ -296,7 +296,7 @@ def test_seeds_that_only_some_points_have_are_not_compared(tmp_path: Path) -> No
     material = made_material(tmp_path, [{"k": 1}, {"k": 2}], lambda point: 0.3 * point["k"], seeds=(0, 1))
     without = evolve(material, results=material.results[:-1])
     recall = [r.metrics[RECALL] for r in material.results if r.seed == 0]
-    assert f"{min(recall):.4f}" in one(without, "recall@1 is lowest at k=1")
+    assert f"{min(recall):.4f}" in one(without, "Recall@1 is lowest at k=1")
 
 
 def test_formulas_are_in_the_part_of_latex_that_is_drawn(tmp_path: Path) -> None:

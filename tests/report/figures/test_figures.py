@@ -62,7 +62,7 @@ def test_a_figure_is_drawn_the_same_each_time_and_shares_no_id(
 
 def test_metrics_are_described_with_their_bounds(drawn: dict[str, list[Figure]]) -> None:
     (figure,) = drawn["results"]
-    for panel, name in zip(figure.panels, ("recall@1", "recall@2", "map@r", "nmi"), strict=True):
+    for panel, name in zip(figure.panels, ("Recall@1", "Recall@2", "MAP@R", "nmi"), strict=True):
         assert re.fullmatch(rf"{name} over embedding\.dim: 16: [\d.]+ \[[\d.]+, [\d.]+\], 64: .*, 256: .*\.", panel.alt)
 
 

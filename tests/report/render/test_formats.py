@@ -72,7 +72,7 @@ def test_the_page_has_every_section_and_the_learning_curves(tmp_path: Path) -> N
         "Learning curves",
     ]
     assert (
-        "**loss.margin=0.1 seed=0**\n\n| epoch | training loss | learning rate | images per second | recall@1 |" in page
+        "**loss.margin=0.1 seed=0**\n\n| epoch | training loss | learning rate | images per second | Recall@1 |" in page
     )
 
 
@@ -84,9 +84,9 @@ def test_latex_escapes_text() -> None:
 
 
 def test_latex_tables_are_booktabs() -> None:
-    grid = Table(("run", "recall@1"), (("a_b", "0.5\n[0.4, 0.6]"),), "Values", ("a note",))
+    grid = Table(("run", "Recall@1"), (("a_b", "0.5\n[0.4, 0.6]"),), "Values", ("a note",))
     assert latex.grid_latex(grid) == (
-        "\\begin{longtable}{lr}\n\\caption{Values}\\\\\n\\toprule\nrun & recall@1 \\\\\n\\midrule\n\\endhead\n"
+        "\\begin{longtable}{lr}\n\\caption{Values}\\\\\n\\toprule\nrun & Recall@1 \\\\\n\\midrule\n\\endhead\n"
         "\\bottomrule\n\\endfoot\na\\_b & \\shortstack[r]{{}0.5\\\\ {}[0.4, 0.6]} \\\\\n\\end{longtable}\n"
         "\\par{\\small a note}"
     )

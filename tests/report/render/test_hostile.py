@@ -86,7 +86,7 @@ def test_no_two_signs_of_tex_are_in_one_text_of_the_page() -> None:
 
 
 def test_markdown_as_it_has_always_been() -> None:
-    for text in ("recall@1 [0.1, 0.2], p < 0.001; m_per_class is 2.5 & more", "loss=triplet(margin=0.1,k=a_b)", "−0.5"):
+    for text in ("Recall@1 [0.1, 0.2], p < 0.001; m_per_class is 2.5 & more", "loss=triplet(margin=0.1,k=a_b)", "−0.5"):
         assert markdown.paragraphs(text) == markdown.inline(text) == text
 
 

@@ -1,0 +1,153 @@
+"""What a study's runs show: whether training helped, and whether each varied setting changes the metric."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import comb
+
+from attrs import evolve, frozen
+
+from dmlcore.report.content.axis import marginal_axis
+from dmlcore.report.content.material import StudyMaterial
+from dmlcore.report.content.measurements import PointMeasurements, is_as_loaded
+from dmlcore.report.content.power import seeds_needed, smallest_found
+from dmlcore.report.content.quantities import decimals, label
+from dmlcore.report.content.statistics import compare
+from dmlcore.report.content.table import headline
+from dmlcore.report.explanation.claims import Claim, Test, corrected
+from dmlcore.report.explanation.effect import Effect, effect_claim, effect_of
+from dmlcore.report.explanation.evidence import ONE_SEED, seeds_known
+from dmlcore.text import counted
+
+SIZE = 0.01
+"""The difference that a study should be able to decide, in units of the metric."""
+
+MANY = 8
+"""Seeds for which the smallest difference is given if no number of seeds decides one of SIZE."""
+
+
+@frozen(eq=False)
+class Findings:
+    """The claims about one metric; their p-values are corrected for all of them together."""
+
+    metric: str
+    best: PointMeasurements
+    """The row with the highest mean."""
+    untrained: PointMeasurements | None
+    """The untrained network of that row."""
+    training: Claim | None
+    """That training helped; None if nothing was trained or the untrained network was not measured."""
+    effects: Mapping[str, Effect]
+    """Path → its effect, for the paths of which two values can be compared."""
+    claims: Mapping[str, Claim]
+    """The same paths → the claim that the path changes the metric."""
+
+    @property
+    def name(self) -> str:
+        return label(self.metric)
+
+    def changes(self, path: str) -> bool:
+        """Whether the runs show that a path changes the metric."""
+        return path in self.claims and self.claims[path].shown
+
+    @property
+    def verdict(self) -> str:
+        """One sentence for each varied path, or else on training, that a layman understands."""
+        sentences = [_path_verdict(self, path) for path in self.effects]
+        return " ".join(sentences) or self.training_verdict
+
+    @property
+    def training_verdict(self) -> str:
+        """Whether training helped, in one sentence."""
+        if self.untrained is None:
+            return (
+                f"{self.name} is {decimals(self.best.samples[self.metric].mean)}; there is nothing to compare it with."
+            )
+        before, after = (decimals(row.samples[self.metric].mean) for row in (self.untrained, self.best))
+        if self.training is None:
+            return f"{self.name} of the network as loaded is {after}; nothing was trained."
+        if self.training.shown:
+            return f"Training helped: {self.name} rises from {before} to {after}."
+        if not self.training.testable:
+            return f"{self.name} is {before} before training and {after} after it, in a single run with one seed."
+        return f"That training helps can't be shown: {self.name} is {before} before and {after} after it."
+
+
+def findings_of(material: StudyMaterial) -> Findings | None:
+    """Return the findings about the metric that selects the best row; None without a finished run that has it."""
+    metric = selecting_metric(material)
+    trained = [row for row in material.trained if metric in row.samples]
+    if not trained:
+        return None
+    best = max(trained, key=lambda row: row.samples[metric].mean)
+    untrained = _untrained_of(material, best, metric)
+    training = _training_claim(metric, best, untrained, len(trained)) if untrained else None
+    axes = {path: marginal_axis(material, path) for path in material.varied}
+    effects = {path: effect for path, axis in axes.items() if axis and (effect := effect_of(axis, metric))}
+    claims = [*([training] if training else []), *map(effect_claim, effects.values())]
+    tested = corrected(claims)
+    own = tested.pop(0) if training else None
+    return Findings(metric, best, untrained, own, effects, dict(zip(effects, tested, strict=True)))
+
+
+def selecting_metric(material: StudyMaterial) -> str:
+    """Return MAP@R if it was measured, else the first headline metric; empty without results."""
+    names = [name for result in material.results for name in result.metrics]
+    maps = [name for name in names if name.endswith("/map_at_r")]
+    return [*maps, *headline(material), *names, ""][0]
+
+
+def _untrained_of(material: StudyMaterial, best: PointMeasurements, metric: str) -> PointMeasurements | None:
+    """The row of the network that the best row started from."""
+    rows = [row for row in material.rows if row.untrained and metric in row.samples]
+    own = [row for row in rows if len(rows) == 1 or {r.run for r in best.results} <= {r.run for r in row.results}]
+    return own[0] if own else None
+
+
+def _training_claim(metric: str, best: PointMeasurements, untrained: PointMeasurements, rows: int) -> Claim | None:
+    if all(map(is_as_loaded, best.results)):
+        return None
+    name = label(metric)
+    found = compare(best.samples[metric], untrained.samples[metric])
+    several = len({result.seed for result in best.results}) > 1
+    if found is None or not several:
+        test = Test(f"{name} after minus before training", None, 1, ONE_SEED)
+    else:
+        test = Test(f"{name} after minus before training", evolve(found, p=min(1.0, rows * found.p)), 1)
+    return Claim(f"training improves {name} on classes never seen in training", (test,))
+
+
+def _path_verdict(findings: Findings, path: str) -> str:
+    effect, claim = findings.effects[path], findings.claims[path]
+    axis, name = effect.axis, findings.name
+    high, low = (decimals(effect.sample(point).mean) for point in (effect.highest, effect.lowest))
+    if claim.shown:
+        return (
+            f"The {axis.title} matters: {name} is {high} at {axis.named(effect.highest)} and {low} at"
+            f" {axis.named(effect.lowest)}."
+        )
+    seeds = counted(max(len(effect.sample(point).seeds) for point in axis.points), "seed")
+    if not seeds_known(axis):
+        return (
+            f"Whether the {axis.title} matters can't be decided with {seeds}: {name} is {high} at"
+            f" {axis.named(effect.highest)} and {low} at {axis.named(effect.lowest)}, but another seed could reverse"
+            " this. Run at least 2 seeds."
+        )
+    both = f"{axis.named(effect.lowest)} and {effect.highest.label if axis.numeric else axis.named(effect.highest)}"
+    return f"No difference between {both} can be shown with {seeds}; {_needed(effect)}."
+
+
+def _needed(effect: Effect) -> str:
+    """What would decide it."""
+    high, low = effect.sample(effect.highest), effect.sample(effect.lowest)
+    if effect.span is None:
+        return "the two were measured on different images"
+    tests = comb(len(effect.axis.points), 2)
+    needed = seeds_needed(high, low, SIZE, tests)
+    present = len(high.seeds)
+    if needed is not None and needed <= present:
+        return f"one of {SIZE:g} or more would have been found in four of five such studies"
+    if needed is not None:
+        return f"{counted(needed, 'seed')} would be needed to show one of {SIZE:g}"
+    least = smallest_found(high, low, MANY, tests)
+    return f"one of {SIZE:g} is too small for these test classes, and {MANY} seeds could show one of {least:g}"
