@@ -51,6 +51,10 @@ SET = click.option(
     metavar="PATH=VALUE",
     help="Set a value of the study, such as training.epochs=10. Repeatable.",
 )
+AUTHOR = click.option("--author", default="", metavar="NAME", help="Name of the author, below the title.")
+TITLE = click.option(
+    "--title", default="", metavar="TEXT", help="Title of the report.  [default: named after the studies]"
+)
 
 
 def installed(studies: Sequence[Path] = (), overrides: Sequence[str] = ()) -> Registry:

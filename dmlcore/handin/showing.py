@@ -10,6 +10,7 @@ from dmlcore.api.blocks import Block, Figure
 from dmlcore.handin.outputs import Page, Picture
 from dmlcore.handin.plates import plate
 from dmlcore.report.content.material import StudyMaterial
+from dmlcore.report.explanation.answer import answer_of
 from dmlcore.report.figures.study import drawn_sections
 from dmlcore.report.render.markdown import block_markdown, inline, paragraphs
 
@@ -45,3 +46,15 @@ def pages(blocks: Iterable[Block]) -> list[Page | Picture]:
         shown += [Page("\n\n".join(words)), Picture(block.key, plate(block))]
         words = [paragraphs(block.caption)] if block.caption else []
     return [*shown, Page("\n\n".join(words))] if words else shown
+
+
+def answer_text(material: StudyMaterial) -> str:
+    """The answer of a study as Markdown: its verdict, figures and reason, and what its probe found; may be empty."""
+    answer, probe = answer_of(material), material.probe
+    parts = []
+    if answer is not None:
+        parts.append(f"**{inline(answer.verdict)}**")
+        parts.append(paragraphs(" ".join(filter(None, (answer.figures, answer.reason)))))
+    if probe is not None:
+        parts.append(paragraphs(" ".join(probe.conclusions)))
+    return "\n\n".join(parts)

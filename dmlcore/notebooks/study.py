@@ -16,6 +16,7 @@ from dmlcore.handin.outputs import Page, Picture
 from dmlcore.text import visible
 
 if TYPE_CHECKING:
+    from dmlcore.handin.showing import Piece
     from dmlcore.host.registry import Registry
     from dmlcore.report.content.material import StudyMaterial
     from dmlcore.study.schema import StudyFile
@@ -122,7 +123,9 @@ class NotebookStudy:
         except StudyError:  # the results for [best] are missing
             file = load_study(self.path, _registry(), self.overrides, data_sets=data_sets)
             print(visible(next(preflight(file, data_sets))))
-            print("The values of [best] are not known yet, so its batches are not shown: `run` runs their studies first.")
+            print(
+                "The values of [best] are not known yet, so its batches are not shown: `run` runs their studies first."
+            )
             return
         if self.finished and images_at_hand(file, data_sets) is None:
             print("All runs are finished, and the images are not here; there is nothing to check.")
@@ -151,19 +154,24 @@ class NotebookStudy:
                     print(visible(line.rstrip()), flush=True)
             if process.returncode:
                 raise DmlcoreError(f"dmlcore run failed with exit code {process.returncode}; see above.")
-        print(visible(self.state()))
+
+    def answer(self) -> Shown:
+        """Return the answer to the study's question in a few sentences."""
+        from dmlcore.handin.showing import answer_text
+
+        return self._of_stored(lambda material: [Page(text)] if (text := answer_text(material)) else [])
 
     def table(self) -> Shown:
         """Return the results: a row per grid point, after the untrained network; for a probe, a row per batch size."""
-        return self._shown(lambda key: key in RESULTS)
+        return self._sections(lambda key: key in RESULTS)
 
     def explanation(self) -> Shown:
         """Return the explanation: what these runs show, and how sure that is."""
-        return self._shown(lambda key: key == EXPLANATION)
+        return self._sections(lambda key: key == EXPLANATION)
 
     def details(self) -> Shown:
         """Return all other sections of the report, each under its heading."""
-        return self._shown(lambda key: key not in (*RESULTS, EXPLANATION, "question"), headings=True)
+        return self._sections(lambda key: key not in (*RESULTS, EXPLANATION, "question"), headings=True)
 
     def load(self) -> StudyFile:
         """Load the study without results; arbitrary grid values are used for those of `[best]`."""
@@ -182,15 +190,24 @@ class NotebookStudy:
         file = load_study(self.path, _registry(), self.overrides, store, data_sets)
         return file, study_material(file, store, data_sets)
 
-    def _shown(self, wanted: Callable[[str], bool], headings: bool = False) -> Shown:
+    def _sections(self, wanted: Callable[[str], bool], headings: bool = False) -> Shown:
         """The sections of the report with the wanted keys."""
-        from dmlcore.handin.showing import pieces
-        from dmlcore.report.render.markdown import heading, paragraphs
 
-        try:
-            material = self._stored()[1]
-        except StudyError as error:  # the results for [best] are missing
-            return Shown([Page(paragraphs(str(error)))])
+        def shown(material: StudyMaterial) -> list[Page | Picture]:
+            from dmlcore.report.render.markdown import heading
+
+            items: list[Page | Picture] = []
+            for piece in self._pieces(material):
+                if wanted(piece.key):
+                    items += [*[Page(heading(3, piece.title))] * headings, *piece.items]
+            return items
+
+        return self._of_stored(shown)
+
+    def _pieces(self, material: StudyMaterial) -> list[Piece]:
+        """All sections, drawn once for the same results."""
+        from dmlcore.handin.showing import pieces
+
         stored = (
             *material.results,
             *material.failures.items(),
@@ -200,14 +217,20 @@ class NotebookStudy:
         )
         if self._drawn.get("stored") != stored:
             self._drawn.update(stored=stored, pieces=pieces(material))
-        items: list[Page | Picture] = []
-        for piece in self._drawn["pieces"]:
-            if wanted(piece.key):
-                items += [*[Page(heading(3, piece.title))] * headings, *piece.items]
-        if not items:
-            nothing = not material.results and material.probe is None
-            items = [Page("There are no results yet." if nothing else "The report has no such section.")]
-        return Shown(items)
+        found: list[Piece] = self._drawn["pieces"]
+        return found
+
+    def _of_stored(self, items: Callable[[StudyMaterial], list[Page | Picture]]) -> Shown:
+        """What is shown of the stored results, or why there is nothing."""
+        from dmlcore.report.render.markdown import paragraphs
+
+        try:
+            material = self._stored()[1]
+        except StudyError as error:  # the results for [best] are missing
+            return Shown([Page(paragraphs(str(error)))])
+        nothing = not material.results and material.probe is None
+        empty = "There are no results yet." if nothing else "The report has no such section."
+        return Shown(items(material) or [Page(empty)])
 
 
 def _registry() -> Registry:

@@ -145,9 +145,7 @@ def test_an_evaluator_judges_the_test_labels(make_study: Any, store: Store, monk
 
 def test_a_split_says_what_it_did_not_take(make_study: Any, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(toys.SquareImages, "notes", ("3 files were not taken: .txt",), raising=False)
-    lines = list(
-        preflight(make_study("evaluation.select='validation'", "evaluation.metric='nearest/recall_at_1'"))
-    )
+    lines = list(preflight(make_study("evaluation.select='validation'", "evaluation.metric='nearest/recall_at_1'")))
     assert lines[2] == "           3 files were not taken: .txt"
     assert kinds(lines[2:])[0] == "classes"
 
