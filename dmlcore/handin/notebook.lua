@@ -92,7 +92,7 @@ local function cell(div)
     return with_leads(name, blocks)
   end
   if div.classes:includes("code") then
-    local code = marked("code", { div.content[1] })
+    local code = marked(#div.content > 1 and "code_with_output" or "code", { div.content[1] })
     code:extend({ table.unpack(div.content, 2) })
     return code
   end

@@ -18,6 +18,6 @@ def test_the_same_files_give_the_same_zip(tmp_path: Path) -> None:
             os.utime(folder / name, (number * 10**9, number * 10**9))
         (folder / "b.txt").chmod(0o600 if number else 0o644)
         path = tmp_path / "out" / f"{number}.zip"
-        assert pack(folder, path) == ["a/c.txt", "b.txt"]
+        assert pack(folder, path) == {"a/c.txt": 0, "b.txt": 0}
         zips.append(path.read_bytes())
     assert zips[0] == zips[1]
