@@ -124,7 +124,7 @@ QUANTITIES = {entry.name: entry for entry in _ENTRIES}
 _METRIC = Quantity("", "", "higher", format=metric)
 """Every metric of an evaluator; its label follows from its name."""
 
-_CAPITALS = frozenset({"map", "nmi", "ami", "r", "k", "roc", "auc", "eer"})
+_CAPITALS = frozenset({"map", "nmi", "ami", "mrr", "r", "k", "roc", "auc", "eer"})
 """Words in the names of metrics that are written in capital letters."""
 
 _QUANTILES = {"_q05": "5%", "_q50": "50%", "_q95": "95%"}
@@ -146,7 +146,7 @@ def quantity(name: str) -> Quantity:
 def _metric_label(name: str) -> str:
     """ "recall_at_1" → "Recall@1"; "map_at_r" → "MAP@R"; "nmi_pml" → "NMI pml"."""
     words = [word.upper() if word in _CAPITALS else word for word in name.split("_")]
-    text = " ".join(words).replace(" at ", "@")
+    text = " ".join(words).replace(" at ", "@").replace("R precision", "R-precision")
     return text[:1].upper() + text[1:]
 
 

@@ -45,9 +45,8 @@ def test_what_the_grid_does_not_vary_and_differs_is_a_footnote(tmp_path: Path) -
     assert isinstance(table, Table)
     assert table.rows == [(name, value) for name, value in SHARED.items() if name != "weights"]
     assert [note.text for note in notes if isinstance(note, Text)] == [
-        "Rows also differ in settings outside the grid. weights: random (loss.margin=0.1); random or imagenet"
-        " (loss.margin=0.5).",
-        "Rows also differ in settings outside the grid. seeds: 0, 1 (loss.margin=0.1); 1, 1 (loss.margin=0.5).",
+        "Rows also differ in settings outside the grid. weights: random (margin 0.1); random or imagenet (margin 0.5).",
+        "Rows also differ in settings outside the grid. seeds: 0, 1 (margin 0.1); 1, 1 (margin 0.5).",
     ]
 
 
@@ -65,12 +64,12 @@ def test_results_from_before_test_crop_cropped_the_center(tmp_path: Path) -> Non
         for b in protocol_blocks(evolve(material, results=(*material.results[:-1], crop["border"])))
         if isinstance(b, Text)
     )
-    assert "size 32, test_crop center or size 32, test_crop border (loss.margin=0.5)" in note.text
+    assert "size 32, test_crop center or size 32, test_crop border (margin 0.5)" in note.text
 
 
 def test_what_follows_from_a_varied_backbone_is_left_out(tmp_path: Path) -> None:
     points = [{"backbone": {"use": "resnet50"}}, {"backbone": {"use": "toy"}}]
-    facts = protocols(made_material(tmp_path, points, lambda point: 0.5))["backbone=resnet50"]
+    facts = protocols(made_material(tmp_path, points, lambda point: 0.5))["resnet50"]
     assert facts.keys().isdisjoint(("weights", "pooling", "transforms", "backbone"))
     assert facts["data"].startswith("glyphs, trained on 600 images")
 
@@ -81,7 +80,7 @@ def test_the_other_options_of_a_varied_component_are_told(tmp_path: Path) -> Non
     first = evolve(
         material.results[0], settings={**settings, "loss": {"use": "triplet", "margin": 0.1, "distance": "cosine"}}
     )
-    facts = protocols(evolve(material, results=(first,)))["loss.margin=0.1"]
+    facts = protocols(evolve(material, results=(first,)))["margin 0.1"]
     assert facts["loss"] == "triplet (distance cosine)"
     assert facts["sampler"] == "m_per_class (samples_per_class 5)"
     assert facts["optimizer"] == "learning_rate 0.001"
@@ -106,6 +105,6 @@ def test_components_of_other_distributions_are_told_unless_they_are_varied(tmp_p
         "sampler": "dmlcore/m_per_class 0.1.0",
     }
     told = evolve(material, results=tuple(evolve(result, components=came_from) for result in material.results))
-    facts = protocols(told)["loss.margin=0.1"]
+    facts = protocols(told)["margin 0.1"]
     assert facts["components of other distributions"] == "loss = dmlcore-angular/angular 1.0.0"
-    assert protocols(material)["loss.margin=0.1"] == {k: v for k, v in facts.items() if not k.startswith("components")}
+    assert protocols(material)["margin 0.1"] == {k: v for k, v in facts.items() if not k.startswith("components")}

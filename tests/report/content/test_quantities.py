@@ -29,7 +29,7 @@ def test_labels_are_distinct_and_short_enough_for_a_figure() -> None:
     ("name", "expected"),
     [
         ("retrieval/recall_at_1", "Recall@1"),
-        ("mine/coverage", "coverage"),
+        ("mine/coverage", "Coverage"),
         ("training/coverage", "share of images visited"),
         ("training/positive_similarity_q05", "5% quantile of positive-pair cosines"),
         ("geometry/made_by_a_plugin", "made by a plugin"),

@@ -62,7 +62,7 @@ def test_a_figure_is_drawn_the_same_each_time_and_shares_no_id(
 
 def test_metrics_are_described_with_their_bounds(drawn: dict[str, list[Figure]]) -> None:
     (figure,) = drawn["results"]
-    for panel, name in zip(figure.panels, ("Recall@1", "Recall@2", "MAP@R", "nmi"), strict=True):
+    for panel, name in zip(figure.panels, ("Recall@1", "Recall@2", "MAP@R", "NMI"), strict=True):
         assert re.fullmatch(rf"{name} over embedding\.dim: 16: [\d.]+ \[[\d.]+, [\d.]+\], 64: .*, 256: .*\.", panel.alt)
 
 
@@ -139,6 +139,7 @@ def test_sizes_double_and_margins_do_not() -> None:
 def test_long_names_are_rows_within_the_panel(tmp_path: Path) -> None:
     names = [
         {"use": "multi_similarity", "alpha": 2.0, "beta": 50.0, "base": 0.5},
+        {"use": "multi_similarity", "alpha": 2.0, "beta": 40.0, "base": 0.25},
         {"use": "x" * 60},
         {"use": "triplet"},
     ]
@@ -146,7 +147,7 @@ def test_long_names_are_rows_within_the_panel(tmp_path: Path) -> None:
     (figure,) = study_figures(made_material(tmp_path, points, lambda point: 0.5, seeds=[0]))["results"]
     for panel in figure.panels:
         words = re.findall(r"<text[^>]*>([^<]*)</text>", panel.svg)
-        assert {"multi_similarity(", "alpha=2,beta=50,base=…", "triplet"} <= set(words)
+        assert {"multi_similarity,", " beta 50, base 0.5", "triplet"} <= set(words)
         places = re.findall(r'<text style="[^"]*end[^"]*" x="([\d.-]+)" y="([\d.-]+)"', panel.svg)
         assert len(places) == 2
         assert all(float(x) > 6 * LETTERS for x, _ in places), "names end at the axis and have room on their left"
