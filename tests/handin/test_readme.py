@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from dmlcore.handin.assignment import TASKS
@@ -39,16 +40,17 @@ def test_what_is_missing_is_listed_last() -> None:
 
 def test_the_readme_is_a_table_of_all_files_in_the_order_of_reading() -> None:
     text = described(answers={"notebooks/a.pdf": "task 2, margin"}, commands=["dmlcore submit a.toml"]).readme(PAGES)
-    assert text.partition("Files\n")[2].splitlines() == [
-        "  file                   what it is                                               answers",
-        "  report.pdf             report on all studies",
-        "  report.html            the same as a self-contained web page",
-        "  notebooks/a.pdf        executed notebook as PDF                                 task 2, margin",
-        "  figures/a-metrics.svg  figure of the report",
-        "  README.txt             what each file is, and the commands that create the hand-in",
-        "",
-        "Commands to create it, in a folder with these studies",
-        "  dmlcore submit a.toml",
+    lines = text.partition("Files\n")[2].splitlines()
+    assert [re.split("  +", line.strip()) for line in lines] == [
+        ["file", "what it is", "answers"],
+        ["report.pdf", "report on all studies"],
+        ["report.html", "the same as a self-contained web page"],
+        ["notebooks/a.pdf", "executed notebook as PDF", "task 2, margin"],
+        ["figures/a-metrics.svg", "figure of the report"],
+        ["README.txt", "what each file is, and the commands that create the hand-in"],
+        [""],
+        ["Commands to create it, in a folder with these studies"],
+        ["dmlcore submit a.toml"],
     ]
 
 
