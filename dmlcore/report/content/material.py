@@ -13,7 +13,9 @@ from dmlcore.errors import ResultsError
 from dmlcore.report.content.added import Added, Addition, added_sections
 from dmlcore.report.content.measurements import PointMeasurements, measure
 from dmlcore.report.content.naming import Names
+from dmlcore.results.choices import Choice
 from dmlcore.results.evidence import Evidence, evidence_of_run, intact_result
+from dmlcore.results.proxies import Proxies, proxies_of_run
 from dmlcore.results.store import EVIDENCE, UNTRAINED_EVIDENCE, RunFolder, Store
 from dmlcore.results.trials import Probe
 
@@ -43,6 +45,8 @@ class StudyMaterial:
     probe: Probe | None = None
     probe_damage: str = ""
     """Why the stored probe can't be read."""
+    choices: tuple[Choice, ...] = ()
+    """How the values were chosen that the study took from others."""
     images: LabelledImages | None = None
     """The test images, if they are available."""
     additions: tuple[Addition, ...] = ()
@@ -88,6 +92,10 @@ class StudyMaterial:
     def untrained_evidence(self, result: Result) -> Evidence | None:
         """Return the evidence of the run's untrained network."""
         return self.evidence(result, UNTRAINED_EVIDENCE)
+
+    def proxies(self, result: Result) -> Proxies | None:
+        """Return the class vectors that the run's loss learned; None if it has none."""
+        return proxies_of_run(self.folders[result.run], result)
 
 
 def gather(

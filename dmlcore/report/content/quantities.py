@@ -17,6 +17,8 @@ GEOMETRY = "geometry/"
 TRAINING = "training/"
 """Prefix of the names of quantities of the last epoch's batches."""
 
+CLASSES = "on training classes"
+
 ZERO_LOSS = f"{TRAINING}zero_loss_steps"
 
 MISSING = "–"
@@ -69,6 +71,8 @@ class Quantity:
     """Of the axes of figures."""
     scale: float = 1.0
     """Stored units in one `unit`."""
+    of: str = ""
+    """What it is measured on, if its group does not say."""
 
     @property
     def heading(self) -> str:
@@ -99,6 +103,10 @@ _ENTRIES = (
         "similarity_overlap", "similarity overlap", "lower", "chance that a negative pair is closer than a positive one"
     ),
     Quantity("mean_cosine", "mean cosine of all pairs"),
+    # of the training classes
+    Quantity("proxy_similarity", "cosine of proxy and class mean", "higher", of=CLASSES),
+    Quantity("proxy_accuracy", "accuracy of the nearest proxy", "higher", of=CLASSES),
+    Quantity("similarity_between_proxies", "mean cosine between proxies", "lower", of=CLASSES),
     # of training
     Quantity("zero_loss_steps", "share of steps with zero loss"),
     Quantity("coverage", "share of images visited"),
@@ -115,7 +123,7 @@ _ENTRIES = (
     # of a probe of the batch size
     Quantity("positives_per_anchor", "positives per anchor"),
     Quantity("negatives_per_anchor", "negatives per anchor"),
-    Quantity("mean_cosine_last", "mean cosine at the end"),
+    Quantity("unseen_cosine", "mean cosine of unseen images"),
     Quantity("gain", "gain", "higher", format=signed),
 )
 
@@ -164,7 +172,8 @@ def full_label(name: str) -> str:
     """ "geometry/effective_rank" → "effective rank on test images"."""
     if name == ZERO_LOSS:
         return f"{label(name)} over all epochs"
-    return f"{label(name)} {'on test images' if name.startswith(GEOMETRY) else 'in the last epoch'}"
+    place = quantity(name).of or ("on test images" if name.startswith(GEOMETRY) else "in the last epoch")
+    return f"{label(name)} {place}"
 
 
 def is_quantile(name: str) -> bool:

@@ -22,12 +22,12 @@ BEYOND = 2.0
 
 def compared(_material: StudyMaterial, effect: Effect) -> Mechanism:
     """Return the formulas, the test of every pair of values, and the recorded quantities that differ most."""
-    pairs = [_pairs_grid(effect)] if len(effect.axis.points) > 2 else []
-    return Mechanism(tuple(_formulas(effect)), after=(*pairs, *_differences(effect)))
+    pairs = [pairs_grid(effect)] if len(effect.axis.points) > 2 else []
+    return Mechanism(tuple(formulas(effect)), after=(*pairs, *_differences(effect)))
 
 
-def _formulas(effect: Effect) -> Iterator[Block]:
-    """The formula of each loss, if there are several."""
+def formulas(effect: Effect) -> Iterator[Block]:
+    """Return the formula of each loss, if there are several."""
     losses = {result.loss for point in effect.axis.points for result in point.results if result.loss.formula}
     if len({loss.formula for loss in losses}) < 2:
         return
@@ -40,7 +40,8 @@ def _formulas(effect: Effect) -> Iterator[Block]:
             yield Formula(loss.formula)
 
 
-def _pairs_grid(effect: Effect) -> Table:
+def pairs_grid(effect: Effect) -> Table:
+    """Return the test of every pair of values, from the highest to the lowest."""
     points = sorted(effect.axis.points, key=lambda point: -effect.sample(point).mean)
     pairs = [(f"{above.label} − {under.label}", above, under) for above, under in combinations(points, 2)]
     return tests_table(effect, pairs, effect.name, f"Pairwise differences in {effect.name}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dmlcore.report.content.material import StudyMaterial
-from dmlcore.report.explanation.batch_size import batch_composition
+from dmlcore.report.explanation.batch_composition import batch_composition
 from dmlcore.report.explanation.comparison import compared
 from dmlcore.report.explanation.dimension import dimension_use
 from dmlcore.report.explanation.effect import Effect
@@ -13,6 +13,7 @@ from dmlcore.report.explanation.findings import Findings
 from dmlcore.report.explanation.margin import margin_activity
 from dmlcore.report.explanation.mechanism import Mechanism
 from dmlcore.report.explanation.moved import moved_with_metric
+from dmlcore.report.explanation.proxies import has_proxies, proxies_against_pairs
 
 Explain = Callable[[StudyMaterial, Effect], Mechanism]
 
@@ -36,5 +37,5 @@ def _explain(effect: Effect) -> Explain:
     if path in MECHANISMS:
         return MECHANISMS[path]
     if not effect.axis.numeric:
-        return compared
+        return proxies_against_pairs if has_proxies(effect) else compared
     return margin_activity if path.rpartition(".")[2].endswith("margin") else moved_with_metric

@@ -64,15 +64,22 @@ _STYLE: dict[Any, Any] = {
 }
 
 
-def panel(name: str, alt: str, draw: Callable[[Axes], object], left: float = 0.45, height: float = HEIGHT) -> Panel:
-    """Return a panel that `draw` draws on axes `left` inches from its edge; it is `height` inches high.
+def panel(
+    name: str,
+    alt: str,
+    draw: Callable[[Axes], object],
+    left: float = 0.45,
+    height: float = HEIGHT,
+    bottom: float = 0.48,
+) -> Panel:
+    """Return a panel that `draw` draws on axes `left` and `bottom` inches from its edges; it is `height` inches high.
 
     `name` is unique on the page: ids are derived from it. Text with dollar signs that is not math is drawn as it is.
     """
     with matplotlib.rc_context(_STYLE | {"svg.hashsalt": visible(name)}):
         canvas = Canvas(figsize=(WIDTH, height))
         # fixed margins: a layout engine would double the time, and panels in a row would not align
-        bottom, top, right = 0.48, 0.3, 0.12
+        top, right = 0.3, 0.12
         place = (left / WIDTH, bottom / height, 1 - (left + right) / WIDTH, 1 - (bottom + top) / height)
         draw(canvas.add_axes(place))
         try:

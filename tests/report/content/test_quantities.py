@@ -6,17 +6,21 @@ import re
 
 import numpy as np
 import pytest
+import torch
 
 from dmlcore import Embeddings
 from dmlcore.engine.geometry import evidence_of
+from dmlcore.engine.proxies import proxies_of
 from dmlcore.report.content.quantities import QUANTITIES, full_label, label, metric, number, quantity, signed
 
 
 def test_every_quantity_of_the_embeddings_has_an_entry() -> None:
     labels = np.repeat(np.arange(4), 5)
     vectors = np.random.default_rng(0).normal(size=(20, 8)).astype(np.float32)
-    _, figures = evidence_of(Embeddings(vectors, labels, tuple("abcd")), {})
-    assert figures.keys() <= QUANTITIES.keys()
+    embeddings = Embeddings(vectors, labels, tuple("abcd"))
+    _, figures = evidence_of(embeddings, {})
+    _, of_proxies = proxies_of((torch.eye(4, 8), torch.arange(4)), embeddings)
+    assert figures.keys() | of_proxies <= QUANTITIES.keys()
 
 
 def test_labels_are_distinct_and_short_enough_for_a_figure() -> None:
@@ -45,6 +49,10 @@ def test_a_label_says_what_was_measured_where_that_matters() -> None:
     full = [full_label(name) for name in names]
     assert len(set(full)) == 3
     assert all(text.startswith(label(name)) for text, name in zip(full, names, strict=True))
+
+
+def test_a_quantity_of_the_training_classes_is_not_said_to_be_of_test_images() -> None:
+    assert full_label("geometry/proxy_accuracy") == "accuracy of the nearest proxy on training classes"
 
 
 def test_direction_and_definition_are_shown() -> None:
