@@ -88,6 +88,9 @@ def states(file: StudyFile, store: Store) -> Iterator[str]:
         yield f"  probe    {probe.state}"
         if probe.note:
             yield f"           {probe.note}"
+    if file.assumes_best:
+        yield "  run      waiting for the studies that [best] needs"
+        return
     noted = ""
     for run in file.runs:
         stored = look_up(run, store)

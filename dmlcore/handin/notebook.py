@@ -125,9 +125,9 @@ def _facts(file: StudyFile, sources: Sources, overrides: Sequence[str], train: b
 
 
 def _components(file: StudyFile) -> list[tuple[str, str]]:
-    """Kind and name of each main component that all runs share."""
+    """Kind and name of each main component that all runs share, whatever `[best]` takes."""
     found = []
-    for kind, attribute in COMPONENTS.items():
+    for kind, attribute in list(COMPONENTS.items())[: 2 if file.assumes_best else None]:
         used = [getattr(run.study, attribute) for run in file.every_run]
         names = {component.name if component else "" for component in used}
         if len(names) == 1 and names != {""}:

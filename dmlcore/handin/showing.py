@@ -11,6 +11,7 @@ from dmlcore.handin.outputs import Page, Picture
 from dmlcore.handin.plates import plate
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.explanation.answer import answer_of
+from dmlcore.report.explanation.batch_size import minimum_sentence
 from dmlcore.report.figures.study import drawn_sections
 from dmlcore.report.render.markdown import block_markdown, inline, paragraphs
 
@@ -56,5 +57,5 @@ def answer_text(material: StudyMaterial) -> str:
         parts.append(f"**{inline(answer.verdict)}**")
         parts.append(paragraphs(" ".join(filter(None, (answer.figures, answer.reason)))))
     if probe is not None:
-        parts.append(paragraphs(" ".join(probe.conclusions)))
+        parts.append(paragraphs(minimum_sentence(probe)))
     return "\n\n".join(parts)

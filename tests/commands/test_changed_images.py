@@ -189,6 +189,7 @@ def test_check_prints_the_best_values_that_are_used(
     best = '[best]\nfrom = ["sizes.toml"]\ntake = ["training.batch_size"]\nmetric = "nearest/spread"\n'
     Path("ours/final.toml").write_text(FOLDERS + best)
     assert unresolved in check()
+    assert "waiting for the studies that [best] needs" in invoke("check", "ours/final.toml").stdout
     run("ours/sizes.toml")
     rows = json.loads(invoke("results", "ours/sizes.toml", "--json").stdout)
     spread = {row["training.batch_size"]: row["nearest/spread"] for row in rows if row["state"] == "finished"}

@@ -14,6 +14,7 @@ from dmlcore.host.registry import Registry
 from dmlcore.notebooks import NotebookStudy, Page, open_study
 from dmlcore.report.content.table import study_table, table_grid
 from dmlcore.report.explanation.answer import answer_of
+from dmlcore.report.explanation.batch_size import minimum_sentence
 from dmlcore.report.render.markdown import grid_markdown, inline, paragraphs
 from dmlcore.results.store import Store
 from dmlcore.study.load import load_study
@@ -98,7 +99,7 @@ def test_the_state_of_a_probe_is_that_of_its_probe(study: NotebookStudy, registr
     assert loaded is not None
     found = probe_study(loaded, Store(Path("runs")))
     assert probe.state() == "the probe is finished, in runs/probe"
-    assert paragraphs(found.conclusions[0]) in repr(next(iter(probe.answer())))
+    assert paragraphs(minimum_sentence(found)) in repr(next(iter(probe.answer())))
     assert "There are no results yet." not in [repr(item) for item in (*probe.explanation(), *probe.details())]
 
 

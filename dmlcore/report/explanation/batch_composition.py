@@ -84,7 +84,8 @@ def _steps(effect: Effect) -> Iterator[Step]:
             "With more negatives, fewer batches have no active pair or triplet",
             "the formula",
             Claim(
-                "with a larger batch, fewer steps have a loss of zero", (recorded_test(axis, ZERO_LOSS, last, first, -1),)
+                "with a larger batch, fewer steps have a loss of zero",
+                (recorded_test(axis, ZERO_LOSS, last, first, -1),),
             ),
         )
     for name in ACTIVE:

@@ -16,9 +16,7 @@ def rule_blocks(rule: Rule) -> Iterator[Block]:
     """State the rule as a formula, the same with its numbers, and the reason for each condition."""
     each = rule.samples_per_class
     letters = "" if each is None else f" with K images of each of its classes, from C = {rule.classes:,} classes,"
-    yield Text(
-        f"The rule for a batch of B images{letters} with the sampler {rule.sampler} and the loss {rule.loss}:"
-    )
+    yield Text(f"The rule for a batch of B images{letters} with the sampler {rule.sampler} and the loss {rule.loss}:")
     yield Formula(_general(rule))
     if each is not None:
         yield Formula(_with_numbers(rule, each))

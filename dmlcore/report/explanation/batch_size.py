@@ -69,9 +69,7 @@ def minimum_sentence(probe: Probe) -> str:
     each = probe.rule.samples_per_class or _each(found)
     of = f" ({composition(least, each)})" if each and least % each == 0 else ""
     if found is None:
-        return (
-            f"By the rule, the smallest batch is {least}{of}; it was not tried. The sizes tried are {_sizes(probe)}."
-        )
+        return f"By the rule, the smallest batch is {least}{of}; it was not tried. The sizes tried are {_sizes(probe)}."
     if not found.runs:
         failed = f"By the rule, the smallest batch is {least}{of}, but {_outcome(probe, found)}: {found.reasons[-1]}"
         return f"{failed} {_smallest_tried(probe)}"
