@@ -1,8 +1,8 @@
 -- Marks the cells of a notebook for notebook.typ, and selects the format of each output that suits paper best.
 -- Text stays text: no link, no image from outside the notebook, no markup of another format.
 
--- Rows of a table that fits on a page.
-local SHORT = 24
+-- The most rows of a table that is never broken.
+local SHORT = 12
 
 -- The most columns that fit across a page.
 local BROAD = 9
@@ -92,7 +92,9 @@ local function cell(div)
     return with_leads(name, blocks)
   end
   if div.classes:includes("code") then
-    local code = marked(#div.content > 1 and "code_with_output" or "code", { div.content[1] })
+    local _, ends = div.content[1].text:gsub("\n", "")
+    local name = string.format("code(lines: %d, output: %s)", ends + 1, #div.content > 1)
+    local code = marked(name, { div.content[1] })
     code:extend({ table.unpack(div.content, 2) })
     return code
   end

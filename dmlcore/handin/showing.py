@@ -32,19 +32,22 @@ class Piece:
 
 def pieces(material: StudyMaterial) -> list[Piece]:
     """The sections of a study's report, in order, without empty ones."""
-    return [Piece(section.key, section.title, pages(section.blocks)) for section in drawn_sections(material)]
+    return [Piece(each.key, each.title, pages(each.blocks, each.title)) for each in drawn_sections(material)]
 
 
-def pages(blocks: Iterable[Block]) -> list[Page | Picture]:
-    """Blocks as Markdown and pictures, in order; blocks without a picture in between are one page."""
+def pages(blocks: Iterable[Block], title: str) -> list[Page | Picture]:
+    """The blocks of a section as Markdown and pictures; blocks without a picture in between are one page."""
     shown: list[Page | Picture] = []
     words: list[str] = []
     for block in blocks:
         if not isinstance(block, Figure):
             words.append(block_markdown(block))
             continue
-        words.append(f"**{inline(block.title)}**")
-        shown += [Page("\n\n".join(words)), Picture(block.key, plate(block))]
+        if block.title != title:
+            words.append(f"**{inline(block.title)}**")
+        if words:
+            shown.append(Page("\n\n".join(words)))
+        shown.append(Picture(block.key, plate(block)))
         words = [paragraphs(block.caption)] if block.caption else []
     return [*shown, Page("\n\n".join(words))] if words else shown
 
