@@ -449,5 +449,6 @@ def _drawn_trial(size: int, regime: Regime, gain: tuple[float, float, float] | N
     figures = {"positives_per_anchor": 4.0, "negatives_per_anchor": size - 5.0, "steps": 60.0}
     if gain is not None:
         figures |= dict(zip(("gain", "gain_low", "gain_high"), gain, strict=True))
-        figures |= {"gradient_norm": 0.1 * size**0.5, "unseen_cosine": 0.998 if size == 5 else 0.4}
+        cosine = 0.998 if regime == "collapsed" else 0.4
+        figures |= {"gradient_norm": 0.1 * size**0.5, "unseen_cosine_before": 0.9, "unseen_cosine": cosine}
     return Trial(size, regime, (f"A reason with {size} images.",), figures, refused)

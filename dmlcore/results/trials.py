@@ -200,7 +200,7 @@ def _complete(values: dict[str, Any]) -> None:
     if values["schema"] >= 3:
         return
     for name in _DERIVED:
-        del values[name]
+        values.pop(name, None)
     for trial in values["trials"]:
         trial.pop("learns", None)
         refusals = [reason for reason in trial["reasons"] if reason.startswith(REFUSED)]

@@ -34,7 +34,7 @@ def affecting(studies: Iterable[Path], overrides: Sequence[str]) -> list[str]:
 
 
 def settings_of(study: Path, overrides: Sequence[str]) -> list[str]:
-    """The overrides that affect a study, those of its own values without its name."""
+    """The overrides that affect a study, without its name where they set a value of this study."""
     names = study_names(study)
     split = [(text, *split_override(text)) for text in affecting([study], overrides)]
     return [setting if name in names else text for text, name, setting in split]

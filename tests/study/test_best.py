@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from dmlcore import StudyError
+from dmlcore.engine.plan.stored import study_material
 from dmlcore.results.store import Store
 from dmlcore.study.best import in_order_of_need
 from dmlcore.study.load import load_study
@@ -81,6 +82,7 @@ def test_a_choice_has_every_value_that_it_was_chosen_from(folder: Path) -> None:
     assert [rival.point for rival in margin.rivals] == [{"loss.margin": value} for value in (0.1, 0.3, 0.5)]
     assert [rival.mean for rival in margin.rivals] == pytest.approx([0.6, 0.55, 0.1])
     assert [rival.sd for rival in margin.rivals[:2]] == pytest.approx([0.2 / 2**0.5, 0.7 / 2**0.5])
+    assert study_material(final(folder, store), store).choices == (dim, margin)
     assert (margin.rivals[2].sd, [rival.runs for rival in margin.rivals]) == (None, [2, 2, 1])
 
 

@@ -104,5 +104,5 @@ class Names:
 
 
 def with_value(path: str, value: object, text: str) -> str:
-    """ "margin 0.5"; a component and a name stand for themselves: "triplet, semihard"."""
+    """ "margin 0.5"; a component and a text need no name before them: "triplet, semihard"."""
     return text if isinstance(value, Mapping | str) else f"{setting_name(path)} {text}"

@@ -57,12 +57,13 @@ def _confounded(effect: Effect) -> str:
     few, many = (_epochs(point) * _steps_per_epoch(point) for point in (last, first))
     if few == many:
         return f"All sizes take {counted(few, 'step')}, so the larger batches have seen more images."
-    same = f"{counted(_epochs(first), 'epoch')} each" if _epochs(first) == _epochs(last) else "their own epochs"
+    if _epochs(first) != _epochs(last):
+        return f"The sizes differ in epochs too: {_epochs(first)} at the first and {_epochs(last)} at the last."
     return (
-        f"The sizes are compared at equal epochs, not at equal steps: in {same}, {effect.axis.named(first)} takes about"
-        f" {counted(many, 'step')} of the optimizer and {effect.axis.named(last)} about {few:,}"
-        f" ({many / few:.3g} times as many). A difference between them is one of the pairs in a batch and of the number"
-        " of steps together; these runs do not separate the two."
+        f"The sizes are compared at equal epochs ({_epochs(first)}), not at equal steps: {effect.axis.named(first)}"
+        f" takes about {counted(many, 'step')} of the optimizer and {effect.axis.named(last)} about {few:,}"
+        f" ({many / few:.3g} times as many). Two sizes differ in the pairs of a batch and in the number of steps"
+        " together, and these runs do not separate the two."
     )
 
 

@@ -104,11 +104,20 @@ def _examined(rule: Rule) -> str:
     """Compare the formula with the batches that the sampler really forms."""
     least = least_size(rule)
     if rule.smallest is None:
-        found = f"no size that was examined has batches that the loss can use: {rule.below}"
+        found = f"no size that was examined has batches that the loss can use: {why_none(rule)}"
     else:
         found = f"the smallest size that dmlcore allows is {rule.smallest:,}"
     agrees = ", as in the formula" if rule.smallest == least else ""
     return f"In the batches that the sampler forms, {found.rstrip('.')}{agrees}. No training is needed to see this."
+
+
+def why_none(rule: Rule) -> str:
+    """Return why no batch size can be trained, as a sentence that may start with a small letter."""
+    if rule.samples_per_class == 1 and rule.needs_positives:
+        return "with K = 1, no image has a positive pair."
+    if rule.samples_per_class is not None and rule.needs_negatives and rule.classes < 2:
+        return "with C = 1, no image has a negative pair."
+    return rule.below
 
 
 def composition(size: int, each: int) -> str:

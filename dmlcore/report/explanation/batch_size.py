@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from dmlcore.api.blocks import Block, Table, Text
-from dmlcore.report.content.quantities import cell, label, signed, typeset
-from dmlcore.report.explanation.batch_rule import composition, rule_blocks
+from dmlcore.report.content.quantities import MISSING, cell, decimals, label, signed, typeset
+from dmlcore.report.explanation.batch_rule import composition, rule_blocks, why_none
 from dmlcore.results.trials import Probe, Regime, Trial, best_of
 from dmlcore.text import counted, listing
 
@@ -64,10 +64,10 @@ def minimum_sentence(probe: Probe) -> str:
         return " ".join([_smallest_tried(probe), *_just_below(probe, probe.smallest_that_runs)])
     least = probe.rule.smallest
     if least is None:
-        return f"Training runs with none of the sizes examined: {probe.rule.below}"
+        return f"Training runs with none of the sizes examined: {why_none(probe.rule)}"
     found = probe.trial(least)
     each = probe.rule.samples_per_class or _each(found)
-    of = f" ({composition(least, each)})" if each and least % each == 0 else ""
+    of = f" ({composition(least, each)})" if each and least > 1 and least % each == 0 else ""
     if found is None:
         return f"By the rule, the smallest batch is {least}{of}; it was not tried. The sizes tried are {_sizes(probe)}."
     if not found.runs:
@@ -144,7 +144,7 @@ def _below(probe: Probe) -> Iterator[str]:
         if trial.regime != "impossible":
             yield (
                 f"{_named([trial])}: refused, since {_lack(trial)}. {_consequence(trial)} Tried anyway,"
-                f" {_outcome(probe, trial)}. {' '.join(trial.reasons)}"
+                f" {_outcome(probe, trial)}. {_measured(probe, trial)}"
             )
 
 
@@ -154,11 +154,11 @@ def _allowed(probe: Probe) -> Iterator[str]:
     least = None if probe.rule is None else probe.rule.smallest
     at = [trial for trial in allowed if trial.batch_size == least]
     for trial in at:
-        yield f"{_named(at)}, the smallest that the rule allows: {_outcome(probe, trial)}. {' '.join(trial.reasons)}"
+        yield f"{_named(at)}, the smallest that the rule allows: {_outcome(probe, trial)}. {_measured(probe, trial)}"
     above = [trial for trial in allowed if trial not in at]
     for trial in above:
         if not trial.stepped:
-            yield f"{_named([trial])}: {_outcome(probe, trial)}. {' '.join(trial.reasons)}"
+            yield f"{_named([trial])}: {_outcome(probe, trial)}. {_measured(probe, trial)}"
     found = {regime: [t for t in above if t.stepped and t.regime == regime] for regime in REGIMES}
     parts = [f"{regime} {listing(str(t.batch_size) for t in trials)}" for regime, trials in found.items() if trials]
     if parts:
@@ -192,17 +192,41 @@ def _consequence(trial: Trial) -> str:
 
 
 def _outcome(probe: Probe, trial: Trial) -> str:
-    """ "its embeddings collapsed to nearly one point in 60 steps"."""
+    """ "it collapsed in 60 steps"."""
     metric, steps = label(probe.metric), counted(probe.steps, "step")
     outcomes: dict[Regime, str] = {
         "impossible": "no batch can be formed",
         "failed": "a step failed",
         "no signal": f"it had a loss or a gradient of exactly zero in all {steps}",
-        "collapsed": f"it collapsed: its embeddings moved to nearly one point in {steps}",
+        "collapsed": f"it collapsed in {steps}{_cosines(trial.figures)}",
         "harmful": f"its {metric} fell in {steps}",
         "inconclusive": f"its {metric} did not change beyond chance in {steps}",
     }
     return outcomes.get(trial.regime, f"its {metric} rose in {steps}")
+
+
+def _measured(probe: Probe, trial: Trial) -> str:
+    """The loss, the metric and its gain; for a trial that failed its last reason."""
+    f = trial.figures
+    if "gain" not in f or "loss_first" not in f:
+        return trial.reasons[-1]
+    text = f"Loss {_change(f, 'loss_first', 'loss_last')}; {label(probe.metric)} on unseen classes"
+    text += f" {_change(f, 'metric_before', 'metric_after')}, {_gain(trial)}."
+    if trial.regime == "collapsed" and f.get("gain_low", 0.0) > 0:
+        text += " A ranking does not depend on how close all images are, so it can improve on the way to one point."
+    return text
+
+
+def _change(figures: Mapping[str, float], before: str, after: str) -> str:
+    """ "0.9564 → 0.9947"."""
+    return f"{decimals(figures[before])} → {decimals(figures[after])}"
+
+
+def _cosines(figures: Mapping[str, float]) -> str:
+    """How near to one point a collapse ended; empty in a probe of an older version."""
+    if "unseen_cosine" not in figures or "unseen_cosine_before" not in figures:
+        return ""
+    return f" (mean cosine of unseen images {_change(figures, 'unseen_cosine_before', 'unseen_cosine')})"
 
 
 def _short(text: str) -> str:
@@ -225,14 +249,13 @@ def _gain(trial: Trial) -> str:
 
 
 def _trials_grid(probe: Probe) -> Table:
-    shown = [name for name in COLUMNS if any(name in trial.figures for trial in probe.trials)]
+    shown = [name for name in COLUMNS if len({t.figures[name] for t in probe.trials if name in t.figures}) > 1]
     rows = tuple(
         (
             str(trial.batch_size),
-            "refused" if trial.refused else "allowed",
-            trial.regime,
+            f"refused, {trial.regime}" if trial.refused else trial.regime,
             *(cell(name, trial.figures.get(name)) for name in shown),
-            cell("gain", trial.figures.get("gain")) + _interval(trial.figures, "\n"),
+            signed(trial.figures["gain"], 3) + _interval(trial.figures, "\n") if "gain" in trial.figures else MISSING,
         )
         for trial in probe.trials
     )
@@ -240,12 +263,13 @@ def _trials_grid(probe: Probe) -> Table:
     meanings = "; ".join(f"{regime}: {meaning}" for regime, meaning in REGIMES.items() if regime in found)
     gain = f"{label('gain')} in {label(probe.metric)}"
     notes = (
-        f"Each size was trained for {counted(probe.steps, 'step')}, refused sizes too where the sampler forms batches."
+        f"Each size was trained for {counted(probe.steps, 'step')}; sizes that the rule refuses too, where the sampler"
+        " forms batches."
         f" The {gain} is measured on unseen classes, with its interval over classes.",
         f"{meanings}.",
     )
-    header = ("batch size", "by the rule", "when tried", *map(label, shown), gain)
-    return Table(header, rows, "Results of each batch size", notes, words=3)
+    header = ("batch size", "outcome", *map(label, shown), gain)
+    return Table(header, rows, "Results of each batch size", notes, words=2)
 
 
 def _interval(figures: Mapping[str, float], before: str = " ") -> str:

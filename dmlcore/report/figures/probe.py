@@ -34,10 +34,11 @@ def probe_picture(probe: Probe) -> Figure:
     """Draw the gain over the untrained network by batch size; color and shape show the regime."""
     found = {trial.regime for trial in probe.trials}
     legend = tuple(Key(f"{sign} {regime}", color, -1) for regime, (color, _, sign) in STYLES.items() if regime in found)
+    line = f" The dashed line is the rule: {_least(probe)} images or more." if _least(probe) else ""
     caption = (
         f"Gain in {label(probe.metric)} on unseen classes after {counted(probe.steps, 'step')}, with its interval over"
         " classes, at each size tried, in equal distances. A size learns if the interval is above zero. Open signs are"
-        " sizes that the rule refuses; they were tried anyway. Sizes without a gain are at the bottom."
+        f" sizes that the rule refuses; they were tried anyway. Sizes without a gain are at the bottom.{line}"
     )
     return Figure("probe", "Batch sizes tried", caption, tuple(_panels(probe)), legend)
 
@@ -111,17 +112,12 @@ def _style(trial: Trial) -> dict[str, Any]:
 
 
 def _rule_line(axes: Axes, probe: Probe) -> None:
-    """A line between the sizes below the smallest that the rule allows and the others."""
-    least = None if probe.rule is None else probe.rule.smallest
-    below = sum(least is not None and trial.batch_size < least for trial in probe.trials)
+    """Draw a line between the sizes below the smallest that the rule allows and the others."""
+    below = sum(trial.batch_size < _least(probe) for trial in probe.trials)
     if 0 < below < len(probe.trials):
         axes.axvline(below - 0.5, color=MUTED, linewidth=1, linestyle=(0, (2, 1.5)))
-        axes.annotate(
-            f"rule: B ≥ {least}",
-            (below - 0.5, 1),
-            xycoords=("data", "axes fraction"),
-            xytext=(3, -8),
-            textcoords="offset points",
-            fontsize=8,
-            color=MUTED,
-        )
+
+
+def _least(probe: Probe) -> int:
+    """The smallest size that the rule allows; 0 if unknown."""
+    return (probe.rule.smallest if probe.rule else None) or 0

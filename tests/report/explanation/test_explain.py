@@ -14,18 +14,14 @@ from dmlcore.api.blocks import Block, Formula, Table, Text
 from dmlcore.api.result import LossFacts
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.explanation import explain
-from dmlcore.report.explanation.batch_size import explain_probe
-from dmlcore.results.trials import Trial
-from sample_results import RECALL, made_material, made_probe
+from sample_results import RECALL, made_material
 
 DIMS = [{"embedding.dim": dim} for dim in (16, 32, 64, 128, 256, 512)]
 MARGINS = [{"loss.margin": margin} for margin in (0.1, 0.3, 0.5, 0.7, 0.9)]
 
 
 def blocks(material: StudyMaterial) -> list[Block]:
-    """The explanation of the probe, and that of the runs."""
-    probe = [] if material.probe is None else list(explain_probe(material.probe))
-    return [*probe, *(explain(material) if material.results or not probe else ())]
+    return list(explain(material))
 
 
 def texts(material: StudyMaterial) -> list[str]:
@@ -152,45 +148,6 @@ def test_a_margin_without_effect(tmp_path: Path) -> None:
 def test_a_margin_of_a_loss_that_does_not_say_what_it_is(tmp_path: Path) -> None:
     material = made_material(tmp_path, MARGINS, inner, loss=LossFacts("own", margin=0.5, margin_axis="cosine"))
     assert one(material, "The loss own measures its margin as cosine", "does not state")
-
-
-def trial(size: int, regime: Any, gain: float, learns: bool) -> Trial:
-    figures = {"gain": gain, "gain_low": gain - 0.02, "gain_high": gain + 0.02, "zero_loss_steps": 0.0}
-    return Trial(size, regime, (f"It was tried with {size} images.",), figures, learns)
-
-
-TRIALS = (
-    trial(1, "undefined", 0.0, False),
-    trial(5, "degenerate", -0.05, False),
-    trial(10, "weak", 0.05, True),
-    trial(20, "fine", 0.2, True),
-)
-
-
-def probed(folder: Path, *arguments: Any) -> StudyMaterial:
-    return evolve(made_material(folder, [{}], lambda point: 0.5), results=(), probe=made_probe(*arguments))
-
-
-def test_a_probe(tmp_path: Path) -> None:
-    material = probed(tmp_path, TRIALS, 10, 5)
-    assert texts(material)[0] == "The smallest batch size that runs is 5."
-    assert re.fullmatch(r"Undefined \(.*\): 1\.", texts(material)[1])
-    grid = table(material, "each batch size")
-    assert grid.header == ("batch size", "regime", "share of steps with zero loss", "gain in Recall@1", "learns")
-    assert grid.rows[1] == ("5", "degenerate", "0", "−0.0500\n[−0.070, −0.030]", "no")
-    assert "Batch size 10: It was tried with 10 images." in texts(material)
-
-
-def test_a_batch_size_that_is_varied(tmp_path: Path) -> None:
-    points = [{"training.batch_size": size} for size in (10, 20, 80)]
-    material = made_material(
-        tmp_path,
-        points,
-        lambda point: 0.4 + 0.003 * point["training.batch_size"],
-        diagnostics=lambda point: {"zero_loss_steps": 1 / point["training.batch_size"]},
-    )
-    assert "falls from 0.10" in one(material, "The share of steps with zero loss over all epochs")
-    assert one(material, "Recall@1 is lowest at training.batch_size=10")
 
 
 def test_losses_are_compared_with_their_formulas(tmp_path: Path) -> None:

@@ -68,9 +68,19 @@ def test_metrics_are_described_with_their_bounds(drawn: dict[str, list[Figure]])
 
 def test_a_probe_describes_every_size(drawn: dict[str, list[Figure]]) -> None:
     (figure,) = drawn["probe"]
-    assert "Batch size 3: undefined." in figure.panels[0].alt
-    assert "Batch size 10: weak, gain 0.150." in figure.panels[0].alt
-    assert [key.label for key in figure.legend] == ["× undefined", "▼ degenerate", "■ weak", "● fine"]
+    assert "Batch size 9: refused, impossible." in figure.panels[0].alt
+    assert "Batch size 5: refused, collapsed, gain -0.050." in figure.panels[0].alt
+    assert "Batch size 20: weak, gain 0.150." in figure.panels[0].alt
+    labels = ["× impossible", "✖ failed", "▼ collapsed", "■ inconclusive", "▲ weak", "● learns"]
+    assert [key.label for key in figure.legend] == labels
+
+
+def test_every_size_of_a_probe_has_its_label(drawn: dict[str, list[Figure]]) -> None:
+    (figure,) = drawn["probe"]
+    sizes = [str(trial.batch_size) for trial in drawn_probe().trials]
+    for panel in figure.panels:
+        words = [word.strip() for word in re.findall(r">([^<>]+)</text>", panel.svg)]
+        assert [word for word in words if word in sizes] == sizes
 
 
 def test_results_of_older_versions_have_the_figures_that_they_can_have(material: StudyMaterial) -> None:
