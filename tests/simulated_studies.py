@@ -128,7 +128,9 @@ def draw(truth: Truth, chance: Any) -> SimulatedStudy:
     test_set = _TestSet.drawn(truth, generator)
     noise = truth.noise or [1.0] * len(truth.points)
     runs = [
-        (point, seed, relative) for point, relative in zip(truth.points, noise, strict=True) for seed in range(truth.seeds)
+        (point, seed, relative)
+        for point, relative in zip(truth.points, noise, strict=True)
+        for seed in range(truth.seeds)
     ]
     measured = [test_set.run(generator, 1.0, relative) for *_, relative in runs]
     untrained = [test_set.run(generator, 0.4 if truth.learns else 1.0) for _ in range(truth.seeds)]
@@ -162,7 +164,9 @@ class _TestSet:
         labels = np.repeat(np.arange(truth.classes), IMAGES[truth.classes])
         centers = _normal(generator, truth.classes) * generator.lognormal(0, 0.35, (truth.classes, 1))
         shuffled = generator.permutation(labels) if truth.shuffled else labels
-        return cls(shuffled, labels, truth.seed_noise, centers.astype(np.float32), 0.6 * _normal(generator, len(labels)))
+        return cls(
+            shuffled, labels, truth.seed_noise, centers.astype(np.float32), 0.6 * _normal(generator, len(labels))
+        )
 
     def run(self, generator: np.random.Generator, quality: float, noise: float = 1.0) -> dict[str, Floats]:
         """Return metric → (N,), the values per query of a run."""
@@ -291,7 +295,9 @@ CAUSAL = re.compile(
 )
 """Words of causal sentences."""
 
-DENIED = re.compile(rf"{NOT_SHOWN}|can't be (?:shown|decided|tested|ranked)|[Nn]othing|[Nn]one of|is not shown|no effect|may ")
+DENIED = re.compile(
+    rf"{NOT_SHOWN}|can't be (?:shown|decided|tested|ranked)|[Nn]othing|[Nn]one of|is not shown|no effect|may "
+)
 """Words of sentences that claim nothing."""
 
 
@@ -321,14 +327,14 @@ def _about_metric(claim: Claim, path: str, truth: Truth) -> bool:
 def causal_sentences(study: SimulatedStudy, truth: Truth) -> list[str]:
     """Return the sentences with causal words, without denials, expectations and, if training helps, that it does."""
     answer = answer_of(study)
-    found = [sentence for text in _texts([*explain(study)], answer) for sentence in re.split(r"(?<=\.) (?=[A-Z])", text)]
+    found = [
+        sentence for text in _texts([*explain(study)], answer) for sentence in re.split(r"(?<=\.) (?=[A-Z])", text)
+    ]
     training = re.compile(r"[Tt]raining (?:helped|improves)")
     return [
         sentence
         for sentence in found
-        if CAUSAL.search(sentence)
-        and not DENIED.search(sentence)
-        and not (truth.learns and training.search(sentence))
+        if CAUSAL.search(sentence) and not DENIED.search(sentence) and not (truth.learns and training.search(sentence))
     ]
 
 
