@@ -3,7 +3,7 @@
     OMP_NUM_THREADS=1 python benchmarks/claims.py [--studies 200] [--processes 1]
 
 The first table counts studies of random results with a claim that is not true, or with a causal sentence of any kind;
-the second, studies of a true effect in which it is found. docs/explanations.md has the tables and describes the studies.
+the others, studies of a true effect in which it is found. docs/explanations.md has the tables and describes them.
 """
 
 from __future__ import annotations
