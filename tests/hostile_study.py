@@ -12,8 +12,9 @@ from dmlcore import Formula, Section, StudyResults, Table, Text, plot
 from dmlcore.api.result import LossFacts, Result
 from dmlcore.api.values import LabelledImages
 from dmlcore.report.content.material import StudyMaterial
+from dmlcore.results.trials import Probe
 from hostile_text import FORMULAS, MARKUP, UNSEEN
-from sample_results import drawn_material, drawn_probe, letters
+from sample_results import RULE, drawn_material, drawn_probe, letters
 
 CLASSES = 45
 """Of two images each: so few that t-SNE need not place them."""
@@ -50,11 +51,19 @@ def hostile_material(root: Path, named: Callable[[str], str] = str) -> StudyMate
         question=" ".join(texts),
         varied=("loss.note",),
         results=tuple(_hostile(result, labels[result.point["embedding.dim"]], texts) for result in drawn.results),
-        probe=evolve(drawn_probe(), conclusions=tuple(texts)),
+        probe=_hostile_probe(texts),
         unfinished=tuple(texts),
         failures={text: text for text in texts},
         additions=(lambda study: _section(study, texts),),
     )
+
+
+def _hostile_probe(texts: list[str]) -> Probe:
+    """Its texts from outside: names of components, and reasons with what plugins raised."""
+    drawn, words = drawn_probe(), " ".join(texts)
+    trials = [evolve(t, reasons=tuple(texts), refused=words if t.refused else "") for t in drawn.trials]
+    rule = evolve(RULE, sampler=texts[0], loss=texts[1], below=words)
+    return evolve(drawn, trials=tuple(trials), rule=rule)
 
 
 def _hostile(result: Result, note: str, texts: list[str]) -> Result:

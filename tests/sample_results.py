@@ -18,8 +18,9 @@ from dmlcore.api.values import EpochSummary, LabelledImages
 from dmlcore.report.content.material import StudyMaterial, gather
 from dmlcore.results.class_names import CLASS_NAMES, names_to_text
 from dmlcore.results.evidence import Evidence, save_evidence
-from dmlcore.results.store import EMBEDDINGS, EVIDENCE, UNTRAINED_EVIDENCE, Store, save_tensors
-from dmlcore.results.trials import Probe, Trial
+from dmlcore.results.proxies import Proxies, save_proxies
+from dmlcore.results.store import EMBEDDINGS, EVIDENCE, PROXIES, UNTRAINED_EVIDENCE, Store, save_tensors
+from dmlcore.results.trials import Probe, Regime, Rule, Trial
 from dmlcore.text import point_label
 from dmlcore_plugins.datasets.glyphs import Glyphs
 
@@ -79,21 +80,34 @@ def protocol(train: int, test: int, classes: int, **values: Any) -> dict[str, An
     } | values
 
 
-def made_probe(trials: Sequence[Trial], learns: int | None, runs: int | None, **values: Any) -> Probe:
-    """A probe of batch sizes, and the smallest that learn and run."""
+RULE = Rule(
+    sampler="m_per_class",
+    loss="contrastive",
+    needs_positives=True,
+    needs_negatives=True,
+    samples_per_class=5,
+    classes=100,
+    smallest=10,
+    below="training.batch_size = 9 is not a multiple of 5. Use another batch size, or another samples_per_class.",
+    multiples=True,
+    largest=500,
+)
+"""The rule of pairs in balanced batches: 10, 15, 20 … 500 images."""
+
+
+def made_probe(trials: Sequence[Trial], **values: Any) -> Probe:
+    """A probe of batch sizes."""
     defaults: dict[str, Any] = {
         "study": "made",
         "path": "training.batch_size",
         "metric": RECALL,
-        "steps": 50,
+        "steps": 60,
         "trials": tuple(trials),
-        "smallest_that_runs": runs,
-        "smallest_that_learns": learns,
         "largest_that_fits": None,
-        "conclusions": (f"The smallest batch size that runs is {runs}.",),
         "settings": {"sampler": {"use": "m_per_class"}},
         "environment": {},
         "fingerprint": "0" * 64,
+        "rule": RULE,
     }
     return Probe(**(defaults | values))
 
@@ -107,6 +121,7 @@ class MadeRun:
     evidence: Evidence | None = None
     untrained: Evidence | None = None
     vectors: np.ndarray | None = None
+    proxies: Proxies | None = None
 
 
 def stored(
@@ -139,6 +154,8 @@ def _store(store: Store, study: str, question: str, name: str, made: MadeRun) ->
     if made.vectors is not None and made.evidence:
         arrays = {"vectors": made.vectors, "labels": made.evidence.labels}
         save_tensors(folder.partial / EMBEDDINGS, arrays, {CLASS_NAMES: names_to_text(made.evidence.class_names)})
+    if made.proxies:
+        save_proxies(folder.partial / PROXIES, made.proxies)
     folder.complete(evolve(made.result, study=study, question=question, run=name))
 
 
@@ -155,6 +172,7 @@ def made_material(
     geometry: Figures = lambda point: {},
     diagnostics: Figures = lambda point: {},
     loss: LossFacts = CONTRASTIVE,
+    learns_classes: Callable[[Mapping[str, Any]], bool] = lambda point: False,
     evidence: bool = True,
     untrained: float = 0.3,
     settings: Mapping[str, Any] | None = None,
@@ -200,9 +218,20 @@ def made_material(
             baseline_geometry={key: value / 2 for key, value in figures.items()},
             peak_memory=512_000_000,
         )
-        return MadeRun(made, *((_evidence(labels, queries) for queries in (trained, base)) if evidence else ()))
+        found = [_evidence(labels, queries) for queries in (trained, base)] if evidence else [None, None]
+        return MadeRun(made, *found, proxies=made_proxies(classes) if learns_classes(point) else None)
 
     return evolve(stored(folder, "made", "What does it change?", points, seeds, run), **material)
+
+
+def made_proxies(classes: int, dims: int = 8, apart: float = 0.2, each: int = 1) -> Proxies:
+    """Vectors of classes around random class means, `apart` noise away."""
+    chance = np.random.default_rng(0)
+    means = chance.normal(size=(classes, dims)).astype(np.float32)
+    means /= np.linalg.norm(means, axis=1, keepdims=True)
+    labels = np.repeat(np.arange(classes), each)
+    vectors = (means[labels] + apart * chance.normal(size=(len(labels), dims))).astype(np.float32)
+    return Proxies(vectors, labels, means, np.full(classes, 30), tuple(f"class {number}" for number in range(classes)))
 
 
 def _queries(
@@ -390,25 +419,36 @@ def _epoch(
     return EpochSummary(epoch, float(loss), 1e-3, 9.0, 800.0, test=measured, diagnostics=diagnostics)
 
 
+NO_MULTIPLE = "training.batch_size = {0} is not a multiple of 5: a batch has 5 images of each of its classes. Use {1}."
+NO_NEGATIVE = "A batch of 5 images of 1 class has only one class, so the loss has no negative pair. Use a larger one."
+
+
 def drawn_probe() -> Probe:
-    """A probe of batch sizes in which every regime occurs."""
-    found = {
-        1: ("undefined", None),
-        2: ("undefined", None),
-        3: ("undefined", None),
-        5: ("degenerate", (-0.05, -0.08, -0.02)),
-        6: ("weak", (0.02, -0.01, 0.05)),
-        10: ("weak", (0.15, 0.1, 0.2)),
-        20: ("fine", (0.5, 0.44, 0.55)),
-        40: ("fine", (0.62, 0.57, 0.67)),
-        80: ("fine", (0.68, 0.63, 0.72)),
-        160: ("fine", (0.66, 0.62, 0.7)),
+    """A probe of batch sizes in which most regimes occur, below, at and above the rule."""
+    found: dict[int, tuple[Regime, tuple[float, float, float] | None]] = {
+        1: ("impossible", None),
+        5: ("collapsed", (-0.05, -0.08, -0.02)),
+        9: ("impossible", None),
+        10: ("inconclusive", (0.02, -0.01, 0.05)),
+        11: ("impossible", None),
+        15: ("inconclusive", (0.03, -0.01, 0.07)),
+        20: ("weak", (0.15, 0.1, 0.2)),
+        40: ("learns", (0.62, 0.57, 0.67)),
+        80: ("learns", (0.68, 0.63, 0.72)),
+        100: ("learns", (0.66, 0.62, 0.7)),
+        500: ("failed", None),
     }
-    trials = []
-    for size, (regime, gain) in found.items():
-        figures = {} if gain is None else dict(zip(("gain", "gain_low", "gain_high"), gain, strict=True))
-        if gain is not None:
-            figures["gradient_norm"] = 0.1 * size**0.5
-        trials.append(Trial(size, regime, ("A reason with 1 figure.",), figures, gain is not None and gain[1] > 0))  # type: ignore[arg-type]
-    conclusions = ("The smallest batch that runs has 5 images.",)
-    return made_probe(trials, 10, 5, study="letters_batch", metric=MAP, steps=40, conclusions=conclusions, settings={})
+    trials = [_drawn_trial(size, regime, gain) for size, (regime, gain) in found.items()]
+    return made_probe(trials, study="letters_batch", metric=MAP)
+
+
+def _drawn_trial(size: int, regime: Regime, gain: tuple[float, float, float] | None) -> Trial:
+    refused = "" if size % 5 == 0 and size > 5 else NO_NEGATIVE if size == 5 else NO_MULTIPLE.format(size, "another")
+    if regime == "impossible":
+        return Trial(size, regime, (), {}, refused)
+    figures = {"positives_per_anchor": 4.0, "negatives_per_anchor": size - 5.0, "steps": 60.0}
+    if gain is not None:
+        figures |= dict(zip(("gain", "gain_low", "gain_high"), gain, strict=True))
+        cosine = 0.998 if regime == "collapsed" else 0.4
+        figures |= {"gradient_norm": 0.1 * size**0.5, "unseen_cosine_before": 0.9, "unseen_cosine": cosine}
+    return Trial(size, regime, (f"A reason with {size} images.",), figures, refused)

@@ -37,6 +37,15 @@ class PairLoss(nn.Module):
         return (1 - similarity[same]).mean() + (similarity[~same] - self.margin).relu().mean() * self.scale[0] ** 2
 
 
+class ProxyLoss(nn.Module):
+    def __init__(self, embedding_dim: int, num_classes: int) -> None:
+        super().__init__()
+        self.proxies = nn.Parameter(torch.randn(num_classes, embedding_dim))
+
+    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        return nn.functional.cross_entropy(4 * embeddings @ nn.functional.normalize(self.proxies, dim=1).T, labels)
+
+
 class Exploding(nn.Module):
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         return embeddings.sum() * float("nan")

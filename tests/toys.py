@@ -31,7 +31,7 @@ from dmlcore.host.registry import Offer, Registry
 if TYPE_CHECKING:
     from torch import nn
 
-    from toy_networks import PairLoss, TinyNet
+    from toy_networks import PairLoss, ProxyLoss, TinyNet
 
 
 class SquareImages:
@@ -90,6 +90,25 @@ class Pair(LossConfig):
         from toy_networks import PairLoss
 
         return PairLoss(self.margin, context.embedding_dim, context.num_classes)
+
+
+@frozen
+class Proxied(LossConfig):
+    """A vector for each class."""
+
+    name = "proxied"
+    needs_positives = False
+    needs_negatives = False
+
+    def build(self, context: Any) -> ProxyLoss:
+        from toy_networks import ProxyLoss
+
+        return ProxyLoss(context.embedding_dim, context.num_classes)
+
+    def class_vectors(self, loss: Any) -> Any:
+        import torch
+
+        return loss.proxies, torch.arange(len(loss.proxies))
 
 
 @frozen
@@ -236,7 +255,7 @@ class Recording(ObserverConfig):
 
 
 SOURCE = PluginSource("toys", "1.0", "toys")
-COMPONENTS = (Squares, Tiny, Pair, Nan, Collapse, HardPairs, Balanced, Spread, Nearest, Hits, Recording)
+COMPONENTS = (Squares, Tiny, Pair, Proxied, Nan, Collapse, HardPairs, Balanced, Spread, Nearest, Hits, Recording)
 REGISTRY = Registry(tuple(Offer(component, SOURCE) for component in COMPONENTS))
 
 STUDY = """\

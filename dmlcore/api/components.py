@@ -259,6 +259,15 @@ class LossConfig(Component):
         """
         raise NotImplementedError
 
+    def class_vectors(self, loss: torch.nn.Module) -> tuple[torch.Tensor, torch.Tensor] | None:
+        """Return the vectors (P, D) that the loss learns for the training classes, and the class (P,) int64 of each.
+
+        `loss` is the module that `build` returned. A class may have several vectors, such as proxies or centers; every
+        class needs one. The run stores them after training, with the means of the embeddings of the training classes,
+        and reports draw both. The default, None, is for a loss without such vectors.
+        """
+        return None
+
 
 @frozen
 class MinerConfig(Component):

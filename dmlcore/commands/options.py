@@ -48,17 +48,23 @@ SET = click.option(
     "--set",
     "overrides",
     multiple=True,
-    metavar="PATH=VALUE",
-    help="Set a value of the study, such as training.epochs=10. Repeatable.",
+    metavar="[STUDY:]PATH=VALUE",
+    help="Set a value of the studies, such as training.epochs=10. With STUDY, the name of one study or the stem of its"
+    " file, only of this one: 1_dimension:training.epochs=10. Repeatable.",
 )
 
 
 def installed(studies: Sequence[Path] = (), overrides: Sequence[str] = ()) -> Registry:
-    """Every installed component; plugins that all the studies disable are not loaded."""
+    """Every installed component; plugins that all the studies disable are not loaded.
+
+    Raises StudyError if an override is for another study.
+    """
     from dmlcore.host.discovery import discover
     from dmlcore.host.registry import Registry
+    from dmlcore.study.overrides import require_known_studies
     from dmlcore.study.plugins import disabled_by_all
 
+    require_known_studies(studies, overrides)
     return Registry.of(discover(disabled_by_all(studies, overrides)))
 
 

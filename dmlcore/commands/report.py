@@ -76,13 +76,14 @@ def show_report(
 ) -> StudyMaterial:
     """Shows the study's table and writes its report into the folder of its runs; returns what was stored.
 
-    With overrides, the names of the files carry them: the report of the study itself stays.
+    With overrides of the study, the names of the files carry them: the report of the study itself stays.
     """
     from dmlcore.engine.plan.stored import study_material
     from dmlcore.report.render.writing import write_report
+    from dmlcore.study.overrides import settings_of
 
-    material = study_material(file, store, data_sets)
-    paths = [store.study(file.study.name) / _with_overrides(name, overrides) for name in names]
+    material, settings = study_material(file, store, data_sets), settings_of(file.path, overrides)
+    paths = [store.study(file.study.name) / _with_overrides(name, settings) for name in names]
     _show(file, material, store)
     write_report([material], paths)
     say(f"Report: {paths[0]}")

@@ -22,7 +22,7 @@ CHECKPOINT = "checkpoint.pt"
 
 @define
 class TrainingState:
-    """The state of a run. Tensors are in `trainer`, `best_model` and `seen`; the rest is plain."""
+    """The state of a run. Tensors are in the fields of _TENSORS; the rest is plain."""
 
     baseline: Mapping[str, float] = field(factory=dict)
     baseline_geometry: Mapping[str, float] = field(factory=dict)
@@ -35,6 +35,8 @@ class TrainingState:
     best_epoch: int | None = None
     best_model: Mapping[str, Any] | None = None
     """The network of the best epoch on the validation classes, if the study selects by them."""
+    best_class_vectors: tuple[torch.Tensor, torch.Tensor] | None = None
+    """The vectors that the loss had for the training classes in that epoch, if it learns any."""
     seen: torch.Tensor | None = None
     """(N, D): `SamplerContext.last_embeddings`, if the sampler needs them."""
     files: dict[str, str] = field(factory=dict)
@@ -46,7 +48,7 @@ class TrainingState:
         return self.curve[-1].epoch if self.curve else -1
 
 
-_TENSORS = ("trainer", "best_model", "seen")
+_TENSORS = ("trainer", "best_model", "best_class_vectors", "seen")
 
 
 def save(state: TrainingState, folder: Path) -> None:

@@ -25,14 +25,17 @@ from dmlcore.engine.loading import TrainLoader, resolve_transforms, train_transf
 from dmlcore.engine.machine import environment, forget_peak, peak_memory
 from dmlcore.engine.model import EmbeddingModel, build_model
 from dmlcore.engine.observing import Observers
+from dmlcore.engine.proxies import MOST_IMAGES, ClassVectors, class_vectors_of, proxies_of
 from dmlcore.engine.run_log import epoch_line, figures, log
-from dmlcore.engine.splits import Data
+from dmlcore.engine.seeding import generator
+from dmlcore.engine.splits import Data, some_of_each_class
 from dmlcore.engine.trainer import Trainer, placed
 from dmlcore.errors import StudyError
 from dmlcore.host.faults import faults_of
 from dmlcore.results.class_names import CLASS_NAMES, names_to_text
 from dmlcore.results.evidence import Evidence, save_evidence
-from dmlcore.results.store import EMBEDDINGS, EVIDENCE, MODEL, UNTRAINED_EVIDENCE, checksum, save_tensors
+from dmlcore.results.proxies import save_proxies
+from dmlcore.results.store import EMBEDDINGS, EVIDENCE, MODEL, PROXIES, UNTRAINED_EVIDENCE, checksum, save_tensors
 from dmlcore.study.schema import Run, Study, Transforms
 from dmlcore.study.structure import plain
 from dmlcore.text import counted
@@ -77,7 +80,9 @@ class Session:
             ]
         test = SplitEmbedder(data.test, run.study, transforms)
         validation = SplitEmbedder(data.validation, run.study, transforms) if data.validation else None
-        return cls(run, data, transforms, model, trainer, state, folder, observers, test, validation)
+        session = cls(run, data, transforms, model, trainer, state, folder, observers, test, validation)
+        session._class_vectors()  # its faults end the run now as well
+        return session
 
     @property
     def network(self) -> EmbeddingModel:
@@ -123,6 +128,7 @@ class Session:
             self.state.baseline, self.state.baseline_geometry = metrics, geometry
             self._close_epoch(EpochSummary(0, None, None, seconds, None, test=metrics))
         self._store(embeddings, evidence)
+        geometry |= self._store_proxies()
         self.state.seconds += time.perf_counter() - start
         return self._result(epoch, metrics, geometry)
 
@@ -195,6 +201,7 @@ class Session:
         best_summary = None if best is None else self.state.curve[best].validation
         if best_summary is None or summary.validation[metric] > best_summary[metric]:
             self.state.best_epoch = summary.epoch
+            self.state.best_class_vectors = self._class_vectors()
             self.state.best_model = {k: v.detach().cpu().clone() for k, v in self.network.state_dict().items()}
 
     def _close_epoch(self, summary: EpochSummary) -> None:
@@ -211,6 +218,25 @@ class Session:
         arrays = {"vectors": embeddings.vectors, "labels": embeddings.labels}
         save_tensors(self.folder / EMBEDDINGS, arrays, identity | {CLASS_NAMES: names_to_text(embeddings.class_names)})
         save_evidence(self.folder / EVIDENCE, evidence)
+
+    def _class_vectors(self) -> ClassVectors | None:
+        """Return what the loss has learned for the training classes so far; None if it learns no such vectors."""
+        if self.trainer is None:
+            return None
+        classes = len(self.data.train.class_names)
+        return class_vectors_of(self.run.study.needed_loss, self.trainer.loss, classes, self.model.embedding_dim)
+
+    def _store_proxies(self) -> dict[str, float]:
+        """Store the class vectors of the selected epoch and the training classes' embeddings; return their figures."""
+        vectors = self._class_vectors() if self.state.best_model is None else self.state.best_class_vectors
+        if vectors is None:
+            return {}
+        images = some_of_each_class(self.data.train, MOST_IMAGES, generator(self.run.seed, "proxies"))
+        with work("training images", unit="image", stage="embed"):
+            embeddings = SplitEmbedder(images, self.run.study, self.transforms).embeddings(self.network)
+        proxies, found = proxies_of(vectors, embeddings)
+        save_proxies(self.folder / PROXIES, proxies)
+        return found
 
     def _result(self, epoch: int, metrics: Mapping[str, float], geometry: Mapping[str, float]) -> Result:
         run, study = self.run, self.run.study

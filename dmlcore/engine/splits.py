@@ -209,6 +209,17 @@ def _first_classes(images: LabelledImages, most: int) -> LabelledImages:
     return Subset(chosen.images, chosen.indices[rows], chosen.labels[rows], chosen.class_names)
 
 
+def some_of_each_class(images: LabelledImages, most: int, chance: np.random.Generator) -> Subset:
+    """Return all classes with at most this number of images, drawn at random, in the order of the split."""
+    labels = np.asarray(images.labels)
+    order = chance.permutation(len(labels))
+    grouped = order[np.argsort(labels[order], kind="stable")]
+    starts = np.flatnonzero(np.diff(labels[grouped], prepend=-1))
+    rank = np.arange(len(labels)) - np.repeat(starts, np.bincount(labels))
+    indices = np.sort(grouped[rank < most])
+    return Subset(images, indices, labels[indices], images.class_names)
+
+
 def of_classes(images: LabelledImages, classes: np.ndarray) -> Subset:
     """Return the images of some classes, given by their labels in rising order."""
     indices = np.flatnonzero(np.isin(images.labels, classes))

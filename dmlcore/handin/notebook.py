@@ -16,6 +16,7 @@ from dmlcore.handin.workbench import environment, workbench
 from dmlcore.report.render.markdown import code as markdown_code
 from dmlcore.report.render.markdown import heading, inline, paragraphs
 from dmlcore.results.store import write_atomically
+from dmlcore.study.overrides import affecting
 from dmlcore.study.schema import StudyFile
 from dmlcore.text import counted, visible
 
@@ -101,7 +102,7 @@ def _facts(file: StudyFile, sources: Sources, overrides: Sequence[str], train: b
         "folders": sorted({Path(place).parent.as_posix() for place in placed} - {"."}),
         "files": [*((place, text) for place, text in placed.items() if place != main), (main, placed[main])],
         "main": main,
-        "overrides": list(overrides),
+        "overrides": affecting([file.path], overrides),
         "train": train,
     }
 

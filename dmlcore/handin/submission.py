@@ -28,6 +28,7 @@ from dmlcore.report.render.writing import write_report
 from dmlcore.results.store import Store
 from dmlcore.study.data_sets import DataSets
 from dmlcore.study.load import load_study
+from dmlcore.study.overrides import affecting
 from dmlcore.study.schema import StudyFile
 from dmlcore.text import byte_size, counted, listing, visible
 
@@ -152,7 +153,7 @@ def _missing_text(
     lines = [f"{len(unfinished)} of {of} studies are not finished."]
     for entry in unfinished:
         lines += [f"  {entry.file.path}", *(f"    {run}" for run in entry.missing)]
-    command = shlex.join(run_command(studies, overrides, store.root))
+    command = shlex.join(run_command(studies, affecting(studies, overrides), store.root))
     return "\n".join([*lines, "Finish them:", f"    {command}", "or pack what is finished with --partial."])
 
 

@@ -68,11 +68,13 @@ def open_study(path: str | Path, runs: str | Path = "runs", overrides: Sequence[
     """Open the study file at `path`, or the study that ships under this name, with its results in the folder `runs`.
 
     `overrides` set values of the study, as `--set` does: "training.epochs=10".
-    Raises StudyError with every problem of the file.
+    Raises StudyError with every problem of the file, or if an override is for another study.
     """
+    from dmlcore.study.overrides import require_known_studies
     from dmlcore.study.shipped import study_file
 
     study = NotebookStudy(study_file(Path(path)), Path(runs), tuple(overrides))
+    require_known_studies([study.path], study.overrides)
     study.load()
     return study
 

@@ -14,6 +14,7 @@ from attrs import frozen
 from dmlcore.api.result import Result
 from dmlcore.api.stored import damaged
 from dmlcore.results.class_names import CLASS_NAMES, names_from_text, names_to_text
+from dmlcore.results.proxies import proxies_of_run
 from dmlcore.results.store import EVIDENCE, UNTRAINED_EVIDENCE, RunFolder, load_tensors, save_tensors
 
 QUERY = "query/"
@@ -91,6 +92,7 @@ def intact_result(folder: RunFolder) -> Result:
     result = folder.result()
     for name in (EVIDENCE, UNTRAINED_EVIDENCE):
         evidence_of_run(folder, result, name)
+    proxies_of_run(folder, result)
     return result
 
 

@@ -28,12 +28,13 @@ MODEL = "model.safetensors"
 EMBEDDINGS = "embeddings.safetensors"
 EVIDENCE = "evidence.safetensors"
 UNTRAINED_EVIDENCE = "untrained.safetensors"
+PROXIES = "proxies.safetensors"
 PROBE = "probe.json"
 FAILURE = "failure.txt"
 TRACEBACK = "traceback.txt"
 RUN_LOG = "run.log"
 
-CHECKED = (EMBEDDINGS, EVIDENCE, UNTRAINED_EVIDENCE, MODEL)
+CHECKED = (EMBEDDINGS, EVIDENCE, UNTRAINED_EVIDENCE, MODEL, PROXIES)
 """The files of a run that its result holds checksums of. Observers may add others, also later."""
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any, Literal
@@ -14,8 +15,10 @@ from attrs import frozen
 from dmlcore.api.components import option
 from dmlcore.api.result import Result
 from dmlcore.errors import StudyError
+from dmlcore.results.choices import Choice, Rival
 from dmlcore.results.store import Store
-from dmlcore.study.document import Document, Origin, parse_path
+from dmlcore.study.document import Document, Origin
+from dmlcore.study.grid import with_value_at_every_point
 from dmlcore.study.lookup import look_up
 from dmlcore.study.schema import Run, StudyFile
 from dmlcore.text import counted, did_you_mean, listing
@@ -44,18 +47,24 @@ class Best:
 LoadSource = Callable[[Path], StudyFile]
 
 
-def with_best_values(document: Document, best: Best, load: LoadSource, store: Store | None) -> Document:
-    """The document with the best values set, as found in the stored results.
+def with_best_values(
+    document: Document, best: Best, load: LoadSource, store: Store | None
+) -> tuple[Document, tuple[Choice, ...]]:
+    """The document with the best values set, as found in the stored results, and how each was chosen.
 
-    Without a store, use the first value of each grid, which is enough to check a study. Raises StudyError if no study
-    varies a path, or if its runs are not finished.
+    Without a store, use the first value of each grid, which is enough to check a study; then there are no choices.
+    Raises StudyError if no study varies a path, or if its runs are not finished.
     """
     sources = [load(path) for path in best.from_]
+    choices = []
     for path in best.take:
         source = _varying(path, sources)
-        value = source.grid[path][0] if store is None else _best_point(source, best, store)[path]
-        document = document.with_value(parse_path(path), value, Origin(source.path, ("grid", path)))
-    return document
+        value = source.grid[path][0]
+        if store is not None:
+            choices.append(_choice(path, source, best, store))
+            value = choices[-1].value
+        document = with_value_at_every_point(document, path, value, Origin(source.path, ("grid", path)))
+    return document, tuple(choices)
 
 
 def _varying(path: str, sources: Iterable[StudyFile]) -> StudyFile:
@@ -72,27 +81,45 @@ def _varying(path: str, sources: Iterable[StudyFile]) -> StudyFile:
     )
 
 
-def _best_point(source: StudyFile, best: Best, store: Store) -> Any:
-    """The grid point with the highest mean over its finished runs; the first of equal ones."""
-    values: dict[str, list[float]] = {}
-    points: dict[str, Any] = {}
+def _choice(path: str, source: StudyFile, best: Best, store: Store) -> Choice:
+    """The value of the grid point with the highest mean over its finished runs; the first of equal ones."""
+    points: dict[str, Mapping[str, Any]] = {}
+    results: dict[str, list[Result]] = {}
     for run in source.runs:
-        value = _measured(run, source, best, store)
-        if value is not None:
-            values.setdefault(run.label, []).append(value)
-            points[run.label] = run.point
-    if not values:
+        points[run.label] = run.point
+        results.setdefault(run.label, []).extend(_finished(run, source, store))
+    rivals = [_rival(points[label], [_metric(result, source, best) for result in results[label]]) for label in points]
+    if not any(results.values()):
         raise StudyError(f"best.from: every run of {source.path} failed, so there is no best value.")
-    return points[max(values, key=lambda label: math.fsum(values[label]) / len(values[label]))]
+    winner = max(rivals, key=lambda rival: -math.inf if rival.mean is None else rival.mean)
+    protocol = next(result.protocol for found in results.values() for result in found)
+    return Choice(
+        path=path,
+        value=winner.point[path],
+        study=source.study.name,
+        metric=best.metric,
+        split=best.split,
+        classes=protocol.get(f"{best.split}_classes"),
+        rivals=tuple(rivals),
+    )
 
 
-def _measured(run: Run, source: StudyFile, best: Best, store: Store) -> float | None:
-    """The metric of a run, or None if the run failed."""
+def _rival(point: Mapping[str, Any], values: Sequence[float]) -> Rival:
+    return Rival(
+        point=point,
+        mean=statistics.fmean(values) if values else None,
+        sd=statistics.stdev(values) if len(values) > 1 else None,
+        runs=len(values),
+    )
+
+
+def _finished(run: Run, source: StudyFile, store: Store) -> list[Result]:
+    """The result of a run; none if the run failed."""
     stored = look_up(run, store)
     if result := stored.result():
-        return _metric(result, source, best)
+        return [result]
     if stored.state == "failed":
-        return None
+        return []
     states = Counter(look_up(run, store).state for run in source.runs)
     outdated = f" {states['outdated']} of them are outdated: {stored.note}." if stored.state == "outdated" else ""
     damaged = f" One is damaged: {stored.note}" if stored.state == "damaged" else ""

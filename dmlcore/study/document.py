@@ -78,7 +78,7 @@ class Document:
         document = self
         for key, value in values.items():
             path = (*above, key)
-            if _refines(value, _get(document.values, path)):
+            if _refines(value, value_at(document.values, path)):
                 document = document.merged(value, file, path)
             else:
                 document = document.with_value(path, value, Origin(file, path))
@@ -108,7 +108,8 @@ def _refines(table: Any, old: Any) -> bool:
     return USE not in table or table[USE] == old.get(USE)
 
 
-def _get(values: Any, path: ValuePath) -> Any:
+def value_at(values: Any, path: ValuePath) -> Any:
+    """The value at a path through tables; None if there is none."""
     for key in path:
         if not isinstance(values, Mapping) or key not in values:
             return None
@@ -126,18 +127,31 @@ def _exists(values: Any, path: ValuePath) -> bool:
 
 
 def read_document(path: Path, overrides: Sequence[str] = ()) -> Document:
-    """Read the study file at `path`, with the files that it extends and `path=value` overrides.
+    """Read the study file at `path`, with the files that it extends and `[study:]path=value` overrides.
 
-    The file overrides what it extends; the overrides come last. Raises StudyError if a file is missing, is not valid
-    TOML or extends itself, or if an override is malformed.
+    The file overrides what it extends; the overrides come last, without those of other studies. Raises StudyError if a
+    file is missing, is not valid TOML or extends itself, or if an override is malformed.
     """
     document = Document()
     for file, values in _chain(path):
         document = document.merged(values, file)
+    names = _names(document, path)
     for text in overrides:
-        at, value = parse_override(text)
-        document = document.with_value(at, value, Origin(None, at))
+        study, setting = split_override(text)
+        if study is None or study in names:
+            at, value = parse_override(setting)
+            document = document.with_value(at, value, Origin(None, at))
     return document
+
+
+def study_names(path: Path) -> tuple[str, ...]:
+    """The names of a study in an override: its own as the files give it, and the stem of its file."""
+    return _names(read_document(path), path)
+
+
+def _names(document: Document, path: Path) -> tuple[str, ...]:
+    name = document.values.get("name")
+    return (name, path.stem) if isinstance(name, str) and name not in ("", path.stem) else (path.stem,)
 
 
 def _chain(path: Path) -> list[tuple[Path, dict[str, Any]]]:
@@ -222,6 +236,13 @@ def _refusal(error: ValueError | RecursionError) -> str:
     if isinstance(error, RecursionError):
         return f"arrays or tables are nested too deep; at most {DEEPEST} levels are possible."
     return INTEGERS
+
+
+def split_override(text: str) -> tuple[str | None, str]:
+    """Split "study:path=value" into the study and "path=value"; the study is None if the override is for all."""
+    key, equals, value = text.partition("=")
+    study, colon, path = key.rpartition(":")
+    return (study.strip() if colon else None), f"{path}{equals}{value}"
 
 
 def parse_override(text: str) -> tuple[ValuePath, Any]:

@@ -7,7 +7,7 @@ from itertools import product
 from typing import Any
 
 from dmlcore.host.describe import shown
-from dmlcore.study.document import Document, Origin, parse_path
+from dmlcore.study.document import Document, Origin, parse_path, value_at
 from dmlcore.study.structure import Problem
 
 GRID = "grid"
@@ -40,6 +40,25 @@ def points(grid: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, int]]:
     """Every point of the grid, as path → index of its value; a single empty point without a grid."""
     for indices in product(*(range(len(values)) for values in grid.values())):
         yield dict(zip(grid, indices, strict=True))
+
+
+def with_value_at_every_point(document: Document, path: str, value: Any, origin: Origin) -> Document:
+    """The document with a value set, also in those tables of its grid that would replace it and don't set it.
+
+    A table of the grid without the table above the value stays as it is: a loss without a miner has no miner's margin.
+    Raises StudyError if a path leads through a plain value.
+    """
+    keys = parse_path(path)
+    document = document.with_value(keys, value, origin)
+    for above, tables in read_grid(document)[0].items():
+        depth = len(parse_path(above))
+        if parse_path(above) != keys[:depth] or depth == len(keys):
+            continue
+        for index, table in enumerate(tables):
+            inner = value_at(table, keys[depth:-1])
+            if isinstance(inner, Mapping) and keys[-1] not in inner:
+                document = document.with_value((GRID, above, index, *keys[depth:]), value, origin)
+    return document
 
 
 def at_point(document: Document, point: Mapping[str, int]) -> Document:

@@ -16,6 +16,7 @@ from dmlcore.errors import DataError, PluginError, StudyError
 from dmlcore.host.describe import shown
 from dmlcore.host.faults import faults_of
 from dmlcore.host.registry import Registry
+from dmlcore.results.choices import Choice
 from dmlcore.results.contents import Contents
 from dmlcore.results.store import Store
 from dmlcore.study.best import BEST, Best, with_best_values
@@ -54,7 +55,7 @@ def load_study(
     data_sets: DataSets | None = None,
     needed_by: tuple[Path, ...] = (),
 ) -> StudyFile:
-    """Load the study at `path`, with `path=value` overrides.
+    """Load the study at `path`, with `[study:]path=value` overrides.
 
     `[best]` values come from the results in `store`; without a store, an arbitrary value of the grid is used. The runs
     have the contents of their files if there is a store or `data_sets`, those that the command has read. `needed_by`
@@ -70,9 +71,10 @@ def load_study(
     document = read_document(path, overrides)
     everything, registry = registry, registry.without(disabled_by(document))
     best, problems = _read_table(document, BEST, Best, registry)
+    choices: tuple[Choice, ...] = ()
     if best is not None:
         way = (*needed_by, path.resolve())
-        document = with_best_values(
+        document, choices = with_best_values(
             document, best, lambda source: load_study(source, everything, overrides, store, data_sets, way), store
         )
     grid, grid_problems = read_grid(document)
@@ -106,7 +108,7 @@ def load_study(
         for run in _runs(study, point, study.seeds, path.parent, registry, data_sets, version)
     )
     needs = tuple(source.resolve() for source in best.from_) if best else ()
-    return StudyFile(path, studies[0][1], grid, runs, needs, probed)
+    return StudyFile(path, studies[0][1], grid, runs, needs, probed, choices)
 
 
 def _read_table(

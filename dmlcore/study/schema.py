@@ -20,6 +20,7 @@ from dmlcore.api.components import (
 )
 from dmlcore.api.stored import canonical_digest
 from dmlcore.api.values import BackboneContext
+from dmlcore.results.choices import Choice
 from dmlcore.results.contents import Contents
 from dmlcore.text import point_label
 
@@ -363,6 +364,8 @@ class StudyFile:
     needs: tuple[Path, ...] = ()
     """Resolved paths of the study files that its `[best]` takes values from."""
     probe: StudyProbe | None = None
+    choices: tuple[Choice, ...] = ()
+    """How its `[best]` values were chosen; empty if the results for them were not consulted."""
 
     @property
     def every_run(self) -> tuple[Run, ...]:

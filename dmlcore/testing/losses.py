@@ -185,6 +185,28 @@ def activity_is_shares_and_changes_nothing(component: LossConfig) -> None:
         )
 
 
+def class_vectors_are_of_the_training_classes(component: LossConfig) -> None:
+    """`class_vectors` returns vectors (P, D), and the class of each, with every training class at least once."""
+    found = component.class_vectors(built(component))
+    if found is None:
+        raise NotApplicable("it learns no vectors for classes")
+    vectors, labels = found
+    shapes = f"tensors of shape {tuple(vectors.shape)} and {tuple(labels.shape)}"
+    demand(
+        vectors.shape == (len(labels), CONTEXT.embedding_dim) and labels.ndim == 1,
+        f"tensors of shape (P, {CONTEXT.embedding_dim}) and (P,)",
+        shapes,
+        "Return a row for each vector, and one class for each row.",
+    )
+    classes = sorted(set(labels.tolist()))
+    demand(
+        classes == list(range(CONTEXT.num_classes)),
+        f"each class from 0 to {CONTEXT.num_classes - 1} at least once",
+        f"the classes {classes}",
+        "Return vectors of all classes of the context.",
+    )
+
+
 @applies_if(lambda loss: loss.formula, "it has no formula")
 def formula_can_be_drawn(component: LossConfig) -> None:
     """`formula` is LaTeX that matplotlib's mathtext can draw."""

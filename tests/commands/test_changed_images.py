@@ -168,6 +168,15 @@ def test_a_report_with_other_values_has_its_own_name() -> None:
     assert Path(long).is_file()
 
 
+def test_the_name_of_a_report_is_without_the_values_of_other_studies() -> None:
+    words = ("--set", "ours:question=Why?", "--set", "theirs:seeds=[3]")
+    shown = invoke("report", "ours/ours.toml", "theirs/theirs.toml", *words).stdout.splitlines()
+    assert shown == [
+        "Report: runs/ours/report.question=Why.html",
+        "Report: runs/theirs/report.seeds=3.html",
+    ]
+
+
 @pytest.mark.parametrize("how", ["the command", "a notebook"])
 def test_check_prints_the_best_values_that_are_used(how: str, capsys: pytest.CaptureFixture[str]) -> None:
     def check() -> str:

@@ -8,6 +8,7 @@ import shlex
 import shutil
 import tarfile
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -55,9 +56,10 @@ def commands() -> list[str]:
 
 def runnable(command: str) -> str:
     """The command, or `check` of its studies where it submits them or would train ResNet-50: those have their tests."""
-    verb = command.split()[1]
-    if command.startswith("dmlcore") and (verb == "submit" or (verb in ("run", "plan") and "/cub" in command)):
-        return " ".join(["dmlcore", "check", *(word for word in command.split() if word.startswith("assignment/"))])
+    program, verb, *words = shlex.split(command)
+    if program == "dmlcore" and (verb == "submit" or (verb in ("run", "plan") and "/cub" in command)):
+        settings = [word for pair in pairwise(words) if pair[0] == "--set" for word in pair]
+        return shlex.join(["dmlcore", "check", *(word for word in words if word.startswith("assignment/")), *settings])
     return command
 
 
@@ -66,9 +68,11 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with the studies on few small images, small archives of the published data sets, and embeddings."""
     folder = tmp_path_factory.mktemp("workplace")
     shutil.copytree(ROOT / "studies", folder / "studies")
-    shorten(folder / "studies" / "base" / "glyphs.toml", "[dataset]", "[dataset]\nclasses = 40\nimages_per_class = 5")
+    shorten(folder / "studies" / "base" / "glyphs.toml", "[dataset]", "[dataset]\nclasses = 50\nimages_per_class = 5")
     shorten(folder / "studies" / "base" / "glyphs.toml", "size = 48", "size = 32")
     shorten(folder / "studies" / "base" / "glyphs.toml", "[training]", "[training]\nworkers = 0")
+    shorten(folder / "studies" / "base" / "photos.toml", "size = 96", "size = 32")
+    shorten(folder / "studies" / "base" / "photos.toml", "[training]", "[training]\nworkers = 0")
     shorten(folder / "studies" / "photos.toml", "size = 128", "size = 32")
     shorten(folder / "studies" / "photos.toml", "batch_size = 60", "batch_size = 12\nworkers = 0")
     shorten(folder / "studies" / "base" / "resnet50.toml", 'weights = "imagenet"', 'weights = "random"')

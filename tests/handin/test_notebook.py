@@ -55,6 +55,17 @@ def test_its_files_are_the_studys_and_its_settings_the_overrides(
     assert 'OVERRIDES = ["seeds=[1]"]' in cells["settings"]
 
 
+def test_its_settings_are_without_the_overrides_of_other_studies(
+    real_registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    overrides = ["1_dimension:seeds=[0]", "4_triplet:seeds=[1]", "5_proxy_anchor:seeds=[2]"]
+    notebook = notebook_of("assignment/glyphs/4_triplet.toml", real_registry, *overrides)
+    cells = {cell.id: cell.source for cell in notebook.cells}
+    listed = "".join(f'    "{override}",\n' for override in overrides[:2])
+    assert f"OVERRIDES = [\n{listed}]\n" in cells["settings"]
+
+
 def test_only_what_the_study_needs_is_installed_and_fetched(
     real_registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -177,6 +177,20 @@ def test_a_study_that_waits_for_best_values_is_missing_whole(
     )
 
 
+def test_the_command_for_missing_runs_is_without_the_overrides_of_finished_studies(
+    at_home: HandIn, real_registry: Registry, tmp_path: Path
+) -> None:
+    Path("studies/more.toml").write_text('extends = "tiny.toml"\nname = "more"\n')
+    store, overrides = Store(Path("runs")), [*OVERRIDES, "tiny:question=Why?", "more:seeds=[7]"]
+    try:
+        with pytest.raises(ResultsError) as error:
+            submission_of([PATH, Path("studies/more.toml")], real_registry, overrides, store, partial=False)
+    finally:
+        Path("studies/more.toml").unlink()
+    command = "    dmlcore run studies/more.toml --set training.epochs=1 --set 'more:seeds=[7]' --runs runs\n"
+    assert command in str(error.value)
+
+
 def test_two_studies_of_one_name_are_refused(at_home: HandIn, real_registry: Registry) -> None:
     twin = Path("studies/base/tiny.toml")
     twin.write_text('extends = "letters.toml"\n')

@@ -5,15 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from PIL import Image
 
+from dmlcore.host.discovery import discover
+from dmlcore.host.registry import Registry
+from dmlcore.study.load import load_study
+from dmlcore.study.schema import StudyFile
 from plugins.datasets.archives import make_cars, make_cub
 from running import invoke
 
 STUDIES = Path(__file__).parents[2] / "studies"
 ASSIGNMENT = STUDIES / "assignment"
 Command = Callable[..., str]
+DATA_SETS = ("glyphs", "cub", "cars", "photos")
 NAMES = ("1_dimension", "2_margin", "3_batch_size", "4_triplet", "5_proxy_anchor")
 
 
@@ -21,6 +28,44 @@ def files(data_set: str) -> list[str]:
     paths = sorted(str(path) for path in (ASSIGNMENT / data_set).glob("*.toml"))
     assert [Path(path).stem for path in paths] == list(NAMES)
     return paths
+
+
+def test_the_five_studies_on_photographs(tmp_path: Path) -> None:
+    for label in range(8):
+        folder = tmp_path / f"class {label}"
+        folder.mkdir()
+        for number in range(6):
+            Image.new("RGB", (40, 30), (30 * label, 40 * number, 99)).save(folder / f"{number}.png")
+    root = f"dataset.root={tmp_path}"
+    told = invoke("check", *files("photos"), "--set", root, "--set", "backbone.weights=random", cwd=tmp_path).stdout
+    assert told.count("train 24 images of 4 classes, test 24 images of 4 classes") == len(NAMES)
+
+
+def studies(data_set: str) -> dict[str, StudyFile]:
+    registry = Registry.of(discover())
+    return {name: load_study(ASSIGNMENT / data_set / f"{name}.toml", registry) for name in NAMES}
+
+
+@pytest.mark.parametrize("data_set", DATA_SETS)
+def test_the_triplet_loss_is_compared_at_the_best_settings(data_set: str) -> None:
+    """Mined, with all triplets, with a margin that is usual for it, and with the contrastive loss."""
+    losses: list[Any] = [run.study.loss for run in studies(data_set)["4_triplet"].runs if run.seed == 0]
+    margin = losses[0].margin
+    assert [loss.name for loss in losses] == ["triplet", "triplet", "triplet", "contrastive"]
+    assert [loss.margin for loss in losses] == [margin, margin, 0.1, margin]
+    assert [loss.miner is None for loss in losses] == [False, True, False, True]
+    assert losses[0].miner.triplets == losses[2].miner.triplets == "semihard"
+
+
+@pytest.mark.parametrize("data_set", DATA_SETS)
+def test_proxy_anchor_and_contrastive_have_the_same_batches_and_epochs(data_set: str) -> None:
+    five = studies(data_set)["5_proxy_anchor"]
+    proxies, pairs = (run for run in five.runs if run.seed == 0)
+    assert (proxies.study.needed_loss.name, pairs.study.needed_loss.name) == ("proxy_anchor", "contrastive")
+    different = {key for key in proxies.settings if proxies.settings[key] != pairs.settings[key]}
+    assert different == {"loss"}
+    assert proxies.settings["sampler"]["samples_per_class"] == 5  # type: ignore[index]
+    assert five.study.evaluation.every == 1
 
 
 @pytest.mark.parametrize(("data_set", "images"), [("glyphs", "3,000"), ("cub", "5,864"), ("cars", "8,054")])

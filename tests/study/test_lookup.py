@@ -169,7 +169,7 @@ def store_probe(probe: StudyProbe, store: Store, **values: Any) -> None:
         "data": run.contents.facts() if run.contents else {},
     }
     store.study(run.study.name).mkdir(parents=True)
-    (store.study(run.study.name) / PROBE).write_text(to_json(made_probe([], None, None, **(facts | values))))
+    (store.study(run.study.name) / PROBE).write_text(to_json(made_probe([], **(facts | values))))
 
 
 def on(probe: StudyProbe, contents: Contents | None) -> StudyProbe:

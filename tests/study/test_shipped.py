@@ -70,12 +70,15 @@ def test_an_unknown_name_lists_near_ones_and_those_that_ship() -> None:
     assert first == "quickstar: study file not found. Did you mean 'quickstart'?"
     assert second.startswith(
         "Studies that ship with dmlcore: assignment/cars/…, assignment/cub/…, assignment/glyphs/…, "
+        "assignment/photos/…, "
     )
     assert second.endswith(" quickstart, recipes/…. `dmlcore init` writes one for your own images.")
     assert ", cub_triplet, " in second
     with pytest.raises(StudyError, match=r"^quack.tom: study file not found\. Did you mean 'quack\.toml'\?"):
         study_files(Path("quack.tom"))
-    with pytest.raises(StudyError, match=r"Give one of assignment/cars, assignment/cub, assignment/glyphs\.$"):
+    with pytest.raises(
+        StudyError, match=r"Give one of assignment/cars, assignment/cub, assignment/glyphs, assignment/photos\.$"
+    ):
         study_files(Path("assignment"))
 
 

@@ -167,6 +167,16 @@ BROKEN = [
         "0, then 1",
     ),
     (
+        "class_vectors_are_of_the_training_classes",
+        building(LossConfig, pulling, class_vectors=lambda self, loss: (torch.ones(3, 6), torch.arange(6))),
+        "tensors of shape (P, 8) and (P,)",
+    ),
+    (
+        "class_vectors_are_of_the_training_classes",
+        building(LossConfig, pulling, class_vectors=lambda self, loss: (torch.ones(2, 8), torch.tensor([0, 1]))),
+        "the classes [0, 1]",
+    ),
+    (
         "formula_can_be_drawn",
         building(LossConfig, pulling, formula=r"\nosuch"),
         "\\nosuch: ParseFatalException: Unknown symbol: \\nosuch",
@@ -195,6 +205,7 @@ def test_every_check_is_seen_to_fail() -> None:
         ("manages_without_negatives", "it needs negatives"),
         ("manages_with_one_image", "it needs positives or negatives"),
         ("activity_is_shares_and_changes_nothing", "its module has no `activity`"),
+        ("class_vectors_are_of_the_training_classes", "it learns no vectors for classes"),
         ("formula_can_be_drawn", "it has no formula"),
         ("margin_can_be_reported", "it has no margin_axis"),
     ],

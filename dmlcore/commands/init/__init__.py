@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from dmlcore.commands.init.images import Images
     from dmlcore.host.registry import Registry
 
-DATA_SETS = ("glyphs", "cub", "cars")
+DATA_SETS = ("glyphs", "cub", "cars", "photos")
 """The data sets of the assignment, by the names of its folders."""
 
 
@@ -113,7 +113,8 @@ def baselines(source: Path, settings: Sequence[str], output: Path) -> None:
 def assignment(data_set: str, folder: Path) -> None:
     """The assignment's five studies.
 
-    On letters (glyphs), CUB-200-2011 (cub) or CARS-196 (cars).
+    On letters (glyphs), CUB-200-2011 (cub), CARS-196 (cars), or any folder of photographs (photos), which check and run
+    take as --set dataset.root=FOLDER.
     """
     _copied([f"assignment/{data_set}"], folder)
 

@@ -77,6 +77,7 @@ def study_material(file: StudyFile, store: Store, data_sets: DataSets | None = N
         remarks=tuple(str(remark) for remark in _remarks(stored, probe) if remark.state not in ("outdated", "damaged")),
         probe=probe.finished if probe else None,
         probe_damage=probe.note if probe and probe.state == "damaged" else "",
+        choices=file.choices,
         additions=tuple(partial(_section, section) for section in study.sections),
     )
 

@@ -13,12 +13,13 @@ from dmlcore.api.progress import note
 from dmlcore.engine.machine import environment
 from dmlcore.engine.probe.reasoning import reason, refusal, smallest_batch
 from dmlcore.engine.probe.trial import Bench, as_first_steps
-from dmlcore.engine.probe.verdict import compared, conclusions, in_short, smallest, trial_of
+from dmlcore.engine.probe.verdict import compared, in_short, rule_of, trial_of
 from dmlcore.engine.splits import refuse_changes
 from dmlcore.errors import DamagedResultsError
+from dmlcore.report.explanation.batch_size import conclusions
 from dmlcore.results.contents import save_contents
 from dmlcore.results.store import PROBE, Store, aside, write_atomically
-from dmlcore.results.trials import Probe, Trial, read_probe, to_json
+from dmlcore.results.trials import Probe, Rule, Trial, read_probe, to_json
 from dmlcore.study.data_sets import DataSets
 from dmlcore.study.fingerprint import probe_fingerprint
 from dmlcore.study.lookup import look_up_probe
@@ -44,19 +45,20 @@ def probe_study(probe: StudyProbe, store: Store) -> Probe:
             save_contents(probe.run.contents, store.root)
         note(f"probe  {probe.run.study.name}  {PROBED}  {probe.table.steps} steps per size")
         data_sets = DataSets()
-        trials = _Trials(probe, Bench.of(probe, data_sets), folder, stored_trials(probe, store))
+        bench = Bench.of(probe, data_sets)
+        trials = _Trials(probe, bench, folder, stored_trials(probe, store), rule_of(bench.run, bench.labels))
         refuse_changes(probe.run, data_sets, "after the command started")
         if probe.table.sizes is None:
             search(trials, probe.run.study.training.batch_size)
         else:
             for size in probe.table.sizes:
                 trials.at(size)
-        finished = trials.probe(largest_that_fits(trials.bench))
+        finished = trials.probe(largest_that_fits(bench))
         refuse_changes(probe.run, DataSets(), "during the probe")
         _keep_outdated(probe, store)
         _write(folder / PROBE, finished)
         (folder / PARTIAL).unlink(missing_ok=True)
-    for sentence in finished.conclusions:
+    for sentence in conclusions(finished):
         note(f"  {sentence}")
     return finished
 
@@ -111,7 +113,8 @@ class _Trials:
     study: StudyProbe
     bench: Bench
     folder: Path
-    done: list[Trial] = field(factory=list)
+    done: list[Trial]
+    rule: Rule
     _refused: dict[int, bool] = field(factory=dict)
 
     def at(self, size: int) -> Trial:
@@ -124,8 +127,8 @@ class _Trials:
         trial = trial_of(reasoning, seen, self.study.table.metric)
         self.done.append(trial)
         # trials are only compared with each other once all are finished
-        _write(self.folder / PARTIAL, evolve(self.probe(None), trials=tuple(self.done), conclusions=()))
-        note(f"  {size:>5}  {'learns' if trial.learns else trial.regime}  {in_short(trial)}")
+        _write(self.folder / PARTIAL, evolve(self.probe(None), trials=tuple(self.done)))
+        note(f"  {size:>5}  {'refused, ' if trial.refused else ''}{trial.regime}  {in_short(trial)}")
         return trial
 
     def works(self, size: int) -> bool:
@@ -140,23 +143,20 @@ class _Trials:
 
     def probe(self, largest: int | None) -> Probe:
         """Return the probe of all trials so far."""
-        trials = compared(self.done)
         run = self.study.run
         return Probe(
             study=run.study.name,
             path=PROBED,
             metric=self.study.table.metric,
             steps=self.study.table.steps,
-            trials=trials,
-            smallest_that_runs=smallest(trial for trial in trials if trial.runs),
-            smallest_that_learns=smallest(trial for trial in trials if trial.learns),
+            trials=compared(self.done),
             largest_that_fits=largest,
-            conclusions=conclusions(self.study, len(self.bench.data.train.class_names), trials, largest),
             settings=run.settings,
             environment=environment(self.bench.test.device),
             fingerprint=probe_fingerprint(self.study),
             settings_fingerprint=probe_fingerprint(self.study, run.settings_fingerprint),
             data=run.contents.facts() if run.contents else {},
+            rule=self.rule,
         )
 
 

@@ -106,6 +106,8 @@ class Bench:
     test: SplitEmbedder
     before: Reading
     """The metric before the first step, equal for all batch sizes."""
+    cosine_before: float
+    """The mean cosine of all pairs of unseen images before the first step."""
 
     @classmethod
     def of(cls, probe: StudyProbe, data_sets: DataSets | None = None) -> Self:
@@ -121,7 +123,8 @@ class Bench:
         test = SplitEmbedder(data.test, run.study, transforms)
         with work("untrained", unit="image", stage="embed"):
             embeddings = test.embeddings(model.to(test.device))
-        return cls(probe, run, data, transforms, test, measured(run, probe.table.metric, embeddings))
+        before = measured(run, probe.table.metric, embeddings)
+        return cls(probe, run, data, transforms, test, before, unseen_cosine(embeddings))
 
     @property
     def labels(self) -> np.ndarray:
@@ -196,7 +199,7 @@ class Bench:
         return steps, None
 
     def _gain(self, model: EmbeddingModel) -> dict[str, float]:
-        """Return the metric before and after, its gain, and the 95 % interval of the gain if it has one.
+        """Return the metric before and after, its gain with a 95 % interval if it has one, and the mean cosines.
 
         Empty if the embeddings are not finite.
         """
@@ -206,6 +209,7 @@ class Bench:
         before, queries_before = self.before
         after, queries_after = measured(self.run, self.probe.table.metric, embeddings)
         figures = {"metric_before": before, "metric_after": after, "gain": after - before}
+        figures |= {"unseen_cosine_before": self.cosine_before, "unseen_cosine": unseen_cosine(embeddings)}
         if queries_after is not None and queries_before is not None:
             draws = generator(self.run.seed, "bootstrap over classes")
             low, high = gain_interval(queries_after - queries_before, embeddings.labels, draws)
@@ -233,6 +237,11 @@ def measured(run: Run, metric: str, embeddings: Embeddings) -> Reading:
     if metric not in metrics:
         raise StudyError(f"probe.metric = {metric!r} was not measured. Measured: {', '.join(metrics)}.")
     return metrics[metric], per_query([evaluator], embeddings).get(metric)
+
+
+def unseen_cosine(embeddings: Embeddings) -> float:
+    """Return the mean cosine of all pairs of different images."""
+    return mean_cosine(torch.from_numpy(embeddings.vectors))
 
 
 def gain_interval(gains: np.ndarray, labels: np.ndarray, draws: np.random.Generator) -> tuple[float, float]:

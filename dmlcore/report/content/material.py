@@ -11,9 +11,11 @@ from dmlcore.api.result import Result, StudyResults
 from dmlcore.api.values import LabelledImages
 from dmlcore.errors import ResultsError
 from dmlcore.report.content.added import Added, Addition, added_sections
-from dmlcore.report.content.measurements import PointMeasurements, measure
-from dmlcore.report.content.naming import Names
+from dmlcore.report.content.measurements import PointMeasurements, kind_of, measure
+from dmlcore.report.content.naming import Names, setting_name
+from dmlcore.results.choices import Choice
 from dmlcore.results.evidence import Evidence, evidence_of_run, intact_result
+from dmlcore.results.proxies import Proxies, proxies_of_run
 from dmlcore.results.store import EVIDENCE, UNTRAINED_EVIDENCE, RunFolder, Store
 from dmlcore.results.trials import Probe
 
@@ -43,6 +45,8 @@ class StudyMaterial:
     probe: Probe | None = None
     probe_damage: str = ""
     """Why the stored probe can't be read."""
+    choices: tuple[Choice, ...] = ()
+    """How the values were chosen that the study took from others."""
     images: LabelledImages | None = None
     """The test images, if they are available."""
     additions: tuple[Addition, ...] = ()
@@ -60,6 +64,24 @@ class StudyMaterial:
     def names(self) -> Names:
         """The names of the grid's points."""
         return Names.of(result.point for result in self.results)
+
+    @property
+    def row_name(self) -> str:
+        """What the rows of a table differ in: "embedding dimension"; "grid point" for several settings or none."""
+        return setting_name(self.varied[0]) if len(self.varied) == 1 else "grid point"
+
+    @property
+    def row_heading(self) -> str:
+        """The heading of a column of short labels."""
+        return self.row_name if len(self.varied) == 1 else "run"
+
+    def label(self, result: Result) -> str:
+        """Return the name of a run's row: "embedding dimension 64", or "trained" without a grid."""
+        return self.names.point(result.point) or kind_of(result)
+
+    def short_label(self, result: Result) -> str:
+        """Return the same without the name of the setting if there is only one: "64"."""
+        return self.names.short(result.point) or kind_of(result)
 
     @cached_property
     def rows(self) -> tuple[PointMeasurements, ...]:
@@ -88,6 +110,10 @@ class StudyMaterial:
     def untrained_evidence(self, result: Result) -> Evidence | None:
         """Return the evidence of the run's untrained network."""
         return self.evidence(result, UNTRAINED_EVIDENCE)
+
+    def proxies(self, result: Result) -> Proxies | None:
+        """Return the class vectors that the run's loss learned; None if it has none."""
+        return proxies_of_run(self.folders[result.run], result)
 
 
 def gather(

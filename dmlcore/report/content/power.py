@@ -34,7 +34,7 @@ def seeds_needed(a: Sample, b: Sample, size: float, tests: int = 1) -> int | Non
 
 
 def power(a: Sample, b: Sample, size: float, seeds: int, tests: int = 1) -> float:
-    """Return the probability of finding a true difference of `size` with so many seeds per row, at least two.
+    """Return the probability of finding a true difference of `size` with this number of seeds per row, at least two.
 
     The test is that of `compare` at level (1 − LEVEL) / tests. The difference over its standard error follows the
     noncentral t distribution, with degrees of freedom after Satterthwaite (1946).
@@ -51,7 +51,7 @@ def power(a: Sample, b: Sample, size: float, seeds: int, tests: int = 1) -> floa
 
 
 def _planned(a: Sample, b: Sample, seeds: int) -> Variance | None:
-    """The variance over seeds of a difference, and its degrees of freedom, if every row had so many seeds."""
+    """The variance over seeds of a difference, and its degrees of freedom, if every row had this number of seeds."""
     noise = difference_over_seeds(a, b)
     if noise is None:
         return None
@@ -61,7 +61,7 @@ def _planned(a: Sample, b: Sample, seeds: int) -> Variance | None:
 
 
 def smallest_found(a: Sample, b: Sample, seeds: int, tests: int = 1) -> float:
-    """Return the smallest true difference, to two digits, that so many seeds find with probability POWER."""
+    """Return the smallest true difference, to two digits, that this number of seeds finds with probability POWER."""
     low, high = 0.0, 1.0
     while power(a, b, high, seeds, tests) < POWER:
         high *= 2

@@ -9,7 +9,7 @@ variance is added.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from statistics import NormalDist, stdev
 from typing import Any, Literal, Self
 
@@ -18,7 +18,7 @@ import numpy.typing as npt
 from attrs import evolve, frozen
 from scipy.special import fdtrc, stdtr, stdtrit
 
-from dmlcore.report.content.quantities import decimals, typeset
+from dmlcore.report.content.quantities import MISSING, column, decimals, typeset
 
 Floats = npt.NDArray[np.float64]
 
@@ -190,11 +190,15 @@ class Spread:
         return cls(sample.mean, sample.sd, interval(sample))
 
     def __str__(self) -> str:
-        return self.text(decimals) + (f" {BEST}" if self.best else "")
+        shown = " ± ".join(decimals(value) for value in (self.mean, self.sd) if value is not None)
+        return f"{shown} {BEST}" if self.best else shown
 
-    def text(self, form: Callable[[float], str]) -> str:
-        """Return mean ± deviation, each in a format."""
-        return form(self.mean) + ("" if self.sd is None else f" ± {form(self.sd)}")
+
+def spread_cells(name: str, spreads: Sequence[Spread | None]) -> list[str]:
+    """Return mean ± deviation of a quantity in each cell, all with the same number of decimals."""
+    values = [value for spread in spreads for value in ((spread.mean, spread.sd) if spread else (None, None))]
+    cells = iter(column(name, values))
+    return [mean if sd == MISSING else f"{mean} ± {sd}" for mean, sd in zip(cells, cells, strict=True)]
 
 
 @frozen

@@ -52,7 +52,8 @@ _STYLE: dict[Any, Any] = {
     "axes.spines.right": False,
     "axes.grid": True,
     "axes.axisbelow": True,
-    "axes.xmargin": 0.04,
+    "axes.xmargin": 0.05,
+    "axes.ymargin": 0.08,
     "grid.color": RULE,
     "grid.linewidth": 0.7,
     "xtick.color": MUTED,
@@ -64,15 +65,22 @@ _STYLE: dict[Any, Any] = {
 }
 
 
-def panel(name: str, alt: str, draw: Callable[[Axes], object], left: float = 0.45, height: float = HEIGHT) -> Panel:
-    """Return a panel that `draw` draws on axes `left` inches from its edge; it is `height` inches high.
+def panel(
+    name: str,
+    alt: str,
+    draw: Callable[[Axes], object],
+    left: float = 0.55,
+    height: float = HEIGHT,
+    bottom: float = 0.48,
+) -> Panel:
+    """Return a panel that `draw` draws on axes `left` and `bottom` inches from its edges; it is `height` inches high.
 
     `name` is unique on the page: ids are derived from it. Text with dollar signs that is not math is drawn as it is.
     """
     with matplotlib.rc_context(_STYLE | {"svg.hashsalt": visible(name)}):
         canvas = Canvas(figsize=(WIDTH, height))
         # fixed margins: a layout engine would double the time, and panels in a row would not align
-        bottom, top, right = 0.48, 0.3, 0.12
+        top, right = 0.3, 0.12
         place = (left / WIDTH, bottom / height, 1 - (left + right) / WIDTH, 1 - (bottom + top) / height)
         draw(canvas.add_axes(place))
         try:
@@ -81,6 +89,12 @@ def panel(name: str, alt: str, draw: Callable[[Axes], object], left: float = 0.4
             for text in canvas.findobj(Words):
                 text.set_parse_math(False)
             return Panel(_svg(canvas), alt)
+
+
+def from_zero(axes: Axes) -> None:
+    """Start the vertical axis at zero, with room for curves that stay there, and above constant ones."""
+    top = max(axes.get_ylim()[1], 1.08 * axes.dataLim.y1)
+    axes.set_ylim(-0.05 * top, top)
 
 
 def plain(text: str) -> str:
@@ -126,6 +140,7 @@ def _svg(canvas: Canvas, **options: object) -> str:
     svg = file.getvalue()
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'<g id="[^"]*"/>', "", svg)
     svg = re.sub(r'<g id="[^"]*">', "<g>", svg)
     svg = in_tags(svg, lambda tag: re.sub(r"font-family: [^;\"]*;? ?", "", tag))
     svg = re.sub(r"\s*\n\s*", " ", svg)

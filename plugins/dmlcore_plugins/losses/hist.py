@@ -59,6 +59,13 @@ class HIST(LossConfig):
 
         return HISTLoss(embedding_dim=context.embedding_dim, num_classes=context.num_classes, **attrs.asdict(self))
 
+    def class_vectors(self, loss: torch.nn.Module) -> tuple[torch.Tensor, torch.Tensor]:
+        """The means μ_c (C, D)."""
+        import torch
+
+        means: torch.Tensor = loss.means  # type: ignore[assignment]  # torch types attributes as modules
+        return means, torch.arange(len(means))
+
 
 @hookimpl
 def dmlcore_register_losses() -> Sequence[type[LossConfig]]:

@@ -58,6 +58,11 @@ class WeightedSum(LossConfig):
 
         return WeightedSumLoss([part.build(context) for part in self.parts], self.factors)
 
+    def class_vectors(self, loss: torch.nn.Module) -> tuple[torch.Tensor, torch.Tensor] | None:
+        """Those of the first part that learns any."""
+        found = (part.class_vectors(module) for part, module in zip(self.parts, loss.parts, strict=True))  # type: ignore[arg-type]
+        return next((vectors for vectors in found if vectors is not None), None)
+
 
 @hookimpl
 def dmlcore_register_losses() -> Sequence[type[LossConfig]]:

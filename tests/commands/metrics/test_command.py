@@ -51,11 +51,11 @@ def test_the_table_of_a_file(invoke: Any) -> None:
         "e.npz: 6 embeddings of 2 classes, D = 2",
         "evaluator metric value",
         "nearest Recall@1 1.0000",
-        "spread 0.4406",
+        "Spread 0.4406",
         "retrieval Recall@1 1.0000",
-        "r_precision 1.0000",
+        "R-precision 1.0000",
         "MAP@R 1.0000",
-        "mrr 1.0000",
+        "MRR 1.0000",
     ]
     assert note.startswith("note retrieval: no Recall@K for K = 9: ")
 
@@ -68,9 +68,9 @@ def test_ties_stand_side_by_side_and_counts_are_whole(invoke: Any) -> None:
     assert rows[1:4] == [
         "evaluator metric value optimistic ties",
         "retrieval Recall@1 0.0000 1.0000",
-        "r_precision 0.0000 1.0000",
+        "R-precision 0.0000 1.0000",
     ]
-    assert "lone_queries 3" in rows
+    assert "Lone queries 3" in rows
 
 
 def test_json_has_every_digit_and_all_that_was_asked(invoke: Any) -> None:
@@ -117,7 +117,7 @@ def test_conformance_of_the_artificial_embeddings(invoke: Any) -> None:
     assert rows[0] == "artificial embeddings: 632 embeddings of 72 classes, D = 32"
     assert rows[1] == "metric by value difference"
     groups = [row.split()[0] for row in rows if " dmlcore " in row]
-    assert groups == ["Recall@1", "recall@8", "r_precision", "MAP@R", "mrr", "nmi", "ami"]
+    assert groups == ["Recall@1", "Recall@8", "R-precision", "MAP@R", "MRR", "NMI", "AMI"]
     ranking = rank(example_embeddings().vectors, example_embeddings().labels)
     assert f"MAP@R dmlcore {ranking.map_at_r():.4f}" in rows
     for codebase in ("pml", "roth", "bnu", "oml", "proxy_anchor"):
@@ -131,7 +131,7 @@ def test_conformance_of_a_file_takes_options_as_any_evaluator(invoke: Any) -> No
     said = invoke("e.npz", "--conformance", "--evaluator", "nearest", "--set", "conformance.recall_at=[1]")
     rows = rows_of(said.stdout)
     assert rows[2:4] == ["Recall@1 dmlcore 1.0000", "pml 1.0000 +0.0000"]
-    assert "r_precision dmlcore –" in rows, "no evaluator of dmlcore measured it"
+    assert "R-precision dmlcore –" in rows, "no evaluator of dmlcore measured it"
 
 
 @pytest.mark.parametrize(

@@ -162,10 +162,7 @@ def test_run_makes_the_probe_and_a_study_of_a_probe_alone_has_no_runs(give: Any)
     result = give("run", "sizes.toml", "--observer", "recording")
     assert result.stdout.startswith("probe  sizes  training.batch_size  3 steps ")
     stored = json.loads(Path("runs/sizes/probe.json").read_text())
-    assert [(trial["batch_size"], trial["regime"] == "undefined") for trial in stored["trials"]] == [
-        (3, True),
-        (6, False),
-    ]
+    assert [(trial["batch_size"], bool(trial["refused"])) for trial in stored["trials"]] == [(3, True), (6, False)]
     assert not list(Path("runs").rglob("result.json"))
     again = give("run", "sizes.toml", "--observer", "recording").stdout
     assert "probe  sizes" not in again

@@ -21,6 +21,7 @@ from dmlcore.engine.probe import probing
 from dmlcore.engine.probe.probing import PARTIAL, largest, planned_sizes, probe_study, stored_probe, stored_trials
 from dmlcore.engine.probe.reasoning import Reasoning, SmallestBatch
 from dmlcore.engine.probe.trial import Bench, gain_interval
+from dmlcore.report.explanation.batch_size import minimum_sentence
 from dmlcore.results.store import PROBE, Store
 from dmlcore.results.trials import Probe, Trial
 from dmlcore.study.schema import StudyProbe
@@ -79,7 +80,7 @@ def numbers(found: Probe) -> list[tuple[Any, ...]]:
     """All that must come out the same again."""
     clock = ("seconds", "peak_memory")
     return [
-        (t.batch_size, t.regime, t.learns, t.reasons, {k: v for k, v in t.figures.items() if k not in clock})
+        (t.batch_size, t.regime, t.refused, t.reasons, {k: v for k, v in t.figures.items() if k not in clock})
         for t in found.trials
     ]
 
@@ -93,17 +94,16 @@ def test_sizes_that_are_given(probe: Any, tmp_path: Path) -> None:
         "nearest/recall_at_1",
         40,
     )
-    (reason,) = broken.reasons
-    assert broken == Trial(2, "undefined", (reason,))
-    assert reason.startswith("Refused before training: The sampler 'balanced'")
-    assert "ValueError: range() arg 3 must not be zero" in reason
-    assert refused.regime == "undefined"
+    assert broken == Trial(2, "impossible", (), refused=broken.refused)
+    assert broken.refused.startswith("The sampler 'balanced'")
+    assert "ValueError: range() arg 3 must not be zero" in broken.refused
+    assert (refused.regime, refused.runs) == ("failed", False)
     assert refused.reasons[0].startswith("3 images of 1 class;")
     assert "2 positives, 0 negatives, 0 triplets." in refused.reasons[0]
-    assert refused.reasons[1].startswith("Refused before training: A batch of 3 images of 1 class")
-    assert "Step 1 of 40 failed: The loss 'pair' became nan in step" in refused.reasons[2]
+    assert refused.refused.startswith("A batch of 3 images of 1 class")
+    assert "Step 1 of 40 failed: The loss 'pair' became nan in step" in refused.reasons[1]
     assert small.runs
-    assert large.regime == "fine"
+    assert large.regime == "learns"
     assert large.learns
     assert large.figures["gain_low"] > 0
     assert large.figures["steps"] == 40
@@ -112,7 +112,9 @@ def test_sizes_that_are_given(probe: Any, tmp_path: Path) -> None:
     assert large.figures["gradient_norm"] > 0
     assert found.smallest_that_runs == 6
     assert found.largest_that_fits is None
-    assert next(line.split()[:2] for line in said.splitlines() if line.startswith("    ")) == ["2", "undefined"]
+    lines = [line.split()[:3] for line in said.splitlines() if line.startswith("    ")]
+    assert lines[:2] == [["2", "refused,", "impossible"], ["3", "refused,", "failed"]]
+    assert "The smallest batch with which training runs is 6" in said
     assert stored_probe(probe("sizes = [2, 3, 6, 30]\nsteps = 40"), Store(tmp_path)) == found
 
 
@@ -153,9 +155,8 @@ def test_a_killed_probe_goes_on_with_the_next_size(probe: Any, tmp_path: Path, m
     resumed, _ = made(wanted, tmp_path / "stopped")
     assert tried == [3, 6, 12, 12]
     assert numbers(resumed) == numbers(whole)
-    assert resumed.conclusions == whole.conclusions
     assert not (tmp_path / "stopped" / "toy" / PARTIAL).exists()
-    assert json.loads((tmp_path / "stopped" / "toy" / PROBE).read_text())["smallest_that_runs"] == 6
+    assert json.loads((tmp_path / "stopped" / "toy" / PROBE).read_text())["rule"]["smallest"] == 6
 
 
 class Zero(PairLoss):
@@ -163,15 +164,14 @@ class Zero(PairLoss):
         return super().forward(embeddings, labels) * 0 if len(labels) < 12 else super().forward(embeddings, labels)
 
 
-def test_a_loss_of_zero_is_degenerate(probe: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_loss_of_zero_gives_no_signal(probe: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Pair, "build", lambda self, context: Zero(self.margin, context.embedding_dim, 0))
     found, _ = made(probe("sizes = [6]\nsteps = 3", "optimizer.weight_decay=0"), tmp_path)
     (trial,) = found.trials
-    assert (trial.regime, trial.learns, trial.runs) == ("degenerate", False, True)
+    assert (trial.regime, trial.learns, trial.runs) == ("no signal", False, True)
     assert trial.figures["zero_loss_steps"] == 1
-    assert trial.reasons[-1].startswith("The loss is exactly zero in 100% of the steps")
+    assert trial.reasons[-1].startswith("The loss is exactly zero in every step")
     assert found.smallest_that_learns is None
-    assert "None of the sizes tried learns in 3 steps." in found.conclusions
 
 
 class Flat(PairLoss):
@@ -179,26 +179,26 @@ class Flat(PairLoss):
         return 1 + 0 * super().forward(embeddings, labels)
 
 
-def test_no_gradient_is_degenerate(probe: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_gradient_gives_no_signal(probe: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Pair, "build", lambda self, context: Flat(self.margin, context.embedding_dim, 0))
     (trial,) = made(probe("sizes = [6]\nsteps = 3", "optimizer.weight_decay=0"), tmp_path)[0].trials
-    assert trial.regime == "degenerate"
+    assert trial.regime == "no signal"
     assert trial.figures["gradient_norm"] == 0
     assert trial.reasons[-1].startswith("The gradient is exactly zero in every step")
 
 
-def test_collapse_is_degenerate(probe: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_collapse_is_named(probe: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nn.Dropout, "forward", lambda _, features: features)  # it would keep embeddings apart
     overrides = ('loss={use="collapse"}', "optimizer.learning_rate=0.1")
     (trial,) = made(probe("sizes = [12]\nsteps = 300", *overrides), tmp_path)[0].trials
-    assert trial.regime == "degenerate"
+    assert trial.regime == "collapsed"
     assert trial.reasons[-1].startswith("The embeddings collapsed")
-    assert "(mean cosine 0.9999" in trial.reasons[-1]
+    assert trial.figures["unseen_cosine"] > 0.999 > trial.figures["unseen_cosine_before"]
 
 
-def test_a_loss_that_is_not_finite_is_undefined(probe: Any, tmp_path: Path) -> None:
+def test_a_loss_that_is_not_finite_fails(probe: Any, tmp_path: Path) -> None:
     (trial,) = made(probe("sizes = [6]\nsteps = 3", 'loss={use="nan"}'), tmp_path)[0].trials
-    assert (trial.regime, trial.runs) == ("undefined", False)
+    assert (trial.regime, trial.runs) == ("failed", False)
     assert trial.reasons[-1].startswith("Step 1 of 3 failed: The loss 'nan' became nan in step 1 of epoch 1.")
     assert "loss_first" not in trial.figures
 
@@ -260,8 +260,9 @@ def test_a_search_tries_both_neighbors_of_what_it_finds(probe: Any, tmp_path: Pa
     assert sizes[7].runs
     assert sizes[6].learns
     assert 36 in sizes
-    assert found.conclusions[0].startswith("The smallest batch size that runs is 6.")
-    assert "5 fails: A batch of 3 images of 1 class" in found.conclusions[0]
+    sentence = minimum_sentence(found)
+    assert sentence.startswith("The smallest batch with which training runs is 6 (2 classes of 3 images")
+    assert "5 is refused: its batches have no negative pair. Tried anyway, a step failed" in sentence
 
 
 class Searched:
@@ -276,13 +277,9 @@ class Searched:
     def at(self, size: int) -> Trial:
         if size not in self.tried:
             self.tried.append(size)
-        return Trial(
-            size,
-            "fine" if size in self.working else "undefined",
-            (),
-            {},
-            size in self.working and size >= self.learning,
-        )
+        if size not in self.working:
+            return Trial(size, "impossible", (), refused="No.")
+        return Trial(size, "learns" if size >= self.learning else "inconclusive", ())
 
     def works(self, size: int) -> bool:
         return size in self.working

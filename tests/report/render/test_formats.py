@@ -44,7 +44,7 @@ def test_the_sections_in_order(tmp_path: Path) -> None:
         "unfinished",
     ]
     assert "published" not in [section.key for section in study_sections(made, published=False)]
-    probed = evolve(made, probe=made_probe([Trial(10, "fine", ("It learns.",), {"gain": 0.1}, True)], 10, 10))
+    probed = evolve(made, probe=made_probe([Trial(10, "learns", ("It learns.",), {"gain": 0.1})]))
     assert [section.key for section in study_sections(probed)][:3] == ["question", "probe", "results"]
     assert [section.key for section in study_sections(evolve(probed, results=()))][:2] == ["question", "probe"]
     noted = evolve(made, results=tuple(evolve(result, warnings=("a tie",)) for result in made.results))

@@ -145,6 +145,15 @@ class LibraryLoss(Adapted, LossConfig):
         classes = context.num_classes if self.learns_classes else None
         return LibraryModule(self.name, loss, built_miner(getattr(self, "miner", None), context, *of_loss), classes)
 
+    def class_vectors(self, loss: torch.nn.Module) -> tuple[torch.Tensor, torch.Tensor] | None:
+        """The weights (P, D) of a loss that learns classes, and the class (P,) of each."""
+        if not self.learns_classes:
+            return None
+        import torch
+
+        weights: torch.Tensor = loss.class_weights  # type: ignore[assignment]  # torch types attributes as modules
+        return weights, torch.arange(len(weights)) // self.centers_of_a_class
+
     def arguments(self, context: LossContext) -> dict[str, Any]:
         """Arguments of the library's class: miner and memory are around it."""
         arguments = super().arguments(context)

@@ -13,6 +13,9 @@ from dmlcore import DataError, TrainingError
 from dmlcore_plugins.losses.catalogue import corrected_losses, corrected_miners, corrected_reducers
 from dmlcore_plugins.losses.mining import MinedLoss
 
+CLASS_AXES = {"proxies": 0, "W": 1, "fc": 1, "weight": 1}
+"""Name of the weights that a loss of the library learns for the classes → their axis of classes."""
+
 CORRECTED = {"losses": corrected_losses, "miners": corrected_miners, "reducers": corrected_reducers}
 
 
@@ -41,6 +44,13 @@ class LibraryModule(MinedLoss):
         """embeddings: (B, D); labels: (B,) → loss ()."""
         self._check_labels(labels)
         return super().forward(embeddings, labels)
+
+    @property
+    def class_weights(self) -> Tensor:
+        """The weights (P, D) that the loss learns for the classes, those of the first class first."""
+        name = next(name for name in CLASS_AXES if hasattr(self.loss, name))
+        weights: Tensor = getattr(self.loss, name)
+        return weights.T if CLASS_AXES[name] else weights
 
     def _check_labels(self, labels: Tensor) -> None:
         if self.num_classes is None:
