@@ -17,7 +17,7 @@ from dmlcore.report.figures.drawing import BAD, INK, MUTED, RAMP, panel, plain
 from dmlcore.results.proxies import Proxies
 from dmlcore.text import counted
 
-SIDE = 3.5
+SIDE = 2.8
 """Height of a panel in inches: its plane is nearly square."""
 
 Floats = npt.NDArray[np.floating]
