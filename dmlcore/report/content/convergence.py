@@ -50,7 +50,7 @@ class Course:
         return float(getattr(self, unit)[-1])
 
     def after(self, unit: Unit, place: float) -> float:
-        """Return the metric after a number of epochs, steps or seconds, by linear interpolation between measurements."""
+        """Return the metric after a number of epochs, steps or seconds, interpolated between measurements."""
         return float(np.interp(place, getattr(self, unit), self.values))
 
     def until(self, unit: Unit, value: float) -> float | None:

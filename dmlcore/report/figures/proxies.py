@@ -32,7 +32,7 @@ CAPTION = (
 
 
 def proxies_figure(material: StudyMaterial) -> Figure | None:
-    """Draw a panel for each row whose loss learned class vectors; None if no run stored any."""
+    """Draw a panel for each row with learned class vectors; None if no run stored any."""
     panels = tuple(_panels(material))
     if not panels:
         return None
@@ -55,8 +55,8 @@ def _panels(material: StudyMaterial) -> Iterator[Panel]:
 class Plane:
     """Class means (C, 2) and vectors (P, 2) on the first two principal axes of the L2-normalized class means.
 
-    labels: (P,), the class of each vector; nearest: (P,), whether it is of the class whose vector is nearest to the
-    mean of its class; share: of the variance of the class means in the plane; cosines: (P,), of each vector and the
+    labels: (P,), the class of each vector; nearest: (P,), whether of all vectors it is the nearest to the mean of its
+    class; share: of the variance of the class means in the plane; cosines: (P,), of each vector and the
     mean of its class.
     """
 
