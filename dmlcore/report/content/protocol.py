@@ -46,8 +46,10 @@ def protocols(material: StudyMaterial) -> dict[str, dict[str, str]]:
 
 def protocol_blocks(material: StudyMaterial) -> list[Block]:
     """Return how the rows differ in settings outside the grid, and a folded table of what they share."""
-    found = _by_value(protocols(material), "not stated")
-    blocks: list[Block] = list(_differing(found, "Rows also differ in settings outside the grid", "rows"))
+    facts = protocols(material)
+    found = _by_value({row.short: facts[row.label] for row in material.trained}, "not stated")
+    caption = "Rows also differ in settings outside the grid"
+    blocks: list[Block] = list(_differing(found, caption, material.row_heading))
     if not blocks and len(material.trained) > 1:
         blocks.append(Text(f"The rows differ only in the grid: {listing(map(setting_name, material.varied))}."))
     return [*blocks, *_shared(found, "Settings of all rows")]
@@ -185,7 +187,7 @@ def _inner_text(value: Any) -> str:
     """A value within a table."""
     if isinstance(value, Mapping):
         return value_text_of(value) if "use" in value else f"({value_text_of(value)})"
-    if isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
+    if isinstance(value, list | tuple):
         return f"[{', '.join(_inner_text(item) for item in value)}]"
     return value_text(value)
 

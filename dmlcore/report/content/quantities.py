@@ -38,7 +38,7 @@ Column = Callable[[Sequence[float]], list[str]]
 def aligned(values: Sequence[float]) -> list[str]:
     """Return the values with three digits of the largest: "0.480" and "0.006".
 
-    Up to two more decimals follow where the smallest would be zero without them. Whole numbers have none.
+    They have up to four decimals where the smallest would be zero otherwise. Whole numbers have none.
     """
     sizes = [abs(value) for value in values if value and isfinite(value)]
     if all(size == int(size) for size in sizes):
@@ -46,7 +46,7 @@ def aligned(values: Sequence[float]) -> list[str]:
     if max(sizes) < TINY:
         return [typeset(f"{value:.2e}") for value in values]
     enough, first = (max(0, digits - floor(log10(size))) for digits, size in ((2, max(sizes)), (0, min(sizes))))
-    decimals = min(max(enough, first), enough + 2)
+    decimals = max(enough, min(first, 4))
     return [typeset(f"{round(value, decimals) + 0.0:,.{decimals}f}") for value in values]
 
 

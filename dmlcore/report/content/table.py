@@ -138,9 +138,9 @@ class _Top:
     column: str
     row: PointMeasurements
     alike: tuple[str, ...]
-    """Labels of rows with a Holm-adjusted p of at least 1 − LEVEL."""
+    """Short labels of rows with a Holm-adjusted p of at least 1 − LEVEL."""
     incomparable: tuple[str, ...]
-    """Labels of rows without a test: other test images, or one seed and no per-query values."""
+    """Short labels of rows without a test: other test images, or one seed and no per-query values."""
 
     @classmethod
     def of(cls, rows: Sequence[PointMeasurements], column: str) -> _Top | None:
@@ -150,7 +150,7 @@ class _Top:
         top = max(having, key=lambda row: row.samples[column].mean)
         others = [row for row in having if row is not top]
         tests = compare_each((top.samples[column], row.samples[column]) for row in others)
-        found = [(row.label, test) for row, test in zip(others, tests, strict=True)]
+        found = [(row.short, test) for row, test in zip(others, tests, strict=True)]
         alike = tuple(label for label, test in found if test is not None and test.p >= 1 - LEVEL)
         return cls(column, top, alike, tuple(label for label, test in found if test is None))
 
@@ -189,6 +189,8 @@ def _chance(samples: Sequence[Sample]) -> str:
 
 
 def _undecided(tops: Mapping[str, _Top | None]) -> Iterable[str]:
+    """One note for all columns of which the same can be said."""
+    columns: dict[str, list[str]] = {}
     for top in tops.values():
         if top is None or top.best:
             continue
@@ -200,4 +202,6 @@ def _undecided(tops: Mapping[str, _Top | None]) -> Iterable[str]:
             parts.append(
                 f"untested against {counted(len(top.incomparable), 'row') if many else listing(top.incomparable)}"
             )
-        yield f"{label(top.column)}: the highest, {top.row.label}, is {' and '.join(parts)}."
+        columns.setdefault(f"the highest, {top.row.label}, is {' and '.join(parts)}.", []).append(label(top.column))
+    for text, names in columns.items():
+        yield f"{listing(names)}: {text}"

@@ -248,16 +248,17 @@ def _gain(trial: Trial) -> str:
     return f"gain {signed(trial.figures['gain'], 3)}{_interval(trial.figures)}"
 
 
+def _gain_cell(figures: Mapping[str, float]) -> str:
+    return signed(figures["gain"], 3) + _interval(figures, "\n") if "gain" in figures else MISSING
+
+
 def _trials_grid(probe: Probe) -> Table:
     shown = [name for name in COLUMNS if len({t.figures[name] for t in probe.trials if name in t.figures}) > 1]
     columns = (
         [str(trial.batch_size) for trial in probe.trials],
         [f"refused, {trial.regime}" if trial.refused else trial.regime for trial in probe.trials],
         *(column(name, [trial.figures.get(name) for trial in probe.trials]) for name in shown),
-        [
-            signed(trial.figures["gain"], 3) + _interval(trial.figures, "\n") if "gain" in trial.figures else MISSING
-            for trial in probe.trials
-        ],
+        [_gain_cell(trial.figures) for trial in probe.trials],
     )
     rows = tuple(zip(*columns, strict=True))
     found = {trial.regime for trial in probe.trials}

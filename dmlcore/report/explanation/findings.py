@@ -59,6 +59,12 @@ class Findings:
         return path in self.claims and self.claims[path].shown
 
     @property
+    def undecided(self) -> int:
+        """The number of claims that were tested and not shown: Holm's correction for the largest effect of these."""
+        claims = [*([self.training] if self.training else []), *self.claims.values()]
+        return sum(claim.testable and not claim.shown for claim in claims)
+
+    @property
     def verdict(self) -> str:
         """One sentence for each varied path, or else on training, that a layman understands."""
         sentences = [_path_verdict(self, path) for path in self.effects]
@@ -139,7 +145,7 @@ def _path_verdict(findings: Findings, path: str) -> str:
             " this. Run at least 2 seeds."
         )
     both = _both(axis, effect.lowest, effect.highest)
-    return f"No difference between {both} can be shown with {seeds}; {_needed(effect)}."
+    return f"No difference between {both} can be shown with {seeds}; {_needed(effect, findings.undecided)}."
 
 
 def _both(axis: Axis, one: AxisPoint, other: AxisPoint) -> str:
@@ -152,12 +158,12 @@ def _both(axis: Axis, one: AxisPoint, other: AxisPoint) -> str:
     return f"{PLURALS.get(axis.title, f'{axis.title}s')} {one.label} and {other.label}"
 
 
-def _needed(effect: Effect) -> str:
-    """What would decide it."""
+def _needed(effect: Effect, claims: int) -> str:
+    """What would decide it; p is corrected for the pairs of values and this number of claims."""
     high, low = effect.sample(effect.highest), effect.sample(effect.lowest)
     if effect.span is None:
         return "they were measured on different test images"
-    tests = comb(len(effect.axis.points), 2)
+    tests = claims * comb(len(effect.axis.points), 2)
     needed = seeds_needed(high, low, SIZE, tests)
     if needed is not None and needed <= len(high.seeds):
         return f"one of {SIZE:g} or more would have been found in at least four of five such studies"
