@@ -45,7 +45,7 @@ class Table:
     words: int = 1
     """How many columns have words, from the left; all but the first break between words."""
     folded: bool = False
-    """Whether a page may show it closed."""
+    """Whether a page may show the table closed, under its caption; print and text show it."""
 
     def __attrs_post_init__(self) -> None:
         if not self.header:

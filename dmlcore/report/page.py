@@ -12,7 +12,6 @@ from dmlcore.api.result import Result
 from dmlcore.errors import ResultsError
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.content.quantities import label
-from dmlcore.report.figures.axes import short_point
 from dmlcore.report.figures.embedding_map import EmbeddingMap, embedding_map
 from dmlcore.report.figures.gallery import Retrieval, retrieval
 from dmlcore.report.figures.pictures import Pictures, study_pictures
@@ -20,7 +19,7 @@ from dmlcore.report.figures.study import drawn_sections
 from dmlcore.report.front import Front
 from dmlcore.report.sections import PLACES, in_appendix, place
 from dmlcore.results.evidence import Evidence
-from dmlcore.text import counted, duration
+from dmlcore.text import capitalized, counted, duration, point_label
 
 Item = Block | EmbeddingMap | Retrieval
 
@@ -90,11 +89,12 @@ def study_page(material: StudyMaterial) -> StudyPage:
         for section in drawn_sections(material)
         if section.key != "question"  # it is the page's heading
     ]
+    pictures = _pictures(material, shown, found) if shown else Pictures()
     for item in found:
         key = "gallery" if isinstance(item, Retrieval) else "map"
-        parts.append(Part(key, PLACES[key].title, (item,)))
+        named = item.with_files(pictures.names) if isinstance(item, Retrieval) else item
+        parts.append(Part(key, PLACES[key].title, (named,)))
     parts.sort(key=lambda part: place(part.key))
-    pictures = _pictures(material, shown, found) if shown else Pictures()
     return StudyPage(material.name, material.question, tuple(_facts(material)), tuple(parts), pictures)
 
 
@@ -105,9 +105,9 @@ def best_run(results: Sequence[Result]) -> Result | None:
     metric = map_metric(results[0])
     values: dict[str, list[float]] = {}
     for result in results:
-        values.setdefault(short_point(result), []).append(result.metrics.get(metric, float("-inf")))
+        values.setdefault(point_label(result.point), []).append(result.metrics.get(metric, float("-inf")))
     best = max(values, key=lambda point: fmean(values[point]))
-    return next(result for result in results if short_point(result) == best)
+    return next(result for result in results if point_label(result.point) == best)
 
 
 def map_metric(result: Result) -> str:
@@ -117,7 +117,7 @@ def map_metric(result: Result) -> str:
 
 
 def _of_best_run(material: StudyMaterial, result: Result) -> Iterator[EmbeddingMap | Retrieval | Text]:
-    title = f"{short_point(result)}, seed {result.seed} (highest {label(map_metric(result))})"
+    title = capitalized(f"{material.label(result)}, seed {result.seed} (highest {label(map_metric(result))})")
     try:
         drawn = embedding_map(material, result, title)
     except ResultsError as error:

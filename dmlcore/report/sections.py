@@ -12,7 +12,8 @@ from dmlcore.report.content.epochs import epochs_grid
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.content.protocol import protocol_blocks
 from dmlcore.report.content.published import published_grid, published_margins
-from dmlcore.report.content.table import full_columns, full_table, headline, study_table, table_grid
+from dmlcore.report.content.search_cost import search_costs
+from dmlcore.report.content.table import full_columns, full_tables, headline, study_table, table_grid
 from dmlcore.report.explanation import explain
 from dmlcore.report.explanation.answer import answer_of
 from dmlcore.report.explanation.batch_size import explain_probe
@@ -83,9 +84,9 @@ def _blocks(material: StudyMaterial, published: bool) -> Iterator[tuple[str, Seq
         yield "protocol", protocol_blocks(material)
         yield "explanation", list(explain(material))
         if full_columns(material) != headline(material):
-            yield "all_metrics", [table_grid(full_table(material))]
+            yield "all_metrics", [table_grid(table, runs=False) for table in full_tables(material)]
         yield "epochs", list(filter(None, [epochs_grid(material)]))
-        yield "costs", [costs_grid(material)]
+        yield "costs", list(filter(None, [costs_grid(material), search_costs(material)]))
         if published:
             yield "published", list(filter(None, [published_grid(first), published_margins(first)]))
     warnings = [text for result in material.results for text in result.warnings]

@@ -52,7 +52,8 @@ _STYLE: dict[Any, Any] = {
     "axes.spines.right": False,
     "axes.grid": True,
     "axes.axisbelow": True,
-    "axes.xmargin": 0.04,
+    "axes.xmargin": 0.05,
+    "axes.ymargin": 0.08,
     "grid.color": RULE,
     "grid.linewidth": 0.7,
     "xtick.color": MUTED,
@@ -68,7 +69,7 @@ def panel(
     name: str,
     alt: str,
     draw: Callable[[Axes], object],
-    left: float = 0.45,
+    left: float = 0.55,
     width: float = WIDTH,
     height: float = HEIGHT,
     bottom: float = 0.48,
@@ -91,6 +92,12 @@ def panel(
             for text in canvas.findobj(Words):
                 text.set_parse_math(False)
             return Panel(_svg(canvas), alt)
+
+
+def from_zero(axes: Axes) -> None:
+    """Start the vertical axis at zero, with room for curves that stay there, and above constant ones."""
+    top = max(axes.get_ylim()[1], 1.08 * axes.dataLim.y1)
+    axes.set_ylim(-0.05 * top, top)
 
 
 def plain(text: str) -> str:
@@ -136,6 +143,7 @@ def _svg(canvas: Canvas, **options: object) -> str:
     svg = file.getvalue()
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'<g id="[^"]*"/>', "", svg)
     svg = re.sub(r'<g id="[^"]*">', "<g>", svg)
     svg = in_tags(svg, lambda tag: re.sub(r"font-family: [^;\"]*;? ?", "", tag))
     svg = in_tags(svg, lambda tag: re.sub(r"\d+\.\d{3,}", lambda found: f"{float(found[0]):.2f}", tag))

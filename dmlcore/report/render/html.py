@@ -14,7 +14,7 @@ from markupsafe import Markup
 from dmlcore.api.blocks import Panel
 from dmlcore.report.figures.drawing import GROUND, INK, MUTED, RULE, formula, in_tags
 from dmlcore.report.figures.embedding_map import EmbeddingMap, class_colors
-from dmlcore.report.figures.gallery import Retrieval
+from dmlcore.report.figures.gallery import Retrieval, short_file
 from dmlcore.report.figures.pictures import Pictures, Sprite, sprite
 from dmlcore.report.front import UNANSWERED
 from dmlcore.report.page import Item, Report, StudyPage
@@ -38,7 +38,7 @@ def render(report: Report) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"themed": themed, "formula": formula_svg, "lines": _lines}
+    environment.filters |= {"themed": themed, "formula": formula_svg, "lines": _lines, "short_file": short_file}
     environment.globals |= {"kind": kind, "map_of": _map_of, "sprite_of": _sprite_of, "cell": _cell, "dash": _DASHES}
     sheets: dict[str, str] = {}  # the address of a sprite → its class: studies of the same images share one
     environment.globals["sheet"] = lambda sprite: sheets.setdefault(sprite.address, f"sheet-{len(sheets)}")

@@ -23,7 +23,7 @@ from dmlcore.api.blocks import Figure, Formula, Key, Panel, Table, Text
 from dmlcore.errors import DmlcoreError
 from dmlcore.report.figures.drawing import WIDTH, formula, panel
 from dmlcore.report.figures.embedding_map import EmbeddingMap, class_colors
-from dmlcore.report.figures.gallery import Confusion, Neighbor, Query, Retrieval
+from dmlcore.report.figures.gallery import Confusion, Neighbor, Query, Retrieval, short_file
 from dmlcore.report.front import UNANSWERED
 from dmlcore.report.page import Item, Part, Report, StudyPage
 from dmlcore.text import counted, visible
@@ -188,6 +188,8 @@ class _Page:
                 return None if value < 0 else LINES[value % len(LINES)]
             case Query() | Neighbor() if field.name == "row":
                 return self._picture(value)
+            case Query() | Neighbor() if field.name == "file":
+                return short_file(value)
             case Confusion() if field.name == "rows":
                 return [self._picture(row) for row in value]
         return value

@@ -92,10 +92,12 @@ def test_pdf_draws_them(page: StudyPage, tmp_path: Path) -> None:
 
 def test_notebooks_show_their_words_and_figures(study: StudyMaterial) -> None:
     found = {piece.key: piece for piece in pieces(study)}
-    assert found["added-0"].markdown.startswith("Varied: embedding.dim")
-    assert list(found["added-0"].figures) == ["added-0-3"]
-    assert list(found["added-3"].figures) == ["added-3-3"], "a figure's file has a name of its own"
-    assert "Recall by dim" not in found["added-0"].markdown, "the picture is shown"
+    words, picture, caption = found["added-0"].items
+    assert repr(words).startswith("Varied: embedding.dim")
+    assert repr(words).endswith("**Recall by dim**")
+    assert repr(picture) == "Picture(name='added-0-3')"
+    assert repr(caption).startswith("See it rise.")
+    assert [picture.name for picture in found["added-3"].pictures] == ["added-3-3"], "files have different names"
 
 
 @pytest.mark.parametrize(
