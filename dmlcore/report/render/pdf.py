@@ -211,7 +211,8 @@ class _Page:
 
     def _formula(self, latex: str) -> Json:
         try:
-            return {"kind": "formula", "file": self._svg(formula(latex).svg), "latex": latex}
+            drawn = formula(latex).svg
+            return {"kind": "formula", "file": self._svg(drawn), "points": _width(drawn), "latex": latex}
         except ValueError:
             return {"kind": "words", "text": latex}
 
@@ -294,5 +295,11 @@ def _columns(figure: Figure) -> int:
 def _letters(svg: str) -> float:
     """The median height of a panel's letters as a share of its width."""
     sizes = [float(size) for size in re.findall(r"font-size: ([\d.]+)px", svg)]
-    width = re.search(r'viewBox="0 0 ([\d.]+)', svg)
-    return median(sizes) / float(width[1]) if sizes and width else 0.0
+    return median(sizes or [0.0]) / _width(svg)
+
+
+def _width(svg: str) -> float:
+    """The width of a picture in points."""
+    found = re.search(r'viewBox="0 0 ([\d.]+)', svg)
+    assert found is not None
+    return float(found[1])
