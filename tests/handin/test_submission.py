@@ -61,7 +61,7 @@ def test_every_step_is_shown(handed_in: HandIn) -> None:
     assert first.startswith("Hand-in: handin.zip (18 files, ")
     assert [line.split()[0] for line in files] == ["report.pdf", "report.html", "notebooks/tiny.pdf", "README.txt"]
     assert re.fullmatch(
-        r" +notebooks/tiny.pdf +executed notebook as PDF, task 1, embedding dimension, \d pages", files[2]
+        r" +notebooks/tiny.pdf +executed notebook as PDF, task 1 \(embedding dimension\), \d pages", files[2]
     )
 
 
@@ -104,8 +104,8 @@ def test_the_readme_says_what_and_how(handed_in: HandIn) -> None:
         " -o handin.zip",
     ]
     assert lines[:2] == ["On *letters*", "Ada Lovelace"]
-    owned = {line.split()[0] for line in lines if line.endswith("  task 1, embedding dimension")}
-    assert owned == {name for name in files if "tiny" in name and name != "studies/tiny.toml"}
+    owned = {line.split()[0] for line in lines if line.endswith("  task 1 (embedding dimension)")}
+    assert owned == {name for name in files if "tiny" in name}
 
 
 def test_settings_and_versions_are_those_of_the_runs(handed_in: HandIn) -> None:
