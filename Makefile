@@ -44,9 +44,11 @@ check: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/metrics.py
 	$(BIN)/python benchmarks/exactness.py
+	$(BIN)/python benchmarks/search_time.py
 	$(BIN)/python benchmarks/recording.py
 	$(BIN)/python benchmarks/report.py
 	$(BIN)/python benchmarks/plugins.py
+	$(BIN)/python benchmarks/claims.py
 
 docs: $(VENV)/.installed-dev
 	$(BIN)/python docs/make_reference.py

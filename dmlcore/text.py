@@ -54,10 +54,23 @@ def shortened(text: str, most: int = 80) -> str:
     return text if len(text) <= most else f"{text[:most]}… ({len(text):,} characters)"
 
 
+def cut_in_middle(text: str, most: int) -> str:
+    """A text of at most `most` characters, without its middle if it is longer: "Black_…796.jpg"."""
+    if len(text) <= most:
+        return text
+    end = most // 2
+    return f"{text[: most - end - 1]}…{text[-end:]}"
+
+
 def counted(number: int, noun: str) -> str:
-    """ "1 run", "2 runs", "3 classes"."""
-    plural = f"{noun}es" if noun.endswith(("s", "ch")) else f"{noun}s"
+    """ "1 run", "2 runs", "3 classes", "4 batches", "5 epochs"."""
+    plural = f"{noun}es" if noun.endswith(("s", "tch")) else f"{noun}s"
     return f"{number:,} {noun if number == 1 else plural}"
+
+
+def capitalized(text: str) -> str:
+    """The text with a capital first letter; the others stay."""
+    return text[:1].upper() + text[1:]
 
 
 def with_article(noun: str) -> str:
@@ -76,12 +89,13 @@ def is_text(value: object) -> bool:
     return True
 
 
-def duration(seconds: float) -> str:
-    """ "8.2 s", "3 min 05 s", "2 h 10 min"."""
-    if seconds < 60:
+def duration(seconds: float, longest: float | None = None) -> str:
+    """ "8.2 s", "3 min 05 s", "2 h 10 min"; in the units of `longest`, if it is given."""
+    scale = seconds if longest is None else longest
+    if scale < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
+    if round(scale) < 3600:
         return f"{minutes} min {rest:02} s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02} min"
@@ -89,10 +103,18 @@ def duration(seconds: float) -> str:
 
 def byte_size(number: int) -> str:
     """ "812 bytes", "45.2 MB", "1.15 GB"; 1 MB is a million bytes."""
-    for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if number >= size:
-            return f"{number / size:.3g} {unit}" if number < 100 * size else f"{number / size:,.0f} {unit}"
-    return counted(number, "byte")
+    size, unit = byte_unit(number)
+    if size == 1:
+        return counted(number, "byte")
+    return f"{number / size:.3g} {unit}" if number < 100 * size else f"{number / size:,.0f} {unit}"
+
+
+def byte_unit(number: float) -> tuple[int, str]:
+    """The unit that suits a number of bytes: how many bytes it has, and its name."""
+    return next(((10**power, unit) for power, unit in _BYTE_UNITS if number >= 10**power), (1, "bytes"))
+
+
+_BYTE_UNITS = ((9, "GB"), (6, "MB"), (3, "kB"))
 
 
 def point_label(point: Mapping[str, object]) -> str:

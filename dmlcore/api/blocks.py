@@ -44,6 +44,8 @@ class Table:
     """Footnotes."""
     words: int = 1
     """How many columns have words, from the left; all but the first break between words."""
+    folded: bool = False
+    """Whether a page may show the table closed, under its caption; print and text show it."""
 
     def __attrs_post_init__(self) -> None:
         if not self.header:

@@ -1,25 +1,25 @@
-"""The page of one study for every drawn format: text, tables, figures, map and galleries in order."""
+"""A report for every drawn format: the first page, and the text, tables, figures, map and galleries of each study."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from statistics import fmean
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from dmlcore.api.blocks import Block, Text
 from dmlcore.api.result import Result
 from dmlcore.errors import ResultsError
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.content.quantities import label
-from dmlcore.report.figures.axes import short_point
 from dmlcore.report.figures.embedding_map import EmbeddingMap, embedding_map
 from dmlcore.report.figures.gallery import Retrieval, retrieval
 from dmlcore.report.figures.pictures import Pictures, study_pictures
 from dmlcore.report.figures.study import drawn_sections
-from dmlcore.report.sections import TITLES, place
+from dmlcore.report.front import Front
+from dmlcore.report.sections import PLACES, in_appendix, place
 from dmlcore.results.evidence import Evidence
-from dmlcore.text import counted, duration
+from dmlcore.text import capitalized, counted, duration, point_label
 
 Item = Block | EmbeddingMap | Retrieval
 
@@ -31,6 +31,11 @@ class Part:
     key: str
     title: str
     items: tuple[Item, ...]
+
+    @property
+    def appendix(self) -> bool:
+        """Whether it follows all chapters."""
+        return in_appendix(self.key)
 
 
 @frozen(eq=False)
@@ -44,6 +49,36 @@ class StudyPage:
     parts: tuple[Part, ...]
     pictures: Pictures
 
+    @property
+    def chapter(self) -> list[Part]:
+        return [part for part in self.parts if not part.appendix]
+
+    @property
+    def appendix(self) -> list[Part]:
+        return [part for part in self.parts if part.appendix]
+
+
+@frozen(eq=False)
+class Report:
+    """The first page, a chapter for each study, and an appendix for each study."""
+
+    front: Front
+    pages: tuple[StudyPage, ...]
+
+    @property
+    def heading(self) -> str:
+        """The title; empty where it would repeat the name of a single study."""
+        repeated = not self.front.answers and self.front.title == self.pages[0].name
+        return "" if repeated else self.front.title
+
+
+def report_on(materials: Sequence[StudyMaterial], front: Front) -> Report:
+    """Return the report on these studies; the answers of several are on its first page only."""
+    pages = [study_page(material) for material in materials]
+    if front.answers:
+        pages = [evolve(page, parts=tuple(part for part in page.parts if part.key != "answer")) for page in pages]
+    return Report(front, tuple(pages))
+
 
 def study_page(material: StudyMaterial) -> StudyPage:
     """Return the page of a study, finished or not."""
@@ -54,11 +89,12 @@ def study_page(material: StudyMaterial) -> StudyPage:
         for section in drawn_sections(material)
         if section.key != "question"  # it is the page's heading
     ]
+    pictures = _pictures(material, shown, found) if shown else Pictures()
     for item in found:
         key = "gallery" if isinstance(item, Retrieval) else "map"
-        parts.append(Part(key, TITLES[key], (item,)))
+        named = item.with_files(pictures.names) if isinstance(item, Retrieval) else item
+        parts.append(Part(key, PLACES[key].title, (named,)))
     parts.sort(key=lambda part: place(part.key))
-    pictures = _pictures(material, shown, found) if shown else Pictures()
     return StudyPage(material.name, material.question, tuple(_facts(material)), tuple(parts), pictures)
 
 
@@ -69,9 +105,9 @@ def best_run(results: Sequence[Result]) -> Result | None:
     metric = map_metric(results[0])
     values: dict[str, list[float]] = {}
     for result in results:
-        values.setdefault(short_point(result), []).append(result.metrics.get(metric, float("-inf")))
+        values.setdefault(point_label(result.point), []).append(result.metrics.get(metric, float("-inf")))
     best = max(values, key=lambda point: fmean(values[point]))
-    return next(result for result in results if short_point(result) == best)
+    return next(result for result in results if point_label(result.point) == best)
 
 
 def map_metric(result: Result) -> str:
@@ -81,7 +117,7 @@ def map_metric(result: Result) -> str:
 
 
 def _of_best_run(material: StudyMaterial, result: Result) -> Iterator[EmbeddingMap | Retrieval | Text]:
-    title = f"{short_point(result)}, seed {result.seed} (highest {label(map_metric(result))})"
+    title = capitalized(f"{material.label(result)}, seed {result.seed} (highest {label(map_metric(result))})")
     try:
         drawn = embedding_map(material, result, title)
     except ResultsError as error:

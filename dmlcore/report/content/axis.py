@@ -7,12 +7,24 @@ from collections.abc import Mapping, Sequence
 from attrs import frozen
 
 from dmlcore.api.result import Result
+from dmlcore.api.values import MarginAxis
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.content.measurements import PointMeasurements
 from dmlcore.report.content.naming import Names, setting_name, with_value
 from dmlcore.report.content.recorded import averaged_recorded, recorded_of
 from dmlcore.report.content.statistics import Sample, Spread, averaged
-from dmlcore.text import value_text
+from dmlcore.text import capitalized, value_text
+
+DIMENSION = "embedding.dim"
+MARGIN = "loss.margin"
+
+SCALES: Mapping[MarginAxis, str] = {
+    "cosine": "cosine",
+    "euclidean": "Euclidean distance",
+    "squared_euclidean": "squared Euclidean distance",
+    "degrees": "degrees",
+}
+"""What a loss measures its margin as → its name."""
 
 
 @frozen(eq=False)
@@ -58,6 +70,13 @@ class Axis:
     def title(self) -> str:
         """The name of the setting: "embedding dimension"."""
         return setting_name(self.path)
+
+    @property
+    def heading(self) -> str:
+        """The title of the axis in a figure: "Embedding dimension", "Margin (cosine)"."""
+        scales = {result.loss.margin_axis for point in self.points for result in point.results}
+        scale = scales.pop() if self.path == MARGIN and len(scales) == 1 else None
+        return capitalized(self.title) + (f" ({SCALES[scale]})" if scale else "")
 
     def named(self, point: AxisPoint) -> str:
         """Return a label such as "embedding dimension 64"."""

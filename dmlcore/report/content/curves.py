@@ -5,8 +5,8 @@ from __future__ import annotations
 from dmlcore.api.blocks import Section, Table
 from dmlcore.api.result import Result
 from dmlcore.report.content.material import StudyMaterial
-from dmlcore.report.content.quantities import cell, label
-from dmlcore.text import point_label
+from dmlcore.report.content.quantities import column, label
+from dmlcore.text import capitalized
 
 COLUMNS = ("loss", "learning_rate", "images_per_second")
 
@@ -15,14 +15,13 @@ def curves_section(material: StudyMaterial) -> Section | None:
     """Return a table per run with a row per epoch; None without results."""
     if not material.results:
         return None
-    return Section("Learning curves", [_curve(result) for result in material.results], "curves")
+    return Section("Learning curves", [_curve(material, result) for result in material.results], "curves")
 
 
-def _curve(result: Result) -> Table:
+def _curve(material: StudyMaterial, result: Result) -> Table:
     names = (*COLUMNS, *result.headline)
-    rows = []
-    for epoch in result.curve:
-        values = {name: getattr(epoch, name) for name in COLUMNS} | dict(epoch.test or {})
-        rows.append((str(epoch.epoch), *(cell(name, values.get(name)) for name in names)))
-    title = " ".join(part for part in (point_label(result.point), f"seed={result.seed}") if part)
-    return Table(("epoch", *map(label, names)), tuple(rows), title)
+    epochs = [{name: getattr(epoch, name) for name in COLUMNS} | dict(epoch.test or {}) for epoch in result.curve]
+    columns = (column(name, [values.get(name) for values in epochs]) for name in names)
+    rows = tuple(zip((str(epoch.epoch) for epoch in result.curve), *columns, strict=True))
+    title = capitalized(f"{material.label(result)}, seed {result.seed}")
+    return Table(("epoch", *map(label, names)), rows, title)

@@ -25,7 +25,13 @@ def epochs_grid(material: StudyMaterial) -> Table | None:
     metric = next(iter(headline(material)), "")
     if not any(_measured(result, metric) for row in rows for result in row.results):
         return None
-    header = ("run", label(metric), "at best validation epoch", "at best test epoch (optimistic)", "best test epoch")
+    header = (
+        material.row_heading,
+        label(metric),
+        "at best validation epoch",
+        "at best test epoch (optimistic)",
+        "best test epoch",
+    )
     columns = list(zip(header, *(_row(row, metric) for row in rows), strict=True))
     if all(cell == MISSING for cell in columns[2][1:]):
         del columns[2]
@@ -37,7 +43,7 @@ def _row(row: PointMeasurements, metric: str) -> tuple[str, ...]:
     reported = [result.metrics[metric] for result in row.results if metric in result.metrics]
     chosen = [_best(result, metric, "test") for result in row.results]
     return (
-        row.label,
+        row.short,
         str(Spread.of(reported)) if reported else MISSING,
         _over_seeds([_best(result, metric, "validation") for result in row.results], metric),
         _over_seeds(chosen, metric),

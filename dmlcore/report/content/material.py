@@ -11,8 +11,8 @@ from dmlcore.api.result import Result, StudyResults
 from dmlcore.api.values import LabelledImages
 from dmlcore.errors import ResultsError
 from dmlcore.report.content.added import Added, Addition, added_sections
-from dmlcore.report.content.measurements import PointMeasurements, measure
-from dmlcore.report.content.naming import Names
+from dmlcore.report.content.measurements import PointMeasurements, kind_of, measure
+from dmlcore.report.content.naming import Names, setting_name
 from dmlcore.results.choices import Choice
 from dmlcore.results.evidence import Evidence, evidence_of_run, intact_result
 from dmlcore.results.proxies import Proxies, proxies_of_run
@@ -64,6 +64,24 @@ class StudyMaterial:
     def names(self) -> Names:
         """The names of the grid's points."""
         return Names.of(result.point for result in self.results)
+
+    @property
+    def row_name(self) -> str:
+        """What the rows of a table differ in: "embedding dimension"; "grid point" for several settings or none."""
+        return setting_name(self.varied[0]) if len(self.varied) == 1 else "grid point"
+
+    @property
+    def row_heading(self) -> str:
+        """The heading of a column of short labels."""
+        return self.row_name if len(self.varied) == 1 else "run"
+
+    def label(self, result: Result) -> str:
+        """Return the name of a run's row: "embedding dimension 64", or "trained" without a grid."""
+        return self.names.point(result.point) or kind_of(result)
+
+    def short_label(self, result: Result) -> str:
+        """Return the same without the name of the setting if there is only one: "64"."""
+        return self.names.short(result.point) or kind_of(result)
 
     @cached_property
     def rows(self) -> tuple[PointMeasurements, ...]:

@@ -27,6 +27,8 @@ class PointMeasurements:
     """One row: its runs, and each metric as a sample."""
 
     label: str
+    short: str
+    """The label below a heading that names the setting: "64"."""
     results: tuple[Result, ...]
     samples: Mapping[str, Sample]
     untrained: bool = False
@@ -49,19 +51,22 @@ def measure(
     results: Sequence[Result], evidence: ReadEvidence, untrained_evidence: ReadEvidence
 ) -> tuple[PointMeasurements, ...]:
     """Return the rows: untrained first, then the grid's points in the order of their first run."""
-    points: dict[str, list[Result]] = {}
+    groups: dict[str, list[Result]] = {}
     names = Names.of(result.point for result in results)
     for result in results:
-        points.setdefault(names.point(result.point), []).append(result)
+        groups.setdefault(names.point(result.point), []).append(result)
+    points = list(groups.values())
     resampled = cache(lambda labels: Resampling.of(np.frombuffer(labels, dtype=np.int64)))  # once for all rows
-    untrained = [
-        PointMeasurements(label, tuple(group), _samples(group, "baseline", untrained_evidence, resampled), True)
-        for label, group in _untrained_groups(points).items()
-    ]
-    trained = [
-        PointMeasurements(label or kind_of(group[0]), tuple(group), _samples(group, "metrics", evidence, resampled))
-        for label, group in points.items()
-    ]
+    bases = _untrained_groups(points)
+    untrained = []
+    for group in bases:
+        label, short = (UNTRAINED if len(bases) == 1 else f"{UNTRAINED} {label}" for label in _labels(names, group[0]))
+        samples = _samples(group, "baseline", untrained_evidence, resampled)
+        untrained.append(PointMeasurements(label, short, tuple(group), samples, True))
+    trained = []
+    for group in points:
+        label, short = _labels(names, group[0])
+        trained.append(PointMeasurements(label, short, tuple(group), _samples(group, "metrics", evidence, resampled)))
     return (*_with_seed_noise(untrained), *_with_seed_noise(trained))
 
 
@@ -87,18 +92,25 @@ def _with_seed_noise(rows: Sequence[PointMeasurements]) -> list[PointMeasurement
     ]
 
 
-def _untrained_groups(points: Mapping[str, Sequence[Result]]) -> dict[str, list[Result]]:
+def _labels(names: Names, result: Result) -> tuple[str, str]:
+    """The label and the short label of a trained row."""
+    kind = kind_of(result)
+    return names.point(result.point) or kind, names.short(result.point) or kind
+
+
+def _untrained_groups(points: Sequence[list[Result]]) -> list[list[Result]]:
     """One group with a result per seed if the grid does not change the untrained network, else one per point.
 
     None if all runs only measured: their rows are these networks.
     """
-    if all(is_as_loaded(result) for group in points.values() for result in group):
-        return {}
+    results = [result for group in points for result in group]
+    if all(map(is_as_loaded, results)):
+        return []
     by_seed: dict[int, Result] = {}
-    for result in (result for group in points.values() for result in group):
+    for result in results:
         if by_seed.setdefault(result.seed, result).baseline != result.baseline:
-            return {f"{UNTRAINED} {label}": list(group) for label, group in points.items()}
-    return {UNTRAINED: list(by_seed.values())} if by_seed else {}
+            return list(points)
+    return [list(by_seed.values())]
 
 
 def _samples(

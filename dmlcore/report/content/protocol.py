@@ -8,6 +8,7 @@ from typing import Any
 from dmlcore.api.blocks import Block, Table, Text
 from dmlcore.api.result import Result
 from dmlcore.report.content.material import StudyMaterial
+from dmlcore.report.content.naming import setting_name
 from dmlcore.text import listing, value_text
 
 _COMPONENTS = ("backbone", "embedding", "loss", "sampler")
@@ -44,19 +45,73 @@ def protocols(material: StudyMaterial) -> dict[str, dict[str, str]]:
 
 
 def protocol_blocks(material: StudyMaterial) -> list[Block]:
-    """Return a table of what all rows share, and a note for each fact in which they differ."""
-    rows = protocols(material)
-    shared, notes = [], []
-    for name in dict.fromkeys(name for facts in rows.values() for name in facts):
-        values: dict[str, list[str]] = {}
-        for label, facts in rows.items():
-            values.setdefault(facts.get(name, "not stated"), []).append(label)
-        if len(values) == 1:
-            shared.append((name, *values))
-        else:
-            parts = "; ".join(f"{value} ({listing(labels)})" for value, labels in values.items())
-            notes.append(Text(f"Rows also differ in settings outside the grid. {name}: {parts}."))
-    return [*([Table(("setting", "value of all rows"), shared, words=2)] if shared else []), *notes]
+    """Return how the rows differ in settings outside the grid, and a folded table of what they share."""
+    facts = protocols(material)
+    found = _by_value({row.short: facts[row.label] for row in material.trained}, "not stated")
+    caption = "Rows also differ in settings outside the grid"
+    blocks: list[Block] = list(_differing(found, caption, material.row_heading))
+    if not blocks and len(material.trained) > 1:
+        blocks.append(Text(f"The rows differ only in the grid: {listing(map(setting_name, material.varied))}."))
+    return [*blocks, *_shared(found, "Settings of all rows")]
+
+
+def shared_protocol(materials: Sequence[StudyMaterial]) -> list[Block]:
+    """Return how several studies differ, and a folded table of the settings that all their runs share.
+
+    A study's grid counts as one setting. Studies without results are omitted.
+    """
+    studies = {material.name: _of_study(material) for material in materials if material.results}
+    found = _by_value(studies, "set by the grid, or not used")
+    return [
+        *_differing(found, "Settings that differ between the studies", "studies"),
+        *_shared(found, "Settings of all studies"),
+    ]
+
+
+def _of_study(material: StudyMaterial) -> dict[str, str]:
+    """The grid of a study, and the facts of its rows."""
+    values: dict[str, dict[str, None]] = {"grid": {_grid(material): None}}
+    for name, value in (fact for row in protocols(material).values() for fact in row.items()):
+        values.setdefault(name, {})[value] = None
+    return {name: " or ".join(found) for name, found in values.items()}
+
+
+def _grid(material: StudyMaterial) -> str:
+    """ "embedding dimension: 32, 64; margin: 0.1, 0.5"."""
+    values: dict[str, dict[str, None]] = {path: {} for path in material.varied}
+    for path, value in (pair for row in material.trained for pair in row.point.items()):
+        values[path][material.names.value(path, value)] = None
+    return "; ".join(f"{setting_name(path)}: {listing(found)}" for path, found in values.items()) or "none"
+
+
+Values = Mapping[str, Mapping[str, Sequence[str]]]
+"""Name of a fact → value → the labels of those that have it."""
+
+
+def _by_value(facts: Mapping[str, Mapping[str, str]], absent: str) -> Values:
+    """facts: label → name → value. absent: the value of a label without that fact."""
+    values: dict[str, dict[str, list[str]]] = {}
+    for name in dict.fromkeys(name for found in facts.values() for name in found):
+        for label, found in facts.items():
+            values.setdefault(name, {}).setdefault(found.get(name, absent), []).append(label)
+    return values
+
+
+def _differing(found: Values, caption: str, who: str) -> Iterator[Table]:
+    rows = [
+        (name, value, listing(labels))
+        for name, values in found.items()
+        for value, labels in values.items()
+        if len(values) > 1
+    ]
+    if rows:
+        yield Table(("setting", "value", who), rows, caption, words=3)
+
+
+def _shared(found: Values, caption: str) -> Iterator[Table]:
+    rows = [(name, *values) for name, values in found.items() if len(values) == 1]
+    if rows:
+        yield Table(("setting", "value"), rows, caption, words=2, folded=True)
 
 
 def _facts(result: Result, varied: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -132,7 +187,7 @@ def _inner_text(value: Any) -> str:
     """A value within a table."""
     if isinstance(value, Mapping):
         return value_text_of(value) if "use" in value else f"({value_text_of(value)})"
-    if isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
+    if isinstance(value, list | tuple):
         return f"[{', '.join(_inner_text(item) for item in value)}]"
     return value_text(value)
 

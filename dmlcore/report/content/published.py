@@ -16,6 +16,12 @@ RECALLS = Path(__file__).with_name("published.csv")
 TRIPLET_MARGINS = Path(__file__).with_name("published_margins.csv")
 """MAP@R by margin, as printed."""
 
+TRIALS = (
+    "50 trials × 4 folds on CUB-200-2011, BN-Inception, 128 dimensions, batch size 32, published with Musgrave et al.,"
+    " A Metric Learning Reality Check, ECCV 2020."
+)
+"""Where the published margins are from."""
+
 NOTE = (
     "These results use other protocols than the study, so don't compare digit by digit. Unless noted otherwise, they"
     " are of the best test epoch, which is selected on the test classes; a clean protocol gives slightly lower values."
@@ -35,13 +41,18 @@ def published_margins(result: Result) -> Table | None:
     """Return published margins of the triplet loss on CUB; None for other data or another loss."""
     if _dataset(result.settings) != "cub200" or result.settings.get("loss", {}).get("use") != "triplet":
         return None
-    notes = (
-        "MAP@R on validation classes, not on test classes: 50 trials × 4 folds, BN-Inception, 128 dimensions, batch"
-        " size 32, margins on the Euclidean distance. Source: trials published with Musgrave et al., A Metric Learning"
-        " Reality Check, ECCV 2020.",
-    )
+    notes = (f"MAP@R on validation classes, not on test classes. Source: {TRIALS}",)
     header, *rows = _lines(TRIPLET_MARGINS)
     return Table(header, rows, "Published margins of the triplet loss", notes)
+
+
+def triplet_margin_points() -> list[tuple[float, float, float]]:
+    """Return (lowest margin, highest margin, MAP@R) of the published trials, in rising order of the margin."""
+    points = []
+    for margins, value in _lines(TRIPLET_MARGINS)[1:]:
+        low, _, high = margins.replace("−", "-").partition("–")
+        points.append((float(low), float(high or low), float(value)))
+    return sorted(points)
 
 
 def _lines(file: Path) -> list[tuple[str, ...]]:

@@ -5,12 +5,13 @@ Tables, figures and explanations take all of these from here; a new quantity is 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from math import floor, isfinite, log10
 from typing import Literal
 
 from attrs import evolve, frozen
 
-from dmlcore.text import byte_size, duration
+from dmlcore.text import byte_unit, capitalized, duration
 
 GEOMETRY = "geometry/"
 """Prefix of the names of quantities of the test embeddings."""
@@ -30,11 +31,50 @@ def typeset(text: str) -> str:
     return text.replace("-", "−")
 
 
+Column = Callable[[Sequence[float]], list[str]]
+"""Formats values of one quantity that are shown together, with the same unit and number of decimals."""
+
+
+def aligned(values: Sequence[float]) -> list[str]:
+    """Return the values with three digits of the largest: "0.480" and "0.006".
+
+    They have up to four decimals where the smallest would be zero otherwise. Whole numbers have none.
+    """
+    sizes = [abs(value) for value in values if value and isfinite(value)]
+    if all(size == int(size) for size in sizes):
+        return [typeset(f"{value:,.0f}") for value in values]
+    if max(sizes) < TINY:
+        return [typeset(f"{value:.2e}") for value in values]
+    enough, first = (max(0, digits - floor(log10(size))) for digits, size in ((2, max(sizes)), (0, min(sizes))))
+    decimals = max(enough, min(first, 4))
+    return [typeset(f"{round(value, decimals) + 0.0:,.{decimals}f}") for value in values]
+
+
+TINY = 1e-4
+"""Below this size, numbers are written with powers of ten."""
+
+
 def number(value: float) -> str:
-    """Three or four digits, for a quantity of any size."""
+    """Three or four digits, for a quantity of any size within a sentence."""
     if abs(value) >= 100 or value == int(value):
         return typeset(f"{value:,.0f}")
     return typeset(f"{value:.4f}" if 0.001 <= abs(value) < 1 else f"{value:.3g}")
+
+
+def durations(values: Sequence[float]) -> list[str]:
+    """Seconds in the units of the longest."""
+    return [duration(value, max(values)) for value in values]
+
+
+def byte_sizes(values: Sequence[float]) -> list[str]:
+    """Numbers of bytes in the unit of the largest."""
+    scale, unit = byte_unit(max(values, default=0.0))
+    return [f"{text} {unit}" for text in aligned([value / scale for value in values])]
+
+
+def each(form: Callable[[float], str]) -> Column:
+    """Return the column of a format that has the same number of decimals for every value."""
+    return lambda values: list(map(form, values))
 
 
 def decimals(value: float) -> str:
@@ -66,7 +106,7 @@ class Quantity:
     label: str
     better: Literal["higher", "lower"] | None = None
     definition: str = ""
-    format: Callable[[float], str] = number
+    column: Column = aligned
     unit: str = ""
     """Of the axes of figures."""
     scale: float = 1.0
@@ -115,21 +155,21 @@ _ENTRIES = (
     Quantity("active_negative_pairs", "share of active negative pairs"),
     Quantity("active_triplets", "share of active triplets"),
     # of an epoch or a run
-    Quantity("loss", "training loss", "lower", format=decimals),
-    Quantity("learning_rate", "learning rate", format=lambda value: f"{value:.3g}"),
-    Quantity("images_per_second", "images per second", "higher", format=whole),
-    Quantity("seconds", "time per run", format=duration, unit="min", scale=60),
-    Quantity("peak_memory", "peak memory", format=lambda value: byte_size(int(value)), unit="GB", scale=1e9),
+    Quantity("loss", "training loss", "lower", column=each(decimals)),
+    Quantity("learning_rate", "learning rate"),
+    Quantity("images_per_second", "images per second", "higher", column=each(whole)),
+    Quantity("seconds", "time per run", column=durations, unit="min", scale=60),
+    Quantity("peak_memory", "peak memory", column=byte_sizes, unit="GB", scale=1e9),
     # of a probe of the batch size
     Quantity("positives_per_anchor", "positives per anchor"),
     Quantity("negatives_per_anchor", "negatives per anchor"),
     Quantity("unseen_cosine", "mean cosine of unseen images"),
-    Quantity("gain", "gain", "higher", format=signed),
+    Quantity("gain", "gain", "higher", column=each(signed)),
 )
 
 QUANTITIES = {entry.name: entry for entry in _ENTRIES}
 
-_METRIC = Quantity("", "", "higher", format=metric)
+_METRIC = Quantity("", "", "higher", column=each(metric))
 """Every metric of an evaluator; its label follows from its name."""
 
 _CAPITALS = frozenset({"map", "nmi", "ami", "mrr", "r", "k", "roc", "auc", "eer"})
@@ -154,13 +194,18 @@ def quantity(name: str) -> Quantity:
 def _metric_label(name: str) -> str:
     """ "recall_at_1" → "Recall@1"; "map_at_r" → "MAP@R"; "nmi_pml" → "NMI pml"."""
     words = [word.upper() if word in _CAPITALS else word for word in name.split("_")]
-    text = " ".join(words).replace(" at ", "@").replace("R precision", "R-precision")
-    return text[:1].upper() + text[1:]
+    return capitalized(" ".join(words).replace(" at ", "@").replace("R precision", "R-precision"))
+
+
+def column(name: str, values: Sequence[float | None]) -> list[str]:
+    """Return the values of a quantity as the cells of a column or row."""
+    shown = iter(quantity(name).column([value for value in values if value is not None]))
+    return [MISSING if value is None else next(shown) for value in values]
 
 
 def cell(name: str, value: float | None) -> str:
-    """Return a value as the cell of a table."""
-    return MISSING if value is None else quantity(name).format(value)
+    """Return a value as the only cell of its quantity."""
+    return column(name, [value])[0]
 
 
 def label(name: str) -> str:

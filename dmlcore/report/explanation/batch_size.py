@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from dmlcore.api.blocks import Block, Table, Text
-from dmlcore.report.content.quantities import MISSING, cell, decimals, label, signed, typeset
+from dmlcore.report.content.quantities import MISSING, column, decimals, label, signed, typeset
 from dmlcore.report.explanation.batch_rule import composition, rule_blocks, why_none
 from dmlcore.results.trials import Probe, Regime, Trial, best_of
 from dmlcore.text import counted, listing
@@ -248,17 +248,19 @@ def _gain(trial: Trial) -> str:
     return f"gain {signed(trial.figures['gain'], 3)}{_interval(trial.figures)}"
 
 
+def _gain_cell(figures: Mapping[str, float]) -> str:
+    return signed(figures["gain"], 3) + _interval(figures, "\n") if "gain" in figures else MISSING
+
+
 def _trials_grid(probe: Probe) -> Table:
     shown = [name for name in COLUMNS if len({t.figures[name] for t in probe.trials if name in t.figures}) > 1]
-    rows = tuple(
-        (
-            str(trial.batch_size),
-            f"refused, {trial.regime}" if trial.refused else trial.regime,
-            *(cell(name, trial.figures.get(name)) for name in shown),
-            signed(trial.figures["gain"], 3) + _interval(trial.figures, "\n") if "gain" in trial.figures else MISSING,
-        )
-        for trial in probe.trials
+    columns = (
+        [str(trial.batch_size) for trial in probe.trials],
+        [f"refused, {trial.regime}" if trial.refused else trial.regime for trial in probe.trials],
+        *(column(name, [trial.figures.get(name) for trial in probe.trials]) for name in shown),
+        [_gain_cell(trial.figures) for trial in probe.trials],
     )
+    rows = tuple(zip(*columns, strict=True))
     found = {trial.regime for trial in probe.trials}
     meanings = "; ".join(f"{regime}: {meaning}" for regime, meaning in REGIMES.items() if regime in found)
     gain = f"{label('gain')} in {label(probe.metric)}"

@@ -16,8 +16,24 @@ SCALES: dict[MarginAxis, tuple[str, Callable[[float], float], Callable[[float], 
 }
 """Scale → its name, its value as a cosine, and a cosine as its value."""
 
-_LINEAR = {("cosine", "squared_euclidean"): 2.0, ("squared_euclidean", "cosine"): 0.5}
+_LINEAR: dict[tuple[MarginAxis, MarginAxis], float] = {
+    ("cosine", "squared_euclidean"): 2.0,
+    ("squared_euclidean", "cosine"): 0.5,
+}
 """The scales that are linear in each other, with the factor between them."""
+
+
+def other_scale(axis: MarginAxis, kind: MarginKind) -> tuple[MarginAxis, Callable[[float], float]] | None:
+    """Return another scale that a margin has a fixed value on, and the value there of a margin on `axis`.
+
+    A threshold on the cosine is one on the Euclidean distance, and every other threshold one on the cosine. None for a
+    difference on a scale that is linear in no other.
+    """
+    if kind == "threshold":
+        other: MarginAxis = "euclidean" if axis == "cosine" else "cosine"
+        return other, lambda value: SCALES[other][2](SCALES[axis][1](value))
+    factors = {second: factor for (first, second), factor in _LINEAR.items() if first == axis}
+    return next(((second, factor.__mul__) for second, factor in factors.items()), None)
 
 
 def margin_table(values: Sequence[float], axis: MarginAxis, kind: MarginKind) -> Table:

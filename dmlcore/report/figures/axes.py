@@ -4,35 +4,57 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from math import log2
+from math import inf, log2
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from dmlcore.api.blocks import Panel
-from dmlcore.api.result import Result
-from dmlcore.report.content.measurements import kind_of
-from dmlcore.report.figures.drawing import HEIGHT, panel, plain
-from dmlcore.text import point_label
+from dmlcore.report.figures.drawing import HEIGHT, WIDTH, panel, plain
+
+LABEL = 0.1
+"""Width of a label of a tick, as a share of the axis."""
+
+LINE = 0.16
+"""Height of a line of labels in inches."""
 
 LETTERS = 22
 """Most characters in a line of a row's name, which has at most two lines."""
 
 
-def number_axis(axes: Axes, path: str, labels: Mapping[float, str]) -> None:
-    """Set up the horizontal axis of a numeric path: scale, name, and ticks where labels have room.
+def number_axis(axes: Axes, title: str, labels: Mapping[float, str]) -> None:
+    """Set up the horizontal axis of a numeric setting: scale, title, and a tick with a label at each value.
 
-    labels: value → text.
+    labels: value → text. A label that would overlap the previous one is in a second line; without room there, its
+    tick has none.
     """
     places = sorted(labels)
     doubling = by_doubling(places)
     if doubling:
         axes.set_xscale("log", base=2)
-    shown = roomy(places, doubling)
-    axes.xaxis.set_major_locator(FixedLocator(shown))
+    lines = label_lines(places, doubling)
+    axes.xaxis.set_major_locator(FixedLocator(places))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xticklabels([plain(labels[place]) for place in shown])
-    axes.set_xlabel(plain(path))
+    axes.set_xticklabels(stacked([plain(labels[place]) for place in places], lines))
+    axes.set_xlabel(plain(title))
+    if 1 in lines:
+        move(axes, bottom=LINE)
+
+
+def stacked(texts: Sequence[str], lines: Sequence[int | None], above: bool = False) -> list[str]:
+    """Return labels in lines counted from the axis, below or above it."""
+    return [
+        "" if line is None else text + "\n" * line if above else "\n" * line + text
+        for text, line in zip(texts, lines, strict=True)
+    ]
+
+
+def move(axes: Axes, bottom: float = 0.0, top: float = 0.0) -> None:
+    """Move the borders of the axes inwards, by inches."""
+    box, canvas = axes.get_position(), axes.get_figure(root=True)
+    assert canvas is not None
+    height = canvas.get_figheight()
+    axes.set_position((box.x0, box.y0 + bottom / height, box.width, box.height - (bottom + top) / height))
 
 
 def row_panel(name: str, alt: str, rows: Sequence[str], draw: Callable[[Axes], object]) -> Panel:
@@ -49,18 +71,18 @@ def row_panel(name: str, alt: str, rows: Sequence[str], draw: Callable[[Axes], o
 
     left = 0.25 + 0.0085 * size * max(len(part) for parts in lines for part in parts)
     height = 0.8 + len(rows) * 0.019 * size * max(map(len, lines))
-    return panel(name, alt, drawn, left=left, height=max(HEIGHT, height))
+    return panel(name, alt, drawn, left, WIDTH + max(0, left - 0.6), max(HEIGHT, height))
 
 
 def _lines(name: str) -> list[str]:
-    """The name in at most two lines, broken after a comma, bracket, underscore or equals sign."""
+    """The name in at most two lines, broken after a space, comma, bracket, underscore or equals sign."""
     lines = [""]
-    for part in re.split(r"(?<=[,(_=])", name):
+    for part in re.split(r"(?<=[ ,(_=])", name):
         if lines[-1] and len(lines[-1]) + len(part) > LETTERS:
             lines.append("")
         lines[-1] += part
     two = [lines[0], "".join(lines[1:])] if len(lines) > 1 else lines
-    return [line if len(line) <= LETTERS else f"{line[: LETTERS - 1]}…" for line in two]
+    return [line if len(line) <= LETTERS else f"{line[: LETTERS - 1]}…" for line in map(str.strip, two)]
 
 
 def by_doubling(places: Sequence[float]) -> bool:
@@ -71,16 +93,15 @@ def by_doubling(places: Sequence[float]) -> bool:
     return max(places) / min(places) >= (4 if integers else 50)
 
 
-def roomy(places: Sequence[float], doubling: bool) -> list[float]:
-    """Return, of rising places, the first and those with a label that does not overlap the previous one."""
+def label_lines(places: Sequence[float], doubling: bool) -> list[int | None]:
+    """Return the line of the label of each of rising places: 0, or 1 where it would overlap one in line 0, or None."""
     along = [log2(place) if doubling else place for place in places]
-    shown: list[int] = []
-    for index, place in enumerate(along):
-        if not shown or place - along[shown[-1]] >= 0.09 * (along[-1] - along[0]):
-            shown.append(index)
-    return [places[index] for index in shown]
-
-
-def short_point(result: Result) -> str:
-    """Return a short label of a run's grid point: "dim=64 margin=0.1"."""
-    return point_label({path.rpartition(".")[2]: value for path, value in result.point.items()}) or kind_of(result)
+    room = LABEL * (along[-1] - along[0])
+    ends = [-inf, -inf]
+    lines: list[int | None] = []
+    for place in along:
+        free = next((line for line, end in enumerate(ends) if place - end >= room), None)
+        if free is not None:
+            ends[free] = place
+        lines.append(free)
+    return lines

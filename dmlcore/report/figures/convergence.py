@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from dmlcore.api.blocks import Figure, Key, Panel
 from dmlcore.report.content.convergence import SHARE, Convergence, Unit, loss_convergence, unit_text
@@ -10,9 +11,9 @@ from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.content.quantities import label
 from dmlcore.report.content.statistics import Spread
 from dmlcore.report.explanation.findings import selecting_metric
-from dmlcore.report.figures.drawing import DASHES, MUTED, keys_of, panel, plain
+from dmlcore.report.figures.drawing import DASHES, MUTED, from_zero, keys_of, panel, plain
 
-AXES: dict[Unit, str] = {"epochs": "epoch", "steps": "step", "seconds": "seconds of training"}
+AXES: dict[Unit, str] = {"epochs": "Epoch", "steps": "Step", "seconds": "Seconds of training"}
 
 
 def convergence_curves(material: StudyMaterial) -> Figure | None:
@@ -44,9 +45,10 @@ def _panel(study: str, convergence: Convergence, unit: Unit, keys: tuple[Key, ..
             for course in group:
                 places = getattr(course, unit)
                 axes.plot(places, course.values, color=key.color, linestyle=DASHES[key.dash], linewidth=1.2, alpha=0.85)
-        axes.set_ylim(bottom=0)
+        from_zero(axes)
         axes.set_title(plain(f"{name} over {unit}"))
         axes.set_xlabel(AXES[unit])
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
 
     samples = convergence.samples(unit, place)
     after = unit_text(convergence, unit, place)

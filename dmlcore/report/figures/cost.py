@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 from dmlcore.api.blocks import Figure, Panel
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.content.quantities import quantity
-from dmlcore.report.figures.axes import row_panel, short_point
+from dmlcore.report.figures.axes import row_panel
 from dmlcore.report.figures.drawing import RAMP, plain
+from dmlcore.text import capitalized
 
 
 def cost_figure(material: StudyMaterial) -> Figure | None:
@@ -21,10 +22,10 @@ def cost_figure(material: StudyMaterial) -> Figure | None:
         values: dict[str, list[float]] = {}
         for result in material.results:
             if (value := getattr(result, name)) is not None:
-                values.setdefault(short_point(result), []).append(value / quantity(name).scale)
+                values.setdefault(material.short_label(result), []).append(value / quantity(name).scale)
         if len(values) > 1:
             panels.append(_bars(f"{material.name} {name}", quantity(name).heading, values))
-    caption = "Bars show the mean of a grid point, dots single runs."
+    caption = f"Bars show the mean for each {material.row_name}, dots single runs."
     return Figure("cost", "Time and memory", caption, tuple(panels)) if panels else None
 
 
@@ -36,7 +37,7 @@ def _bars(name: str, title: str, values: Mapping[str, Sequence[float]]) -> Panel
         for place, numbers in enumerate(values.values()):
             axes.plot(numbers, [place] * len(numbers), ".", color=RAMP[2])
         axes.set_xlim(0, None)
-        axes.set_title(plain(title))
+        axes.set_title(plain(capitalized(title)))
 
     shown = ", ".join(f"{label}: {mean:.3g}" for label, mean in means.items())
     return row_panel(name, f"{title}: {shown}.", list(means), draw)

@@ -33,7 +33,7 @@ QUIET = "#838b97"
 DASHES: tuple[Any, ...] = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)))
 """Line styles, to distinguish lines without colors."""
 
-WIDTH, HEIGHT = 3.7, 2.7
+WIDTH, HEIGHT = 3.0, 2.3
 """Of a panel, in inches: a narrow window shows one at this size, a wide window several in a row."""
 
 _STYLE: dict[Any, Any] = {
@@ -41,7 +41,7 @@ _STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
     "text.color": INK,
-    "axes.titlesize": 10,
+    "axes.titlesize": 9.5,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "axes.titlepad": 7,
@@ -52,7 +52,8 @@ _STYLE: dict[Any, Any] = {
     "axes.spines.right": False,
     "axes.grid": True,
     "axes.axisbelow": True,
-    "axes.xmargin": 0.04,
+    "axes.xmargin": 0.05,
+    "axes.ymargin": 0.08,
     "grid.color": RULE,
     "grid.linewidth": 0.7,
     "xtick.color": MUTED,
@@ -68,26 +69,35 @@ def panel(
     name: str,
     alt: str,
     draw: Callable[[Axes], object],
-    left: float = 0.45,
+    left: float = 0.55,
+    width: float = WIDTH,
     height: float = HEIGHT,
     bottom: float = 0.48,
 ) -> Panel:
-    """Return a panel that `draw` draws on axes `left` and `bottom` inches from its edges; it is `height` inches high.
+    """Return a panel of `width` by `height` inches that `draw` draws on axes `left` and `bottom` inches from its edges.
 
     `name` is unique on the page: ids are derived from it. Text with dollar signs that is not math is drawn as it is.
     """
     with matplotlib.rc_context(_STYLE | {"svg.hashsalt": visible(name)}):
-        canvas = Canvas(figsize=(WIDTH, height))
+        canvas = Canvas(figsize=(width, height))
         # fixed margins: a layout engine would double the time, and panels in a row would not align
         top, right = 0.3, 0.12
-        place = (left / WIDTH, bottom / height, 1 - (left + right) / WIDTH, 1 - (bottom + top) / height)
-        draw(canvas.add_axes(place))
+        place = (left / width, bottom / height, 1 - (left + right) / width, 1 - (bottom + top) / height)
+        axes = canvas.add_axes(place)
+        draw(axes)
+        axes.set_title(axes.get_title("left"), x=-(left - 0.05) / (width - left - right))
         try:
             return Panel(_svg(canvas), alt)
         except ValueError:  # of mathtext: a plugin drew a text such as the name of a class
             for text in canvas.findobj(Words):
                 text.set_parse_math(False)
             return Panel(_svg(canvas), alt)
+
+
+def from_zero(axes: Axes) -> None:
+    """Start the vertical axis at zero, with room for curves that stay there, and above constant ones."""
+    top = max(axes.get_ylim()[1], 1.08 * axes.dataLim.y1)
+    axes.set_ylim(-0.05 * top, top)
 
 
 def plain(text: str) -> str:
@@ -133,8 +143,10 @@ def _svg(canvas: Canvas, **options: object) -> str:
     svg = file.getvalue()
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'<g id="[^"]*"/>', "", svg)
     svg = re.sub(r'<g id="[^"]*">', "<g>", svg)
     svg = in_tags(svg, lambda tag: re.sub(r"font-family: [^;\"]*;? ?", "", tag))
+    svg = in_tags(svg, lambda tag: re.sub(r"\d+\.\d{3,}", lambda found: f"{float(found[0]):.2f}", tag))
     svg = re.sub(r"\s*\n\s*", " ", svg)
     svg = svg.replace('version="1.1"', 'font-family="DejaVu Sans" stroke-linejoin="round"', 1)
     return visible(svg)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import numpy.typing as npt
-from attrs import frozen
+from attrs import evolve, frozen
 
 from dmlcore.results.evidence import Evidence
+from dmlcore.text import cut_in_middle, visible
 
 SHOWN = 8
 """Neighbors of a query."""
@@ -22,6 +23,15 @@ CONFUSED = 10
 """Hard classes with a query, random queries, confused pairs."""
 
 
+LETTERS = 20
+"""Most characters of a file's name below a picture."""
+
+
+def short_file(name: str) -> str:
+    """Return a file's name as it fits below a picture, without its middle if it is long."""
+    return cut_in_middle(visible(name), LETTERS)
+
+
 @frozen
 class Neighbor:
     """One image found for a query."""
@@ -31,6 +41,8 @@ class Neighbor:
     """Of its class."""
     similarity: float
     right: bool
+    file: str = ""
+    """Name of the image."""
 
 
 @frozen
@@ -40,6 +52,12 @@ class Query:
     row: int
     name: str
     neighbors: tuple[Neighbor, ...]
+    file: str = ""
+
+    def with_files(self, files: Mapping[int, str]) -> Query:
+        """Return the query with the names of its images; files: row → name."""
+        found = tuple(evolve(neighbor, file=files.get(neighbor.row, "")) for neighbor in self.neighbors)
+        return evolve(self, neighbors=found, file=files.get(self.row, ""))
 
 
 @frozen
@@ -89,6 +107,11 @@ class Retrieval:
         queries = [query for gallery in self.galleries for query in gallery.queries]
         rows = [row for query in queries for row in (query.row, *(n.row for n in query.neighbors))]
         return list(dict.fromkeys([*rows, *(row for confusion in self.confusions for row in confusion.rows)]))
+
+    def with_files(self, files: Mapping[int, str]) -> Retrieval:
+        """Return the galleries with the names of their images; files: row → name."""
+        galleries = (evolve(g, queries=tuple(query.with_files(files) for query in g.queries)) for g in self.galleries)
+        return evolve(self, galleries=tuple(galleries))
 
 
 def retrieval(evidence: Evidence, title: str) -> Retrieval:

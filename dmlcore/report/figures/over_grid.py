@@ -16,7 +16,9 @@ from dmlcore.report.content.quantities import GEOMETRY, quantity
 from dmlcore.report.content.statistics import Spread
 from dmlcore.report.content.table import headline
 from dmlcore.report.figures.axes import number_axis, row_panel
-from dmlcore.report.figures.drawing import DASHES, QUIET, keys_of, panel, plain
+from dmlcore.report.figures.drawing import DASHES, HEIGHT, QUIET, from_zero, keys_of, panel, plain
+from dmlcore.report.figures.margin import ABOVE, scale_above, second_scale
+from dmlcore.text import capitalized
 
 QUANTITIES = (
     "geometry/effective_rank",
@@ -61,8 +63,7 @@ def quantity_curves(material: StudyMaterial) -> Figure | None:
     """Draw quantities of training and of the test embeddings over the grid."""
     caption = (
         "Recorded quantities over the same grid; bars are standard deviations over seeds, ↓ means lower is better."
-        " Training quantities are from the last epoch, all others from the test embeddings. A quantity that changes"
-        " with a metric may explain it; one that stays constant does not."
+        " Training quantities are from the last epoch, all others from the test embeddings."
     )
     return _figure("quantities", "Recorded quantities over the grid", caption, material, QUANTITIES)
 
@@ -73,11 +74,10 @@ def _figure(key: str, title: str, caption: str, material: StudyMaterial, names: 
     keys = {key.label: key for key in keys_of(other for axes in by_path.values() for other in axes)}
     panels = []
     for name in names:
-        for path, axes in by_path.items():
+        for axes in by_path.values():
             curves = [Curve.of(other, axis, name) for other, axis in axes.items()]
             if found := [curve for curve in curves if len(curve.points) > 1]:
-                numeric = all(axis.numeric for axis in axes.values())
-                panels.append(_panel(material, name, path, found, keys, numeric))
+                panels.append(_panel(material, name, list(axes.values()), found, keys))
     if not panels:
         return None
     plain = kind_of(material.results[0])
@@ -88,9 +88,11 @@ def _figure(key: str, title: str, caption: str, material: StudyMaterial, names: 
 
 
 def _panel(
-    material: StudyMaterial, name: str, path: str, found: Sequence[Curve], keys: Mapping[str, Key], numeric: bool
+    material: StudyMaterial, name: str, along: Sequence[Axis], found: Sequence[Curve], keys: Mapping[str, Key]
 ) -> Panel:
     untrained, shown = _untrained(material, name), quantity(name)
+    numeric, title = all(axis.numeric for axis in along), along[0].title
+    scale = second_scale(along)
     rows = list(dict.fromkeys(point.label for curve in found for point, _ in curve.points))
 
     def draw(axes: Axes) -> None:
@@ -107,12 +109,21 @@ def _panel(
             else:
                 places = [rows.index(point.label) for point, _ in curve.points]
                 axes.errorbar(means, places, xerr=bars, linestyle="none", **style)
-        axes.set_title(plain(shown.heading))
+        axes.set_title(plain(capitalized(shown.heading)))
         if numeric:
-            number_axis(axes, path, {point.number: point.label for curve in found for point, _ in curve.points})
+            points = [point for curve in found for point, _ in curve.points]
+            labels = {point.number: point.label for point in points}
+            number_axis(axes, along[0].heading, labels)
+            if scale is not None:
+                scale_above(axes, scale, sorted(labels))
+            if untrained is None and _constant([spread.mean for curve in found for _, spread in curve.points]):
+                from_zero(axes)
 
-    unique, alt = f"{material.name} {path} {name}", f"{shown.label} over {path}: {'; '.join(map(str, found))}."
-    return panel(unique, alt, draw) if numeric else row_panel(unique, alt, rows, draw)
+    unique = f"{material.name} {along[0].path} {name}"
+    alt = f"{capitalized(shown.label)} over {title}: {'; '.join(map(str, found))}."
+    if not numeric:
+        return row_panel(unique, alt, rows, draw)
+    return panel(unique, alt, draw, height=HEIGHT + (0 if scale is None else ABOVE))
 
 
 def _bar(spread: Spread) -> tuple[float, float]:
@@ -120,6 +131,11 @@ def _bar(spread: Spread) -> tuple[float, float]:
     if spread.interval is not None:
         return max(0.0, spread.mean - spread.interval.low), max(0.0, spread.interval.high - spread.mean)
     return spread.sd or 0.0, spread.sd or 0.0
+
+
+def _constant(values: Sequence[float]) -> bool:
+    """Whether positive values differ so little that an axis around them alone would show noise."""
+    return min(values) > 0 and max(values) - min(values) < 0.02 * max(values)
 
 
 def _text(spread: Spread) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -13,11 +14,15 @@ import numpy.typing as npt
 from attrs import field, frozen
 from PIL import Image, ImageOps
 
+from dmlcore.api.images import ImageFiles
 from dmlcore.api.values import LabelledImages
 from dmlcore.errors import DataError, PluginError
 from dmlcore.report.figures.cache import keep, kept
 
 PICTURES = "pictures.safetensors"
+
+NAMES = "names"
+"""Key of the names of images in that file, as JSON; files of older versions have none."""
 
 SIDE = 96
 """Maximum pixels of a picture's side."""
@@ -30,6 +35,8 @@ class Pictures:
     files: Mapping[int, bytes] = field(factory=dict, repr=False)
     """Square WebP files."""
     missing: str = ""
+    names: Mapping[int, str] = field(factory=dict, repr=False)
+    """Names of the files of images; of other images, their class and number in it."""
 
     def __contains__(self, index: int) -> bool:
         return index in self.files
@@ -53,20 +60,42 @@ def study_pictures(
     """
     made_from = {"digest": _digest(labels, class_names), "side": str(SIDE)} | ({"data": contents} if contents else {})
     held = kept(folder / PICTURES, made_from) or {}
-    files = {int(name): array.tobytes() for name, array in held.items()}
-    absent = [index for index in dict.fromkeys(wanted) if index not in files]
+    files = {int(name): array.tobytes() for name, array in held.items() if name != NAMES}
+    names = _stored_names(held.get(NAMES))
+    absent = [index for index in dict.fromkeys(wanted) if index not in files or index not in names]
     if not absent:
-        return Pictures(files)
+        return Pictures(files, names=names)
     if images is None:
-        return Pictures(files, "The test images are not available, so there are no pictures.")
+        missing = any(index not in files for index in absent)
+        reason = "The test images are not available, so there are no pictures." if missing else ""
+        return Pictures(files, reason, names)
     if _digest(np.asarray(images.labels), images.class_names) != made_from["digest"]:
         return Pictures({}, "The data set has changed since the runs, so its images are not shown.")
     try:
-        files |= {index: _picture(images.image(index)) for index in absent}
+        files |= {index: _picture(images.image(index)) for index in absent if index not in files}
     except (DataError, PluginError) as error:
-        return Pictures(files, f"There are no pictures: {error}")
-    keep(folder / PICTURES, {str(i): np.frombuffer(data, np.uint8) for i, data in files.items()}, made_from)
-    return Pictures(files)
+        return Pictures(files, f"There are no pictures: {error}", names)
+    every = image_names(images)
+    names |= {index: every[index] for index in absent}
+    arrays = {str(index): np.frombuffer(data, np.uint8) for index, data in files.items()}
+    keep(folder / PICTURES, arrays | {NAMES: np.frombuffer(json.dumps(names).encode(), np.uint8)}, made_from)
+    return Pictures(files, names=names)
+
+
+def image_names(images: LabelledImages) -> list[str]:
+    """Return the name of each image's file, or its class and number in it."""
+    if isinstance(images, ImageFiles):
+        return [path.name for path in images.paths]
+    seen = [0] * len(images.class_names)
+    names = []
+    for label in images.labels:
+        seen[label] += 1
+        names.append(f"{images.class_names[label]} {seen[label]}")
+    return names
+
+
+def _stored_names(held: npt.NDArray[np.uint8] | None) -> dict[int, str]:
+    return {} if held is None else {int(index): name for index, name in json.loads(held.tobytes()).items()}
 
 
 def _picture(image: Image.Image) -> bytes:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from dmlcore.api.blocks import Figure, Key, Panel
 from dmlcore.report.content.naming import setting_name
 from dmlcore.report.content.quantities import label
-from dmlcore.report.figures.drawing import GROUND, MUTED, QUIET, RAMP, WIDTH, panel, plain
+from dmlcore.report.figures.drawing import GROUND, MUTED, QUIET, RAMP, WIDTH, from_zero, panel, plain
 from dmlcore.results.trials import Probe, Regime, Trial
 from dmlcore.text import counted
 
@@ -100,7 +100,7 @@ def _gradients(axes: Axes, probe: Probe) -> None:
     for place, trial in enumerate(probe.trials):
         if "gradient_norm" in trial.figures:
             axes.plot([place], [trial.figures["gradient_norm"]], **_style(trial))
-    axes.set_ylim(bottom=0)
+    from_zero(axes)
     _rule_line(axes, probe)
     axes.set_title(label("gradient_norm").capitalize())
 

@@ -8,12 +8,14 @@ from dmlcore.api.blocks import Figure, Section
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.figures.convergence import convergence_curves
 from dmlcore.report.figures.cost import cost_figure
+from dmlcore.report.figures.dimension import dimension_figure
 from dmlcore.report.figures.distributions import similarity_histograms, spectra
-from dmlcore.report.figures.over_epochs import learning_curves, recorded_curves
+from dmlcore.report.figures.margin import published_margins_figure
+from dmlcore.report.figures.over_epochs import activity_curves, learning_curves, recorded_curves
 from dmlcore.report.figures.over_grid import metric_curves, quantity_curves
 from dmlcore.report.figures.probe import probe_picture
 from dmlcore.report.figures.proxies import proxies_figure
-from dmlcore.report.sections import TITLES, place, study_sections
+from dmlcore.report.sections import PLACES, place, study_sections
 
 
 def drawn_sections(material: StudyMaterial) -> list[Section]:
@@ -21,7 +23,7 @@ def drawn_sections(material: StudyMaterial) -> list[Section]:
     sections = {section.key: section for section in study_sections(material)}
     for key, figures in study_figures(material).items():
         blocks = sections[key].blocks if key in sections else ()
-        sections[key] = Section(TITLES[key], [*blocks, *figures], key)
+        sections[key] = Section(PLACES[key].title, [*blocks, *figures], key)
     return sorted(sections.values(), key=lambda section: place(section.key))
 
 
@@ -42,9 +44,12 @@ def _figures(material: StudyMaterial) -> Iterator[tuple[str, Figure | None]]:
     yield "results", metric_curves(material)
     yield "explanation", quantity_curves(material)
     yield "explanation", similarity_histograms(material)
+    yield "explanation", dimension_figure(material)
     yield "explanation", spectra(material)
     yield "explanation", proxies_figure(material)
     yield "explanation", convergence_curves(material)
+    yield "explanation", activity_curves(material)
     yield "explanation", recorded_curves(material)
+    yield "explanation", published_margins_figure(material)
     yield "learning", learning_curves(material)
     yield "costs", cost_figure(material)

@@ -8,13 +8,10 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from dmlcore.report.content.quantities import MISSING, cell, decimals, label, quantity, signed
+from dmlcore.report.content.quantities import MISSING, cell, column, decimals, label, signed
 from dmlcore.report.content.statistics import BEST
-from dmlcore.report.content.table import ResultTable, table_grid
+from dmlcore.report.content.table import OPTIMISTIC, ResultTable, table_grid
 from dmlcore.text import value_text
-
-OPTIMISTIC = "_optimistic"
-"""Suffix of a metric with ties counted in favor of the query."""
 
 BY = "_by_"
 """Separates a metric's name from the codebase that defines it."""
@@ -39,9 +36,10 @@ def runs_table(rows: Sequence[Mapping[str, Any]], metrics: Sequence[str]) -> Tab
     hidden = ("run", "seconds", "reason", "note", *metrics)
     words = list(dict.fromkeys(name for row in rows for name in row if name not in hidden and "/" not in name))
     table = _table([*words, *map(label, metrics)], words=len(words))
-    for row in rows:
+    columns = [column(name, [row.get(name) for row in rows]) for name in metrics]
+    for place, row in enumerate(rows):
         cells = [value_text(row[name]) if name in row else "" for name in words]
-        numbers = [cell(name, row.get(name)) for name in metrics]
+        numbers = [shown[place] for shown in columns]
         table.add_row(*cells, *numbers, style=None if row["state"] == "finished" else "dim")
     return table
 
@@ -54,11 +52,11 @@ def metrics_table(metrics: Mapping[str, float]) -> Table:
     for name, value in metrics.items():
         if name.endswith(OPTIMISTIC):
             continue
-        evaluator, form = name.partition("/")[0], quantity(name).format
+        evaluator = name.partition("/")[0]
         if evaluator != last:
             table.add_section()
         optimistic = metrics.get(name + OPTIMISTIC)
-        cells = (label(name), form(value), "" if optimistic is None else form(optimistic))
+        cells = (label(name), cell(name, value), "" if optimistic is None else cell(name, optimistic))
         table.add_row("" if evaluator == last else evaluator, *cells)
         last = evaluator
     return table
@@ -85,6 +83,6 @@ def comparison_table(metrics: Mapping[str, float]) -> Table:
 def _table(header: Sequence[str], words: int = 2) -> Table:
     """An empty table: columns of words, then of numbers."""
     table = Table(box=SIMPLE_HEAD)
-    for index, column in enumerate(header):
-        table.add_column(column, justify="left" if index < words else "right")
+    for index, heading in enumerate(header):
+        table.add_column(heading, justify="left" if index < words else "right")
     return table

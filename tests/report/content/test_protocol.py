@@ -8,7 +8,7 @@ from attrs import evolve
 
 from dmlcore.api.blocks import Table, Text
 from dmlcore.report.content.material import StudyMaterial
-from dmlcore.report.content.protocol import protocol_blocks, protocols, value_text_of
+from dmlcore.report.content.protocol import protocol_blocks, protocols, shared_protocol, value_text_of
 from sample_results import made_material
 
 SHARED = {
@@ -31,23 +31,57 @@ def margins(folder: Path) -> StudyMaterial:
 
 
 def test_what_all_rows_share_is_one_table(tmp_path: Path) -> None:
-    (table,) = protocol_blocks(margins(tmp_path))
+    text, table = protocol_blocks(margins(tmp_path))
+    assert text == Text("The rows differ only in the grid: margin.")
     assert isinstance(table, Table)
+    assert table.folded
     assert table.rows == [*SHARED.items(), ("seeds", "0, 1")]
     assert table.words == len(table.header) == 2, "its values are words"
 
 
-def test_what_the_grid_does_not_vary_and_differs_is_a_footnote(tmp_path: Path) -> None:
+def test_what_the_grid_does_not_vary_and_differs_is_a_table(tmp_path: Path) -> None:
     material = margins(tmp_path)
     last = material.results[-1]
     other = evolve(last, protocol={**last.protocol, "weights": "imagenet"})
-    table, *notes = protocol_blocks(evolve(material, results=(*material.results[:-2], last, other)))
+    differing, table = protocol_blocks(evolve(material, results=(*material.results[:-2], last, other)))
     assert isinstance(table, Table)
     assert table.rows == [(name, value) for name, value in SHARED.items() if name != "weights"]
-    assert [note.text for note in notes if isinstance(note, Text)] == [
-        "Rows also differ in settings outside the grid. weights: random (margin 0.1); random or imagenet (margin 0.5).",
-        "Rows also differ in settings outside the grid. seeds: 0, 1 (margin 0.1); 1, 1 (margin 0.5).",
+    assert isinstance(differing, Table)
+    assert not differing.folded
+    assert differing.header == ("setting", "value", "margin")
+    assert differing.rows == [
+        ("weights", "random", "0.1"),
+        ("weights", "random or imagenet", "0.5"),
+        ("seeds", "0, 1", "0.1"),
+        ("seeds", "1, 1", "0.5"),
     ]
+
+
+def test_studies_of_one_report_show_what_they_share_once(tmp_path: Path) -> None:
+    first = margins(tmp_path / "first")
+    dims = [{"embedding.dim": 32}, {"embedding.dim": 64}]
+    second = made_material(tmp_path / "second", dims, lambda point: 0.5, settings={"training": {"batch_size": 50}})
+    differing, shared = shared_protocol([first, evolve(second, name="dims"), evolve(first, name="none", results=())])
+    assert isinstance(differing, Table)
+    assert differing.rows == [
+        ("grid", "margin: 0.1, 0.5", "made"),
+        ("grid", "embedding dimension: 32, 64", "dims"),
+        ("batch size", "20", "made"),
+        ("batch size", "50", "dims"),
+        ("seeds", "0, 1", "made"),
+        ("seeds", "0, 1, 2", "dims"),
+    ]
+    assert isinstance(shared, Table)
+    assert shared.folded
+    assert shared.rows == [(name, value) for name, value in SHARED.items() if name != "batch size"]
+
+
+def test_a_setting_that_only_one_grid_sets_differs_between_studies(tmp_path: Path) -> None:
+    sizes = [{"training.batch_size": 10}, {"training.batch_size": 20}]
+    first = made_material(tmp_path / "first", sizes, lambda point: 0.5, seeds=(0, 1))
+    differing, _ = shared_protocol([evolve(first, name="sizes"), margins(tmp_path / "second")])
+    assert isinstance(differing, Table)
+    assert ("batch size", "set by the grid, or not used", "sizes") in differing.rows
 
 
 def test_results_from_before_test_crop_cropped_the_center(tmp_path: Path) -> None:
@@ -57,14 +91,12 @@ def test_results_from_before_test_crop_cropped_the_center(tmp_path: Path) -> Non
         name: evolve(last, protocol={**last.protocol, "transforms": {"size": 32, "test_crop": name}})
         for name in ("center", "border")
     }
-    same = protocol_blocks(evolve(material, results=(*material.results[:-1], crop["center"])))
-    assert [block for block in same if isinstance(block, Text)] == []
-    (note,) = (
-        b
-        for b in protocol_blocks(evolve(material, results=(*material.results[:-1], crop["border"])))
-        if isinstance(b, Text)
+    same, border = (
+        protocol_blocks(evolve(material, results=(*material.results[:-1], crop[name]))) for name in ("center", "border")
     )
-    assert "size 32, test_crop center or size 32, test_crop border (margin 0.5)" in note.text
+    assert same[0] == Text("The rows differ only in the grid: margin.")
+    assert isinstance(border[0], Table)
+    assert ("transforms", "size 32, test_crop center or size 32, test_crop border", "0.5") in border[0].rows
 
 
 def test_what_follows_from_a_varied_backbone_is_left_out(tmp_path: Path) -> None:
@@ -93,7 +125,7 @@ def test_tables_within_tables_are_told_by_their_names() -> None:
     ]
     assert value_text_of({"use": "weighted_sum", "parts": parts, "weights": [1.0, 0.5]}) == (
         "weighted_sum (parts [triplet (margin 0.1), circle (distance cosine, memory (size 50, miner batch_hard))],"
-        " weights [1.0, 0.5])"
+        " weights [1, 0.5])"
     )
 
 

@@ -11,7 +11,17 @@ import torch
 from dmlcore import Embeddings
 from dmlcore.engine.geometry import evidence_of
 from dmlcore.engine.proxies import proxies_of
-from dmlcore.report.content.quantities import QUANTITIES, full_label, label, metric, number, quantity, signed
+from dmlcore.report.content.quantities import (
+    QUANTITIES,
+    aligned,
+    column,
+    full_label,
+    label,
+    metric,
+    number,
+    quantity,
+    signed,
+)
 
 
 def test_every_quantity_of_the_embeddings_has_an_entry() -> None:
@@ -68,3 +78,33 @@ def test_numbers() -> None:
     ]  # fmt: skip
     assert [metric(value) for value in (1200.0, 1.0, 0.25)] == ["1,200", "1.0000", "0.2500"]
     assert [signed(value) for value in (0.1, -0.1, -0.00001)] == ["+0.1000", "−0.1000", "+0.0000"]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([0.48, 0.006], ["0.480", "0.006"]),
+        ([0.48, 0.00012], ["0.4800", "0.0001"]),
+        ([0.48, 1e-9, 0.0], ["0.4800", "0.0000", "0.0000"]),
+        ([0.00238, 0.000005], ["0.00238", "0.00001"]),
+        ([12.345, -3.0], ["12.3", "−3.0"]),
+        ([12345.6, 0.5], ["12,345.6", "0.5"]),
+        ([1234.0, 3.0], ["1,234", "3"]),
+        ([-0.001, 7.0], ["−0.001", "7.000"]),
+        ([3e-5, 4e-6], ["3.00e−05", "4.00e−06"]),
+        ([0.0], ["0"]),
+        ([], []),
+    ],
+)
+def test_values_shown_together_have_the_same_decimals(values: list[float], expected: list[str]) -> None:
+    assert aligned(values) == expected
+
+
+def test_a_column_has_one_unit_and_a_dash_where_a_value_is_missing() -> None:
+    assert column("seconds", [8.25, None, 65.0]) == ["0 min 08 s", "–", "1 min 05 s"]
+    assert column("seconds", [8.25, 59.0]) == ["8.2 s", "59.0 s"]
+    assert column("seconds", [7199.0, 60.0]) == ["1 h 59 min", "0 h 01 min"]
+    assert column("peak_memory", [1.15e9, 812e6]) == ["1.15 GB", "0.81 GB"]
+    assert column("peak_memory", [None]) == ["–"]
+    assert column("training/gradient_norm", [0.5, 12.0]) == ["0.5", "12.0"]
+    assert column("retrieval/lone_queries", [2.0]) == ["2"]

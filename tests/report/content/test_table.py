@@ -12,7 +12,7 @@ from rich.console import Console
 
 from dmlcore.api.result import Result
 from dmlcore.report.content.material import StudyMaterial
-from dmlcore.report.content.table import Spread, full_table, study_table, table_grid
+from dmlcore.report.content.table import Spread, full_tables, study_table, table_grid
 from dmlcore.report.render.terminal import rich_table
 from dmlcore.results.store import Store
 from sample_results import MAP, NMI, RECALL, RECALL_2, made_material, result
@@ -69,8 +69,8 @@ def test_a_metric_that_one_run_lacks_is_left_empty(tmp_path: Path) -> None:
     console = Console(file=io.StringIO(), width=100)
     console.print(rich_table(study_table(material_of(tmp_path, results)), "Which k?"))
     lines = [line.split() for line in console.file.getvalue().splitlines()]  # type: ignore[attr-defined]
-    assert ["k", "1", "0.5000", "–", "1", "10.0", "s"] in lines
-    assert ["k", "2", "–", "0.7500", "1", "10.0", "s"] in lines
+    assert ["1", "0.5000", "–", "1", "10.0", "s"] in lines
+    assert ["2", "–", "0.7500", "1", "10.0", "s"] in lines
 
 
 def test_a_row_that_differs_from_all_others_is_best(tmp_path: Path) -> None:
@@ -100,8 +100,16 @@ def test_without_an_effect_nothing_is_best(tmp_path: Path) -> None:
         table = study_table(made_material(tmp_path / str(chance), points, lambda point: 0.6, chance=chance))
         wrong += table.rows[0].metrics[RECALL].best + any(row.metrics[RECALL].best for row in table.rows)
     assert wrong <= 1
-    assert table.notes[-4].startswith("Recall@1: the highest, ")
-    assert "not significantly different from margin " in table.notes[-4]
+    undecided = [note for note in table.notes if note.startswith("Recall@1")]
+    assert ["the highest, margin " in note and "not significantly different from 0." in note for note in undecided] == [
+        True
+    ]
+
+
+def test_metrics_of_which_the_same_is_said_share_a_note(tmp_path: Path) -> None:
+    metrics = {RECALL: 0.5, MAP: 0.25}
+    results = [result(point={"k": k}, metrics=metrics, baseline={}, headline=(RECALL, MAP)) for k in (1, 2)]
+    assert study_table(material_of(tmp_path, results)).notes[-1].startswith("Recall@1, MAP@R: the highest, k 1, is ")
 
 
 def test_one_seed_says_whose_difference_it_is(tmp_path: Path) -> None:
@@ -111,13 +119,38 @@ def test_one_seed_says_whose_difference_it_is(tmp_path: Path) -> None:
     assert table.rows[2].metrics[RECALL].best
     nmi = table.rows[2].metrics[NMI]
     assert (nmi.interval, nmi.best) == (None, False)
-    assert table.notes[-1] == "NMI: the highest, k 2, is untested against untrained, k 1."
+    assert table.notes[-1] == "NMI: the highest, k 2, is untested against untrained, 1."
 
 
-def test_the_full_table_has_every_recall(tmp_path: Path) -> None:
+def test_the_full_tables_have_every_metric_but_counts_and_optimistic_values(tmp_path: Path) -> None:
     metrics = {RECALL: 0.5, "retrieval/recall_at_32": 0.9, "retrieval/lone_queries": 2.0, f"{RECALL}_optimistic": 0.6}
-    table = full_table(material_of(tmp_path, [result(metrics=metrics)]))
-    assert table.columns == (RECALL, "retrieval/recall_at_32")
+    metrics |= {"clustering/nmi": 0.75, "clustering/ami": 0.5, "clustering/ami_mean": 0.5, "clustering/ami_std": 0.01}
+    tables = full_tables(material_of(tmp_path, [result(metrics=metrics)]))
+    assert [(table.caption, table.columns) for table in tables] == [
+        ("Retrieval", (RECALL, "retrieval/recall_at_32")),
+        ("Clustering", ("clustering/nmi", "clustering/ami", "clustering/ami_mean")),
+    ]
+    assert any(note.startswith("AMI mean") and note.endswith("is at most 0.0100.") for note in tables[1].notes)
+    grid = table_grid(tables[1], runs=False)
+    assert grid.header == ("run", "NMI", "AMI", "AMI mean")
+
+
+def test_one_setting_is_named_once_in_the_heading(tmp_path: Path) -> None:
+    one = table_grid(study_table(made_material(tmp_path / "one", [{"loss.margin": 0.1}], lambda point: 0.6)))
+    assert one.header[0] == "margin"
+    assert [row[0] for row in one.rows] == ["untrained", "0.1"]
+    two = [{"loss.margin": 0.1, "embedding.dim": 64}]
+    grid = table_grid(study_table(made_material(tmp_path / "two", two, lambda point: 0.6)))
+    assert grid.header[0] == "run"
+    assert [row[0] for row in grid.rows] == ["untrained", "margin 0.1, embedding dimension 64"]
+
+
+def test_components_have_short_names(tmp_path: Path) -> None:
+    losses = [{"use": "triplet", "margin": 0.1, "miner": miner} for miner in ("semihard", "all")]
+    points = [{"loss": loss} for loss in (*losses, {"use": "contrastive", "margin": 0.5})]
+    grid = table_grid(study_table(made_material(tmp_path, points, lambda point: 0.6)))
+    assert grid.header[0] == "loss"
+    assert [row[0] for row in grid.rows] == ["untrained", "triplet, semihard", "triplet, all", "contrastive"]
 
 
 def test_the_grid_has_intervals_below_the_means(tmp_path: Path) -> None:

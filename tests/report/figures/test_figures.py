@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import matplotlib
+import matplotlib.figure
 import pytest
 from attrs import evolve
 
 from dmlcore.api.blocks import Figure
+from dmlcore.api.result import LossFacts
 from dmlcore.report.content.material import StudyMaterial
-from dmlcore.report.figures.axes import LETTERS, by_doubling, roomy, short_point
-from dmlcore.report.figures.drawing import INK, RAMP, colors, formula
+from dmlcore.report.figures.axes import LETTERS, by_doubling, label_lines
+from dmlcore.report.figures.drawing import INK, RAMP, colors, formula, from_zero
 from dmlcore.report.figures.study import study_figures
-from sample_results import FORMULA, drawn_material, drawn_probe, letters, made_material, result
+from sample_results import FORMULA, drawn_material, drawn_probe, letters, made_material
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,7 @@ def test_every_figure_is_there_and_described_in_words(drawn: dict[str, list[Figu
     assert found == {
         "probe": ["probe"],
         "results": ["metrics"],
-        "explanation": ["quantities", "similarities", "spectrum", "recorded"],
+        "explanation": ["quantities", "similarities", "dimensions", "spectrum", "activity", "recorded"],
         "learning": ["learning"],
         "costs": ["cost"],
     }
@@ -63,7 +64,8 @@ def test_a_figure_is_drawn_the_same_each_time_and_shares_no_id(
 def test_metrics_are_described_with_their_bounds(drawn: dict[str, list[Figure]]) -> None:
     (figure,) = drawn["results"]
     for panel, name in zip(figure.panels, ("Recall@1", "Recall@2", "MAP@R", "NMI"), strict=True):
-        assert re.fullmatch(rf"{name} over embedding\.dim: 16: [\d.]+ \[[\d.]+, [\d.]+\], 64: .*, 256: .*\.", panel.alt)
+        bounds = r"[\d.]+ \[[\d.]+, [\d.]+\]"
+        assert re.fullmatch(rf"{name} over embedding dimension: 16: {bounds}, 64: .*, 256: .*\.", panel.alt)
 
 
 def test_a_probe_describes_every_size(drawn: dict[str, list[Figure]]) -> None:
@@ -95,7 +97,7 @@ def test_results_of_older_versions_have_the_figures_that_they_can_have(material:
         for folder in old.folders.values():
             for path in folder.final.glob("*.away"):
                 path.rename(path.with_suffix(".safetensors"))
-    assert found["explanation"] == ["quantities", "recorded"]
+    assert found["explanation"] == ["quantities", "activity", "recorded"]
     assert found["results"] == ["metrics"]
 
 
@@ -107,7 +109,10 @@ def test_a_study_of_one_point_has_no_curve_over_a_grid(material: StudyMaterial) 
     first = [result for result in material.results if result.point == material.results[0].point]
     alone = evolve(material, varied=(), results=tuple(evolve(r, point={}) for r in first), probe=None)
     found = {key: [figure.key for figure in figures] for key, figures in study_figures(alone).items()}
-    assert found == {"explanation": ["similarities", "spectrum", "recorded"], "learning": ["learning"]}
+    assert found == {
+        "explanation": ["similarities", "spectrum", "activity", "recorded"],
+        "learning": ["learning"],
+    }
 
 
 def luminance(color: str) -> float:
@@ -149,27 +154,50 @@ def test_sizes_double_and_margins_do_not() -> None:
 def test_long_names_are_rows_within_the_panel(tmp_path: Path) -> None:
     names = [
         {"use": "multi_similarity", "alpha": 2.0, "beta": 50.0, "base": 0.5},
-        {"use": "multi_similarity", "alpha": 2.0, "beta": 40.0, "base": 0.25},
+        {"use": "multi_similarity", "alpha": 2.5, "beta": 60.0, "base": 0.25},
         {"use": "x" * 60},
-        {"use": "triplet"},
     ]
     points = [{"loss": name} for name in names]
     (figure,) = study_figures(made_material(tmp_path, points, lambda point: 0.5, seeds=[0]))["results"]
     for panel in figure.panels:
         words = re.findall(r"<text[^>]*>([^<]*)</text>", panel.svg)
-        assert {"multi_similarity,", " beta 50, base 0.5", "triplet"} <= set(words)
+        assert {"multi_similarity,", "alpha 2, beta 50, bas…", f"{'x' * (LETTERS - 1)}…"} <= set(words)
         places = re.findall(r'<text style="[^"]*end[^"]*" x="([\d.-]+)" y="([\d.-]+)"', panel.svg)
-        assert len(places) == 2
+        assert len(places) == 1
         assert all(float(x) > 6 * LETTERS for x, _ in places), "names end at the axis and have room on their left"
 
 
 def test_labels_have_room() -> None:
-    assert roomy([0.0, 0.01, 0.02, 0.5, 1.0], False) == [0.0, 0.5, 1.0]
-    assert roomy([1, 2, 4, 8], True) == [1, 2, 4, 8]
+    assert label_lines([0.0, 0.01, 0.02, 0.5, 1.0], False) == [0, 1, None, 0, 0]
+    assert label_lines([1, 2, 4, 8], True) == [0, 0, 0, 0]
+    assert label_lines([10, 20, 25, 30, 50, 100], False) == [0, 0, 1, 0, 0, 0]
 
 
-def test_a_point_in_few_words() -> None:
-    assert short_point(result(point={"embedding.dim": 64, "loss.margin": 0.1})) == "dim=64 margin=0.1"
-    assert short_point(result(point={})) == "trained"
-    as_loaded = result(point={}, protocol={"epochs": 0}, metrics={"a/b": 0.5}, baseline={"a/b": 0.5})
-    assert short_point(as_loaded) == "as loaded"
+def test_settings_are_named_as_a_person_says_them(drawn: dict[str, list[Figure]]) -> None:
+    words = {word for panel in drawn["results"][0].panels for word in texts_of(panel.svg)}
+    assert "Embedding dimension" in words
+    assert {"16", "64", "256"} <= words
+    assert [key.label for key in drawn["learning"][0].legend] == ["16", "64", "256"]
+    assert drawn["learning"][0].caption.startswith("One color per embedding dimension")
+    titles = [texts_of(panel.svg)[-1] for panel in drawn["explanation"][1].panels]
+    assert titles[:2] == ["Untrained network", "Embedding dimension 16"]
+
+
+def texts_of(svg: str) -> list[str]:
+    return re.findall(r"<text[^>]*>([^<]*)</text>", svg)
+
+
+def test_a_margin_is_named_with_what_it_measures(tmp_path: Path) -> None:
+    loss = LossFacts("contrastive", margin=0.5, margin_axis="cosine", margin_kind="threshold")
+    points = [{"loss.margin": margin} for margin in (0.1, 0.5)]
+    (metrics, *_) = study_figures(made_material(tmp_path, points, lambda point: 0.5, seeds=[0], loss=loss))["results"]
+    assert "Margin (cosine)" in texts_of(metrics.panels[0].svg)
+
+
+def test_curves_at_zero_have_room_below() -> None:
+    figure = matplotlib.figure.Figure()
+    axes = figure.add_subplot()
+    axes.plot([0.5, 0.0, 0.0])
+    from_zero(axes)
+    low, high = axes.get_ylim()
+    assert low < 0 < 0.5 < high

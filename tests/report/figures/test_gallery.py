@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from attrs import evolve
 
-from dmlcore.report.figures.gallery import SHOWN, class_recalls, confusions, retrieval, worst_rows
+from dmlcore.report.figures.gallery import SHOWN, class_recalls, confusions, retrieval, short_file, worst_rows
 from dmlcore.results.evidence import Evidence
 
 
@@ -100,6 +100,19 @@ def test_galleries_show_what_they_say(evidence: Evidence) -> None:
         shown |= {row for query in gallery.queries for row in (query.row, *(n.row for n in query.neighbors))}
     assert set(found.rows) == shown
     assert len(found.rows) == len(shown)
+
+
+def test_images_have_the_names_of_their_files(evidence: Evidence) -> None:
+    found = retrieval(evidence, "run").with_files({row: f"{row}.jpg" for row in range(30)})
+    queries = [query for gallery in found.galleries for query in gallery.queries]
+    images = [*queries, *(neighbor for query in queries for neighbor in query.neighbors)]
+    assert all(image.file == (f"{image.row}.jpg" if image.row < 30 else "") for image in images)
+
+
+def test_a_long_name_keeps_its_start_and_end() -> None:
+    assert short_file("bird_1.jpg") == "bird_1.jpg"
+    assert short_file("Black_Footed_Albatross_0046_796111.jpg") == "Black_Foo…796111.jpg"
+    assert short_file("a\u202eb") == "a\\u202eb"
 
 
 def test_without_a_mistake_only_chance_is_shown(evidence: Evidence) -> None:

@@ -10,8 +10,10 @@ import numpy as np
 from attrs import field, frozen
 from PIL import Image
 
+from dmlcore.api.images import ImageFiles
 from dmlcore.errors import DataError
 from dmlcore.report.figures.pictures import PICTURES, SIDE, Pictures, sprite, study_pictures
+from dmlcore.results.store import load_tensors, save_tensors
 
 
 @frozen(eq=False)
@@ -52,6 +54,33 @@ def test_only_what_is_wanted_is_made_and_it_is_made_once(tmp_path: Path) -> None
         assert np.abs(np.subtract(color(without, index), expected)).max() <= 4
     assert 3 in first
     assert 2 not in more
+
+
+def test_names_of_images_are_kept_with_their_pictures(tmp_path: Path) -> None:
+    class_and_number = {1: "a 2", 5: "b 1"}
+    assert study_pictures(tmp_path, [1, 5], LABELS, ("a", "b"), Colors(LABELS)).names == class_and_number
+    assert study_pictures(tmp_path, [1, 5], LABELS, ("a", "b"), None).names == class_and_number
+
+
+def test_pictures_of_older_versions_have_no_names_until_the_images_are_there(tmp_path: Path) -> None:
+    study_pictures(tmp_path, [1], LABELS, ("a", "b"), Colors(LABELS))
+    arrays, metadata = load_tensors(tmp_path / PICTURES)
+    metadata.pop("checksum")
+    save_tensors(tmp_path / PICTURES, {name: array for name, array in arrays.items() if name != "names"}, metadata)
+    old = study_pictures(tmp_path, [1], LABELS, ("a", "b"), None)
+    assert (1 in old, old.names, old.missing) == (True, {}, "")
+    images = Colors(LABELS)
+    assert study_pictures(tmp_path, [1], LABELS, ("a", "b"), images).names == {1: "a 2"}
+    assert images.asked == []
+
+
+def test_image_files_are_named_by_their_files(tmp_path: Path) -> None:
+    paths = [tmp_path / name / f"{name}_{number}.png" for name in ("a", "b") for number in range(5)]
+    for path in paths:
+        path.parent.mkdir(exist_ok=True)
+        Image.new("RGB", (8, 8)).save(path)
+    images = ImageFiles(paths, LABELS, ("a", "b"), tmp_path)
+    assert study_pictures(tmp_path, [1, 7], LABELS, ("a", "b"), images).names == {1: "a_1.png", 7: "b_2.png"}
 
 
 def test_without_images_the_report_says_so(tmp_path: Path) -> None:
