@@ -68,7 +68,8 @@ class Submission:
         with TemporaryDirectory(prefix="dmlcore-submit-") as scratch:
             folder = Path(scratch)
             note("report")
-            write_report([entry.material for entry in self.entries], [folder / "report.html", folder / "report.pdf"])
+            reports = [folder / "report.html", folder / "report.pdf"]
+            write_report([entry.material for entry in self.entries], reports, self.byline.title, self.byline.author)
             sources = read_sources(entry.file.path for entry in self.entries)
             answers: dict[str, str] = {}
             for number, entry in enumerate(self.entries, start=1):
