@@ -24,7 +24,7 @@ _SIZE = re.compile(r'width="([\d.]+)pt" height="([\d.]+)pt"')
 
 
 def plate(figure: Figure) -> str:
-    """One SVG with the figure's panels in as few rows as fit, equally long, on a white background, and the legend below."""
+    """One SVG with the figure's panels, in as few rows as fit, on a white background, and the legend below."""
     panels = [panel.svg for panel in figure.panels]
     sizes = [_size(panel) for panel in panels]
     wide = max(width for width, _ in sizes)

@@ -23,9 +23,9 @@ def test_panels_stand_in_rows_and_the_legend_below() -> None:
     panels = root.findall(f"{SVG}svg")
     assert [(panel.get("x"), panel.get("y")) for panel in panels] == [
         ("0", "0"),
-        ("100", "0"),
+        ("400", "0"),
         ("0", "50"),
-        ("100", "50"),
+        ("400", "50"),
     ]
     assert {(panel.get("width"), panel.get("height"), panel.get("viewBox")) for panel in panels} == {
         ("400", "50", "0 0 400 50")
