@@ -22,7 +22,7 @@ from dmlcore.study.load import load_study
 from handin.conftest import OVERRIDES, PATH, HandIn
 from running import needs, pdf_text
 
-FIGURES = ("cost", "metrics", "quantities", "similarities", "spectrum")
+FIGURES = ("cost", "dimensions", "metrics", "quantities", "similarities", "spectrum")
 
 
 def stored(registry: Registry) -> str:
@@ -56,7 +56,7 @@ def test_the_zip_holds_everything_sorted_and_undated(handed_in: HandIn) -> None:
 def test_every_step_is_shown(handed_in: HandIn) -> None:
     steps = [line for line in handed_in.said if not line.startswith("  ")]
     assert steps[:3] == ["report", "study 1/1  tiny", "studies and environment"]
-    assert steps[3].startswith("Hand-in: handin.zip (18 files, ")
+    assert steps[3].startswith("Hand-in: handin.zip (19 files, ")
     assert "  cell 1/11  install" in handed_in.said
 
 
@@ -77,7 +77,7 @@ def test_the_notebook_was_executed_and_shows_what_is_stored(at_home: HandIn, rea
 
 def test_nothing_names_this_machine(at_home: HandIn) -> None:
     texts = [path for path in at_home.unpacked.rglob("*") if path.suffix not in (".pdf", "")]
-    assert len(texts) == 16
+    assert len(texts) == 17
     for path in texts:
         text = path.read_text(encoding="utf-8")
         assert str(at_home.home) not in text, path
