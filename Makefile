@@ -48,6 +48,7 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/recording.py
 	$(BIN)/python benchmarks/report.py
 	$(BIN)/python benchmarks/plugins.py
+	$(BIN)/python benchmarks/claims.py
 
 docs: $(VENV)/.installed-dev
 	$(BIN)/python docs/make_reference.py

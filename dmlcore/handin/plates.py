@@ -10,8 +10,8 @@ from dmlcore.api.blocks import Figure, Key
 from dmlcore.report.figures.drawing import DASHES
 from dmlcore.text import visible
 
-COLUMNS = 2
-"""Panels per row."""
+COLUMNS = 3
+"""Panels per row; two and four panels are in rows of two."""
 
 LINE = 16.0
 """Height of a line of the legend, in points."""
@@ -28,7 +28,7 @@ def plate(figure: Figure) -> str:
     sizes = [_size(panel) for panel in panels]
     wide = max(width for width, _ in sizes)
     high = max(height for _, height in sizes)
-    columns = min(COLUMNS, len(panels))
+    columns = 2 if len(panels) in (2, 4) else min(COLUMNS, len(panels))
     rows = -(-len(panels) // columns)
     total = wide * columns
     placed = [_placed(panel, wide * (i % columns), high * (i // columns)) for i, panel in enumerate(panels)]

@@ -94,7 +94,7 @@ def test_a_grid_that_also_trains_keeps_the_untrained_row(measured: Any, store: S
 
 def test_check_and_plan_know_no_batches(make_study: Any, store: Store) -> None:
     file = make_study(FEATURES, text=MEASURED)
-    assert [line.split()[0] for line in list(preflight(file, store))[1:]] == ["data", "images", "run", "run"]
+    assert [line.split()[0] for line in list(preflight(file))[1:]] == ["data", "images"]
     (item,) = Planner(store).plan(file)
     assert (item.steps, item.images) == (0, 0)
     assert item.seconds_each is not None

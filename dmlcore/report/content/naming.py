@@ -46,7 +46,20 @@ def _short(value: Mapping[str, object], name: str, twins: Sequence[Mapping[str, 
     options = [dict(_options(twin)) for twin in twins]
     own = dict(_options(value))
     differing = [key for key in dict.fromkeys(key for each in options for key in each) if _differs(key, options)]
-    return listing([name, *(text for key in differing if (text := _option_text(key, own)))])
+    shown = [key for key in differing if not _known_by_its_options(key, own, options, differing)]
+    return listing([name, *(text for key in shown if (text := _option_text(key, own)))])
+
+
+def _known_by_its_options(
+    key: str, own: Mapping[str, object], options: Sequence[Mapping[str, object]], differing: Sequence[str]
+) -> bool:
+    """Whether a key is the name of a component that is the same wherever there is one, and one of its words differs."""
+    table, _, last = key.rpartition(".")
+    if last != COMPONENT or len({each[key] for each in options if key in each}) > 1:
+        return False
+    return any(
+        other.startswith(f"{table}.") and other != key and isinstance(own.get(other), str) for other in differing
+    )
 
 
 def _options(table: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from scipy.special import nctdtr, stdtrit
+from scipy.special import nctdtr
 
 from dmlcore.report.content.statistics import (
     LEVEL,
@@ -12,6 +12,7 @@ from dmlcore.report.content.statistics import (
     Variance,
     difference_over_classes,
     difference_over_seeds,
+    reach,
     sum_of_variances,
 )
 
@@ -25,23 +26,28 @@ MOST = 64
 def seeds_needed(a: Sample, b: Sample, size: float, tests: int = 1) -> int | None:
     """Return how many seeds per row find a true difference of `size` with probability POWER.
 
-    The test is that of `compare` at level (1 − LEVEL) / tests, under the noncentral t distribution. The variance over
-    classes is taken as it is, although a part of it shrinks with more seeds, so the number is rather too large. None
-    if MOST seeds are not enough: then the test classes are too few. Raises ValueError if the noise is unknown.
+    The variance over classes is taken as it is, although a part of it shrinks with more seeds, so the number is rather
+    too large. None if MOST seeds are not enough: then the test classes are too few. Raises ValueError if the noise is
+    unknown.
     """
     return next((seeds for seeds in range(2, MOST + 1) if power(a, b, size, seeds, tests) >= POWER), None)
 
 
 def power(a: Sample, b: Sample, size: float, seeds: int, tests: int = 1) -> float:
-    """Return the probability of finding a true difference of `size` with this number of seeds per row, at least two."""
-    total = sum_of_variances([difference_over_classes(a, b), _planned(a, b, seeds)])
+    """Return the probability of finding a true difference of `size` with this number of seeds per row, at least two.
+
+    The test is that of `compare` at level (1 − LEVEL) / tests. The difference over its standard error follows the
+    noncentral t distribution, with degrees of freedom after Satterthwaite (1946).
+    """
+    parts = [part for part in (difference_over_classes(a, b), _planned(a, b, seeds)) if part is not None]
+    total = sum_of_variances(parts)
     if total is None:
         raise ValueError("the noise of classes and seeds is unknown")
     if total.value == 0:
         return 1.0
-    limit = float(stdtrit(total.freedom, 1 - (1 - LEVEL) / 2 / tests))
-    below = float(nctdtr(total.freedom, size / math.sqrt(total.value), limit))
-    return 1 - below
+    error = math.sqrt(total.value)
+    limit = reach(parts, (1 - LEVEL) / tests) / error
+    return 1 - float(nctdtr(total.freedom, size / error, limit))
 
 
 def _planned(a: Sample, b: Sample, seeds: int) -> Variance | None:

@@ -16,7 +16,7 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 from attrs import evolve, frozen
-from scipy.special import stdtr, stdtrit
+from scipy.special import fdtrc, stdtr, stdtrit
 
 from dmlcore.report.content.quantities import MISSING, column, decimals, typeset
 
@@ -26,6 +26,12 @@ LEVEL = 0.95
 """Confidence of all intervals; a difference is significant if its p-value is below 1 − LEVEL."""
 
 RESAMPLES = 2000
+
+SMALLEST = 15
+"""Decimals to which a p-value of two sources of chance is computed."""
+
+ROUNDING = 1e-6
+"""Differences up to this share of the larger mean are those of single precision, and count as none."""
 
 Source = Literal["classes", "seeds", "classes and seeds"]
 """The sources of chance that an interval or a test accounts for."""
@@ -104,6 +110,11 @@ class Sample:
         return float(self.values[0]) if np.ptp(self.values) == 0 else math.fsum(self.values) / len(self.values)
 
     @property
+    def squares(self) -> float:
+        """Sum of the squared deviations of the seeds from their mean."""
+        return float(np.var(self.values)) * len(self.values)
+
+    @property
     def sd(self) -> float | None:
         """Sample standard deviation over seeds (n − 1); None for one seed."""
         return float(np.std(self.values, ddof=1)) if len(self.values) > 1 else None
@@ -121,7 +132,7 @@ def pooled_seed_variance(samples: Sequence[Sample]) -> Variance | None:
     Two or three seeds estimate it poorly (a t-test of two pairs has one degree of freedom); all rows do it better.
     """
     freedom = sum(len(sample.values) - 1 for sample in samples)
-    squares = math.fsum(float(np.var(sample.values)) * len(sample.values) for sample in samples)
+    squares = math.fsum(sample.squares for sample in samples)
     return None if freedom == 0 or squares == 0 else Variance(squares / freedom, freedom)
 
 
@@ -204,9 +215,10 @@ def interval(sample: Sample) -> Interval | None:
     """Return the interval of a row's mean; None without a second class or a second seed.
 
     Unknown seed noise: percentiles of the draws at levels that correct for few classes (expanded percentile interval;
-    Hesterberg, What Teachers Should Know about the Bootstrap, 2015, section 4.4.2). Known seed noise: mean ± t · se,
-    where se² is the variance over draws plus that over seeds / S, with degrees of freedom after Satterthwaite (1946).
-    The interaction of class and seed counts in both parts, so the interval is rather too wide than too narrow.
+    Hesterberg, What Teachers Should Know about the Bootstrap, 2015, section 4.4.2). Known seed noise: mean ± √(t² v +
+    t'² v'), where v is the variance over draws, v' that over seeds / S, and t and t' are the quantiles of their degrees
+    of freedom (Banerjee, 1960): the coverage is at least LEVEL, also with one degree of freedom for the seeds. The
+    interaction of class and seed counts in both parts, so the interval is rather too wide than too narrow.
     """
     if sample.seed_variance is None and len(sample.seeds) == 1:
         return _percentiles(sample)
@@ -215,15 +227,17 @@ def interval(sample: Sample) -> Interval | None:
 
 
 def compare(a: Sample, b: Sample) -> Comparison | None:
-    """Test two rows, paired by query: t = difference / se, se² from classes and seeds as for `interval`.
+    """Test two rows, paired by query, with the variances over classes and seeds combined as for `interval`.
 
     Each draw of the classes gives one difference of the rows' means over seeds. Seeds of different rows count as
-    independent. None if the rows can't be compared: they were measured on different queries, or there are neither
-    per-query values nor a second seed.
+    independent. Rows that differ by rounding alone have p = 1. None if the rows can't be compared: they were measured
+    on different queries, or there are neither per-query values nor a second seed.
     """
     if a.replicates is not None and b.replicates is not None and a.resampling is not b.resampling:
         return None
-    return _tested(a.mean - b.mean, difference_over_classes(a, b), difference_over_seeds(a, b))
+    found = _tested(a.mean - b.mean, difference_over_classes(a, b), difference_over_seeds(a, b))
+    rounded = abs(a.mean - b.mean) <= ROUNDING * max(abs(a.mean), abs(b.mean))
+    return evolve(found, p=1.0) if found is not None and rounded else found
 
 
 def difference_over_classes(a: Sample, b: Sample) -> Variance | None:
@@ -234,12 +248,33 @@ def difference_over_classes(a: Sample, b: Sample) -> Variance | None:
 
 
 def difference_over_seeds(a: Sample, b: Sample) -> Variance | None:
-    """Return the variance of a difference over seeds; None if it is unknown or the seeds change nothing."""
-    if a.seed_variance != b.seed_variance or a.seed_variance is None:
-        return sum_of_variances([_over_seeds(a), _over_seeds(b)])
-    # one estimate, pooled over the rows of both: two would have twice its degrees of freedom
+    """Return the variance of a difference over seeds; None if it is unknown or the seeds change nothing.
+
+    It is pooled over all rows, because two seeds say little about a row; but if these two rows vary significantly more
+    than the others (F-test), it is their own (Welch, 1947): rows with little noise say nothing about those with much.
+    """
     noise = a.seed_variance
+    if noise is None or noise != b.seed_variance:
+        return sum_of_variances([_over_seeds(a), _over_seeds(b)])
+    if _noisier(a, b, noise):
+        return sum_of_variances([_own_variance(a), _own_variance(b)])
+    # one estimate, pooled over the rows of both: two would have twice its degrees of freedom
     return Variance(noise.value * (1 / len(a.seeds) + 1 / len(b.seeds)), noise.freedom)
+
+
+def _noisier(a: Sample, b: Sample, noise: Variance) -> bool:
+    """Whether two rows of at least two seeds vary significantly more than the other rows of a pooled variance."""
+    own, squares = len(a.values) + len(b.values) - 2, a.squares + b.squares
+    others, rest = noise.freedom - own, noise.value * noise.freedom - squares
+    if min(len(a.values), len(b.values)) < 2 or others <= 0 or squares == 0:
+        return False
+    return rest <= 0 or float(fdtrc(own, others, (squares / own) / (rest / others))) < 1 - LEVEL
+
+
+def _own_variance(sample: Sample) -> Variance:
+    """Of the mean over at least two seeds, from these alone."""
+    freedom = len(sample.values) - 1
+    return Variance(sample.squares / freedom, freedom).over(len(sample.values))
 
 
 def compare_each(pairs: Iterable[tuple[Sample, Sample]]) -> list[Comparison | None]:
@@ -282,18 +317,39 @@ def sum_of_variances(parts: Sequence[Variance | None]) -> Variance | None:
     return Variance(value, value**2 / math.fsum(part.value**2 / part.freedom for part in known))
 
 
+def reach(parts: Sequence[Variance], p: float) -> float:
+    """Return the half width √Σ t² v of an interval that misses with probability p at most (Banerjee, 1960).
+
+    The sum of the parts with one t, of degrees of freedom after Satterthwaite, misses several times too often if the
+    noisiest part has one or two: by chance, it looks small, and the sum looks as certain as the other parts.
+    """
+    return math.sqrt(math.fsum(float(stdtrit(part.freedom, p / 2)) ** 2 * part.value for part in parts))
+
+
 def _tested(center: float, over_classes: Variance | None, over_seeds: Variance | None) -> Comparison | None:
     """A mean or a difference with its interval, and the test of whether it is 0; None if no chance is known."""
-    error = sum_of_variances([over_classes, over_seeds])
-    if error is None:
+    parts = [part for part in (over_classes, over_seeds) if part is not None]
+    if not parts:
         return None
-    reach = float(stdtrit(error.freedom, (1 + LEVEL) / 2)) * math.sqrt(error.value)
     source: Source = "seeds" if over_classes is None else "classes" if over_seeds is None else "classes and seeds"
-    if error.value == 0:
-        p = 1.0 if center == 0 else 0.0
-    else:
-        p = float(2 * stdtr(error.freedom, -abs(center) / math.sqrt(error.value)))
-    return Comparison(center, Interval(center - reach, center + reach, source), p)
+    width = reach(parts, 1 - LEVEL)
+    return Comparison(center, Interval(center - width, center + width, source), _p_value(abs(center), parts))
+
+
+def _p_value(size: float, parts: Sequence[Variance]) -> float:
+    """The p at which `reach` is the size; without variance, that of a sign test of equal signs."""
+    if size == 0:
+        return 1.0
+    varying = [part for part in parts if part.value > 0]
+    if not varying:
+        return float(2.0 ** -min(part.freedom for part in parts))
+    if len(varying) == 1:
+        return float(2 * stdtr(varying[0].freedom, -size / math.sqrt(varying[0].value)))
+    low, high = -float(SMALLEST), 0.0
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (low, middle) if reach(varying, 10**middle) < size else (middle, high)
+    return float(10**high)
 
 
 def _percentiles(sample: Sample) -> Interval | None:

@@ -11,12 +11,12 @@ from dmlcore.report.content.naming import setting_name
 from dmlcore.report.content.quantities import MISSING, label, signed
 from dmlcore.report.content.statistics import LEVEL, holm
 from dmlcore.report.content.table import headline
-from dmlcore.report.explanation.effect import Effect, against_highest, edge_text, effect_of, effect_text, steps_grid
+from dmlcore.report.explanation.choices import explain_choices
+from dmlcore.report.explanation.effect import Effect, effect_of, effect_text
 from dmlcore.report.explanation.findings import Findings, findings_of
 from dmlcore.report.explanation.mechanism import Mechanism, mechanism_blocks
-from dmlcore.report.explanation.mechanisms import mechanisms_of
+from dmlcore.report.explanation.mechanisms import TRAINING, mechanisms_of
 from dmlcore.report.explanation.phrases import p_cell
-from dmlcore.report.explanation.single import explain_single
 from dmlcore.text import counted, listing
 
 
@@ -28,14 +28,14 @@ def explain(material: StudyMaterial) -> Iterator[Block]:
         yield Text(f"{counted(len(material.results), 'run')} finished: there is nothing to explain yet.")
         return
     yield Text(findings.verdict)
+    yield from explain_choices(material)
     yield from _loss(material)
-    yield from _against_untrained(findings)
+    yield from _training(findings)
     mechanisms = mechanisms_of(material, findings)
+    if not material.varied:
+        yield from mechanism_blocks(mechanisms[TRAINING])
     for path in material.varied:
         yield from _along(material, findings, path, mechanisms.get(path))
-    if not material.varied:
-        for row in material.trained:
-            yield from explain_single(row, findings.metric)
 
 
 def _missing(material: StudyMaterial) -> Iterator[Text]:
@@ -67,32 +67,33 @@ def _loss(material: StudyMaterial) -> Iterator[Block]:
         yield Formula(loss.formula)
 
 
-def _against_untrained(findings: Findings) -> Iterator[Text]:
-    if findings.training is not None:
-        verdict = [findings.training_verdict] * bool(findings.effects)
-        yield Text(" ".join([*verdict, findings.training.sentence]))
+def _training(findings: Findings) -> Iterator[Text]:
+    """Whether training helped, with its test."""
+    if findings.training is not None and findings.effects:
+        yield Text(f"{findings.training_verdict} {_sentence(findings.training.evidence)}")
+    elif findings.training is not None:
+        yield Text(_sentence(findings.training.evidence))
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}."
 
 
 def _along(material: StudyMaterial, findings: Findings, path: str, mechanism: Mechanism | None) -> Iterator[Block]:
     effect = findings.effects.get(path)
     if effect is None or mechanism is None:
         yield Text(
-            f"{setting_name(path)}: the {counted(len(material.results), 'finished run')} do not include two values with"
-            f" {findings.name} for the same seeds and otherwise equal settings, so nothing can be compared."
+            f"Effect of the {setting_name(path)}: nothing can be compared, because the"
+            f" {counted(len(material.results), 'finished run')} do not include two values with {findings.name} for the"
+            " same seeds and otherwise equal settings."
         )
         return
     if effect.axis.over:
         values = counted(len(effect.axis.points), "value")
         yield Text(f"Effect of the {effect.axis.title}: {values}, each averaged over {listing(effect.axis.over)}.")
-    yield effect_text(effect)
-    yield Text(findings.claims[path].sentence)
-    yield from against_highest(effect)
-    if effect.axis.numeric:
-        yield edge_text(effect)
-    yield from mechanism_blocks(mechanism)
-    if effect.axis.numeric:
-        yield steps_grid(effect)
+    yield effect_text(effect, findings.claims[path])
     yield from _other_metrics(effect.axis, [name for name in headline(material) if name != findings.metric])
+    yield from mechanism_blocks(mechanism)
 
 
 def _other_metrics(axis: Axis, metrics: list[str]) -> Iterator[Table]:

@@ -9,6 +9,7 @@ from dmlcore.report.content.measurements import PointMeasurements
 from dmlcore.report.content.quantities import decimals, label
 from dmlcore.report.content.statistics import interval
 from dmlcore.report.content.table import headline
+from dmlcore.report.explanation.evidence import seeds_known
 from dmlcore.report.explanation.findings import Findings, findings_of
 from dmlcore.report.explanation.mechanism import Mechanism
 from dmlcore.report.explanation.mechanisms import mechanisms_of
@@ -64,8 +65,11 @@ def _reason(findings: Findings, mechanisms: dict[str, Mechanism]) -> str:
     shown = [claim for mechanism in mechanisms.values() for claim in mechanism.shown]
     if shown:
         return " ".join(claim.sentence for claim in shown[:REASONS])
+    numbers = " ".join(filter(None, (mechanism.summary for mechanism in mechanisms.values())))
     if any(map(findings.changes, findings.effects)):
-        return "Why is not shown by these runs: none of the expected steps is significant."
+        return f"Why is not shown by these runs: none of the expected steps is significant. {numbers}".strip()
+    if not all(seeds_known(effect.axis) for effect in findings.effects.values()):
+        return f"No reason can be shown with one seed. {numbers}".strip()
     if findings.effects:
-        return "There is no effect to explain."
+        return f"There is no effect to explain. {numbers}".strip()
     return ""

@@ -15,7 +15,7 @@ from dmlcore.report.explanation.effect import Effect, metric_test
 from dmlcore.report.explanation.evidence import recorded_test
 from dmlcore.report.explanation.mechanism import Mechanism, Step
 from dmlcore.report.explanation.moved import moved_blocks
-from dmlcore.report.explanation.phrases import courses
+from dmlcore.report.explanation.recorded_table import recorded_table
 from dmlcore.text import counted
 
 ACTIVE = tuple(f"{TRAINING}{name}" for name in ("active_negative_pairs", "active_triplets"))
@@ -24,8 +24,8 @@ GRADIENT = f"{TRAINING}gradient_norm"
 
 def batch_composition(_material: StudyMaterial, effect: Effect) -> Mechanism:
     """Return what a larger batch contains, and which of its expected effects the runs recorded."""
-    courses_of = courses(effect.axis, ZERO_LOSS, *ACTIVE, GRADIENT)
-    return Mechanism((*_contents(effect), *courses_of), tuple(_steps(effect)), tuple(moved_blocks(effect)))
+    quantities = recorded_table(effect.axis, (ZERO_LOSS, *ACTIVE, GRADIENT), "Batches of each size")
+    return Mechanism((*_contents(effect), *quantities), tuple(_steps(effect)), tuple(moved_blocks(effect)))
 
 
 def _contents(effect: Effect) -> Iterator[Block]:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from math import comb
 from typing import Literal
 
 from attrs import evolve, frozen
 
-from dmlcore.api.blocks import Block, Table, Text
+from dmlcore.api.blocks import Table, Text
 from dmlcore.report.content.axis import Axis, AxisPoint
 from dmlcore.report.content.correlation import RankCorrelation, rank_correlation
 from dmlcore.report.content.quantities import MISSING, decimals, label, signed
 from dmlcore.report.content.statistics import LEVEL, Comparison, Sample, compare, compare_each
 from dmlcore.report.explanation.claims import Claim, Test
 from dmlcore.report.explanation.evidence import ONE_SEED, seeds_known
-from dmlcore.report.explanation.phrases import difference, level, p_cell, p_value
-from dmlcore.text import counted, listing
+from dmlcore.report.explanation.phrases import difference, level, p_cell, p_value, where
+from dmlcore.text import listing
 
 
 @frozen(eq=False)
@@ -86,16 +85,16 @@ def effect_of(axis: Axis, metric: str) -> Effect | None:
 
 def effect_claim(effect: Effect) -> Claim:
     """Return the claim that the setting changes the metric."""
-    high, low = effect.axis.named(effect.highest), effect.axis.named(effect.lowest)
-    statement = f"the {effect.axis.title} changes {effect.name}, which is highest at {high} and lowest at {low}"
-    what = f"{effect.name} at {high} minus {low}"
+    high, low = where(effect.axis, effect.highest), where(effect.axis, effect.lowest)
+    statement = f"the {effect.axis.title} changes {effect.name}, which is highest {high} and lowest {low}"
+    what = f"{effect.name}, {effect.highest.label} minus {effect.lowest.label}"
     known = effect.span is not None and seeds_known(effect.axis)
     return Claim(statement, (Test(what, effect.span if known else None, 1, "" if known else untested(effect)),))
 
 
 def metric_test(effect: Effect, high: AxisPoint, low: AxisPoint, direction: Literal[-1, 0, 1] = 0) -> Test:
     """Test the metric at one point minus that at another, both chosen before looking at the metric."""
-    what = f"{effect.name} at {effect.axis.named(high)} minus {effect.axis.named(low)}"
+    what = f"{effect.name}, {high.label} minus {low.label}"
     found = compare(effect.sample(high), effect.sample(low)) if seeds_known(effect.axis) else None
     return Test(what, found, direction, "" if found else untested(effect))
 
@@ -107,66 +106,48 @@ def untested(effect: Effect) -> str:
     return "the values were measured on different test images"
 
 
-def effect_text(effect: Effect) -> Text:
-    """State the lowest and highest value, their difference and the noise."""
+def effect_text(effect: Effect, claim: Claim) -> Text:
+    """State the lowest and highest value and their difference; if there is an effect, which values are like the best.
+
+    claim: that the setting changes the metric, with p corrected for all claims about the study.
+    """
     axis = effect.axis
-    text = (
-        f"{effect.name} is lowest at {axis.named(effect.lowest)}, {level(effect.sample(effect.lowest))}, and highest at"
-        f" {axis.named(effect.highest)}, {level(effect.sample(effect.highest))}."
+    levels = (
+        f"{effect.name} is lowest {where(axis, effect.lowest)}, {level(effect.sample(effect.lowest))}, and highest"
+        f" {where(axis, effect.highest)}, {level(effect.sample(effect.highest))}."
     )
-    if effect.span is None:
-        return Text(f"{text} Whether they differ can't be tested: {untested(effect)}.")
+    if effect.span is None or not claim.testable:
+        return Text(f"{levels} Whether they differ can't be tested: {untested(effect)}.")
+    span = evolve(effect.span, p=effect.span.p if claim.corrected is None else claim.corrected)
     pairs = comb(len(axis.points), 2)
-    adjusted = f", corrected for {pairs} pairs" if pairs > 1 else ""
-    text += f" The difference is {difference(effect.span)}{adjusted}. Interval and p account for chance in"
-    return Text(f"{text} {effect.span.interval.source}. {_seed_noise(effect)}")
+    adjusted = f"; p is corrected for {pairs} pairs" if pairs > 1 else ""
+    tested = f"The difference is {difference(span)}, given chance in {span.interval.source}{adjusted}."
+    shape = [*_against_highest(effect), *_edge(effect)] if claim.shown else []
+    return Text(" ".join([levels, tested, *shape]))
 
 
-def against_highest(effect: Effect) -> Iterator[Block]:
-    """List the points that are not significantly different from the highest."""
+def _against_highest(effect: Effect) -> Iterator[str]:
+    """Which other values are not significantly below the highest."""
     tied = [
-        f"{effect.axis.named(point)} ({difference(effect.below[point.label])})"
+        f"{point.label} ({difference(effect.below[point.label])})"
         for point in effect.alike
         if point.label in effect.below
     ]
     if tied:
-        yield Text(
-            f"Not significantly different from the highest, {effect.axis.named(effect.highest)}: {listing(tied)}. The"
-            " differences are the highest minus the listed value."
-        )
-    elif effect.below:
-        smallest = min(effect.below.values(), key=lambda test: test.difference)
-        yield Text(
-            f"{effect.axis.named(effect.highest)} is significantly different from every other value tried; the closest"
-            f" is {decimals(smallest.difference)} lower ({p_value(smallest.p)})."
+        yield f"Not significantly below the highest: {listing(tied)}."
+    elif len(effect.below) > 1:
+        closest = min(effect.below.values(), key=lambda test: test.difference)
+        yield (
+            f"Every other value is significantly below it, the closest by {decimals(closest.difference)}"
+            f" ({p_value(closest.p)})."
         )
 
 
-def edge_text(effect: Effect) -> Text:
-    """State whether the best value is inside the range that was tried."""
+def _edge(effect: Effect) -> Iterator[str]:
+    """Whether the highest value is at an end of the range that was tried."""
     first, last = effect.ends
-    tried, best = f"the range tried ({first.label} to {last.label})", effect.axis.named(effect.highest)
-    if effect.highest in effect.ends:
-        return Text(f"The highest value, {best}, is at the edge of {tried}. Values outside it were not tried.")
-    beaten = [point for point in effect.ends if point not in effect.alike]
-    if len(beaten) == 2:
-        shown = " and ".join(difference(effect.below[point.label]) for point in beaten)
-        return Text(f"The optimum is inside {tried}: {best} is significantly higher than both ends ({shown}).")
-    only = f"only from {effect.axis.named(beaten[0])}" if beaten else "from neither end"
-    return Text(
-        f"The highest value, {best}, is inside {tried}, but it is significantly different {only}. An optimum inside the"
-        " range is not shown."
-    )
-
-
-def steps_grid(effect: Effect) -> Table:
-    """Return the change from each value of a numeric axis to the next, with its test."""
-    return tests_table(
-        effect,
-        [(f"{before.label} → {after.label}", after, before) for before, after in pairwise(effect.axis.points)],
-        f"change of {effect.name}",
-        f"{effect.name} from one value to the next",
-    )
+    if effect.axis.numeric and effect.highest in effect.ends:
+        yield f"The highest is at the edge of the range tried, {first.label} to {last.label}."
 
 
 def tests_table(effect: Effect, pairs: Sequence[tuple[str, AxisPoint, AxisPoint]], heading: str, caption: str) -> Table:
@@ -178,12 +159,3 @@ def tests_table(effect: Effect, pairs: Sequence[tuple[str, AxisPoint, AxisPoint]
         cells = (MISSING, MISSING) if test is None else (str(test.interval), p_cell(test.p))
         rows.append((name, gain, *cells))
     return Table((effect.axis.title, heading, f"{LEVEL:.0%} interval", "p (Holm)"), tuple(rows), caption)
-
-
-def _seed_noise(effect: Effect) -> str:
-    samples = [effect.sample(point) for point in effect.axis.points]
-    deviations = [sample.sd for sample in samples if sample.sd is not None]
-    if not deviations:
-        return "With one seed, the seed noise is unknown and not included."
-    seeds = counted(max(len(sample.seeds) for sample in samples), "seed")
-    return f"The standard deviation over {seeds} is at most {decimals(max(deviations))}."

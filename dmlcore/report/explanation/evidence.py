@@ -40,11 +40,9 @@ def recorded_samples(axis: Axis, name: str) -> dict[str, Sample]:
     return {label: evolve(sample, seed_variance=noise) for label, sample in samples.items()}
 
 
-def recorded_test(
-    axis: Axis, name: str, high: AxisPoint, low: AxisPoint, direction: Literal[-1, 0, 1] = 0, of: int = 1
-) -> Test:
-    """Test whether a recorded quantity differs between two points, which were chosen from `of` pairs."""
-    what = f"{full_label(name)}, {axis.named(high)} minus {axis.named(low)}"
+def recorded_test(axis: Axis, name: str, high: AxisPoint, low: AxisPoint, direction: Literal[-1, 0, 1] = 0) -> Test:
+    """Test whether a recorded quantity differs between two points, both chosen before looking at the runs."""
+    what = f"{full_label(name)}, {high.label} minus {low.label}"
     samples = recorded_samples(axis, name)
     if high.label not in samples or low.label not in samples:
         return Test(what, None, direction, "it was not recorded at both values")
@@ -52,4 +50,9 @@ def recorded_test(
     if found is None:
         same = all(np.ptp(sample.values) == 0 for sample in samples.values())
         return Test(what, None, direction, "it is the same for all seeds" if same and seeds_known(axis) else ONE_SEED)
-    return Test(what, evolve(found, p=min(1.0, of * found.p)), direction)
+    return Test(what, found, direction)
+
+
+def chosen(test: Test, of: int) -> Test:
+    """Return a test with p corrected for the number of pairs that its two points were chosen from (Bonferroni)."""
+    return test if test.found is None else evolve(test, found=evolve(test.found, p=min(1.0, of * test.found.p)))

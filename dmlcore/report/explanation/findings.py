@@ -7,7 +7,7 @@ from math import comb
 
 from attrs import evolve, frozen
 
-from dmlcore.report.content.axis import marginal_axis
+from dmlcore.report.content.axis import Axis, AxisPoint, marginal_axis
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.content.measurements import PointMeasurements, is_as_loaded
 from dmlcore.report.content.power import seeds_needed, smallest_found
@@ -17,10 +17,18 @@ from dmlcore.report.content.table import headline
 from dmlcore.report.explanation.claims import Claim, Test, corrected
 from dmlcore.report.explanation.effect import Effect, effect_claim, effect_of
 from dmlcore.report.explanation.evidence import ONE_SEED, seeds_known
+from dmlcore.report.explanation.phrases import where
 from dmlcore.text import counted
 
 SIZE = 0.01
 """The difference that a study should be able to decide, in units of the metric."""
+
+PLURALS = {
+    "embedding dimension": "embedding dimensions",
+    "batch size": "batch sizes",
+    "learning rate": "learning rates",
+}
+"""Names of settings with several words that can be put before two values."""
 
 MANY = 8
 """Seeds for which the smallest difference is given if no number of seeds decides one of SIZE."""
@@ -49,6 +57,12 @@ class Findings:
     def changes(self, path: str) -> bool:
         """Whether the runs show that a path changes the metric."""
         return path in self.claims and self.claims[path].shown
+
+    @property
+    def undecided(self) -> int:
+        """The number of claims that were tested and not shown: Holm's correction for the largest effect of these."""
+        claims = [*([self.training] if self.training else []), *self.claims.values()]
+        return sum(claim.testable and not claim.shown for claim in claims)
 
     @property
     def verdict(self) -> str:
@@ -121,33 +135,42 @@ def _path_verdict(findings: Findings, path: str) -> str:
     effect, claim = findings.effects[path], findings.claims[path]
     axis, name = effect.axis, findings.name
     high, low = (decimals(effect.sample(point).mean) for point in (effect.highest, effect.lowest))
+    levels = f"{name} is {high} {where(axis, effect.highest)} and {low} {where(axis, effect.lowest)}"
     if claim.shown:
-        return (
-            f"The {axis.title} matters: {name} is {high} at {axis.named(effect.highest)} and {low} at"
-            f" {axis.named(effect.lowest)}."
-        )
+        return f"The {axis.title} matters: {levels}."
     seeds = counted(max(len(effect.sample(point).seeds) for point in axis.points), "seed")
     if not seeds_known(axis):
         return (
-            f"Whether the {axis.title} matters can't be decided with {seeds}: {name} is {high} at"
-            f" {axis.named(effect.highest)} and {low} at {axis.named(effect.lowest)}, but another seed could reverse"
+            f"Whether the {axis.title} matters can't be decided with {seeds}: {levels}, but another seed could reverse"
             " this. Run at least 2 seeds."
         )
-    both = f"{axis.named(effect.lowest)} and {effect.highest.label if axis.numeric else axis.named(effect.highest)}"
-    return f"No difference between {both} can be shown with {seeds}; {_needed(effect)}."
+    both = _both(axis, effect.lowest, effect.highest)
+    return f"No difference between {both} can be shown with {seeds}; {_needed(effect, findings.undecided)}."
 
 
-def _needed(effect: Effect) -> str:
-    """What would decide it."""
+def _both(axis: Axis, one: AxisPoint, other: AxisPoint) -> str:
+    """ "embedding dimensions 32 and 128"; "margins 0.1 and 0.5"; "adam and sgd"; "the 4 losses"."""
+    if axis.named(one) == one.label:
+        several = len(axis.points) > 2
+        return f"the {counted(len(axis.points), axis.title)}" if several else f"{one.label} and {other.label}"
+    if " " in axis.title and axis.title not in PLURALS:
+        return f"{axis.named(one)} and {other.label}"
+    return f"{PLURALS.get(axis.title, f'{axis.title}s')} {one.label} and {other.label}"
+
+
+def _needed(effect: Effect, claims: int) -> str:
+    """What would decide it; p is corrected for the pairs of values and this number of claims."""
     high, low = effect.sample(effect.highest), effect.sample(effect.lowest)
     if effect.span is None:
-        return "the two were measured on different images"
-    tests = comb(len(effect.axis.points), 2)
+        return "they were measured on different test images"
+    tests = claims * comb(len(effect.axis.points), 2)
     needed = seeds_needed(high, low, SIZE, tests)
-    present = len(high.seeds)
-    if needed is not None and needed <= present:
-        return f"one of {SIZE:g} or more would have been found in four of five such studies"
+    if needed is not None and needed <= len(high.seeds):
+        return f"one of {SIZE:g} or more would have been found in at least four of five such studies"
     if needed is not None:
-        return f"{counted(needed, 'seed')} would be needed to show one of {SIZE:g}"
+        return f"{needed} seeds would be needed to show one of {SIZE:g}"
     least = smallest_found(high, low, MANY, tests)
-    return f"one of {SIZE:g} is too small for these test classes, and {MANY} seeds could show one of {least:g}"
+    return (
+        f"{MANY} seeds could show one of {least:g}, but no number of seeds one of {SIZE:g}, which is too small for"
+        " these test classes"
+    )

@@ -15,9 +15,12 @@ Link = Literal["loss", "batch", "geometry", "metric"]
 LINKS: dict[Link, str] = {
     "loss": "in the loss",
     "batch": "in a batch",
-    "geometry": "in the geometry of the embeddings",
+    "geometry": "in the geometry",
     "metric": "in the metric",
 }
+
+
+NO_EFFECT = "These runs don't show that the metric changes, so no step towards a change was tested."
 
 
 @frozen
@@ -33,6 +36,12 @@ class Step:
     """None if it follows from a definition."""
     finding: str = ""
     """What these runs recorded, in numbers without a cause; shown with or without the claim."""
+    unexpected: bool = False
+    """Whether no one expects it: one of many differences that were compared. Shown only if the runs show it."""
+
+    @property
+    def shown(self) -> bool:
+        return self.claim is not None and self.claim.shown
 
 
 @frozen
@@ -44,6 +53,8 @@ class Mechanism:
     steps: Sequence[Step] = ()
     after: Sequence[Block] = field(default=())
     """Numbers and tables that belong below the steps."""
+    summary: str = ""
+    """One sentence of numbers without a cause, for the first page if no step is shown."""
 
     def tested(self, metric_changes: bool) -> Mechanism:
         """Return it with the claims corrected together, or withheld if the metric does not change beyond chance.
@@ -54,12 +65,12 @@ class Mechanism:
         claims = [step.claim for step in self.steps if step.claim is not None]
         tested = iter(corrected(claims) if metric_changes else [evolve(claim, withheld=True) for claim in claims])
         steps = [step if step.claim is None else evolve(step, claim=next(tested)) for step in self.steps]
-        return evolve(self, steps=steps)
+        return evolve(self, steps=[step for step in steps if step.shown or not step.unexpected])
 
     @property
     def shown(self) -> list[Claim]:
         """The claims that these runs show."""
-        return [step.claim for step in self.steps if step.claim is not None and step.claim.shown]
+        return [step.claim for step in self.steps if step.claim is not None and step.shown]
 
 
 def mechanism_blocks(mechanism: Mechanism) -> Iterator[Block]:
@@ -69,7 +80,9 @@ def mechanism_blocks(mechanism: Mechanism) -> Iterator[Block]:
         rows = tuple(
             (LINKS[step.link], f"{step.expectation} ({step.source})", _finding(step)) for step in mechanism.steps
         )
-        yield Table(("step", "expectation", "these runs"), rows, "Expected, and found in these runs", words=3)
+        withheld = any(step.claim is not None and step.claim.withheld for step in mechanism.steps)
+        notes = [NO_EFFECT] * withheld
+        yield Table(("step", "expectation", "these runs"), rows, "Expected, and found in these runs", notes, words=3)
     yield from mechanism.after
 
 

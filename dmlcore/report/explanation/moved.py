@@ -11,18 +11,22 @@ from dmlcore.report.content.axis import AxisPoint
 from dmlcore.report.content.correlation import RankCorrelation
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.content.quantities import column, full_label, is_quantile, quantity, signed
+from dmlcore.report.explanation.differences import difference_steps, difference_text, quantity_tests
 from dmlcore.report.explanation.effect import Effect
 from dmlcore.report.explanation.mechanism import Mechanism
 from dmlcore.report.explanation.phrases import p_cell
 from dmlcore.text import counted
 
-SHOWN = 12
+SHOWN = 8
 """Rows of the table, the strongest correlations first."""
 
 
 def moved_with_metric(_material: StudyMaterial, effect: Effect) -> Mechanism:
-    """Return the mechanism of any other setting: no step is expected, and the recorded quantities are listed."""
-    return Mechanism(after=tuple(moved_blocks(effect)))
+    """Return the mechanism of any other number: no step is expected, and all recorded quantities are compared."""
+    tests = quantity_tests(effect)
+    return Mechanism(
+        steps=tuple(difference_steps(effect, tests)), after=(*difference_text(effect, tests), *moved_blocks(effect))
+    )
 
 
 def moved_with(effect: Effect) -> dict[str, RankCorrelation]:
@@ -41,13 +45,13 @@ def moved_blocks(effect: Effect) -> Iterator[Block]:
     points = effect.axis.points
     if not any(point.recorded for point in points):
         runs = counted(sum(len(point.results) for point in points), "run")
-        yield Text(f"The {runs} stored only metrics, so nothing recorded explains the difference.")
+        yield Text(f"The {runs} stored only metrics, so no recorded quantity can be compared with {effect.name}.")
         return
     moved = moved_with(effect)
     if len(points) < 3 or not moved:
         yield Text(
-            f"{counted(len(points), 'value')} of {effect.axis.path} can't be ranked, so no recorded quantity can be"
-            f" compared with {effect.name}."
+            f"{counted(len(points), 'value')} of the {effect.axis.title} can't be ranked, so no recorded quantity can"
+            f" be compared with {effect.name}."
         )
         return
     yield _chance(effect, moved)
@@ -60,9 +64,10 @@ def _chance(effect: Effect, moved: Mapping[str, RankCorrelation]) -> Text:
     perfect = sum(abs(correlation.rho) == 1 for correlation in moved.values())
     noise = "" if effect.changes else f" {effect.name} itself does not change significantly, so its order may be noise."
     return Text(
-        f"{perfect} of {len(moved)} recorded quantities rank the {count} values of {effect.axis.path} exactly as"
+        f"{perfect} of {len(moved)} recorded quantities rank the {count} values of the {effect.axis.title} exactly as"
         f" {effect.name} does, or exactly in reverse. An unrelated quantity does so by chance with probability"
-        f" {probability:.2g}, so {len(moved) * probability:.2g} are expected.{noise}"
+        f" {probability:.2g}, so {len(moved) * probability:.2g} of them are expected by chance. A correlation is not a"
+        f" cause.{noise}"
     )
 
 

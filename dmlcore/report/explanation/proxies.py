@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from dmlcore.api.blocks import Block, Formula, Table, Text
 from dmlcore.report.content.axis import AxisPoint
@@ -22,21 +22,27 @@ from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.content.quantities import GEOMETRY, MISSING, full_label, label, number, whole
 from dmlcore.report.content.statistics import Spread, compare, spread_cells
 from dmlcore.report.explanation.claims import Claim, Test
-from dmlcore.report.explanation.comparison import formulas, pairs_grid
+from dmlcore.report.explanation.comparison import pairs_blocks
 from dmlcore.report.explanation.effect import Effect, metric_test
-from dmlcore.report.explanation.evidence import ONE_SEED, recorded_test, seeds_known
+from dmlcore.report.explanation.evidence import ONE_SEED, chosen, recorded_test, seeds_known
+from dmlcore.report.explanation.losses import formula_blocks
 from dmlcore.report.explanation.mechanism import Mechanism, Step
 from dmlcore.text import counted, listing
 
 KIM = "Kim et al., 2020"
 PROXY_ANCHOR = "proxy_anchor"
 
-GRADIENT = (
-    r"\frac{\partial L}{\partial s(x,p)} = -\frac{\alpha}{|P^+|} \frac{h_p^+(x)}{1 + \sum_{x'} h_p^+(x')}"
-    r"\ \ (x \in X_p^+),\quad \frac{\alpha}{|P|} \frac{h_p^-(x)}{1 + \sum_{x'} h_p^-(x')}\ \ (x \in X_p^-),"
-    r"\quad h_p^+ = e^{-\alpha (s - \delta)},\quad h_p^- = e^{\alpha (s + \delta)}"
+PULL = (
+    r"\dfrac{\partial L}{\partial s(x,p)} = -\dfrac{\alpha}{|P^+|}"
+    r" \dfrac{h^+(x)}{1 + \sum_{z \in X_p^+} h^+(z)},\quad h^+(z) = e^{-\alpha (s(z,p) - \delta)}"
 )
-"""The derivative of Kim et al., 2020, equation 4."""
+"""Of an image x of the class of the proxy p: the derivative of Kim et al., 2020, equation 4."""
+
+PUSH = (
+    r"\dfrac{\partial L}{\partial s(x,p)} = \dfrac{\alpha}{|P|}"
+    r" \dfrac{h^-(x)}{1 + \sum_{z \in X_p^-} h^-(z)},\quad h^-(z) = e^{\alpha (s(z,p) + \delta)}"
+)
+"""Of an image x of another class."""
 
 OF_PROXIES = tuple(f"{GEOMETRY}{name}" for name in ("proxy_similarity", "proxy_accuracy", "similarity_between_proxies"))
 OF_TEST_CLASSES = tuple(f"{GEOMETRY}{name}" for name in ("distance_ratio", "uniformity", "effective_rank"))
@@ -51,18 +57,19 @@ def has_proxies(effect: Effect) -> bool:
 def proxies_against_pairs(material: StudyMaterial, effect: Effect) -> Mechanism:
     """Return what comparing with learned vectors instead of pairs does; at least one point has such vectors."""
     convergence = convergence_of(effect.axis, effect.metric)
-    blocks = (*formulas(effect), *_gradient(effect), _comparisons(material, effect))
-    pairs = [pairs_grid(effect)] if len(effect.axis.points) > 2 else []
+    blocks = (*formula_blocks(effect), *_gradient(effect), _comparisons(material, effect))
     course = [convergence_table(convergence)] if convergence else []
     steps = tuple(_steps(material, effect, convergence))
-    return Mechanism(blocks, steps, (*course, _geometry(effect), *pairs))
+    return Mechanism(blocks, steps, (*course, _geometry(effect), *pairs_blocks(effect)))
 
 
 def _gradient(effect: Effect) -> Iterator[Block]:
     """The gradient of Proxy-Anchor, and how it weighs the images of a batch."""
     if any(point.results[0].loss.name == PROXY_ANCHOR for point in effect.axis.points):
-        yield Text(f"The gradient of Proxy-Anchor for an image x and a proxy p ({KIM}):")
-        yield Formula(GRADIENT)
+        yield Text(f"The gradient of Proxy-Anchor for a proxy p and an image x of its class ({KIM}):")
+        yield Formula(PULL)
+        yield Text("And for an image x of another class:")
+        yield Formula(PUSH)
         yield Text(
             "For each proxy, the images of its class share one pull and those of other classes share one push. The"
             " farther an image is from the proxy of its class, or the closer to another, compared with the other images"
@@ -182,7 +189,7 @@ def _early_test(
         f" {effect.axis.named(other)}, over seeds"
     )
     found = compare(samples[best.label], samples[other.label]) if seeds_known(effect.axis) else None
-    return Test(what, evolve(found, p=min(1.0, of * found.p)) if found else None, 1, "" if found else ONE_SEED)
+    return chosen(Test(what, found, 1, "" if found else ONE_SEED), of)
 
 
 def _at_the_proxies(effect: Effect, learned: list[AxisPoint]) -> Step:
@@ -201,15 +208,14 @@ def _geometry_step(effect: Effect, best: AxisPoint, other: AxisPoint, of: int) -
     claim = Claim(
         f"{effect.axis.named(best)} separates unseen classes farther, compared with their size, than"
         f" {effect.axis.named(other)}",
-        (recorded_test(effect.axis, RATIO, best, other, -1, of),),
+        (chosen(recorded_test(effect.axis, RATIO, best, other, -1), of),),
     )
     expectation = "Each step pushes images from the vectors of all other classes, which separates the classes farther"
     yield Step("geometry", expectation, "the formula", claim)
 
 
 def _metric_step(effect: Effect, best: AxisPoint, other: AxisPoint, of: int) -> Step:
-    found = metric_test(effect, best, other, 1)
-    test = evolve(found, found=evolve(found.found, p=min(1.0, of * found.found.p))) if found.found else found
+    test = chosen(metric_test(effect, best, other, 1), of)
     first, second = effect.axis.named(best), effect.axis.named(other)
     claim = Claim(f"{first} ends with a higher {effect.name} than {second}", (test,))
     expectation = (

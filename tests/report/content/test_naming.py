@@ -34,7 +34,7 @@ def test_components_are_named_by_what_differs() -> None:
 
 def test_a_component_that_others_have_is_named_as_missing() -> None:
     assert short_values([EVERY, {"use": "triplet", "margin": 0.5}]) == [
-        "triplet, triplet_margin, all",
+        "triplet, all",
         "triplet, no miner",
     ]
 
