@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dmlcore.commands.options import PATH, RUNS, SET, STUDIES, installed
+from dmlcore.commands.options import AUTHOR, PATH, RUNS, SET, STUDIES, TITLE, installed
 from dmlcore.commands.output import console, echo, say, show_remarks
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ LONGEST = 80
     help="Write one report on all studies: .html, .pdf, .md, .csv or .tex. Repeatable."
     "  [default: one report per study, in the folder of its runs; with --set, its name has the values]",
 )
-@click.option("--title", default="", metavar="TEXT", help="Title of the report.  [default: named after the studies]")
-@click.option("--author", default="", metavar="TEXT", help="Name of the author, below the title.")
+@AUTHOR
+@TITLE
 @SET
 @RUNS
 def report(

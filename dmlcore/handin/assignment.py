@@ -27,11 +27,11 @@ class Task:
     name: str
 
 
-BY_DIMENSION = Task("task 1, embedding dimension")
-BY_MARGIN = Task("task 2, margin")
-BY_BATCH_SIZE = Task("task 3, batch size")
-WITH_TRIPLETS = Task("task 4, triplet loss")
-WITH_PROXIES = Task("bonus task, Proxy-Anchor")
+BY_DIMENSION = Task("task 1 (embedding dimension)")
+BY_MARGIN = Task("task 2 (margin)")
+BY_BATCH_SIZE = Task("task 3 (batch size)")
+WITH_TRIPLETS = Task("task 4 (triplet loss)")
+WITH_PROXIES = Task("bonus task (Proxy-Anchor)")
 
 TASKS = (BY_DIMENSION, BY_MARGIN, BY_BATCH_SIZE, WITH_TRIPLETS, WITH_PROXIES)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 from attrs import evolve, field, frozen
@@ -22,7 +22,7 @@ from dmlcore.handin.packing import pack
 from dmlcore.handin.printing import print_notebook
 from dmlcore.handin.readme import README, Described
 from dmlcore.handin.showing import pieces
-from dmlcore.handin.sources import STUDIES, read_sources
+from dmlcore.handin.sources import STUDIES, Sources, read_sources
 from dmlcore.host.registry import Registry
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.render.writing import write_report
@@ -68,7 +68,9 @@ class Submission:
         with TemporaryDirectory(prefix="dmlcore-submit-") as scratch:
             folder = Path(scratch)
             note("report")
-            write_report([entry.material for entry in self.entries], [folder / "report.html", folder / "report.pdf"])
+            reports = [folder / "report.html", folder / "report.pdf"]
+            write_report([entry.material for entry in self.entries], reports, self.byline.title, self.byline.author)
+            sources = read_sources(entry.file.path for entry in self.entries)
             answers: dict[str, str] = {}
             for number, entry in enumerate(self.entries, start=1):
                 note(f"study {number}/{len(self.entries)}  {entry.name}")
@@ -77,9 +79,10 @@ class Submission:
                     *_tables_and_figures(entry, folder),
                     _settings(entry, folder),
                 ]
+                written.append(folder / _in_zip(sources.place(entry.file.path.absolute())))
                 answers |= {file.relative_to(folder).as_posix(): entry.answers for file in written}
             note("studies and environment")
-            self._write_sources(folder)
+            _write_sources(sources, folder)
             write_environment([entry.material for entry in self.entries], folder)
             described = Described(
                 answers=answers,
@@ -114,11 +117,17 @@ class Submission:
         print_notebook(notebook, pdf)
         return [notebook, pdf]
 
-    def _write_sources(self, folder: Path) -> None:
-        for place, text in read_sources(entry.file.path for entry in self.entries).placed().items():
-            path = folder / (place if place.parts[0] == STUDIES else STUDIES / place)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+
+def _write_sources(sources: Sources, folder: Path) -> None:
+    for place, text in sources.placed().items():
+        path = folder / _in_zip(place)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+def _in_zip(place: PurePosixPath) -> PurePosixPath:
+    """Where the zip has a study file."""
+    return place if place.parts[0] == STUDIES else STUDIES / place
 
 
 def _tables_and_figures(entry: Entry, folder: Path) -> list[Path]:

@@ -25,6 +25,9 @@ RESULTS = ("probe", "results")
 EXPLANATION = "explanation"
 """Keys of the report's sections."""
 
+NOT_DETAILS = (*RESULTS, EXPLANATION, "question", "answer")
+"""Keys of the sections that are shown elsewhere."""
+
 
 @frozen
 class Shown:
@@ -173,7 +176,7 @@ class NotebookStudy:
 
     def details(self) -> Shown:
         """Return all other sections of the report, each under its heading."""
-        return self._sections(lambda key: key not in (*RESULTS, EXPLANATION, "question"), headings=True)
+        return self._sections(lambda key: key not in NOT_DETAILS, headings=True)
 
     def load(self) -> StudyFile:
         """Load the study without results; arbitrary grid values are used for those of `[best]`."""

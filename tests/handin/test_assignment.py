@@ -35,7 +35,7 @@ def test_a_study_is_recognized_by_what_it_varies(
 ) -> None:
     path = tmp_path / "study.toml"
     path.write_text(BASE + table)
-    assert [task.name.partition(",")[0] for task in tasks_of(load_study(path, real_registry))] == names
+    assert [task.name.partition(" (")[0] for task in tasks_of(load_study(path, real_registry))] == names
 
 
 def test_a_triplet_loss_without_best_values_is_not_task_4(tmp_path: Path, real_registry: Registry) -> None:
@@ -48,7 +48,7 @@ def test_tasks_are_missing_only_among_others() -> None:
     assert missing_tasks([]) == []
     assert missing_tasks(TASKS[:1]) == []
     assert [task.name for task in missing_tasks([TASKS[3], TASKS[0], TASKS[0], TASKS[1]])] == [
-        "task 3, batch size",
-        "bonus task, Proxy-Anchor",
+        "task 3 (batch size)",
+        "bonus task (Proxy-Anchor)",
     ]
     assert missing_tasks(TASKS) == []

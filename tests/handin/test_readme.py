@@ -18,11 +18,11 @@ def described(**values: Any) -> Described:
 
 
 def test_the_files_to_read_are_listed_with_their_purpose_task_and_pages() -> None:
-    found = described(answers={"notebooks/a.pdf": "task 2, margin", "figures/a-metrics.svg": "task 2, margin"})
+    found = described(answers={"notebooks/a.pdf": "task 2 (margin)", "figures/a-metrics.svg": "task 2 (margin)"})
     assert list(found.summary(PAGES)) == [
         "  report.pdf       report on all studies, 1 page",
         "  report.html      the same as a self-contained web page",
-        "  notebooks/a.pdf  executed notebook as PDF, task 2, margin, 4 pages",
+        "  notebooks/a.pdf  executed notebook as PDF, task 2 (margin), 4 pages",
         "  README.txt       what each file is, and the commands that create the hand-in",
     ]
 
@@ -31,21 +31,21 @@ def test_what_is_missing_is_listed_last() -> None:
     found = described(missing={"a": ["margin 1", "margin 2"], "b": []}, missing_tasks=TASKS[2:3])
     assert list(found.summary(PAGES))[-2:] == [
         "INCOMPLETE: 2 runs missing; README.txt lists them.",
-        "Not included: task 3, batch size.",
+        "Not included: task 3 (batch size).",
     ]
     text = found.readme(PAGES)
     assert "THIS HAND-IN IS INCOMPLETE. Missing:\n  a: margin 1\n  a: margin 2\n\n" in text
-    assert "\n\nNot included: task 3, batch size.\n\n" in text
+    assert "\n\nNot included: task 3 (batch size).\n\n" in text
 
 
 def test_the_readme_is_a_table_of_all_files_in_the_order_of_reading() -> None:
-    text = described(answers={"notebooks/a.pdf": "task 2, margin"}, commands=["dmlcore submit a.toml"]).readme(PAGES)
+    text = described(answers={"notebooks/a.pdf": "task 2 (margin)"}, commands=["dmlcore submit a.toml"]).readme(PAGES)
     lines = text.partition("Files\n")[2].splitlines()
     assert [re.split("  +", line.strip()) for line in lines] == [
         ["file", "what it is", "answers"],
         ["report.pdf", "report on all studies"],
         ["report.html", "the same as a self-contained web page"],
-        ["notebooks/a.pdf", "executed notebook as PDF", "task 2, margin"],
+        ["notebooks/a.pdf", "executed notebook as PDF", "task 2 (margin)"],
         ["figures/a-metrics.svg", "figure of the report"],
         ["README.txt", "what each file is, and the commands that create the hand-in"],
         [""],

@@ -22,7 +22,7 @@ from dmlcore.study.load import load_study
 from handin.conftest import OVERRIDES, PATH, HandIn
 from running import needs, pdf_text
 
-FIGURES = ("cost", "metrics", "quantities", "similarities", "spectrum")
+FIGURES = ("cost", "dimensions", "metrics", "quantities", "similarities", "spectrum")
 
 
 def stored(registry: Registry) -> str:
@@ -58,10 +58,10 @@ def test_every_step_is_shown(handed_in: HandIn) -> None:
     assert steps[:3] == ["report", "study 1/1  tiny", "studies and environment"]
     assert "  cell 1/12  install" in handed_in.said
     first, *files = steps[3].splitlines()
-    assert first.startswith("Hand-in: handin.zip (18 files, ")
+    assert first.startswith("Hand-in: handin.zip (19 files, ")
     assert [line.split()[0] for line in files] == ["report.pdf", "report.html", "notebooks/tiny.pdf", "README.txt"]
     assert re.fullmatch(
-        r" +notebooks/tiny.pdf +executed notebook as PDF, task 1, embedding dimension, \d pages", files[2]
+        r" +notebooks/tiny.pdf +executed notebook as PDF, task 1 \(embedding dimension\), \d pages", files[2]
     )
 
 
@@ -86,7 +86,7 @@ def test_the_notebook_was_executed_and_shows_what_is_stored(at_home: HandIn, rea
 
 def test_nothing_names_this_machine(at_home: HandIn) -> None:
     texts = [path for path in at_home.unpacked.rglob("*") if path.suffix not in (".pdf", "")]
-    assert len(texts) == 16
+    assert len(texts) == 17
     for path in texts:
         text = path.read_text(encoding="utf-8")
         assert str(at_home.home) not in text, path
@@ -104,8 +104,8 @@ def test_the_readme_says_what_and_how(handed_in: HandIn) -> None:
         " -o handin.zip",
     ]
     assert lines[:2] == ["On *letters*", "Ada Lovelace"]
-    owned = {line.split()[0] for line in lines if line.endswith("  task 1, embedding dimension")}
-    assert owned == {name for name in files if "tiny" in name and name != "studies/tiny.toml"}
+    owned = {line.split()[0] for line in lines if line.endswith("  task 1 (embedding dimension)")}
+    assert owned == {name for name in files if "tiny" in name}
 
 
 def test_settings_and_versions_are_those_of_the_runs(handed_in: HandIn) -> None:

@@ -122,6 +122,9 @@ def checked_formula(latex: str) -> str:
 _WORDS = re.compile(r"\\text\s*\{([^}]*)\}")
 """What mathtext does not read as math."""
 
+_COORDINATE = re.compile(r"(?<![\d.])[1-9]\d*\.\d{3,}")
+"""A number with more decimals than a position needs; numbers below 1 may be scales, which need theirs."""
+
 _UNESCAPED = re.compile(r"(?<!\\)[$%#]")
 
 
@@ -146,7 +149,7 @@ def _svg(canvas: Canvas, **options: object) -> str:
     svg = re.sub(r'<g id="[^"]*"/>', "", svg)
     svg = re.sub(r'<g id="[^"]*">', "<g>", svg)
     svg = in_tags(svg, lambda tag: re.sub(r"font-family: [^;\"]*;? ?", "", tag))
-    svg = in_tags(svg, lambda tag: re.sub(r"\d+\.\d{3,}", lambda found: f"{float(found[0]):.2f}", tag))
+    svg = in_tags(svg, lambda tag: _COORDINATE.sub(lambda found: f"{float(found[0]):.2f}", tag))
     svg = re.sub(r"\s*\n\s*", " ", svg)
     svg = svg.replace('version="1.1"', 'font-family="DejaVu Sans" stroke-linejoin="round"', 1)
     return visible(svg)

@@ -73,9 +73,8 @@ def test_the_page_has_every_section_and_the_learning_curves(tmp_path: Path) -> N
         *(section.title for section in study_sections(material(tmp_path / "again"))[1:]),
         "Learning curves",
     ]
-    assert (
-        "**loss.margin=0.1 seed=0**\n\n| epoch | training loss | learning rate | images per second | Recall@1 |" in page
-    )
+    header = "| epoch | training loss | learning rate | images per second | Recall@1 |"
+    assert f"**Margin 0.1, seed 0**\n\n{header}" in page
 
 
 def test_latex_escapes_text() -> None:
