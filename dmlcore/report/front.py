@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from attrs import frozen
 
-from dmlcore.api.blocks import Table, Text
+from dmlcore.api.blocks import Block, Table, Text
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.content.measurements import PointMeasurements
+from dmlcore.report.content.protocol import shared_protocol
 from dmlcore.report.content.quantities import MISSING, label
 from dmlcore.report.content.statistics import LEVEL, Spread
 from dmlcore.report.content.table import headline
@@ -30,6 +31,8 @@ class Front:
     """One for each study, in order; None without a finished run. The answer of a single study is in its chapter."""
     blocks: tuple[Text | Table, ...] = ()
     """What compares the studies."""
+    protocol: tuple[Block, ...] = ()
+    """Of all studies, for the appendix."""
 
 
 def front_of(materials: Sequence[StudyMaterial], title: str = "", author: str = "") -> Front:
@@ -40,7 +43,13 @@ def front_of(materials: Sequence[StudyMaterial], title: str = "", author: str = 
     names = tuple(dict.fromkeys(name for material in materials for name in headline(material)))
     table = best_rows(list(filter(None, answers)), names)
     blocks = ([table] if table else []) + list(_smallest_batches(materials))
-    return Front(title or f"Report on {len(materials)} studies", author, answers, tuple(blocks))
+    return Front(
+        title or f"Report on {len(materials)} studies",
+        author,
+        answers,
+        tuple(blocks),
+        tuple(shared_protocol(materials)),
+    )
 
 
 def best_rows(answers: Sequence[Answer], names: Sequence[str]) -> Table | None:

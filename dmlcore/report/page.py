@@ -17,7 +17,7 @@ from dmlcore.report.figures.gallery import Retrieval, retrieval
 from dmlcore.report.figures.pictures import Pictures, study_pictures
 from dmlcore.report.figures.study import drawn_sections
 from dmlcore.report.front import Front
-from dmlcore.report.sections import PLACES, in_appendix, place
+from dmlcore.report.sections import PLACES, in_appendix, own_blocks, place
 from dmlcore.results.evidence import Evidence
 from dmlcore.text import capitalized, counted, duration, point_label
 
@@ -73,11 +73,14 @@ class Report:
 
 
 def report_on(materials: Sequence[StudyMaterial], front: Front) -> Report:
-    """Return the report on these studies; the answers of several are on its first page only."""
+    """Return the report on these studies."""
     pages = [study_page(material) for material in materials]
-    if front.answers:
-        pages = [evolve(page, parts=tuple(part for part in page.parts if part.key != "answer")) for page in pages]
-    return Report(front, tuple(pages))
+    return Report(front, tuple(map(_one_of_several, pages) if front.answers else pages))
+
+
+def _one_of_several(page: StudyPage) -> StudyPage:
+    parts = [evolve(part, items=tuple(own_blocks(part.key, part.items))) for part in page.parts]
+    return evolve(page, parts=tuple(part for part in parts if part.items))
 
 
 def study_page(material: StudyMaterial) -> StudyPage:

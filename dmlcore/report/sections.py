@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
 
 from attrs import frozen
 
-from dmlcore.api.blocks import Block, Section, Text
+from dmlcore.api.blocks import Block, Section, Table, Text
 from dmlcore.report.content.costs import costs_grid
 from dmlcore.report.content.epochs import epochs_grid
 from dmlcore.report.content.material import StudyMaterial
@@ -60,6 +61,16 @@ def place(key: str) -> float:
 def in_appendix(key: str) -> bool:
     """Return whether a section follows all chapters; those of plugins are in the chapter."""
     return key in PLACES and PLACES[key].appendix
+
+
+B = TypeVar("B")
+
+
+def own_blocks(key: str, blocks: Iterable[B]) -> list[B]:
+    """Return the blocks of a section in a report over several studies: without what it says once for all of them."""
+    if key == "answer":
+        return []
+    return [block for block in blocks if not (key == "protocol" and isinstance(block, Table) and block.folded)]
 
 
 def study_sections(material: StudyMaterial, published: bool = True) -> list[Section]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from attrs import evolve
+
 from dmlcore.api.blocks import Block, Figure, Formula, Section, Table, Text
 from dmlcore.report.content.curves import curves_section
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.explanation.answer import Answer
 from dmlcore.report.figures.drawing import checked_formula
 from dmlcore.report.front import UNANSWERED, Front
-from dmlcore.report.sections import in_appendix, study_sections
+from dmlcore.report.sections import PLACES, in_appendix, own_blocks, study_sections
 from dmlcore.text import one_line
 
 _MARKUP = re.compile(
@@ -42,17 +44,24 @@ def _several(front: Front, materials: Sequence[StudyMaterial]) -> Iterator[str]:
     for number, (material, answer) in enumerate(zip(materials, front.answers, strict=True), start=1):
         yield from _answer(f"Chapter {number}", material, answer)
     yield from map(block_markdown, front.blocks)
-    parted = [_sections(material) for material in materials]
+    parted = [tuple(map(_own, _sections(material))) for material in materials]
     for number, (material, (chapter, _)) in enumerate(zip(materials, parted, strict=True), start=1):
         yield heading(2, f"Chapter {number}: {material.name}")
         for section in chapter:
-            if section.key != "answer":  # it is on the first page
-                yield from _section(section, 3)
+            yield from _section(section, 3)
+    if front.protocol:
+        yield heading(2, "Appendix to all chapters")
+        yield from _section(Section(PLACES["protocol"].title, front.protocol), 3)
     for number, (material, (_, appendix)) in enumerate(zip(materials, parted, strict=True), start=1):
         if appendix:
             yield heading(2, f"Appendix to chapter {number}: {material.name}")
         for section in appendix:
             yield from _section(section, 3)
+
+
+def _own(sections: Sequence[Section]) -> list[Section]:
+    own = [evolve(section, blocks=own_blocks(section.key, section.blocks)) for section in sections]
+    return [section for section in own if section.blocks]
 
 
 def _answer(chapter: str, material: StudyMaterial, answer: Answer | None) -> Iterator[str]:

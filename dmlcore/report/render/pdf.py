@@ -133,7 +133,8 @@ def _front(report: Report) -> Json:
             }
             for question, answer in zip(questions, front.answers, strict=bool(front.answers))
         ],
-        "items": [_words(block) if isinstance(block, Text) else _table(block) for block in front.blocks],
+        "items": [_block(block) for block in front.blocks],
+        "protocol": [_block(block) for block in front.protocol if isinstance(block, Text | Table)],
     }
 
 
@@ -250,6 +251,10 @@ class _Page:
 
 def _first(query: Query) -> Query:
     return evolve(query, neighbors=query.neighbors[:NEIGHBORS])
+
+
+def _block(block: Text | Table) -> Json:
+    return _words(block) if isinstance(block, Text) else _table(block)
 
 
 def _words(block: Text) -> Json:
