@@ -296,7 +296,8 @@ CAUSAL = re.compile(
 """Words of causal sentences."""
 
 DENIED = re.compile(
-    rf"{NOT_SHOWN}|can't be (?:shown|decided|tested|ranked)|[Nn]othing|[Nn]one of|is not shown|no effect|may "
+    rf"{NOT_SHOWN}|can't be (?:shown|decided|tested|ranked)|[Nn]othing|[Nn]one of|is not shown|is not a cause|no effect"
+    r"|may "
 )
 """Words of sentences that claim nothing."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from attrs import evolve
 from scipy import stats
 
 from dmlcore.report.content.statistics import (
@@ -15,14 +16,19 @@ from dmlcore.report.content.statistics import (
     Variance,
     averaged,
     compare,
+    difference_over_classes,
+    difference_over_seeds,
     holm,
     interval,
     pooled_seed_variance,
+    reach,
 )
 
 CLASSES, PER_CLASS = 30, 12
 LABELS = np.repeat(np.arange(CLASSES), PER_CLASS)
 RESAMPLING = Resampling.of(LABELS)
+TWELVE = Resampling.of(np.arange(12))
+DIFFERING = np.random.default_rng(14).normal(0, 0.05, CLASSES)[LABELS]
 
 
 def sample(values: np.ndarray, resampling: Resampling = RESAMPLING, noise: Variance | None = None) -> Sample:
@@ -225,3 +231,74 @@ def test_holm() -> None:
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([0.5, 0.9]) == [1.0, 1.0]
     assert holm([]) == []
+
+
+@pytest.mark.parametrize("rows", [2, 4])
+def test_two_seeds_hold_the_level_next_to_few_classes(rows: int) -> None:
+    generator = np.random.default_rng(12)
+    p_values = []
+    for _ in range(400):
+        values = generator.normal(0.5, 0.03, (rows, 2, 1)) + generator.normal(0, 0.02, (rows, 2, 12))
+        samples = [sample(each, TWELVE) for each in values]
+        noise = pooled_seed_variance(samples)
+        found = compare(*(evolve(each, seed_variance=noise) for each in samples[:2]))
+        assert found is not None
+        p_values.append(found.p)
+    assert np.mean(np.array(p_values) < 0.05) <= 0.065
+    assert np.mean(np.array(p_values) < 0.01) <= 0.02
+
+
+def test_the_reach_of_two_parts_is_that_of_their_own_quantiles() -> None:
+    parts = [Variance(4e-4, 1), Variance(9e-4, 40)]
+    expected = np.hypot(stats.t.ppf(0.975, 1) * 0.02, stats.t.ppf(0.975, 40) * 0.03)
+    assert reach(parts, 0.05) == pytest.approx(expected)
+    assert reach(parts[:1], 0.05) == pytest.approx(stats.t.ppf(0.975, 1) * 0.02)
+
+
+def test_p_is_the_level_at_which_the_interval_ends_at_zero() -> None:
+    values = drawn(np.random.default_rng(13), seeds=2)
+    rows = [sample(values + shift, noise=Variance(1e-4, 3)) for shift in (0.05, DIFFERING)]
+    found = compare(*rows)
+    parts = [part for part in (difference_over_classes(*rows), difference_over_seeds(*rows)) if part is not None]
+    assert found is not None
+    assert len(parts) == 2
+    assert reach(parts, found.p) == pytest.approx(abs(found.difference))
+
+
+def seeds_only(*rows: list[float]) -> list[Sample]:
+    samples = [Sample(tuple(range(len(row))), np.array(row)) for row in rows]
+    noise = pooled_seed_variance(samples)
+    return [evolve(each, seed_variance=noise) for each in samples]
+
+
+def test_rows_that_vary_more_than_the_others_are_compared_by_their_own_variance() -> None:
+    quiet = [[0.5, 0.501, 0.502], [0.6, 0.601, 0.602], [0.4, 0.401, 0.402]]
+    noisy = [[0.5, 0.55, 0.6], [0.58, 0.64, 0.68]]
+    first, second, *others = seeds_only(*noisy, *quiet)
+    found, welch = compare(second, first), stats.ttest_ind(noisy[1], noisy[0], equal_var=False)
+    assert found is not None
+    assert found.p == pytest.approx(welch.pvalue)
+    pooled = difference_over_seeds(others[0], others[1])
+    assert first.seed_variance is not None
+    assert pooled == Variance(pytest.approx(first.seed_variance.value * 2 / 3), 10)
+
+
+def test_rows_that_alone_vary_are_compared_by_their_own_variance() -> None:
+    first, second, *_ = seeds_only([0.5, 0.6], [0.7, 0.9], [0.5, 0.5], [0.4, 0.4])
+    found = compare(second, first)
+    assert found is not None
+    assert found.p == pytest.approx(stats.ttest_ind([0.7, 0.9], [0.5, 0.6], equal_var=False).pvalue)
+
+
+def test_a_difference_by_rounding_is_none() -> None:
+    values = drawn(np.random.default_rng(15))
+    found = compare(sample(values + 1e-9), sample(values))
+    assert found is not None
+    assert found.p == 1.0
+
+
+def test_without_any_variance_p_is_that_of_a_sign_test_of_the_classes() -> None:
+    few = Resampling.of(np.repeat(np.arange(5), 3))
+    found = compare(sample(np.ones((1, 15)), few), sample(np.zeros((1, 15)), few))
+    assert found is not None
+    assert (found.difference, found.p) == (1.0, 2.0**-4)
