@@ -33,7 +33,7 @@ TEMPLATE = Path(__file__).parent / "templates" / "report.typ"
 NOWHERE = "http://127.0.0.1:9"
 """An address that answers no request."""
 
-LONG = 9
+LONG = 8
 """Classes listed; the others are in the HTML report."""
 
 SHOWN = 4
@@ -45,7 +45,7 @@ TABLED = ("costs",)
 NEIGHBORS = 5
 """Neighbors of a query."""
 
-CONFUSED = 6
+CONFUSED = 5
 """Confused pairs of classes."""
 
 TITLE = 60
@@ -161,6 +161,8 @@ class _Page:
         items = [item for item in part.items if not (isinstance(item, Figure) and part.key in TABLED)]
         if part.appendix:
             items = [_one_row(item) if isinstance(item, Figure) else item for item in items]
+        if part.key == "all_metrics":
+            items = [_means(item) if isinstance(item, Table) else item for item in items]
         return {"title": part.title, "items": [self._item(item, part.title) for item in items]}
 
     def _item(self, item: Item, heading: str) -> Json:
@@ -282,6 +284,12 @@ def _breakable(cell: str) -> str:
 def _parts(word: str) -> str:
     parts = re.findall(rf"[^,(=/_.]{{0,{WORD - 1}}}[,(=/_.]|[^,(=/_.]{{1,{WORD}}}", word)
     return "\u200b".join(parts)
+
+
+def _means(table: Table) -> Table:
+    """The table without the lines of its intervals and what its notes say of them."""
+    rows = [[cell.partition("\n")[0] for cell in row] for row in table.rows]
+    return evolve(table, rows=rows, notes=("The HTML report has the intervals and the tests.",))
 
 
 def _one_row(figure: Figure) -> Figure:

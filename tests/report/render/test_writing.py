@@ -19,8 +19,8 @@ from dmlcore.errors import DmlcoreError
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.figures.pictures import Pictures
 from dmlcore.report.front import Front, front_of
-from dmlcore.report.page import Part, Report, StudyPage, best_run, study_page
-from dmlcore.report.render import html, pdf
+from dmlcore.report.page import Part, Report, StudyPage, best_run, report_on, study_page
+from dmlcore.report.render import html, markdown, pdf
 from dmlcore.report.render.pdf import shown
 from dmlcore.report.render.writing import write_report
 from running import needs, pdf_text, python
@@ -187,6 +187,28 @@ def test_several_studies_begin_with_their_answers_and_end_with_their_appendices(
     assert "Best row of every study" in answers
 
 
+def test_several_studies_have_their_shared_protocol_once(study: StudyMaterial) -> None:
+    materials = [study, evolve(study, name="other")]
+    front = front_of(materials)
+    report = report_on(materials, front)
+    for text in (html.render(report), markdown.render(front, materials)):
+        assert "Settings of all studies" in text
+        assert "Settings of all rows" not in text
+    assert "answer" not in [part.key for page in report.pages for part in page.parts]
+
+
+@needs("pdftotext")
+def test_the_pdf_has_the_means_of_all_metrics(page: StudyPage, tmp_path: Path) -> None:
+    table = Table(["run", "AMI"], [["a", "0.5\n[0.4, 0.6]"]], notes=["Brackets show the interval."])
+    path = tmp_path / "report.pdf"
+    part = Part("all_metrics", "All metrics", (table,))
+    path.write_bytes(pdf.render(report_of(evolve(page, parts=(part,)))))
+    words = pdf_text(path)
+    assert "0.5" in words
+    assert "0.4" not in words
+    assert "The HTML report has the intervals" in words
+
+
 def test_title_and_author_are_in_every_page(several: Report) -> None:
     text = html.render(several)
     assert "<title>Letters &amp; margins – dmlcore report</title>" in text
@@ -251,6 +273,7 @@ def test_each_suffix_has_its_format(study: StudyMaterial, tmp_path: Path) -> Non
         "## Answers",
         "## Chapter 1: letters_dim",
         "## Chapter 2: other",
+        "## Appendix to all chapters",
         "## Appendix to chapter 1: letters_dim",
         "## Appendix to chapter 2: other",
     ]
