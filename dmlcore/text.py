@@ -63,8 +63,8 @@ def cut_in_middle(text: str, most: int) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """ "1 run", "2 runs", "3 classes"."""
-    plural = f"{noun}es" if noun.endswith(("s", "ch")) else f"{noun}s"
+    """ "1 run", "2 runs", "3 classes", "4 batches", "5 epochs"."""
+    plural = f"{noun}es" if noun.endswith(("s", "tch")) else f"{noun}s"
     return f"{number:,} {noun if number == 1 else plural}"
 
 

@@ -16,6 +16,8 @@ from attrs import evolve, frozen
 from dmlcore.api.result import LossFacts, Result
 from dmlcore.api.values import EpochSummary, LabelledImages
 from dmlcore.report.content.material import StudyMaterial, gather
+from dmlcore.report.front import Front
+from dmlcore.report.page import Report, StudyPage
 from dmlcore.results.class_names import CLASS_NAMES, names_to_text
 from dmlcore.results.evidence import Evidence, save_evidence
 from dmlcore.results.proxies import Proxies, save_proxies
@@ -283,6 +285,11 @@ def _evidence(labels: np.ndarray, queries: Mapping[str, np.ndarray]) -> Evidence
         neighbors=np.zeros((count, 2), dtype=np.int32),
         neighbor_similarities=np.zeros((count, 2), dtype=np.float32),
     )
+
+
+def report_of(page: StudyPage) -> Report:
+    """The report of a single study without a title."""
+    return Report(Front(page.name), (page,))
 
 
 DIMS = (32, 64, 128, 256, 512)

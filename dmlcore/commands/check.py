@@ -21,14 +21,16 @@ def check(studies: Sequence[Path], overrides: Sequence[str], root: Path) -> None
     Prints the images, the steps of an epoch, the smallest usable batch size and the state of each run; a line for each
     grid point only where they differ. Studies without mistakes come first.
     """
-    from dmlcore.engine.preflight import preflight, together
+    from dmlcore.engine.preflight import preflight, states, together
     from dmlcore.errors import DmlcoreError
 
     files, _, store, data_sets = open_studies(studies, overrides, root, echo)
     errors: dict[str, DmlcoreError] = {}
     for file in files:
         try:
-            for line in preflight(file, store, data_sets):
+            for line in preflight(file, data_sets):
+                echo(line)
+            for line in states(file, store):
                 echo(line)
         except DmlcoreError as error:
             errors[str(file.path)] = error

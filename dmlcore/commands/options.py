@@ -52,6 +52,10 @@ SET = click.option(
     help="Set a value of the studies, such as training.epochs=10. With STUDY, the name of one study or the stem of its"
     " file, only of this one: 1_dimension:training.epochs=10. Repeatable.",
 )
+AUTHOR = click.option("--author", default="", metavar="NAME", help="Name of the author, below the title.")
+TITLE = click.option(
+    "--title", default="", metavar="TEXT", help="Title of the report.  [default: named after the studies]"
+)
 
 
 def installed(studies: Sequence[Path] = (), overrides: Sequence[str] = ()) -> Registry:

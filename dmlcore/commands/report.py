@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dmlcore.commands.options import PATH, RUNS, SET, STUDIES, installed
+from dmlcore.commands.options import AUTHOR, PATH, RUNS, SET, STUDIES, TITLE, installed
 from dmlcore.commands.output import console, echo, say, show_remarks
 
 if TYPE_CHECKING:
@@ -36,9 +36,13 @@ LONGEST = 80
     help="Write one report on all studies: .html, .pdf, .md, .csv or .tex. Repeatable."
     "  [default: one report per study, in the folder of its runs; with --set, its name has the values]",
 )
+@AUTHOR
+@TITLE
 @SET
 @RUNS
-def report(studies: Sequence[Path], outputs: Sequence[Path], overrides: Sequence[str], root: Path) -> None:
+def report(
+    studies: Sequence[Path], outputs: Sequence[Path], title: str, author: str, overrides: Sequence[str], root: Path
+) -> None:
     """Show tables and write reports of stored results.
 
     Damaged results are named and omitted; the exit code is then 3.
@@ -58,11 +62,11 @@ def report(studies: Sequence[Path], outputs: Sequence[Path], overrides: Sequence
         materials = [study_material(file, store, data_sets) for file in files]
         for file, material in zip(files, materials, strict=True):
             _show(file, material, store)
-        write_report(materials, outputs)
+        write_report(materials, outputs, title, author)
         for path in outputs:
             say(f"Report: {path}")
     else:
-        materials = [show_report(file, store, data_sets, overrides, OWN_FILES) for file in files]
+        materials = [show_report(file, store, data_sets, overrides, OWN_FILES, title, author) for file in files]
     if any(material.all_damaged for material in materials):
         raise SystemExit(ResultsError.exit_code)
 
@@ -73,6 +77,8 @@ def show_report(
     data_sets: DataSets,
     overrides: Sequence[str] = (),
     names: Sequence[str] = ("report.html", "report.md"),
+    title: str = "",
+    author: str = "",
 ) -> StudyMaterial:
     """Shows the study's table and writes its report into the folder of its runs; returns what was stored.
 
@@ -85,7 +91,7 @@ def show_report(
     material, settings = study_material(file, store, data_sets), settings_of(file.path, overrides)
     paths = [store.study(file.study.name) / _with_overrides(name, settings) for name in names]
     _show(file, material, store)
-    write_report([material], paths)
+    write_report([material], paths, title, author)
     say(f"Report: {paths[0]}")
     return material
 

@@ -26,8 +26,8 @@ from dmlcore.host.faults import faults_of
 from dmlcore.results.store import Store
 from dmlcore.study.component import data_check
 from dmlcore.study.data_sets import DataSets
-from dmlcore.study.lookup import look_up
-from dmlcore.study.schema import Run, StudyFile
+from dmlcore.study.lookup import look_up, look_up_probe
+from dmlcore.study.schema import PROBE, Run, StudyFile
 from dmlcore.text import counted, listing
 
 TRIED_IMAGES = 500
@@ -55,8 +55,8 @@ class Checked:
     """The mistakes; a TrainingError if only its batches can't be trained on."""
 
 
-def preflight(file: StudyFile, store: Store, data_sets: DataSets | None = None) -> Iterator[str]:
-    """Yield lines about a study: that it is OK, its data and batches where runs differ, and the state of its runs.
+def preflight(file: StudyFile, data_sets: DataSets | None = None) -> Iterator[str]:
+    """Yield lines about a study: that it is OK, and its data and batches where runs differ.
 
     Raises DataError for images or weights that are missing or damaged, PluginError for a component that fails, and
     StudyError for all other mistakes of its runs, such as a batch size that the sampler or the loss can't use.
@@ -73,16 +73,26 @@ def preflight(file: StudyFile, store: Store, data_sets: DataSets | None = None) 
     if file.runs:
         contents.append(counted(len(file.runs), "run"))
     yield f"{file.path}: OK, {' and '.join(contents)}"
-    described = {_label(each.run): checks.once(("lines", *_settings(each)), partial(_lines, each)) for each in checked}
+    described: dict[str, dict[str, str]] = {}
+    for each in checked:
+        name = PROBE if file.probe and each.run is file.probe.run else _label(each.run)
+        described[name] = checks.once(("lines", *_settings(each)), partial(_lines, each))
     for kind in dict.fromkeys(kind for lines in described.values() for kind in lines):
         yield from _where_they_differ(kind, {label: lines[kind] for label, lines in described.items() if kind in lines})
-    yield from _states(file.runs, store)
 
 
-def _states(runs: Iterable[Run], store: Store) -> Iterator[str]:
-    """Yield a line about each run, and one about what to know of it if that differs from the run before."""
+def states(file: StudyFile, store: Store) -> Iterator[str]:
+    """Yield a line about the probe and about each run, and one about what to know of it unless it was just given."""
+    if file.probe:
+        probe = look_up_probe(file.probe, store)
+        yield f"  probe    {probe.state}"
+        if probe.note:
+            yield f"           {probe.note}"
+    if file.assumes_best:
+        yield "  run      waiting for the studies that [best] needs"
+        return
     noted = ""
-    for run in runs:
+    for run in file.runs:
         stored = look_up(run, store)
         yield f"  run      {stored.state:<11}  {stored.folder.final.name}"
         if stored.note not in ("", noted):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from html import escape
+from math import ceil
 
 from dmlcore.api.blocks import Figure, Key
-from dmlcore.report.figures.drawing import DASHES
+from dmlcore.report.figures.drawing import DASHES, WIDTH
 from dmlcore.text import visible
 
-COLUMNS = 2
-"""Panels per row."""
+BROADEST = 4 * 72 * WIDTH
+"""Points across a row of panels, at most."""
 
 LINE = 16.0
 """Height of a line of the legend, in points."""
@@ -23,13 +24,13 @@ _SIZE = re.compile(r'width="([\d.]+)pt" height="([\d.]+)pt"')
 
 
 def plate(figure: Figure) -> str:
-    """One SVG with the figure's panels in rows on a white background, and the legend below."""
+    """One SVG with the figure's panels, in as few rows as fit, on a white background, and the legend below."""
     panels = [panel.svg for panel in figure.panels]
     sizes = [_size(panel) for panel in panels]
     wide = max(width for width, _ in sizes)
     high = max(height for _, height in sizes)
-    columns = min(COLUMNS, len(panels))
-    rows = -(-len(panels) // columns)
+    rows = ceil(len(panels) / max(1, BROADEST // wide))
+    columns = ceil(len(panels) / rows)
     total = wide * columns
     placed = [_placed(panel, wide * (i % columns), high * (i // columns)) for i, panel in enumerate(panels)]
     lines, bottom = _legend(figure.legend, total, rows * high)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 from attrs import evolve, field, frozen
@@ -14,14 +13,16 @@ from attrs import evolve, field, frozen
 from dmlcore.api.progress import note
 from dmlcore.engine.plan.stored import missing, study_material
 from dmlcore.errors import ResultsError, StudyError
+from dmlcore.handin.assignment import missing_tasks, tasks_of
+from dmlcore.handin.byline import NOBODY, Byline
 from dmlcore.handin.environment import write_environment
 from dmlcore.handin.needs import run_command, set_options, with_needed
 from dmlcore.handin.notebook import write_notebook
 from dmlcore.handin.packing import pack
 from dmlcore.handin.printing import print_notebook
-from dmlcore.handin.readme import readme
+from dmlcore.handin.readme import README, Described
 from dmlcore.handin.showing import pieces
-from dmlcore.handin.sources import STUDIES, read_sources
+from dmlcore.handin.sources import STUDIES, Sources, read_sources
 from dmlcore.host.registry import Registry
 from dmlcore.report.content.material import StudyMaterial
 from dmlcore.report.render.writing import write_report
@@ -45,6 +46,11 @@ class Entry:
     def name(self) -> str:
         return self.file.study.name
 
+    @property
+    def answers(self) -> str:
+        """The tasks of the assignment that the study answers; empty if none."""
+        return listing(task.name for task in tasks_of(self.file))
+
 
 @frozen
 class Submission:
@@ -55,23 +61,41 @@ class Submission:
     """Their files and those of the studies they need, in the order to run them."""
     store: Store
     overrides: tuple[str, ...]
+    byline: Byline = NOBODY
 
     def write(self, path: Path) -> str:
-        """Write the zip to `path` and return a line that says so."""
+        """Write the zip to `path`, and return what is in it and what is missing."""
         with TemporaryDirectory(prefix="dmlcore-submit-") as scratch:
             folder = Path(scratch)
             note("report")
-            write_report([entry.material for entry in self.entries], [folder / "report.html", folder / "report.pdf"])
+            reports = [folder / "report.html", folder / "report.pdf"]
+            write_report([entry.material for entry in self.entries], reports, self.byline.title, self.byline.author)
+            sources = read_sources(entry.file.path for entry in self.entries)
+            answers: dict[str, str] = {}
             for number, entry in enumerate(self.entries, start=1):
                 note(f"study {number}/{len(self.entries)}  {entry.name}")
-                self._write_study(entry, folder)
+                written = [
+                    *self._notebooks(entry, folder),
+                    *_tables_and_figures(entry, folder),
+                    _settings(entry, folder),
+                ]
+                written.append(folder / _in_zip(sources.place(entry.file.path.absolute())))
+                answers |= {file.relative_to(folder).as_posix(): entry.answers for file in written}
             note("studies and environment")
-            self._write_sources(folder)
+            _write_sources(sources, folder)
             write_environment([entry.material for entry in self.entries], folder)
-            text = readme({entry.name: entry.missing for entry in self.entries}, folder, self.commands(path))
-            (folder / "README.txt").write_text(visible(text), encoding="utf-8")
-            names = pack(folder, path)
-        return f"Hand-in: {path} ({counted(len(names), 'file')}, {byte_size(path.stat().st_size)})"
+            described = Described(
+                answers=answers,
+                byline=self.byline,
+                missing={entry.name: entry.missing for entry in self.entries},
+                missing_tasks=missing_tasks(task for entry in self.entries for task in tasks_of(entry.file)),
+                commands=self.commands(path),
+            )
+            names = [file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()]
+            (folder / README).write_text(visible(described.readme([*names, README])), encoding="utf-8")
+            pages = pack(folder, path)
+        first = f"Hand-in: {path} ({counted(len(pages), 'file')}, {byte_size(path.stat().st_size)})"
+        return "\n".join([first, *described.summary(pages)])
 
     def commands(self, path: Path) -> list[str]:
         """The commands that create the hand-in from its study files."""
@@ -79,37 +103,65 @@ class Submission:
         all_files = [sources.place(study.absolute()) for study in self.studies]
         files = [str(sources.place(entry.file.path.absolute())) for entry in self.entries]
         partial = ["--partial"] if any(entry.missing for entry in self.entries) else []
-        submit = ["dmlcore", "submit", *files, *set_options(self.overrides), "-o", path.name, *partial]
+        about = [*self.byline.options, "-o", path.name, *partial]
+        submit = ["dmlcore", "submit", *files, *set_options(self.overrides), *about]
         return [shlex.join(run_command(all_files, self.overrides)), shlex.join(submit)]
 
-    def _write_study(self, entry: Entry, folder: Path) -> None:
-        for name in ("notebooks", "tables", "figures"):
-            (folder / name).mkdir(exist_ok=True)
+    def _notebooks(self, entry: Entry, folder: Path) -> list[Path]:
+        """Write the executed notebook and its PDF, and return them."""
         notebook = folder / "notebooks" / f"{entry.name}.ipynb"
-        write_notebook(entry.file, self.overrides, notebook, self.store.root, train=not entry.missing)
+        train = not entry.missing
+        write_notebook(entry.file, self.overrides, notebook, self.store.root, train=train, byline=self.byline)
         note("  PDF")
-        print_notebook(notebook, notebook.with_suffix(".pdf"))
-        write_report([entry.material], [folder / "tables" / f"{entry.name}{suffix}" for suffix in TABLES])
-        for piece in pieces(entry.material):
-            for figure, svg in piece.figures.items():
-                (folder / "figures" / f"{entry.name}-{figure}.svg").write_text(svg, encoding="utf-8")
+        pdf = notebook.with_suffix(".pdf")
+        print_notebook(notebook, pdf)
+        return [notebook, pdf]
 
-    def _write_sources(self, folder: Path) -> None:
-        for place, text in read_sources(entry.file.path for entry in self.entries).placed().items():
-            path = folder / (place if place.parts[0] == STUDIES else STUDIES / place)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-        (folder / STUDIES / "resolved").mkdir(parents=True, exist_ok=True)
-        for entry in self.entries:
-            text = json.dumps(_resolved(entry.file), indent=1, ensure_ascii=False)
-            (folder / STUDIES / "resolved" / f"{entry.name}.json").write_text(text + "\n", encoding="utf-8")
+
+def _write_sources(sources: Sources, folder: Path) -> None:
+    for place, text in sources.placed().items():
+        path = folder / _in_zip(place)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+def _in_zip(place: PurePosixPath) -> PurePosixPath:
+    """Where the zip has a study file."""
+    return place if place.parts[0] == STUDIES else STUDIES / place
+
+
+def _tables_and_figures(entry: Entry, folder: Path) -> list[Path]:
+    """Write the tables and the figures of a study, and return them."""
+    tables = [folder / "tables" / f"{entry.name}{suffix}" for suffix in TABLES]
+    write_report([entry.material], tables)
+    (folder / "figures").mkdir(exist_ok=True)
+    figures = []
+    for picture in (picture for piece in pieces(entry.material) for picture in piece.pictures):
+        figures.append(folder / "figures" / f"{entry.name}-{picture.name}.svg")
+        figures[-1].write_text(picture.svg, encoding="utf-8")
+    return [*tables, *figures]
+
+
+def _settings(entry: Entry, folder: Path) -> Path:
+    """Write every run with all its settings, including defaults, and return the file."""
+    facts = ("seed", "point", "fingerprint", "settings")
+    runs = [{"run": run.name, **{name: getattr(run, name) for name in facts}} for run in entry.file.runs]
+    path = folder / STUDIES / "resolved" / f"{entry.name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(runs, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return path
 
 
 TABLES = (".csv", ".tex", ".md")
 
 
 def submission_of(
-    paths: Sequence[Path], registry: Registry, overrides: Sequence[str], store: Store, partial: bool
+    paths: Sequence[Path],
+    registry: Registry,
+    overrides: Sequence[str],
+    store: Store,
+    partial: bool,
+    byline: Byline = NOBODY,
 ) -> Submission:
     """The hand-in of these studies.
 
@@ -124,7 +176,7 @@ def submission_of(
     if unfinished and not partial:
         needed = with_needed([entry.file for entry in unfinished], registry, overrides)
         raise ResultsError(_missing_text(unfinished, len(entries), needed, overrides, store))
-    return Submission(entries, with_needed(files, registry, overrides), store, tuple(overrides))
+    return Submission(entries, with_needed(files, registry, overrides), store, tuple(overrides), byline)
 
 
 def _entry(file: StudyFile, registry: Registry, overrides: Sequence[str], store: Store, data_sets: DataSets) -> Entry:
@@ -139,11 +191,14 @@ def _entry(file: StudyFile, registry: Registry, overrides: Sequence[str], store:
 
 
 def _refuse_twins(files: Sequence[StudyFile]) -> None:
-    names = Counter(file.study.name for file in files)
-    for name, times in names.items():
-        if times > 1:
-            twins = listing(str(file.path) for file in files if file.study.name == name)
-            raise StudyError(f"{twins}: both are named {name!r}. Remove one, or rename it: name = …")
+    """Raise StudyError for studies with the same name, whatever the case of its letters: their files would collide."""
+    twins: dict[str, list[StudyFile]] = {}
+    for file in files:
+        twins.setdefault(file.study.name.casefold(), []).append(file)
+    for same in twins.values():
+        if len(same) > 1:
+            paths = listing(str(file.path) for file in same)
+            raise StudyError(f"{paths}: both are named {same[-1].study.name!r}. Remove one, or rename it: name = …")
 
 
 def _missing_text(
@@ -155,9 +210,3 @@ def _missing_text(
         lines += [f"  {entry.file.path}", *(f"    {run}" for run in entry.missing)]
     command = shlex.join(run_command(studies, affecting(studies, overrides), store.root))
     return "\n".join([*lines, "Finish them:", f"    {command}", "or pack what is finished with --partial."])
-
-
-def _resolved(file: StudyFile) -> list[Mapping[str, object]]:
-    """Every run with all its settings, including defaults."""
-    facts = ("seed", "point", "fingerprint", "settings")
-    return [{"run": run.name, **{name: getattr(run, name) for name in facts}} for run in file.runs]

@@ -39,8 +39,13 @@ def workbench(file: StudyFile, sources: Sources, runs: Path) -> Iterator[Path]:
 
 
 def environment() -> Mapping[str, str]:
-    """The environment variables of a notebook, such that it finds the data sets in ./data from another folder."""
-    return os.environ | {"DMLCORE_DATA": str(Path(os.environ.get("DMLCORE_DATA") or "data").absolute())}
+    """The environment variables of a notebook, such that it finds the data sets in ./data from another folder.
+
+    Progress bars work without the widgets that tqdm misses in a warning, which has a path of this machine.
+    """
+    data = str(Path(os.environ.get("DMLCORE_DATA") or "data").absolute())
+    ignored = filter(None, (os.environ.get("PYTHONWARNINGS"), "ignore:IProgress not found"))
+    return os.environ | {"DMLCORE_DATA": data, "PYTHONWARNINGS": ",".join(ignored)}
 
 
 def _links(file: StudyFile, sources: Sources) -> dict[str, Path]:

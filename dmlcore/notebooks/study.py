@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 from attrs import field, frozen
 
 from dmlcore.errors import DmlcoreError, StudyError
+from dmlcore.handin.outputs import Page, Picture
 from dmlcore.text import visible
 
 if TYPE_CHECKING:
+    from dmlcore.handin.showing import Piece
     from dmlcore.host.registry import Registry
     from dmlcore.report.content.material import StudyMaterial
     from dmlcore.study.schema import StudyFile
@@ -23,29 +25,8 @@ RESULTS = ("probe", "results")
 EXPLANATION = "explanation"
 """Keys of the report's sections."""
 
-
-@frozen
-class Page:
-    """Markdown that a notebook can show."""
-
-    markdown: str
-
-    def __repr__(self) -> str:
-        return self.markdown
-
-    def _repr_markdown_(self) -> str:
-        return self.markdown
-
-
-@frozen
-class Picture:
-    """An SVG figure that a notebook can show."""
-
-    name: str
-    svg: str = field(repr=False)
-
-    def _repr_svg_(self) -> str:
-        return self.svg
+NOT_DETAILS = (*RESULTS, EXPLANATION, "question", "answer")
+"""Keys of the sections that are shown elsewhere."""
 
 
 @frozen
@@ -93,16 +74,19 @@ class NotebookStudy:
         return visible(f"{self.path}: {self.state()}")
 
     def state(self) -> str:
-        """Return how many runs are finished, in words."""
+        """Return how much is finished, in words."""
         from dmlcore.text import counted
 
         try:
-            _, material = self._stored()
+            file, material = self._stored()
         except StudyError as error:
             return str(error)
-        outdated = f", {len(material.outdated)} outdated" if material.outdated else ""
-        done = f"{len(material.results)} of {counted(material.run_count, 'run')} finished{outdated}"
-        return f"{done}, in {self.runs / material.name}"
+        parts = [f"the probe is {'finished' if material.probe else 'not finished'}"] if file.probe else []
+        if material.run_count:
+            parts.append(f"{len(material.results)} of {counted(material.run_count, 'run')} finished")
+        others = {"outdated": material.outdated, "failed": material.failures, "damaged": material.damaged}
+        parts += [f"{len(runs)} {word}" for word, runs in others.items() if runs]
+        return f"{', '.join(parts)}, in {self.runs / material.name}"
 
     @property
     def finished(self) -> bool:
@@ -131,23 +115,27 @@ class NotebookStudy:
                 print(visible(fetch(file.study.dataset)))
 
     def check(self) -> None:
-        """Check the study and its data, as `dmlcore check` does."""
+        """Check the study and its data, as `dmlcore check` does, without the states of its runs."""
         from dmlcore.engine.plan.stored import images_at_hand
         from dmlcore.engine.preflight import preflight
         from dmlcore.results.store import Store
         from dmlcore.study.data_sets import DataSets
         from dmlcore.study.load import load_study
 
-        store, data_sets = Store(self.runs), DataSets()
+        data_sets = DataSets()
         try:
-            file = load_study(self.path, _registry(), self.overrides, store, data_sets)
+            file = load_study(self.path, _registry(), self.overrides, Store(self.runs), data_sets)
         except StudyError:  # the results for [best] are missing
             file = load_study(self.path, _registry(), self.overrides, data_sets=data_sets)
-            print("[best] is not resolved yet; an arbitrary grid value is used here")
+            print(visible(next(preflight(file, data_sets))))
+            print(
+                "The values of [best] are not known yet, so its batches are not shown: `run` runs their studies first."
+            )
+            return
         if self.finished and images_at_hand(file, data_sets) is None:
             print("All runs are finished, and the images are not here; there is nothing to check.")
         else:
-            print(visible("\n".join(preflight(file, store, data_sets))))
+            print(visible("\n".join(preflight(file, data_sets))))
 
     def run(self) -> None:
         """Run what is not finished, after the studies that `[best]` needs, in another process.
@@ -171,19 +159,24 @@ class NotebookStudy:
                     print(visible(line.rstrip()), flush=True)
             if process.returncode:
                 raise DmlcoreError(f"dmlcore run failed with exit code {process.returncode}; see above.")
-        print(visible(self.state()))
+
+    def answer(self) -> Shown:
+        """Return the answer to the study's question in a few sentences."""
+        from dmlcore.handin.showing import answer_text
+
+        return self._of_stored(lambda material: [Page(text)] if (text := answer_text(material)) else [])
 
     def table(self) -> Shown:
-        """Return the results: a row per grid point, after row 0, the untrained network; for a probe, a row per size."""
-        return self._shown(lambda key: key in RESULTS)
+        """Return the results: a row per grid point, after the untrained network; for a probe, a row per batch size."""
+        return self._sections(lambda key: key in RESULTS)
 
     def explanation(self) -> Shown:
-        """Return the explanation: what changed, by how much, and which recorded quantities explain it."""
-        return self._shown(lambda key: key == EXPLANATION)
+        """Return the explanation: what these runs show, and how sure that is."""
+        return self._sections(lambda key: key == EXPLANATION)
 
     def details(self) -> Shown:
         """Return all other sections of the report, each under its heading."""
-        return self._shown(lambda key: key not in (*RESULTS, EXPLANATION, "question"), headings=True)
+        return self._sections(lambda key: key not in NOT_DETAILS, headings=True)
 
     def load(self) -> StudyFile:
         """Load the study without results; arbitrary grid values are used for those of `[best]`."""
@@ -202,15 +195,24 @@ class NotebookStudy:
         file = load_study(self.path, _registry(), self.overrides, store, data_sets)
         return file, study_material(file, store, data_sets)
 
-    def _shown(self, wanted: Callable[[str], bool], headings: bool = False) -> Shown:
+    def _sections(self, wanted: Callable[[str], bool], headings: bool = False) -> Shown:
         """The sections of the report with the wanted keys."""
-        from dmlcore.handin.showing import pieces
-        from dmlcore.report.render.markdown import heading, paragraphs
 
-        try:
-            material = self._stored()[1]
-        except StudyError as error:  # the results for [best] are missing
-            return Shown([Page(paragraphs(str(error)))])
+        def shown(material: StudyMaterial) -> list[Page | Picture]:
+            from dmlcore.report.render.markdown import heading
+
+            items: list[Page | Picture] = []
+            for piece in self._pieces(material):
+                if wanted(piece.key):
+                    items += [*[Page(heading(3, piece.title))] * headings, *piece.items]
+            return items
+
+        return self._of_stored(shown)
+
+    def _pieces(self, material: StudyMaterial) -> list[Piece]:
+        """All sections, drawn once for the same results."""
+        from dmlcore.handin.showing import pieces
+
         stored = (
             *material.results,
             *material.failures.items(),
@@ -220,13 +222,20 @@ class NotebookStudy:
         )
         if self._drawn.get("stored") != stored:
             self._drawn.update(stored=stored, pieces=pieces(material))
-        items: list[Page | Picture] = []
-        for piece in filter(lambda piece: wanted(piece.key), self._drawn["pieces"]):
-            words = [heading(3, piece.title)] * headings + [piece.markdown] * bool(piece.markdown)
-            if words:
-                items.append(Page("\n\n".join(words)))
-            items += [Picture(name, svg) for name, svg in piece.figures.items()]
-        return Shown(items or [Page("There are no results yet.")])
+        found: list[Piece] = self._drawn["pieces"]
+        return found
+
+    def _of_stored(self, items: Callable[[StudyMaterial], list[Page | Picture]]) -> Shown:
+        """What is shown of the stored results, or why there is nothing."""
+        from dmlcore.report.render.markdown import paragraphs
+
+        try:
+            material = self._stored()[1]
+        except StudyError as error:  # the results for [best] are missing
+            return Shown([Page(paragraphs(str(error)))])
+        nothing = not material.results and material.probe is None
+        empty = "There are no results yet." if nothing else "The report has no such section."
+        return Shown(items(material) or [Page(empty)])
 
 
 def _registry() -> Registry:

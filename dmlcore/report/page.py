@@ -1,11 +1,11 @@
-"""The page of one study for every drawn format: text, tables, figures, map and galleries in order."""
+"""A report for every drawn format: the first page, and the text, tables, figures, map and galleries of each study."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from statistics import fmean
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from dmlcore.api.blocks import Block, Text
 from dmlcore.api.result import Result
@@ -16,7 +16,8 @@ from dmlcore.report.figures.embedding_map import EmbeddingMap, embedding_map
 from dmlcore.report.figures.gallery import Retrieval, retrieval
 from dmlcore.report.figures.pictures import Pictures, study_pictures
 from dmlcore.report.figures.study import drawn_sections
-from dmlcore.report.sections import TITLES, place
+from dmlcore.report.front import Front
+from dmlcore.report.sections import PLACES, in_appendix, own_blocks, place
 from dmlcore.results.evidence import Evidence
 from dmlcore.text import capitalized, counted, duration, point_label
 
@@ -31,6 +32,11 @@ class Part:
     title: str
     items: tuple[Item, ...]
 
+    @property
+    def appendix(self) -> bool:
+        """Whether it follows all chapters."""
+        return in_appendix(self.key)
+
 
 @frozen(eq=False)
 class StudyPage:
@@ -42,6 +48,39 @@ class StudyPage:
     """The state of the study in a few short phrases."""
     parts: tuple[Part, ...]
     pictures: Pictures
+
+    @property
+    def chapter(self) -> list[Part]:
+        return [part for part in self.parts if not part.appendix]
+
+    @property
+    def appendix(self) -> list[Part]:
+        return [part for part in self.parts if part.appendix]
+
+
+@frozen(eq=False)
+class Report:
+    """The first page, a chapter for each study, and an appendix for each study."""
+
+    front: Front
+    pages: tuple[StudyPage, ...]
+
+    @property
+    def heading(self) -> str:
+        """The title; empty where it would repeat the name of a single study."""
+        repeated = not self.front.answers and self.front.title == self.pages[0].name
+        return "" if repeated else self.front.title
+
+
+def report_on(materials: Sequence[StudyMaterial], front: Front) -> Report:
+    """Return the report on these studies."""
+    pages = [study_page(material) for material in materials]
+    return Report(front, tuple(map(_one_of_several, pages) if front.answers else pages))
+
+
+def _one_of_several(page: StudyPage) -> StudyPage:
+    parts = [evolve(part, items=tuple(own_blocks(part.key, part.items))) for part in page.parts]
+    return evolve(page, parts=tuple(part for part in parts if part.items))
 
 
 def study_page(material: StudyMaterial) -> StudyPage:
@@ -57,7 +96,7 @@ def study_page(material: StudyMaterial) -> StudyPage:
     for item in found:
         key = "gallery" if isinstance(item, Retrieval) else "map"
         named = item.with_files(pictures.names) if isinstance(item, Retrieval) else item
-        parts.append(Part(key, TITLES[key], (named,)))
+        parts.append(Part(key, PLACES[key].title, (named,)))
     parts.sort(key=lambda part: place(part.key))
     return StudyPage(material.name, material.question, tuple(_facts(material)), tuple(parts), pictures)
 

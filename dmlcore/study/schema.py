@@ -368,6 +368,11 @@ class StudyFile:
     """How its `[best]` values were chosen; empty if the results for them were not consulted."""
 
     @property
+    def assumes_best(self) -> bool:
+        """Whether arbitrary grid values are used for those of `[best]`, because results are missing or not read."""
+        return bool(self.needs) and not self.choices
+
+    @property
     def every_run(self) -> tuple[Run, ...]:
         """Its runs, and the run of its probe."""
         return (*self.runs, self.probe.run) if self.probe else self.runs

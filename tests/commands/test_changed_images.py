@@ -177,8 +177,16 @@ def test_the_name_of_a_report_is_without_the_values_of_other_studies() -> None:
     ]
 
 
-@pytest.mark.parametrize("how", ["the command", "a notebook"])
-def test_check_prints_the_best_values_that_are_used(how: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("how", "unresolved"),
+    [
+        ("the command", "[best] is not resolved yet; an arbitrary grid value is used here"),
+        ("a notebook", "The values of [best] are not known yet"),
+    ],
+)
+def test_check_prints_the_best_values_that_are_used(
+    how: str, unresolved: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     def check() -> str:
         if how == "the command":
             return invoke("check", "ours/final.toml").stdout
@@ -189,7 +197,8 @@ def test_check_prints_the_best_values_that_are_used(how: str, capsys: pytest.Cap
     sizes.write_text(FOLDERS + '[grid]\n"training.batch_size" = [6, 12]\n')
     best = '[best]\nfrom = ["sizes.toml"]\ntake = ["training.batch_size"]\nmetric = "nearest/spread"\n'
     Path("ours/final.toml").write_text(FOLDERS + best)
-    assert "[best] is not resolved yet; an arbitrary grid value is used here" in check()
+    assert unresolved in check()
+    assert "waiting for the studies that [best] needs" in invoke("check", "ours/final.toml").stdout
     run("ours/sizes.toml")
     rows = json.loads(invoke("results", "ours/sizes.toml", "--json").stdout)
     spread = {row["training.batch_size"]: row["nearest/spread"] for row in rows if row["state"] == "finished"}
@@ -197,4 +206,4 @@ def test_check_prints_the_best_values_that_are_used(how: str, capsys: pytest.Cap
     sizes.write_text(FOLDERS + f'[grid]\n"training.batch_size" = [{other}, {chosen}]\n')  # the first stands for any
     assert f"  batch    {chosen} images of {chosen // 3} classes" in check()
     run("ours/final.toml")
-    assert "  run      finished     seed=0_" in check()
+    assert "  run      finished     seed=0_" in invoke("check", "ours/final.toml").stdout

@@ -134,7 +134,7 @@ def test_a_notebook_names_it(runs: list[Path], monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(notebooks, "_registry", lambda: REGISTRY)
     study = open_study("toy.toml")
     flip(runs[0] / RESULT)
-    assert study.state() == f"1 of 2 runs finished, in {Path('runs/toy')}"
+    assert study.state() == f"the probe is finished, 1 of 2 runs finished, 1 damaged, in {Path('runs/toy')}"
     assert not study.finished
     assert "## Damaged results" in "".join(str(item) for item in study.details())
 

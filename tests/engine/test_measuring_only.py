@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dmlcore.api.blocks import Text
 from dmlcore.api.result import Result, from_json, to_json
 from dmlcore.engine.plan.planning import Planner
 from dmlcore.engine.plan.stored import result_rows, study_material
@@ -16,6 +17,8 @@ from dmlcore.engine.runner import run_study
 from dmlcore.errors import StudyError
 from dmlcore.report.content.protocol import protocols
 from dmlcore.report.content.table import study_table
+from dmlcore.report.explanation import explain
+from dmlcore.report.explanation.answer import answer_of
 from dmlcore.results.store import UNTRAINED_EVIDENCE, Store
 from dmlcore.study.load import smoke_study
 from toys import REGISTRY, STUDY
@@ -70,8 +73,8 @@ def test_loss_and_sampler_change_nothing(measured: Any) -> None:
 def test_several_backbones_make_a_row_each(measured: Any, store: Store) -> None:
     file, _ = measured(FEATURES, "grid={'transforms.size'=[8, 12]}")
     material = study_material(file, store)
-    assert [row.label for row in study_table(material).rows] == ["transforms.size=8", "transforms.size=12"]
-    facts = protocols(material)["transforms.size=8"]
+    assert [row.label for row in study_table(material).rows] == ["size 8", "size 12"]
+    facts = protocols(material)["size 8"]
     assert facts["data"] == "squares, measured on 36 images of 6 classes not seen in training"
     assert not {"optimizer", "scheduler", "batch size"} & facts.keys()
 
@@ -85,16 +88,28 @@ def test_a_random_layer_is_named(measured: Any, store: Store) -> None:
     )
 
 
+@pytest.mark.parametrize("seeds", ["[0]", "[0, 1, 2]"])
+def test_nothing_is_said_about_training_where_there_is_none(seeds: str, measured: Any, store: Store) -> None:
+    file, _ = measured(f"seeds={seeds}")
+    material = study_material(file, store)
+    answer = answer_of(material)
+    assert answer is not None
+    assert answer.verdict.endswith("; nothing was trained.")
+    words = [block.text for block in explain(material) if isinstance(block, Text)]
+    assert "Nothing was trained: the layer that gives the embeddings is random." in words
+    assert not [text for text in words if "raining helps" in text or "training improves" in text]
+
+
 def test_a_grid_that_also_trains_keeps_the_untrained_row(measured: Any, store: Store) -> None:
     text = STUDY.replace("epochs = 2", "epochs = 1")
     file, _ = measured(FEATURES, "grid={'training.epochs'=[0, 1]}", text=text)
     labels = [row.label for row in study_table(study_material(file, store)).rows]
-    assert labels == ["untrained", "training.epochs=0", "training.epochs=1"]
+    assert labels == ["untrained", "epochs 0", "epochs 1"]
 
 
 def test_check_and_plan_know_no_batches(make_study: Any, store: Store) -> None:
     file = make_study(FEATURES, text=MEASURED)
-    assert [line.split()[0] for line in list(preflight(file, store))[1:]] == ["data", "images", "run", "run"]
+    assert [line.split()[0] for line in list(preflight(file))[1:]] == ["data", "images"]
     (item,) = Planner(store).plan(file)
     assert (item.steps, item.images) == (0, 0)
     assert item.seconds_each is not None

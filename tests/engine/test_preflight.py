@@ -45,9 +45,9 @@ def kinds(lines: Sequence[str]) -> list[str]:
 
 def test_a_grid_has_one_ok_line_and_only_lines_that_differ(make_study: Any, store: Store) -> None:
     file = make_study(ONE_SEED, "grid={'training.batch_size'=[6, 9, 12]}")
-    lines = list(preflight(file, store))
+    lines = list(preflight(file))
     assert lines[0] == f"{file.path}: OK, 3 runs"
-    assert kinds(lines) == ["data", "classes", "images", *["epoch"] * 3, *["batch"] * 3, "smallest", *["run"] * 3]
+    assert kinds(lines) == ["data", "classes", "images", *["epoch"] * 3, *["batch"] * 3, "smallest"]
     assert lines[4:6] == [
         "  epoch    training.batch_size=6: 3 steps, 50.0% of the training images",
         "  epoch    training.batch_size=9: 2 steps, 50.0% of the training images",
@@ -56,7 +56,7 @@ def test_a_grid_has_one_ok_line_and_only_lines_that_differ(make_study: Any, stor
 
 def test_points_with_equal_lines_share_one(make_study: Any, store: Store) -> None:
     file = make_study("grid={'embedding.dim'=[2, 3, 4], 'training.batch_size'=[6, 9]}")
-    lines = [line for line in preflight(file, store) if line.startswith("  epoch")]
+    lines = [line for line in preflight(file) if line.startswith("  epoch")]
     assert len(lines) == 2
     assert lines[0].startswith(
         "  epoch    embedding.dim=2 training.batch_size=6, embedding.dim=3 training.batch_size=6,"
@@ -65,7 +65,7 @@ def test_points_with_equal_lines_share_one(make_study: Any, store: Store) -> Non
 
 def test_check_names_all_runs_that_fail(make_study: Any, store: Store) -> None:
     file = make_study(ONE_SEED, SIZES)
-    assert refusal(lambda: list(preflight(file, store))) == (
+    assert refusal(lambda: list(preflight(file))) == (
         f"training.batch_size=5: {REFUSED[5]}\n\ntraining.batch_size=40: {REFUSED[40]}\n\n"
         "`dmlcore run` records training.batch_size=5, training.batch_size=40 as failed and runs the other 2 runs."
     )
@@ -119,7 +119,7 @@ def test_a_mistake_of_one_backbone_stops_all(make_study: Any, store: Store, monk
     file = make_study("grid={'backbone.weights'=['random', 'big']}")
     expected = "backbone.weights=big: The weights are not here.\nDownload them."
     assert refusal(lambda: require_ready([file], store), DataError) == f"{file.path}: {expected}"
-    assert refusal(lambda: list(preflight(file, store)), DataError) == expected
+    assert refusal(lambda: list(preflight(file)), DataError) == expected
 
 
 def test_the_backbone_knows_the_size_of_the_images(
@@ -127,7 +127,7 @@ def test_the_backbone_knows_the_size_of_the_images(
 ) -> None:
     seen: list[BackboneContext] = []
     monkeypatch.setattr(toys.Tiny, "check", lambda _, context: seen.append(context) or ["It has a note."])
-    lines = list(preflight(make_study("transforms.size=20"), store))
+    lines = list(preflight(make_study("transforms.size=20")))
     assert seen == [BackboneContext(feature_map=False, image_size=20)]
     assert lines[2] == "           It has a note."
 
@@ -145,9 +145,7 @@ def test_an_evaluator_judges_the_test_labels(make_study: Any, store: Store, monk
 
 def test_a_split_says_what_it_did_not_take(make_study: Any, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(toys.SquareImages, "notes", ("3 files were not taken: .txt",), raising=False)
-    lines = list(
-        preflight(make_study("evaluation.select='validation'", "evaluation.metric='nearest/recall_at_1'"), store)
-    )
+    lines = list(preflight(make_study("evaluation.select='validation'", "evaluation.metric='nearest/recall_at_1'")))
     assert lines[2] == "           3 files were not taken: .txt"
     assert kinds(lines[2:])[0] == "classes"
 
@@ -162,7 +160,7 @@ def test_an_image_that_cannot_be_read_is_found(make_study: Any, store: Store, mo
 
     monkeypatch.setattr(toys.SquareImages, "image", broken)
     file = make_study("dataset.root='photos'")
-    assert refusal(lambda: list(preflight(file, store)), DamagedDataError).splitlines() == [
+    assert refusal(lambda: list(preflight(file)), DamagedDataError).splitlines() == [
         "bird.jpg: can't read the image.",
         "To list all such images: dmlcore data check squares --set root=photos",
         "Then repeat the same command.",

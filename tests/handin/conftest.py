@@ -12,6 +12,7 @@ from attrs import frozen
 
 from dmlcore.api.progress import Display, shown_on
 from dmlcore.engine.runner import run_study
+from dmlcore.handin.byline import Byline
 from dmlcore.handin.submission import submission_of
 from dmlcore.host.discovery import discover
 from dmlcore.host.registry import Registry
@@ -47,6 +48,7 @@ question = "Do $d$ dimensions matter?"
 [grid]
 "embedding.dim" = [4, 8]
 """
+BYLINE = Byline("Ada Lovelace", "On *letters*")
 OVERRIDES = ("training.epochs=1",)
 PATH = Path("studies/tiny.toml")
 
@@ -60,6 +62,7 @@ class HandIn:
     zip: Path
     unpacked: Path
     said: list[str]
+    """What the steps and the end printed."""
 
 
 @pytest.fixture(scope="session")
@@ -82,7 +85,8 @@ def handed_in(tmp_path_factory: pytest.TempPathFactory, real_registry: Registry)
         display = Display()
         display.note = said.append  # type: ignore[method-assign]
         with shown_on(display):
-            said.append(submission_of([PATH], real_registry, OVERRIDES, store, partial=False).write(Path("handin.zip")))
+            submission = submission_of([PATH], real_registry, OVERRIDES, store, False, BYLINE)
+            said.append(submission.write(Path("handin.zip")))
         unpacked = tmp_path_factory.mktemp("unpacked")
         with zipfile.ZipFile("handin.zip") as archive:
             archive.extractall(unpacked)

@@ -9,12 +9,21 @@ import nbformat
 import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
+from dmlcore.handin.byline import NOBODY, Byline
 from dmlcore.handin.notebook import build_notebook
 from dmlcore.handin.sources import read_sources
 from dmlcore.host.registry import Registry
 from dmlcore.study.load import load_study
+from handin.conftest import BASE
 
 ROOT = Path(__file__).parents[2]
+
+MEAN = "Values are means over"
+UNTRAINED = "*untrained*"
+TRAINED = "Every run is trained"
+MEASURED = "evaluated without training"
+PROBED = "The probe tries batch sizes"
+BATCHES = "the batches of an epoch"
 
 
 def notebook_of(name: str, registry: Registry, *overrides: str) -> nbformat.NotebookNode:
@@ -76,3 +85,78 @@ def test_only_what_the_study_needs_is_installed_and_fetched(
     assert '%pip install --quiet "dmlcore==0.1.0"' in birds["install"]
     assert birds["data"] == "if TRAIN:\n    study.fetch()"
     assert "data" not in photos
+
+
+def texts_of(folder: Path, registry: Registry, table: str, byline: Byline = NOBODY) -> dict[str, str]:
+    """Key → text of each text cell of a study."""
+    path = folder / "study.toml"
+    path.write_text(BASE + table)
+    notebook = build_notebook(load_study(path, registry), read_sources([path]), (), byline=byline)
+    return {cell.id: cell.source for cell in notebook.cells if cell.cell_type == "markdown"}
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ('[grid]\n"embedding.dim" = [4, 8]\n', {UNTRAINED, TRAINED, BATCHES}),
+        ("[probe]\n", {PROBED, BATCHES}),
+        ('[probe]\n[grid]\n"training.batch_size" = [6, 12]\n', {UNTRAINED, TRAINED, PROBED, BATCHES}),
+    ],
+)
+def test_texts_say_what_is_true_of_the_study(
+    table: str, said: set[str], tmp_path: Path, real_registry: Registry
+) -> None:
+    text = "\n".join(texts_of(tmp_path, real_registry, table).values())
+    assert {words for words in (MEAN, UNTRAINED, TRAINED, MEASURED, PROBED, BATCHES) if words in text} == said
+
+
+def test_texts_of_a_study_without_training_mention_none(tmp_path: Path, real_registry: Registry) -> None:
+    path = tmp_path / "study.toml"
+    path.write_text(BASE.replace("epochs = 40", "epochs = 0"))
+    notebook = build_notebook(load_study(path, real_registry, ["seeds=[0, 1]"]), read_sources([path]), ())
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    assert {words for words in (MEAN, UNTRAINED, TRAINED, MEASURED, PROBED, BATCHES) if words in text} == {
+        MEAN,
+        MEASURED,
+    }
+
+
+def test_the_title_names_only_what_all_runs_share(tmp_path: Path, real_registry: Registry) -> None:
+    table = '[grid]\nloss = [{use = "triplet", margin = 0.1}, {use = "contrastive"}]\n'
+    title = texts_of(tmp_path, real_registry, table)["title-text"]
+    assert title.splitlines()[2:] == [
+        "- Data set `glyphs`, backbone `timm`, sampler `m_per_class`",
+        "- 2 runs: loss triplet, contrastive; 1 seed (0)",
+    ]
+
+
+def test_the_title_states_no_value_that_is_not_chosen_yet(
+    real_registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    title = notebook_of("assignment/glyphs/4_triplet.toml", real_registry).cells[0].source
+    assert title.splitlines()[4:] == [
+        "- Data set `glyphs`, backbone `timm`",
+        "- Values from the best rows of `studies/assignment/glyphs/1_dimension.toml`,"
+        " `studies/assignment/glyphs/2_margin.toml`, `studies/assignment/glyphs/3_batch_size.toml`",
+        "- 12 runs: loss (4 values); 3 seeds (0, 1, 2)",
+    ]
+
+
+def test_the_author_and_the_title_are_in_the_notebook(tmp_path: Path, real_registry: Registry) -> None:
+    path = tmp_path / "study.toml"
+    path.write_text(BASE)
+    byline = Byline("Ada *L*\n$x$", "Letters")
+    notebook = build_notebook(load_study(path, real_registry), read_sources([path]), (), byline=byline)
+    nbformat.validate(notebook)
+    assert notebook.metadata.title == "Letters: study"
+    assert notebook.metadata.authors == [{"name": "Ada *L* $x$"}]
+    assert notebook.cells[0].source.splitlines()[2] == r"Ada \*L\* <span>\$</span>x<span>\$</span>"
+
+
+def test_results_are_in_the_order_of_reading(tmp_path: Path, real_registry: Registry) -> None:
+    path = tmp_path / "study.toml"
+    path.write_text(BASE)
+    notebook = build_notebook(load_study(path, real_registry), read_sources([path]), ())
+    code = [cell.id for cell in notebook.cells if cell.cell_type == "code"]
+    assert code[-5:] == ["run", "answer", "table", "explanation", "details"]

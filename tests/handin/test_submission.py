@@ -22,7 +22,7 @@ from dmlcore.study.load import load_study
 from handin.conftest import OVERRIDES, PATH, HandIn
 from running import needs, pdf_text
 
-FIGURES = ("cost", "metrics", "quantities", "similarities", "spectrum")
+FIGURES = ("cost", "dimensions", "metrics", "quantities", "similarities", "spectrum")
 
 
 def stored(registry: Registry) -> str:
@@ -56,8 +56,13 @@ def test_the_zip_holds_everything_sorted_and_undated(handed_in: HandIn) -> None:
 def test_every_step_is_shown(handed_in: HandIn) -> None:
     steps = [line for line in handed_in.said if not line.startswith("  ")]
     assert steps[:3] == ["report", "study 1/1  tiny", "studies and environment"]
-    assert steps[3].startswith("Hand-in: handin.zip (18 files, ")
-    assert "  cell 1/11  install" in handed_in.said
+    assert "  cell 1/12  install" in handed_in.said
+    first, *files = steps[3].splitlines()
+    assert first.startswith("Hand-in: handin.zip (19 files, ")
+    assert [line.split()[0] for line in files] == ["report.pdf", "report.html", "notebooks/tiny.pdf", "README.txt"]
+    assert re.fullmatch(
+        r" +notebooks/tiny.pdf +executed notebook as PDF, task 1 \(embedding dimension\), \d pages", files[2]
+    )
 
 
 def test_the_notebook_was_executed_and_shows_what_is_stored(at_home: HandIn, real_registry: Registry) -> None:
@@ -65,11 +70,15 @@ def test_the_notebook_was_executed_and_shows_what_is_stored(at_home: HandIn, rea
     nbformat.validate(notebook)
     code = {cell.id: cell for cell in notebook.cells if cell.cell_type == "code"}
     assert [cell.execution_count for cell in code.values()] == list(range(1, len(code) + 1))
-    table, curves = code["table"].outputs
+    table, curves, caption = code["table"].outputs
     assert "<svg" in curves.data["image/svg+xml"]
-    assert table.data["text/markdown"] == stored(real_registry)
-    assert table.data["text/plain"] == stored(real_registry)
-    assert code["run"].outputs[0].text == "2 of 2 runs finished, in runs/tiny\n"
+    assert table.data["text/markdown"].startswith(f"{stored(real_registry)}\n\n**")
+    assert table.data["text/plain"] == table.data["text/markdown"]
+    assert "svg" not in str(caption.data)
+    (answer,) = code["answer"].outputs
+    assert answer.data["text/markdown"].startswith("**")
+    assert code["run"].outputs[0].data["text/plain"] == "studies/tiny.toml: 2 of 2 runs finished, in runs/tiny"
+    assert not [output for cell in code.values() for output in cell.outputs if output.get("name") == "stderr"]
     pictures = [output.data for output in code["details"].outputs if "image/svg+xml" in output.data]
     assert pictures
     assert all("<svg" in data["image/svg+xml"] and data["text/plain"] for data in pictures)
@@ -77,7 +86,7 @@ def test_the_notebook_was_executed_and_shows_what_is_stored(at_home: HandIn, rea
 
 def test_nothing_names_this_machine(at_home: HandIn) -> None:
     texts = [path for path in at_home.unpacked.rglob("*") if path.suffix not in (".pdf", "")]
-    assert len(texts) == 16
+    assert len(texts) == 17
     for path in texts:
         text = path.read_text(encoding="utf-8")
         assert str(at_home.home) not in text, path
@@ -88,11 +97,15 @@ def test_the_readme_says_what_and_how(handed_in: HandIn) -> None:
     lines = (handed_in.unpacked / "README.txt").read_text().splitlines()
     described = {line.split()[0] for line in lines if line.startswith("  ") and len(line.split()) > 1}
     files = {path.relative_to(handed_in.unpacked).as_posix() for path in handed_in.unpacked.rglob("*.*")}
-    assert files - described == {"README.txt"}
+    assert files - described == set()
     assert lines[-2:] == [
         "  dmlcore run studies/tiny.toml --set training.epochs=1",
-        "  dmlcore submit studies/tiny.toml --set training.epochs=1 -o handin.zip",
+        "  dmlcore submit studies/tiny.toml --set training.epochs=1 --author 'Ada Lovelace' --title 'On *letters*'"
+        " -o handin.zip",
     ]
+    assert lines[:2] == ["On *letters*", "Ada Lovelace"]
+    owned = {line.split()[0] for line in lines if line.endswith("  task 1 (embedding dimension)")}
+    assert owned == {name for name in files if "tiny" in name}
 
 
 def test_settings_and_versions_are_those_of_the_runs(handed_in: HandIn) -> None:
@@ -120,6 +133,7 @@ def test_the_pdf_has_the_words_the_numbers_and_the_pages(at_home: HandIn, real_r
     text = pdf_text(at_home.unpacked / "notebooks/tiny.pdf")
     assert "matter?" in text
     assert "%%writefile studies/base/letters.toml" in text
+    assert "On *letters*: tiny · Ada Lovelace" in text, "in the footer"
     assert "1/" in text.replace(" ", ""), "pages are numbered"
     table = next(block for block in stored(real_registry).split("\n\n") if block.startswith("|"))
     numbers = re.findall(r"\b0\.\d{4}\b", table.splitlines()[-1])
@@ -200,3 +214,13 @@ def test_two_studies_of_one_name_are_refused(at_home: HandIn, real_registry: Reg
     finally:
         twin.unlink()
     assert str(error.value).startswith("studies/tiny.toml, studies/base/tiny.toml: both are named 'tiny'.")
+
+
+def test_names_that_differ_in_the_case_of_letters_are_refused(at_home: HandIn, real_registry: Registry) -> None:
+    twin = Path("studies/other.toml")
+    twin.write_text('extends = "base/letters.toml"\nname = "Tiny"\n')
+    try:
+        with pytest.raises(StudyError, match="both are named 'Tiny'"):
+            submission_of([PATH, twin], real_registry, OVERRIDES, Store(Path("runs")), partial=False)
+    finally:
+        twin.unlink()

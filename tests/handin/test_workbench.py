@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dmlcore.handin.sources import read_sources
-from dmlcore.handin.workbench import workbench
+from dmlcore.handin.workbench import environment, workbench
 from dmlcore.host.registry import Registry
 from dmlcore.study.load import load_study
 from toys import STUDY
@@ -36,3 +36,8 @@ def test_what_the_study_names_is_found(
     assert Path("results/made").is_dir()
     assert not folder.exists()
     assert (tmp_path / "home/photos/cat.png").is_file(), "a link goes, what it leads to stays"
+
+
+def test_a_notebook_shows_no_warning_about_widgets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONWARNINGS", "error::DeprecationWarning")
+    assert environment()["PYTHONWARNINGS"] == "error::DeprecationWarning,ignore:IProgress not found"

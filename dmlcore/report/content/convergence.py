@@ -50,7 +50,7 @@ class Course:
         return float(getattr(self, unit)[-1])
 
     def after(self, unit: Unit, place: float) -> float:
-        """Return the metric after a number of epochs, steps or seconds, by linear interpolation between measurements."""
+        """Return the metric after that many epochs, steps or seconds, interpolated between measurements."""
         return float(np.interp(place, getattr(self, unit), self.values))
 
     def until(self, unit: Unit, value: float) -> float | None:
@@ -92,12 +92,17 @@ class Convergence:
     @property
     def target(self) -> float:
         """SHARE of the reference's last value, averaged over its runs."""
-        group = self.of(self.reference)
-        return SHARE * math.fsum(float(course.values[-1]) for course in group) / len(group)
+        return SHARE * float(self.mean(self.reference).values[-1])
 
     def of(self, point: AxisPoint) -> tuple[Course, ...]:
         """Return the courses at a point."""
         return self.courses[self.axis.points.index(point)]
+
+    def mean(self, point: AxisPoint) -> Course:
+        """Return the mean course of the runs at a point."""
+        group = self.of(point)
+        units = ("epochs", "steps", "seconds", "values")
+        return Course(group[0].seed, *(np.mean([getattr(course, unit) for course in group], axis=0) for unit in units))
 
     def samples(self, unit: Unit, place: float) -> dict[str, Sample]:
         """Return label of a point → the metric after a number of epochs, steps or seconds, over seeds.
@@ -123,12 +128,16 @@ def loss_convergence(material: StudyMaterial, metric: str) -> Convergence | None
 
 
 def convergence_of(axis: Axis, metric: str) -> Convergence | None:
-    """Return the convergence along an axis; None if a run has no curve of the metric, or there is only one point."""
-    courses = [tuple(filter(None, (course_of(r, metric) for r in point.results))) for point in axis.points]
-    whole_groups = all(len(group) == len(p.results) for group, p in zip(courses, axis.points, strict=True))
-    if len(courses) < 2 or not whole_groups:
+    """Return the convergence along an axis.
+
+    None if there is only one point, if a run has no curve of the metric, or if it was measured at other epochs.
+    """
+    groups = [tuple(filter(None, (course_of(r, metric) for r in point.results))) for point in axis.points]
+    complete = all(len(group) == len(p.results) for group, p in zip(groups, axis.points, strict=True))
+    alike = all(len({tuple(course.epochs) for course in group}) == 1 for group in groups)
+    if len(groups) < 2 or not complete or not alike:
         return None
-    return Convergence(axis, metric, tuple(courses), _reference(axis.points))
+    return Convergence(axis, metric, tuple(groups), _reference(axis.points))
 
 
 def learns_classes(point: AxisPoint) -> bool:
@@ -174,12 +183,13 @@ def convergence_table(convergence: Convergence) -> Table:
     target = cell(convergence.metric, convergence.target)
     for unit in convergence.units:
         rows.append(
-            (f"{unit} to {name} {target}", *(_until(convergence.of(p), unit, convergence.target) for p in points))
+            (f"{unit} to {name} {target}", *(_until(convergence.mean(p), unit, convergence.target) for p in points))
         )
     notes = (
         f"Compared after {EARLY:.0%} of the shortest training, which was fixed in advance. {target} is {SHARE:.0%} of"
-        f" the last value of {convergence.axis.named(convergence.reference)}. Values between two measured epochs are"
-        " interpolated; seconds are those of training, without evaluation.",
+        f" the last value of {convergence.axis.named(convergence.reference)}; it is reached by the mean over seeds, or"
+        f" never ({MISSING}). Values between two measured epochs are interpolated. Seconds are those of training"
+        " alone, without evaluation.",
     )
     header = ("", *(convergence.axis.named(point) for point in points))
     return Table(header, tuple(rows), f"Convergence of {name} on the test classes", notes)
@@ -200,8 +210,6 @@ def _last(group: Sequence[Course]) -> str:
     return str(Spread.of([float(course.values[-1]) for course in group]))
 
 
-def _until(group: Sequence[Course], unit: Unit, value: float) -> str:
-    """Mean over the runs; a dash if one of them does not reach the value."""
-    found = [course.until(unit, value) for course in group]
-    reached = [place for place in found if place is not None]
-    return f"{math.fsum(reached) / len(reached):.1f}" if len(reached) == len(found) else MISSING
+def _until(course: Course, unit: Unit, value: float) -> str:
+    place = course.until(unit, value)
+    return MISSING if place is None else f"{place:.1f}"

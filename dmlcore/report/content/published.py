@@ -11,7 +11,7 @@ from dmlcore.api.blocks import Table
 from dmlcore.api.result import Result
 
 RECALLS = Path(__file__).with_name("published.csv")
-"""Recall@1 in percent, as printed."""
+"""Recall@1 in percent at the best test epoch, as printed."""
 
 TRIPLET_MARGINS = Path(__file__).with_name("published_margins.csv")
 """MAP@R by margin, as printed."""
@@ -23,18 +23,18 @@ TRIALS = (
 """Where the published margins are from."""
 
 NOTE = (
-    "These results use other protocols than the study, so don't compare digit by digit. Unless noted otherwise, they"
-    " are of the best test epoch, which is selected on the test classes; a clean protocol gives slightly lower values."
+    "These results use other protocols than the study, so don't compare digit by digit. They are of the best test"
+    " epoch, which is selected on the test classes; a clean protocol gives slightly lower values."
 )
 
 
 def published_grid(result: Result) -> Table | None:
     """Return published Recall@1 on the result's data set, highest first; None if the list has none."""
     dataset = _dataset(result.settings)
-    header, *lines = _lines(RECALLS)
-    rows = [line[1:] for line in lines if line[0] == dataset]
-    rows.sort(key=lambda cells: -float(cells[3]))
-    return Table(header[1:], rows, f"Published results on {dataset}", (NOTE,)) if rows else None
+    rows = [line[1:] for line in _lines(RECALLS)[1:] if line[0] == dataset]
+    rows.sort(key=lambda cells: -float(cells[-1]))
+    header = ("method", "network", "source", "dimension", "Recall@1 in %")
+    return Table(header, rows, f"Published results on {dataset}", (NOTE,), words=3) if rows else None
 
 
 def published_margins(result: Result) -> Table | None:

@@ -9,7 +9,7 @@ from attrs import evolve, frozen
 
 from dmlcore.report.content.axis import Axis, AxisPoint, marginal_axis
 from dmlcore.report.content.material import StudyMaterial
-from dmlcore.report.content.measurements import PointMeasurements, is_as_loaded
+from dmlcore.report.content.measurements import TRAINED, PointMeasurements, kind_of
 from dmlcore.report.content.power import seeds_needed, smallest_found
 from dmlcore.report.content.quantities import decimals, label
 from dmlcore.report.content.statistics import compare
@@ -79,7 +79,7 @@ class Findings:
             )
         before, after = (decimals(row.samples[self.metric].mean) for row in (self.untrained, self.best))
         if self.training is None:
-            return f"{self.name} of the network as loaded is {after}; nothing was trained."
+            return f"{self.name} is {after}; nothing was trained."
         if self.training.shown:
             return f"Training helped: {self.name} rises from {before} to {after}."
         if not self.training.testable:
@@ -119,7 +119,7 @@ def _untrained_of(material: StudyMaterial, best: PointMeasurements, metric: str)
 
 
 def _training_claim(metric: str, best: PointMeasurements, untrained: PointMeasurements, rows: int) -> Claim | None:
-    if all(map(is_as_loaded, best.results)):
+    if kind_of(best.results[0]) != TRAINED:
         return None
     name = label(metric)
     found = compare(best.samples[metric], untrained.samples[metric])

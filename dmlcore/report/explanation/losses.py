@@ -34,7 +34,7 @@ from dmlcore.report.explanation.mechanism import Mechanism, Step
 from dmlcore.report.explanation.phrases import where
 from dmlcore.report.explanation.recorded_table import recorded_table
 from dmlcore.results.evidence import Evidence
-from dmlcore.text import counted, listing
+from dmlcore.text import listing
 
 Shares = npt.NDArray[np.float64]
 
@@ -78,7 +78,7 @@ def formula_blocks(effect: Effect) -> Iterator[Block]:
         return
     shown = set()
     for formula, names in rows.items():
-        yield Text(f"{'; '.join(names)} ({counted(len(names), 'value')}):")
+        yield Text(f"With {'; '.join(names)}:")
         yield Formula(formula)
         rule = next(rule_of(_facts(p)) for p in effect.axis.points if _facts(p).formula == formula)
         if rule and rule.condition not in shown:

@@ -66,8 +66,8 @@ def _chance(effect: Effect, moved: Mapping[str, RankCorrelation]) -> Text:
     return Text(
         f"{perfect} of {len(moved)} recorded quantities rank the {count} values of the {effect.axis.title} exactly as"
         f" {effect.name} does, or exactly in reverse. An unrelated quantity does so by chance with probability"
-        f" {probability:.2g}, so {len(moved) * probability:.2g} of them are expected by chance. A correlation is not a"
-        f" cause.{noise}"
+        f" {probability:.2g}, so {len(moved) * probability:.2g} of them are expected by chance. Such an order by itself"
+        f" shows no effect.{noise}"
     )
 
 

@@ -32,12 +32,17 @@ from dmlcore.text import counted, listing
 KIM = "Kim et al., 2020"
 PROXY_ANCHOR = "proxy_anchor"
 
-GRADIENT = (
-    r"\frac{\partial L}{\partial s(x,p)} = -\frac{\alpha}{|P^+|} \frac{h_p^+(x)}{1 + \sum_{x'} h_p^+(x')}"
-    r"\ \ (x \in X_p^+),\quad \frac{\alpha}{|P|} \frac{h_p^-(x)}{1 + \sum_{x'} h_p^-(x')}\ \ (x \in X_p^-),"
-    r"\quad h_p^+ = e^{-\alpha (s - \delta)},\quad h_p^- = e^{\alpha (s + \delta)}"
+PULL = (
+    r"\dfrac{\partial L}{\partial s(x,p)} = -\dfrac{\alpha}{|P^+|}"
+    r" \dfrac{h^+(x)}{1 + \sum_{z \in X_p^+} h^+(z)},\quad h^+(z) = e^{-\alpha (s(z,p) - \delta)}"
 )
-"""The derivative of Kim et al., 2020, equation 4."""
+"""Of an image x of the class of the proxy p: the derivative of Kim et al., 2020, equation 4."""
+
+PUSH = (
+    r"\dfrac{\partial L}{\partial s(x,p)} = \dfrac{\alpha}{|P|}"
+    r" \dfrac{h^-(x)}{1 + \sum_{z \in X_p^-} h^-(z)},\quad h^-(z) = e^{\alpha (s(z,p) + \delta)}"
+)
+"""Of an image x of another class."""
 
 OF_PROXIES = tuple(f"{GEOMETRY}{name}" for name in ("proxy_similarity", "proxy_accuracy", "similarity_between_proxies"))
 OF_TEST_CLASSES = tuple(f"{GEOMETRY}{name}" for name in ("distance_ratio", "uniformity", "effective_rank"))
@@ -61,8 +66,10 @@ def proxies_against_pairs(material: StudyMaterial, effect: Effect) -> Mechanism:
 def _gradient(effect: Effect) -> Iterator[Block]:
     """The gradient of Proxy-Anchor, and how it weighs the images of a batch."""
     if any(point.results[0].loss.name == PROXY_ANCHOR for point in effect.axis.points):
-        yield Text(f"The gradient of Proxy-Anchor for an image x and a proxy p ({KIM}):")
-        yield Formula(GRADIENT)
+        yield Text(f"The gradient of Proxy-Anchor for a proxy p and an image x of its class ({KIM}):")
+        yield Formula(PULL)
+        yield Text("And for an image x of another class:")
+        yield Formula(PUSH)
         yield Text(
             "For each proxy, the images of its class share one pull and those of other classes share one push. The"
             " farther an image is from the proxy of its class, or the closer to another, compared with the other images"

@@ -12,7 +12,7 @@ from attrs import evolve
 from dmlcore.api.blocks import Block, Table, Text
 from dmlcore.api.result import Result
 from dmlcore.report.content.material import StudyMaterial
-from dmlcore.report.content.measurements import PointMeasurements, is_as_loaded, kind_of
+from dmlcore.report.content.measurements import TRAINED, PointMeasurements, is_as_loaded, kind_of
 from dmlcore.report.content.quantities import (
     GEOMETRY,
     TRAINING,
@@ -37,6 +37,8 @@ def training_change(material: StudyMaterial, metric: str) -> Mechanism:
     (row,) = material.trained
     if all(map(is_as_loaded, row.results)):
         return Mechanism((Text("Nothing was trained: these are the features of the network as loaded."),))
+    if kind_of(row.results[0]) != TRAINED:
+        return Mechanism((Text("Nothing was trained: the layer that gives the embeddings is random."),))
     epochs: list[Block] = [*_courses(row, metric), *_epochs_table(row.results)]
     return Mechanism(tuple(_geometry(row.results)), tuple(_steps(row.results)), epochs)
 

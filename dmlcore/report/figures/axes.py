@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from dmlcore.api.blocks import Panel
-from dmlcore.report.figures.drawing import HEIGHT, panel, plain
+from dmlcore.report.figures.drawing import HEIGHT, WIDTH, panel, plain
 
 LABEL = 0.1
 """Width of a label of a tick, as a share of the axis."""
@@ -71,7 +71,7 @@ def row_panel(name: str, alt: str, rows: Sequence[str], draw: Callable[[Axes], o
 
     left = 0.25 + 0.0085 * size * max(len(part) for parts in lines for part in parts)
     height = 0.8 + len(rows) * 0.019 * size * max(map(len, lines))
-    return panel(name, alt, drawn, left=left, height=max(HEIGHT, height))
+    return panel(name, alt, drawn, left, WIDTH + max(0, left - 0.6), max(HEIGHT, height))
 
 
 def _lines(name: str) -> list[str]:

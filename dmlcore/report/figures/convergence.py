@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from dmlcore.api.blocks import Figure, Key, Panel
 from dmlcore.report.content.convergence import SHARE, Convergence, Unit, loss_convergence, unit_text
@@ -47,6 +48,7 @@ def _panel(study: str, convergence: Convergence, unit: Unit, keys: tuple[Key, ..
         from_zero(axes)
         axes.set_title(plain(f"{name} over {unit}"))
         axes.set_xlabel(AXES[unit])
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
 
     samples = convergence.samples(unit, place)
     after = unit_text(convergence, unit, place)

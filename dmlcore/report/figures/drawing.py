@@ -33,7 +33,7 @@ QUIET = "#838b97"
 DASHES: tuple[Any, ...] = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)))
 """Line styles, to distinguish lines without colors."""
 
-WIDTH, HEIGHT = 3.7, 2.7
+WIDTH, HEIGHT = 3.0, 2.3
 """Of a panel, in inches: a narrow window shows one at this size, a wide window several in a row."""
 
 _STYLE: dict[Any, Any] = {
@@ -41,7 +41,7 @@ _STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
     "text.color": INK,
-    "axes.titlesize": 10,
+    "axes.titlesize": 9.5,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "axes.titlepad": 7,
@@ -70,19 +70,22 @@ def panel(
     alt: str,
     draw: Callable[[Axes], object],
     left: float = 0.55,
+    width: float = WIDTH,
     height: float = HEIGHT,
     bottom: float = 0.48,
 ) -> Panel:
-    """Return a panel that `draw` draws on axes `left` and `bottom` inches from its edges; it is `height` inches high.
+    """Return a panel of `width` by `height` inches that `draw` draws on axes `left` and `bottom` inches from its edges.
 
     `name` is unique on the page: ids are derived from it. Text with dollar signs that is not math is drawn as it is.
     """
     with matplotlib.rc_context(_STYLE | {"svg.hashsalt": visible(name)}):
-        canvas = Canvas(figsize=(WIDTH, height))
+        canvas = Canvas(figsize=(width, height))
         # fixed margins: a layout engine would double the time, and panels in a row would not align
         top, right = 0.3, 0.12
-        place = (left / WIDTH, bottom / height, 1 - (left + right) / WIDTH, 1 - (bottom + top) / height)
-        draw(canvas.add_axes(place))
+        place = (left / width, bottom / height, 1 - (left + right) / width, 1 - (bottom + top) / height)
+        axes = canvas.add_axes(place)
+        draw(axes)
+        axes.set_title(axes.get_title("left"), x=-(left - 0.05) / (width - left - right))
         try:
             return Panel(_svg(canvas), alt)
         except ValueError:  # of mathtext: a plugin drew a text such as the name of a class
@@ -119,6 +122,9 @@ def checked_formula(latex: str) -> str:
 _WORDS = re.compile(r"\\text\s*\{([^}]*)\}")
 """What mathtext does not read as math."""
 
+_COORDINATE = re.compile(r"(?<![\d.])[1-9]\d*\.\d{3,}")
+"""A number with more decimals than a position needs; numbers below 1 may be scales, which need theirs."""
+
 _UNESCAPED = re.compile(r"(?<!\\)[$%#]")
 
 
@@ -143,6 +149,7 @@ def _svg(canvas: Canvas, **options: object) -> str:
     svg = re.sub(r'<g id="[^"]*"/>', "", svg)
     svg = re.sub(r'<g id="[^"]*">', "<g>", svg)
     svg = in_tags(svg, lambda tag: re.sub(r"font-family: [^;\"]*;? ?", "", tag))
+    svg = in_tags(svg, lambda tag: _COORDINATE.sub(lambda found: f"{float(found[0]):.2f}", tag))
     svg = re.sub(r"\s*\n\s*", " ", svg)
     svg = svg.replace('version="1.1"', 'font-family="DejaVu Sans" stroke-linejoin="round"', 1)
     return visible(svg)

@@ -17,7 +17,7 @@ from dmlcore.report.figures.drawing import BAD, INK, MUTED, RAMP, panel, plain
 from dmlcore.results.proxies import Proxies
 from dmlcore.text import counted
 
-SIDE = 3.5
+SIDE = 2.8
 """Height of a panel in inches: its plane is nearly square."""
 
 Floats = npt.NDArray[np.floating]
@@ -32,7 +32,7 @@ CAPTION = (
 
 
 def proxies_figure(material: StudyMaterial) -> Figure | None:
-    """Draw a panel for each row whose loss learned class vectors; None if no run stored any."""
+    """Draw a panel for each row with a loss that learned class vectors; None if no run stored any."""
     panels = tuple(_panels(material))
     if not panels:
         return None
@@ -55,9 +55,9 @@ def _panels(material: StudyMaterial) -> Iterator[Panel]:
 class Plane:
     """Class means (C, 2) and vectors (P, 2) on the first two principal axes of the L2-normalized class means.
 
-    labels: (P,), the class of each vector; nearest: (P,), whether it is of the class whose vector is nearest to the
-    mean of its class; share: of the variance of the class means in the plane; cosines: (P,), of each vector and the
-    mean of its class.
+    labels: (P,), the class of each vector; nearest: (P,), whether a vector of that class is nearest to the mean of the
+    class; share: of the variance of the class means in the plane; cosines: (P,), of each vector and the mean of its
+    class.
     """
 
     means: Floats
@@ -95,8 +95,8 @@ def _panel(study: str, row: str, plane: Plane) -> Panel:
         axes.plot(*plane.vectors.T, "x", color=RAMP[1], markersize=4, markeredgewidth=1.2)
         axes.plot(*plane.means.T, "o", color=INK, markersize=3)
         axes.set_aspect("equal", adjustable="datalim")
-        axes.set_xticklabels([])
-        axes.set_yticklabels([])
+        axes.set_xticks([])
+        axes.set_yticks([])
         axes.set_title(plain(row))
         axes.set_xlabel(f"{plane.share:.0%} of the variance of the class means")
 

@@ -15,7 +15,7 @@ from dmlcore.report.figures.over_epochs import activity_curves, learning_curves,
 from dmlcore.report.figures.over_grid import metric_curves, quantity_curves
 from dmlcore.report.figures.probe import probe_picture
 from dmlcore.report.figures.proxies import proxies_figure
-from dmlcore.report.sections import TITLES, place, study_sections
+from dmlcore.report.sections import PLACES, place, study_sections
 
 
 def drawn_sections(material: StudyMaterial) -> list[Section]:
@@ -23,7 +23,7 @@ def drawn_sections(material: StudyMaterial) -> list[Section]:
     sections = {section.key: section for section in study_sections(material)}
     for key, figures in study_figures(material).items():
         blocks = sections[key].blocks if key in sections else ()
-        sections[key] = Section(TITLES[key], [*blocks, *figures], key)
+        sections[key] = Section(PLACES[key].title, [*blocks, *figures], key)
     return sorted(sections.values(), key=lambda section: place(section.key))
 
 

@@ -1,11 +1,11 @@
-"""Pages of studies as one self-contained HTML file."""
+"""A report as one self-contained HTML file."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -16,7 +16,8 @@ from dmlcore.report.figures.drawing import GROUND, INK, MUTED, RULE, formula, in
 from dmlcore.report.figures.embedding_map import EmbeddingMap, class_colors
 from dmlcore.report.figures.gallery import Retrieval, short_file
 from dmlcore.report.figures.pictures import Pictures, Sprite, sprite
-from dmlcore.report.page import Item, StudyPage
+from dmlcore.report.front import UNANSWERED
+from dmlcore.report.page import Item, Report, StudyPage
 from dmlcore.text import visible
 
 ROLES = {INK: "var(--ink)", MUTED: "var(--muted)", RULE: "var(--rule)", GROUND: "var(--ground)"}
@@ -27,8 +28,8 @@ GALLERY_SIDE = 96
 """Pixels of a picture in each sprite."""
 
 
-def render(pages: Sequence[StudyPage]) -> str:
-    """Return the file: all studies with their sections, and a table of contents."""
+def render(report: Report) -> str:
+    """Return the file: the answers, chapters and appendices of all studies, and a table of contents."""
     environment = Environment(
         loader=PackageLoader("dmlcore.report.render"),
         autoescape=True,
@@ -39,10 +40,15 @@ def render(pages: Sequence[StudyPage]) -> str:
     )
     environment.filters |= {"themed": themed, "formula": formula_svg, "lines": _lines, "short_file": short_file}
     environment.globals |= {"kind": kind, "map_of": _map_of, "sprite_of": _sprite_of, "cell": _cell, "dash": _DASHES}
+    sheets: dict[str, str] = {}  # the address of a sprite → its class: studies of the same images share one
+    environment.globals["sheet"] = lambda sprite: sheets.setdefault(sprite.address, f"sheet-{len(sheets)}")
     script = environment.get_template("report.js").render()
     return environment.get_template("report.html").render(
-        pages=pages,
-        title=", ".join(page.name for page in pages),
+        pages=report.pages,
+        front=report.front,
+        heading=report.heading,
+        unanswered=UNANSWERED,
+        sheets=sheets,
         style=Markup(environment.get_template("report.css").render()),
         script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),

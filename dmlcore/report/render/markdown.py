@@ -1,14 +1,19 @@
-"""A study's report as one Markdown page, in CommonMark with the tables and formulas of GitHub and Jupyter."""
+"""A report as one Markdown page, in CommonMark with the tables and formulas of GitHub and Jupyter."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
+
+from attrs import evolve
 
 from dmlcore.api.blocks import Block, Figure, Formula, Section, Table, Text
 from dmlcore.report.content.curves import curves_section
 from dmlcore.report.content.material import StudyMaterial
+from dmlcore.report.explanation.answer import Answer
 from dmlcore.report.figures.drawing import checked_formula
-from dmlcore.report.sections import study_sections
+from dmlcore.report.front import UNANSWERED, Front
+from dmlcore.report.sections import PLACES, in_appendix, own_blocks, study_sections
 from dmlcore.text import one_line
 
 _MARKUP = re.compile(
@@ -21,12 +26,56 @@ _BLOCK = re.compile(r"^(?:[-+#>=|:]|\d{1,9}(?=[.)](?: |$)))", re.MULTILINE)
 """What can make a line more than a line of a paragraph: a list, a heading, a quote, a table, a rule."""
 
 
-def render(material: StudyMaterial) -> str:
-    """Return the page: every section, and the learning curves in numbers."""
+def render(front: Front, materials: Sequence[StudyMaterial]) -> str:
+    """Return the page: the answers, a chapter for each study, and their appendices with learning curves in numbers."""
+    parts = [heading(1, front.title), *([inline(front.author)] if front.author else [])]
+    parts += _single(materials[0]) if len(materials) == 1 else _several(front, materials)
+    return "\n\n".join(parts) + "\n"
+
+
+def _single(material: StudyMaterial) -> Iterator[str]:
+    chapter, appendix = _sections(material)
+    for section in [*chapter, *appendix]:
+        yield from _section(section, 2)
+
+
+def _several(front: Front, materials: Sequence[StudyMaterial]) -> Iterator[str]:
+    yield heading(2, "Answers")
+    for number, (material, answer) in enumerate(zip(materials, front.answers, strict=True), start=1):
+        yield from _answer(f"Chapter {number}", material, answer)
+    yield from map(block_markdown, front.blocks)
+    parted = [tuple(map(_own, _sections(material))) for material in materials]
+    for number, (material, (chapter, _)) in enumerate(zip(materials, parted, strict=True), start=1):
+        yield heading(2, f"Chapter {number}: {material.name}")
+        for section in chapter:
+            yield from _section(section, 3)
+    if front.protocol:
+        yield heading(2, "Appendix to all chapters")
+        yield from _section(Section(PLACES["protocol"].title, front.protocol), 3)
+    for number, (material, (_, appendix)) in enumerate(zip(materials, parted, strict=True), start=1):
+        if appendix:
+            yield heading(2, f"Appendix to chapter {number}: {material.name}")
+        for section in appendix:
+            yield from _section(section, 3)
+
+
+def _own(sections: Sequence[Section]) -> list[Section]:
+    own = [evolve(section, blocks=own_blocks(section.key, section.blocks)) for section in sections]
+    return [section for section in own if section.blocks]
+
+
+def _answer(chapter: str, material: StudyMaterial, answer: Answer | None) -> Iterator[str]:
+    yield f"**{inline(material.question or material.name)}**"
+    found = [answer.verdict, answer.figures, answer.reason] if answer else [UNANSWERED]
+    yield paragraphs(" ".join(filter(None, [*found, f"({chapter})"])))
+
+
+def _sections(material: StudyMaterial) -> tuple[list[Section], list[Section]]:
+    """Those of the chapter and those of the appendix."""
     sections = study_sections(material)
     curves = curves_section(material)
-    parts = [heading(1, material.name), *map(_section, [*sections, *([curves] if curves else [])])]
-    return "\n\n".join(parts) + "\n"
+    chapter = [section for section in sections if not in_appendix(section.key)]
+    return chapter, [*(s for s in sections if in_appendix(s.key)), *([curves] if curves else [])]
 
 
 def block_markdown(block: Block) -> str:
@@ -99,9 +148,10 @@ def _formula(latex: str) -> str:
     return f"$$\n{no_link_or_tag}\n$$"
 
 
-def _section(section: Section) -> str:
-    title = [] if section.key == "question" else [heading(2, section.title)]  # it follows the page's title
-    return "\n\n".join([*title, *(block_markdown(block) for block in section.blocks)])
+def _section(section: Section, level: int) -> Iterator[str]:
+    if section.key != "question":  # it follows the title
+        yield heading(level, section.title)
+    yield from map(block_markdown, section.blocks)
 
 
 def _cell(text: str) -> str:

@@ -1,13 +1,15 @@
-"""Pages of studies as PDF, through typst: the same sections, figures and pictures on A4."""
+"""A report as PDF, through typst: the same sections, figures and pictures on A4."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -22,25 +24,41 @@ from dmlcore.errors import DmlcoreError
 from dmlcore.report.figures.drawing import WIDTH, formula, panel
 from dmlcore.report.figures.embedding_map import EmbeddingMap, class_colors
 from dmlcore.report.figures.gallery import Confusion, Neighbor, Query, Retrieval, short_file
-from dmlcore.report.page import Item, StudyPage
-from dmlcore.text import visible
+from dmlcore.report.front import UNANSWERED
+from dmlcore.report.page import Item, Part, Report, StudyPage
+from dmlcore.text import counted, visible
 
 TEMPLATE = Path(__file__).parent / "templates" / "report.typ"
-
-BROAD = 90
-"""Characters across a table above which it is set smaller."""
 
 NOWHERE = "http://127.0.0.1:9"
 """An address that answers no request."""
 
-TOO_BROAD = 150
-"""Characters across a table above which its page is in landscape."""
-
-LONG = 40
+LONG = 9
 """Classes listed; the others are in the HTML report."""
 
-SHOWN = 5
-"""Queries of a gallery; the others are in the HTML report."""
+SHOWN = 4
+"""Queries of the first gallery; the others are in the HTML report."""
+
+TABLED = ("costs",)
+"""Sections with a table that has the numbers of their figures, which are in the HTML report."""
+
+NEIGHBORS = 5
+"""Neighbors of a query."""
+
+CONFUSED = 6
+"""Confused pairs of classes."""
+
+TITLE = 60
+"""Most characters of the title in the footer."""
+
+WORD = 24
+"""Letters that a cell of a table never breaks; longer words also break after punctuation."""
+
+LETTERS = 4.6
+"""Points of the height of letters in figures, at least."""
+
+TEXT_WIDTH = 475
+"""Points of the width of the text without the space between four panels."""
 
 LINES = ("solid", "dashed", "dotted", "dash-dotted")
 """Names in typst of the line styles of legends."""
@@ -48,13 +66,14 @@ LINES = ("solid", "dashed", "dotted", "dash-dotted")
 Json = Mapping[str, Any]
 
 
-def render(pages: Sequence[StudyPage]) -> bytes:
-    """Return the file with all studies one after the other. Raises DmlcoreError if typst fails."""
+def render(report: Report) -> bytes:
+    """Return the file: the answers, chapters and appendices of all studies. Raises DmlcoreError if typst fails."""
     with TemporaryDirectory(prefix="dmlcore-") as name:
         folder = Path(name)
         shutil.copyfile(TEMPLATE, folder / "main.typ")
-        content = shown([_Page(page, folder, str(number)).content() for number, page in enumerate(pages)])
-        (folder / "pages.json").write_text(json.dumps(content), encoding="utf-8")
+        pages = [_Page(page, folder, str(number)).content() for number, page in enumerate(report.pages)]
+        content = shown({"front": _front(report), "pages": pages})
+        (folder / "report.json").write_text(json.dumps(content), encoding="utf-8")
         try:
             return compiled(folder / "main.typ")
         except (typst.TypstError, RuntimeError) as error:
@@ -98,6 +117,27 @@ def shown(value: Any) -> Any:
     return value
 
 
+def _front(report: Report) -> Json:
+    front = report.front
+    questions = [page.question or page.name for page in report.pages]
+    return {
+        "title": front.title,
+        "short": front.title if len(front.title) <= TITLE else f"{front.title[: TITLE - 1]}…",
+        "author": front.author,
+        "heading": report.heading,
+        "answers": [
+            {
+                "question": question,
+                "verdict": answer.verdict if answer else "",
+                "rest": f"{answer.figures} {answer.reason}".strip() if answer else UNANSWERED,
+            }
+            for question, answer in zip(questions, front.answers, strict=bool(front.answers))
+        ],
+        "items": [_block(block) for block in front.blocks],
+        "protocol": [_block(block) for block in front.protocol if isinstance(block, Text | Table)],
+    }
+
+
 @frozen
 class _Page:
     """A page as plain JSON, which the template draws, and its picture files."""
@@ -109,23 +149,32 @@ class _Page:
 
     def content(self) -> Json:
         (self.root / self.name).mkdir()
-        parts = [
-            {"title": part.title, "items": [self._item(item, part.title) for item in part.items]}
-            for part in self.page.parts
-        ]
-        return {"name": self.page.name, "question": self.page.question, "facts": self.page.facts, "parts": parts}
+        return {
+            "name": self.page.name,
+            "question": self.page.question,
+            "facts": self.page.facts,
+            "chapter": [self._part(part) for part in self.page.chapter],
+            "appendix": [self._part(part) for part in self.page.appendix],
+        }
+
+    def _part(self, part: Part) -> Json:
+        items = [item for item in part.items if not (isinstance(item, Figure) and part.key in TABLED)]
+        if part.appendix:
+            items = [_one_row(item) if isinstance(item, Figure) else item for item in items]
+        return {"title": part.title, "items": [self._item(item, part.title) for item in items]}
 
     def _item(self, item: Item, heading: str) -> Json:
         match item:
             case Text():
-                return {"kind": "words", "text": item.text}
+                return _words(item)
             case Formula():
                 return self._formula(item.latex)
             case Table():
                 return _table(item)
             case Figure():
                 title = "" if item.title == heading else item.title
-                return {"kind": "figure", **asdict(item, value_serializer=self._plain), "title": title}
+                plain = asdict(item, value_serializer=self._plain)
+                return {"kind": "figure", **plain, "title": title, "columns": _columns(item)}
             case EmbeddingMap():
                 return self._map(item)
             case Retrieval():
@@ -163,7 +212,8 @@ class _Page:
 
     def _formula(self, latex: str) -> Json:
         try:
-            return {"kind": "formula", "file": self._svg(formula(latex).svg), "latex": latex}
+            drawn = formula(latex).svg
+            return {"kind": "formula", "file": self._svg(drawn), "points": _width(drawn), "latex": latex}
         except ValueError:
             return {"kind": "words", "text": latex}
 
@@ -186,18 +236,75 @@ class _Page:
     def _retrieval(self, found: Retrieval) -> Json:
         pictures = self.page.pictures
         galleries = [
-            evolve(gallery, queries=tuple(query for query in gallery.queries[:SHOWN] if query.row in pictures))
-            for gallery in found.galleries
+            evolve(gallery, queries=tuple(_first(query) for query in gallery.queries[:SHOWN] if query.row in pictures))
+            for gallery in found.galleries[:1]
         ]
-        shown = evolve(found, galleries=tuple(g for g in galleries if g.queries), classes=found.classes[:LONG])
+        shown = evolve(
+            found,
+            galleries=tuple(gallery for gallery in galleries if gallery.queries),
+            classes=found.classes[:LONG],
+            confusions=found.confusions[:CONFUSED],
+        )
         content = asdict(shown, value_serializer=self._plain)
         return {"kind": "retrieval", **content, "missing": pictures.missing, "whole": len(found.classes)}
 
 
+def _first(query: Query) -> Query:
+    return evolve(query, neighbors=query.neighbors[:NEIGHBORS])
+
+
+def _block(block: Text | Table) -> Json:
+    return _words(block) if isinstance(block, Text) else _table(block)
+
+
+def _words(block: Text) -> Json:
+    return {"kind": "words", "text": block.text}
+
+
 def _table(table: Table) -> Json:
-    """The table, with whether it is small or in landscape; cells of numbers break only at line breaks."""
-    letters = 0
-    for place, (head, *cells) in enumerate(zip(table.header, *table.rows, strict=True)):
-        lines = [part for cell in cells for part in (cell.split() if 0 < place < table.words else cell.split("\n"))]
-        letters += max(map(len, [*head.split(), *lines]), default=0) + 3
-    return {"kind": "table", **asdict(table), "small": letters > BROAD, "landscape": letters > TOO_BROAD}
+    """The table, with whether the words of each column flow; the lines of other columns stay whole."""
+    columns = list(zip(*table.rows, strict=True)) if table.rows else [()] * len(table.header)
+    longest = [max((len(line) for cell in cells for line in cell.split("\n")), default=0) for cells in columns]
+    return {
+        "kind": "table",
+        **asdict(table),
+        "header": [_breakable(cell) for cell in table.header],
+        "rows": [[_breakable(cell) for cell in row] for row in table.rows],
+        "flowing": [place < table.words or length > WORD for place, length in enumerate(longest)],
+    }
+
+
+def _breakable(cell: str) -> str:
+    """The cell with places to break in words of more than WORD letters: after punctuation, or else within."""
+    return re.sub(rf"\S{{{WORD},}}", lambda word: _parts(word[0]), cell)
+
+
+def _parts(word: str) -> str:
+    parts = re.findall(rf"[^,(=/_.]{{0,{WORD - 1}}}[,(=/_.]|[^,(=/_.]{{1,{WORD}}}", word)
+    return "\u200b".join(parts)
+
+
+def _one_row(figure: Figure) -> Figure:
+    columns = _columns(figure)
+    more = len(figure.panels) - columns
+    caption = f"{figure.caption} The HTML report has {counted(more, 'more panel')}." if more > 0 else figure.caption
+    return evolve(figure, panels=figure.panels[:columns], caption=caption)
+
+
+def _columns(figure: Figure) -> int:
+    """As many panels in a row, from four to two, as leave most letters legible."""
+    letters = median(_letters(panel.svg) for panel in figure.panels)
+    return next((columns for columns in (4, 3) if letters * TEXT_WIDTH / columns >= LETTERS), 2)
+
+
+def _letters(svg: str) -> float:
+    """The median height of a panel's letters as a share of its width."""
+    sizes = [float(size) for size in re.findall(r"font-size: ([\d.]+)px", svg)]
+    return median(sizes or [0.0]) / _width(svg)
+
+
+def _width(svg: str) -> float:
+    """The width of a picture in points."""
+    found = re.search(r'viewBox="0 0 ([\d.]+)', svg)
+    assert found is not None
+    return float(found[1])

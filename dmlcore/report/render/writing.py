@@ -3,31 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cached_property
 from operator import methodcaller
 from pathlib import Path
 
+from attrs import frozen
+
 from dmlcore.errors import StudyError
 from dmlcore.report.content.material import StudyMaterial
-from dmlcore.report.page import StudyPage, study_page
+from dmlcore.report.front import Front, front_of
+from dmlcore.report.page import Report, report_on
 from dmlcore.report.render import csv, latex, markdown
 from dmlcore.results.store import write_atomically
 from dmlcore.text import did_you_mean, listing
 
-Pages = Callable[[], Sequence[StudyPage]]
-Materials = Sequence[StudyMaterial]
+
+@frozen(slots=False, eq=False)
+class Contents:
+    """What the files of a report are rendered from."""
+
+    materials: Sequence[StudyMaterial]
+    front: Front
+
+    @cached_property
+    def report(self) -> Report:
+        """With its figures and pictures, drawn once for all formats that have them."""
+        return report_on(self.materials, self.front)
 
 
-def write_report(materials: Materials, paths: Sequence[Path]) -> None:
-    """Write all studies to each of the files.
+def write_report(materials: Sequence[StudyMaterial], paths: Sequence[Path], title: str = "", author: str = "") -> None:
+    """Write all studies to each of the files. By default, the title follows from the studies, and no author is stated.
 
     Raises StudyError, before anything is written, if a suffix has no format.
     """
     for path in paths:
         check_format(path)
-    pages = cache(lambda: [study_page(material) for material in materials])
+    contents = Contents(materials, front_of(materials, title, author))
     for path in paths:
-        content = FORMATS[path.suffix](materials, pages)
+        content = FORMATS[path.suffix](contents)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, methodcaller("write_bytes", content))
 
@@ -41,27 +54,23 @@ def check_format(path: Path) -> None:
         )
 
 
-def _html(materials: Materials, pages: Pages) -> bytes:
+def _html(contents: Contents) -> bytes:
     from dmlcore.report.render import html
 
-    return html.render(pages()).encode()
+    return html.render(contents.report).encode()
 
 
-def _pdf(materials: Materials, pages: Pages) -> bytes:
+def _pdf(contents: Contents) -> bytes:
     from dmlcore.report.render import pdf
 
-    return pdf.render(pages())
+    return pdf.render(contents.report)
 
 
-def _joined(render: Callable[[StudyMaterial], str]) -> Callable[[Materials, Pages], bytes]:
-    return lambda materials, pages: "\n\n".join(map(render, materials)).encode()
-
-
-FORMATS: Mapping[str, Callable[[Materials, Pages], bytes]] = {
+FORMATS: Mapping[str, Callable[[Contents], bytes]] = {
     ".html": _html,
-    ".md": _joined(markdown.render),
-    ".csv": lambda materials, pages: csv.render(materials).encode(),
-    ".tex": _joined(latex.render),
+    ".md": lambda contents: markdown.render(contents.front, contents.materials).encode(),
+    ".csv": lambda contents: csv.render(contents.materials).encode(),
+    ".tex": lambda contents: "\n\n".join(map(latex.render, contents.materials)).encode(),
     ".pdf": _pdf,
 }
 """Suffix → renders the file's content."""

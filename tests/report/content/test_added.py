@@ -13,10 +13,11 @@ from safetensors.numpy import load_file
 from dmlcore import Formula, PluginError, Section, StudyResults, Table, Text, plot
 from dmlcore.handin.showing import pieces
 from dmlcore.report.content.material import StudyMaterial
+from dmlcore.report.front import Front
 from dmlcore.report.page import StudyPage, study_page
 from dmlcore.report.render import html, latex, markdown, pdf
 from running import needs, pdf_text
-from sample_results import drawn_material, letters
+from sample_results import drawn_material, letters, report_of
 
 
 def metric_over_dimensions(study: StudyResults) -> Section:
@@ -57,12 +58,12 @@ FAILURE = "The section 'bad' of dmlcore-more 1.2 failed."
 
 def test_they_stand_between_the_report_and_its_remarks(page: StudyPage) -> None:
     keys = [part.key for part in page.parts]
-    assert keys[keys.index("added-0") - 1] == "costs"
-    assert keys[keys.index("added-0") :] == ["added-0", "added-3", "warnings", "unfinished"]
+    start = keys.index("explanation")
+    assert keys[start : start + 5] == ["explanation", "added-0", "added-3", "warnings", "unfinished"]
 
 
 def test_html_draws_every_block(page: StudyPage) -> None:
-    text = html.render([page])
+    text = html.render(report_of(page))
     section = text[text.index('<section id="s1-added-0">') :].partition("</section>")[0]
     assert "embeddings &lt;b&gt;." in section
     assert 'aria-label="R = \\frac{a}{b}"' in section
@@ -73,7 +74,7 @@ def test_html_draws_every_block(page: StudyPage) -> None:
 
 
 def test_markdown_and_latex_tell_pictures_in_words(study: StudyMaterial) -> None:
-    page = markdown.render(study)
+    page = markdown.render(Front(study.name), [study])
     assert "## Recall, once more\n\nVaried: embedding.dim; the first run has 40 embeddings \\<b>.\n\n$$\n" in page
     assert "**Recall by dim**\n\nRecall rises.\n\nSee it rise.\n\n" in page
     assert FAILURE in page
@@ -83,7 +84,7 @@ def test_markdown_and_latex_tell_pictures_in_words(study: StudyMaterial) -> None
 @needs("pdftotext")
 def test_pdf_draws_them(page: StudyPage, tmp_path: Path) -> None:
     path = tmp_path / "report.pdf"
-    path.write_bytes(pdf.render([page]))
+    path.write_bytes(pdf.render(report_of(page)))
     words = pdf_text(path)
     for text in ("Recall, once more", "See it rise.", "By dim", "dmlcore-more 1.2"):
         assert text in words
@@ -91,10 +92,12 @@ def test_pdf_draws_them(page: StudyPage, tmp_path: Path) -> None:
 
 def test_notebooks_show_their_words_and_figures(study: StudyMaterial) -> None:
     found = {piece.key: piece for piece in pieces(study)}
-    assert found["added-0"].markdown.startswith("Varied: embedding.dim")
-    assert list(found["added-0"].figures) == ["added-0-3"]
-    assert list(found["added-3"].figures) == ["added-3-3"], "a figure's file has a name of its own"
-    assert "Recall by dim" not in found["added-0"].markdown, "the picture is shown"
+    words, picture, caption = found["added-0"].items
+    assert repr(words).startswith("Varied: embedding.dim")
+    assert repr(words).endswith("**Recall by dim**")
+    assert repr(picture) == "Picture(name='added-0-3')"
+    assert repr(caption).startswith("See it rise.")
+    assert [picture.name for picture in found["added-3"].pictures] == ["added-3-3"], "files have different names"
 
 
 @pytest.mark.parametrize(

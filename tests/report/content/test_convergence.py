@@ -113,13 +113,26 @@ def test_a_target_that_is_not_reached_by_all_runs_is_missing() -> None:
     assert convergence_table(convergence).rows[-1][1] == "–"
 
 
+def test_the_mean_over_seeds_reaches_the_target() -> None:
+    slow, fast = trained((0.0, 0.1, 0.2, 0.3)), trained((0.0, 0.3, 0.6, 0.9), seed=1)
+    convergence = converging([slow, fast], [trained(loss="triplet", levels=(0.0, 0.1, 0.1, 0.1))])
+    assert convergence.target == pytest.approx(0.54)
+    assert convergence_table(convergence).rows[3][1:] == ("2.7", "–")
+
+
+def test_runs_measured_at_other_epochs_are_not_averaged() -> None:
+    groups = [[trained(), trained((0.0, None, 0.4, 0.4, 0.4), seed=1)], [trained(loss="triplet")]]
+    points = tuple(AxisPoint(g[0].loss.name, g[0].loss.name, tuple(g), {}, {}) for g in groups)
+    assert convergence_of(Axis("loss.use", points), RECALL) is None
+
+
 def test_the_reference_is_a_loss_on_pairs() -> None:
     learned = trained(loss="contrastive", files="proxies.safetensors")
     assert converging([learned], [trained(loss="triplet")]).reference.label == "triplet"
 
 
 def test_samples_have_the_noise_of_all_losses() -> None:
-    convergence = converging([trained(), trained((0, 0.3, 0.4), seed=1)], [trained(loss="triplet")])
+    convergence = converging([trained(), trained((0, 0.3, 0.4, 0.4, 0.4), seed=1)], [trained(loss="triplet")])
     samples = convergence.samples("epochs", 1)
     np.testing.assert_allclose(samples["contrastive"].values, [0.2, 0.3])
     for sample in samples.values():

@@ -18,7 +18,7 @@ from dmlcore.report.explanation import explain
 from dmlcore.report.explanation.findings import findings_of
 from dmlcore.report.explanation.mechanism import Mechanism
 from dmlcore.report.explanation.mechanisms import mechanisms_of
-from dmlcore.report.explanation.proxies import GRADIENT
+from dmlcore.report.explanation.proxies import PULL, PUSH
 from dmlcore_plugins.losses.catalogue.class_losses import ProxyAnchor
 from sample_results import made_material
 
@@ -113,7 +113,8 @@ def test_another_setting_of_a_loss_with_vectors_is_explained_as_before(tmp_path:
 
 def test_the_gradient_is_that_of_the_loss() -> None:
     """−α/|P⁺| · h⁺ / (1 + Σ h⁺) for the proxy of an image's class, α/|P| · h⁻ / (1 + Σ h⁻) for the others."""
-    MathTextParser("path").parse(f"${GRADIENT}$")
+    for formula in (PULL, PUSH):
+        MathTextParser("path").parse(f"${formula}$")
     torch.manual_seed(0)
     module: Any = ProxyAnchor(alpha=4.0, margin=0.1).build(LossContext(embedding_dim=5, num_classes=4))
     points = torch.nn.functional.normalize(torch.randn(6, 5), dim=1)

@@ -40,6 +40,7 @@ def page(window: Browser, report: Path) -> Browser:
     window.resize(1400, 1000)
     window.dark(False)
     window.open(report)
+    window.run("for (const appendix of document.querySelectorAll('.appendix')) appendix.open = true")
     return window
 
 
@@ -64,7 +65,8 @@ def shown(page: Browser, figure: int = 0) -> Any:
         const picture = tip.querySelector(".picture");
         const box = picture.getBoundingClientRect();
         return {seen: tip.checkVisibility(), name: tip.querySelector("span").textContent, width: box.width,
-                image: picture.style.backgroundImage.slice(0, 22), cell: picture.style.backgroundPosition};""",
+                image: getComputedStyle(picture).backgroundImage.slice(0, 22),
+                cell: picture.style.backgroundPosition};""",
         figure,
     )
 
@@ -119,7 +121,8 @@ def test_pointing_at_a_point_shows_its_picture_and_class(page: Browser) -> None:
 
 def test_the_sprite_is_decoded(page: Browser) -> None:
     size = page.run(
-        """const address = document.querySelector(".tip .picture").style.backgroundImage.slice(5, -2);
+        """const picture = document.querySelector(".tip .picture");
+        const address = getComputedStyle(picture).backgroundImage.slice(5, -2);
         const image = new Image(); image.src = address;
         return image.decode().then(() => [image.naturalWidth, image.naturalHeight]);"""
     )
@@ -149,6 +152,24 @@ def test_each_study_has_its_own_map(page: Browser) -> None:
     page.point(*middle(page, 7, figure=1))
     assert not shown(page, 0)["seen"]
     assert shown(page, 1)["seen"]
+
+
+def test_a_wide_table_keeps_its_names_while_it_scrolls(page: Browser) -> None:
+    page.resize(390, 844)
+    left, moved = page.run(
+        """const scroll = [...document.querySelectorAll(".scroll")].find((box) => box.scrollWidth > box.clientWidth);
+        scroll.scrollLeft = 80;
+        const name = scroll.querySelector("tbody th").getBoundingClientRect();
+        return [name.left - scroll.getBoundingClientRect().left, scroll.scrollLeft];"""
+    )
+    assert moved == 80
+    assert abs(left) < 1
+
+
+def test_a_link_to_the_appendix_opens_it(page: Browser) -> None:
+    page.run("document.getElementById('a2').open = false")
+    page.run("document.querySelector('nav a[href=\"#s2-map\"]').click()")
+    assert page.run("return document.getElementById('s2-map').checkVisibility()")
 
 
 @pytest.mark.parametrize("width", [390, 700, 1024, 1400])

@@ -10,6 +10,7 @@ from attrs import evolve
 
 from dmlcore.api.blocks import Formula, Table, Text
 from dmlcore.report.content.material import StudyMaterial
+from dmlcore.report.front import Front
 from dmlcore.report.render import csv, latex, markdown
 from dmlcore.report.sections import study_sections
 from dmlcore.results.trials import Trial
@@ -34,18 +35,19 @@ def test_the_sections_in_order(tmp_path: Path) -> None:
     keys = [section.key for section in study_sections(made)]
     assert keys == [
         "question",
+        "answer",
         "results",
-        "protocol",
         "explanation",
+        "failures",
+        "unfinished",
         "epochs",
         "costs",
         "published",
-        "failures",
-        "unfinished",
+        "protocol",
     ]
     assert "published" not in [section.key for section in study_sections(made, published=False)]
     probed = evolve(made, probe=made_probe([Trial(10, "learns", ("It learns.",), {"gain": 0.1})]))
-    assert [section.key for section in study_sections(probed)][:3] == ["question", "probe", "results"]
+    assert [section.key for section in study_sections(probed)][:4] == ["question", "answer", "results", "probe"]
     assert [section.key for section in study_sections(evolve(probed, results=()))][:2] == ["question", "probe"]
     noted = evolve(made, results=tuple(evolve(result, warnings=("a tie",)) for result in made.results))
     assert [s.blocks for s in study_sections(noted) if s.key == "warnings"] == [[Text("a tie")]]
@@ -53,7 +55,7 @@ def test_the_sections_in_order(tmp_path: Path) -> None:
 
 def test_a_study_without_results(tmp_path: Path) -> None:
     made = evolve(material(tmp_path), results=(), question="", failures={})
-    assert markdown.render(made) == "# made\n\n## Unfinished runs\n\nseed=3\n"
+    assert markdown.render(Front(made.name), [made]) == "# made\n\n## Unfinished runs\n\nseed=3\n"
 
 
 def test_markdown_blocks() -> None:
@@ -66,14 +68,13 @@ def test_markdown_blocks() -> None:
 
 
 def test_the_page_has_every_section_and_the_learning_curves(tmp_path: Path) -> None:
-    page = markdown.render(material(tmp_path))
+    page = markdown.render(Front("made"), [material(tmp_path)])
     assert [line.removeprefix("## ") for line in page.splitlines() if line.startswith("## ")] == [
         *(section.title for section in study_sections(material(tmp_path / "again"))[1:]),
         "Learning curves",
     ]
-    assert (
-        "**loss.margin=0.1 seed=0**\n\n| epoch | training loss | learning rate | images per second | Recall@1 |" in page
-    )
+    header = "| epoch | training loss | learning rate | images per second | Recall@1 |"
+    assert f"**Margin 0.1, seed 0**\n\n{header}" in page
 
 
 def test_latex_escapes_text() -> None:

@@ -13,15 +13,18 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
+from dmlcore.api.blocks import Table
 from dmlcore.api.result import LossFacts, Result
 from dmlcore.errors import DmlcoreError
 from dmlcore.report.content.material import StudyMaterial
-from dmlcore.report.page import StudyPage, best_run, study_page
+from dmlcore.report.figures.pictures import Pictures
+from dmlcore.report.front import Front, front_of
+from dmlcore.report.page import Part, Report, StudyPage, best_run, study_page
 from dmlcore.report.render import html, pdf
 from dmlcore.report.render.pdf import shown
 from dmlcore.report.render.writing import write_report
 from running import needs, pdf_text, python
-from sample_results import drawn_material, drawn_probe, letters, result
+from sample_results import drawn_material, drawn_probe, letters, report_of, result
 
 HOSTILE = 'Is <script>alert("x")</script> & #panic("y") $z$ *b* \\ `c` @d {{ e }} safe?'
 
@@ -47,7 +50,7 @@ def page(study: StudyMaterial) -> StudyPage:
 
 @pytest.fixture(scope="module")
 def text(page: StudyPage) -> str:
-    return html.render([page])
+    return html.render(report_of(page))
 
 
 class Tags(HTMLParser):
@@ -89,8 +92,11 @@ def test_what_a_study_says_is_text_and_no_markup(text: str) -> None:
 
 
 def test_ids_are_unique_and_links_lead_somewhere(page: StudyPage) -> None:
-    tags = Tags(html.render([page, evolve(page, name="another")])).found
-    ids = [attributes["id"] for tag, attributes in tags if "id" in attributes and tag in ("article", "section")]
+    several = Report(Front("Two studies", answers=(None, None)), (page, evolve(page, name="another")))
+    tags = Tags(html.render(several)).found
+    ids = [
+        attributes["id"] for tag, attributes in tags if "id" in attributes and tag in ("article", "section", "details")
+    ]
     assert len(set(ids)) == len(ids)
     links = {attributes["href"] for tag, attributes in tags if tag == "a"}
     assert links == {f"#{name}" for name in ids}
@@ -98,14 +104,15 @@ def test_ids_are_unique_and_links_lead_somewhere(page: StudyPage) -> None:
 
 def test_sections_are_in_their_order(page: StudyPage) -> None:
     keys = [part.key for part in page.parts]
-    expected = ["probe", "results", "explanation", "learning", "map", "gallery", "costs", "failures", "unfinished"]
+    expected = ["results", "probe", "explanation", "failures", "unfinished", "learning", "costs", "map", "gallery"]
     assert [key for key in keys if key in expected] == expected
+    assert [part.key for part in page.appendix if part.key in expected] == expected[5:]
 
 
 def test_without_images_the_rest_is_there(study: StudyMaterial) -> None:
     for path in study.folders[study.results[0].run].final.parent.glob("pictures.safetensors"):
         path.unlink()
-    text = html.render([study_page(evolve(study, images=None))])
+    text = html.render(report_of(study_page(evolve(study, images=None))))
     assert text.count("test images are not available") == 2
     assert "url(data:" not in text
     assert "<circle" in text
@@ -124,17 +131,17 @@ def test_results_of_older_versions_have_a_map_with_pictures(tmp_path: Path) -> N
 
 def test_a_study_that_has_not_begun(study: StudyMaterial) -> None:
     empty = evolve(study, results=(), probe=None, folders={}, images=None, failures={}, question="")
-    text = html.render([study_page(empty)])
+    text = html.render(report_of(study_page(empty)))
     assert "<h1>letters_dim</h1>" in text
     assert "0 of 1 run finished" in text
     assert "embedding.dim=128 seed=0" in text
-    assert pdf.render([study_page(empty)]).startswith(b"%PDF")
+    assert pdf.render(report_of(study_page(empty))).startswith(b"%PDF")
 
 
 @pytest.mark.slow
 def test_twenty_runs_and_a_thousand_pictures_stay_small(tmp_path: Path) -> None:
     material = drawn_material(tmp_path, letters(40, 25))
-    text = html.render([study_page(material)])
+    text = html.render(report_of(study_page(material)))
     assert text.count("<circle") >= 1000
     assert len(text.encode()) < 5_000_000
 
@@ -151,16 +158,79 @@ def test_the_best_run_is_of_the_best_mean_and_the_first_seed() -> None:
 @needs("pdftotext", "pdffonts")
 def test_the_pdf_says_the_same(page: StudyPage, tmp_path: Path) -> None:
     path = tmp_path / "report.pdf"
-    path.write_bytes(pdf.render([page]))
+    path.write_bytes(pdf.render(report_of(page)))
     text = pdf_text(path)
     words = " ".join(text.split())
     assert '<script>alert("x")</script> & #panic("y") $z$ *b* \\ `c` @d {{ e }} safe?' in words
     assert "The loss became <nan>." in words
     assert "Batch sizes tried" in words
     pages = text.count("\f")
-    assert f"{pages} / {pages}" in words
+    assert re.search(rf"{pages} ?/ ?{pages}$", words)
     fonts = subprocess.run(["pdffonts", path], capture_output=True, text=True, check=True).stdout
     assert "DejaVuSans" in fonts, "letters of the figures are letters"
+
+
+@pytest.fixture(scope="module")
+def several(page: StudyPage, study: StudyMaterial) -> Report:
+    front = front_of([study, evolve(study, name="other")], "Letters & margins", "Ada Example")
+    return Report(front, (page, evolve(page, name="other")))
+
+
+def test_several_studies_begin_with_their_answers_and_end_with_their_appendices(several: Report) -> None:
+    text = html.render(several)
+    marks = ['id="answers"', 'id="s1"', 'id="s2"', 'id="s2-results"', 'id="a1"', 'id="s1-map"', 'id="a2"']
+    assert sorted(marks, key=text.index) == marks
+    answers = text[text.index('id="answers"') : text.index('id="s1"')]
+    assert several.front.answers[0] is not None
+    assert several.front.answers[0].figures in answers
+    assert '<a href="#s2">Chapter 2</a>' in answers
+    assert "Best row of every study" in answers
+
+
+def test_title_and_author_are_in_every_page(several: Report) -> None:
+    text = html.render(several)
+    assert "<title>Letters &amp; margins – dmlcore report</title>" in text
+    assert '<p class="author">Ada Example</p>' in text
+    assert '<meta name="author" content="Ada Example">' in text
+
+
+def test_studies_of_the_same_images_share_the_pictures_of_their_maps(page: StudyPage, several: Report) -> None:
+    single = html.render(report_of(page)).count("data:image/webp")
+    assert html.render(several).count("data:image/webp") == single == 2
+
+
+@needs("pdftotext", "pdfinfo")
+def test_the_pdf_has_title_author_and_the_pages_of_its_chapters(several: Report, tmp_path: Path) -> None:
+    path = tmp_path / "report.pdf"
+    path.write_bytes(pdf.render(several))
+    assert path.read_bytes() == pdf.render(several), "no date"
+    facts = subprocess.run(["pdfinfo", path], capture_output=True, text=True, check=True).stdout
+    assert re.search(r"Title: +Letters & margins\n", facts)
+    assert re.search(r"Author: +Ada Example\n", facts)
+    sheets = [" ".join(sheet.split()) for sheet in pdf_text(path).split("\f")[:-1]]
+    for number, sheet in enumerate(sheets, start=1):
+        assert re.search(rf"Letters & margins Ada Example {number} ?/ ?{len(sheets)}$", sheet)
+    for chapter, name in ((1, "letters_dim"), (2, "other")):
+        (start,) = (place for place, sheet in enumerate(sheets, start=1) if f"Chapter {chapter}: {name}" in sheet)
+        assert f"Chapter {chapter}, page {start}" in sheets[0]
+
+
+@needs("pdftotext")
+def test_a_wide_table_of_the_pdf_breaks_no_word_of_its_header(tmp_path: Path) -> None:
+    header = ["run", *(f"embedding.dim of column_{number}" for number in range(30))]
+    table = Table(header, [[f"row {row}", *(f"0.{row}{number:03}" for number in range(30))] for row in range(3)])
+    path = tmp_path / "report.pdf"
+    path.write_bytes(pdf.render(report_of(StudyPage("a", "", (), (Part("x", "X", (table,)),), Pictures()))))
+    words = pdf_text(path).split()
+    assert words.count("embedding.dim") == 30
+    assert {f"column_{number}" for number in range(30)} <= set(words)
+    assert words.count("0.2029") == 1
+    assert words.count("row") > 3, "its parts repeat the names of the rows"
+
+
+def test_a_folded_table_is_closed_in_html(text: str) -> None:
+    page = StudyPage("a", "", (), (Part("x", "Facts", (Table(["a"], [["1"]], folded=True),)),), Pictures())
+    assert "<details><summary>Facts: 1 row" in html.render(report_of(page))
 
 
 def test_typst_gets_no_invisible_text() -> None:
@@ -176,7 +246,14 @@ def test_each_suffix_has_its_format(study: StudyMaterial, tmp_path: Path) -> Non
     write_report([study, evolve(study, name="other")], paths)
     page, text, table, latex, printed = (path.read_bytes() for path in paths)
     assert page.startswith(b"<!doctype html>")
-    assert text.decode().count("\n# ") + text.decode().startswith("# ") == 2
+    assert re.findall("^##? .*", text.decode(), re.MULTILINE) == [
+        "# Report on 2 studies",
+        "## Answers",
+        "## Chapter 1: letters_dim",
+        "## Chapter 2: other",
+        "## Appendix to chapter 1: letters_dim",
+        "## Appendix to chapter 2: other",
+    ]
     assert len(list(csv.DictReader(table.decode().splitlines()))) == 8
     assert b"letters" in latex
     assert printed.startswith(b"%PDF")

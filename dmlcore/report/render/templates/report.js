@@ -1,4 +1,12 @@
 "use strict";
+const folded = [...document.querySelectorAll("details.appendix:not([open])")];
+addEventListener("beforeprint", () => folded.forEach((details) => (details.open = true)));
+for (const link of document.querySelectorAll('nav a[href^="#"]')) {
+  link.addEventListener("click", () => {
+    const details = document.getElementById(link.hash.slice(1)).closest("details");
+    if (details) details.open = true;
+  });
+}
 for (const figure of document.querySelectorAll("figure.map")) {
   const { labels, cells, classes } = JSON.parse(figure.querySelector("script").textContent);
   const stage = figure.querySelector(".stage");
