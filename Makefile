@@ -49,6 +49,7 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/report.py
 	$(BIN)/python benchmarks/plugins.py
 	$(BIN)/python benchmarks/claims.py
+	$(BIN)/python benchmarks/variances.py
 
 docs: $(VENV)/.installed-dev
 	$(BIN)/python docs/make_reference.py

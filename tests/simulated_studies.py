@@ -296,8 +296,8 @@ CAUSAL = re.compile(
 """Words of causal sentences."""
 
 DENIED = re.compile(
-    rf"{NOT_SHOWN}|can't be (?:shown|decided|tested|ranked)|[Nn]othing|[Nn]one of|is not shown|is not a cause|no effect"
-    r"|may "
+    rf"{NOT_SHOWN}|can't be (?:shown|decided|tested|ranked)|is not (?:shown|a cause)"
+    "|[Nn]othing|[Nn]one of|no effect|may "
 )
 """Words of sentences that claim nothing."""
 

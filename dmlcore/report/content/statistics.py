@@ -27,8 +27,8 @@ LEVEL = 0.95
 
 RESAMPLES = 2000
 
-SMALLEST = 15
-"""Decimals to which a p-value of two sources of chance is computed."""
+SMALLEST = 1e-15
+"""The smallest p-value of two sources of chance."""
 
 ROUNDING = 1e-6
 """Differences up to this share of the larger mean are those of single precision, and count as none."""
@@ -345,7 +345,11 @@ def _p_value(size: float, parts: Sequence[Variance]) -> float:
         return float(2.0 ** -min(part.freedom for part in parts))
     if len(varying) == 1:
         return float(2 * stdtr(varying[0].freedom, -size / math.sqrt(varying[0].value)))
+<<<<<<< HEAD
+    low, high = math.log10(SMALLEST), 0.0
+=======
     low, high = -float(SMALLEST), 0.0
+>>>>>>> main
     for _ in range(50):
         middle = (low + high) / 2
         low, high = (low, middle) if reach(varying, 10**middle) < size else (middle, high)
