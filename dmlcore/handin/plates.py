@@ -65,10 +65,15 @@ def _legend(keys: Sequence[Key], width: float, top: float) -> tuple[list[str], f
 
 
 def _key(key: Key, left: float, middle: float) -> str:
+    """A line and its label; the label alone, with its first character in the color, if it begins with a sign."""
+    if key.dash < 0:
+        sign = f'<tspan fill="{key.color}">{escape(visible(key.label[:1]))}</tspan>{escape(visible(key.label[1:]))}'
+        return _words(sign, left, middle)
     lengths = DASHES[key.dash][1] if key.dash else ()
     dashes = f' stroke-dasharray="{" ".join(f"{length:g}" for length in lengths)}"' if lengths else ""
-    place = f'x="{left + 26:g}" y="{middle + 3:g}"'
-    return (
-        f'<path d="M{left:g} {middle:g}h20" stroke="{key.color}" stroke-width="1.8"{dashes}/>'
-        f'<text {place} font-family="DejaVu Sans" font-size="8.5">{escape(visible(key.label))}</text>'
-    )
+    line = f'<path d="M{left:g} {middle:g}h20" stroke="{key.color}" stroke-width="1.8"{dashes}/>'
+    return line + _words(escape(visible(key.label)), left + 26, middle)
+
+
+def _words(words: str, left: float, middle: float) -> str:
+    return f'<text x="{left:g}" y="{middle + 3:g}" font-family="DejaVu Sans" font-size="8.5">{words}</text>'

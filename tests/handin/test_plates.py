@@ -47,3 +47,11 @@ def test_rows_of_at_most_four_panels_are_equally_long(panels: int, columns: int)
     usual = PANEL.svg.replace("400", f"{72 * WIDTH:g}")
     root = ElementTree.fromstring(plate(Figure("lines", "Lines", "", (Panel(usual, "a line"),) * panels)))
     assert root.get("width") == f"{columns * 72 * WIDTH:g}pt"
+
+
+def test_a_key_with_a_sign_has_no_line() -> None:
+    root = drawn(1, Key("× < b", "#ff0000", -1))
+    (text,) = root.findall(f"{SVG}text")
+    (sign,) = text
+    assert (sign.text, sign.get("fill"), sign.tail) == ("×", "#ff0000", " < b")
+    assert root.findall(f"{SVG}path") == []
