@@ -345,11 +345,7 @@ def _p_value(size: float, parts: Sequence[Variance]) -> float:
         return float(2.0 ** -min(part.freedom for part in parts))
     if len(varying) == 1:
         return float(2 * stdtr(varying[0].freedom, -size / math.sqrt(varying[0].value)))
-<<<<<<< HEAD
     low, high = math.log10(SMALLEST), 0.0
-=======
-    low, high = -float(SMALLEST), 0.0
->>>>>>> main
     for _ in range(50):
         middle = (low + high) / 2
         low, high = (low, middle) if reach(varying, 10**middle) < size else (middle, high)
