@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dmlcore.api.blocks import Block, Formula, Table, Text
 from dmlcore.report.content.axis import Axis
 from dmlcore.report.content.material import StudyMaterial
+from dmlcore.report.content.measurements import TRAINED, kind_of
 from dmlcore.report.content.naming import setting_name
 from dmlcore.report.content.quantities import MISSING, label, signed
 from dmlcore.report.content.statistics import LEVEL, holm
@@ -60,10 +61,12 @@ def _missing(material: StudyMaterial) -> Iterator[Text]:
 
 
 def _loss(material: StudyMaterial) -> Iterator[Block]:
-    """The loss's formula, if all runs have the same."""
-    losses = {(result.loss.name, result.loss.formula) for result in material.results}
-    if len(losses) == 1 and (loss := material.results[0].loss).formula:
-        yield Text(f"All {counted(len(material.results), 'run')} minimize the loss {loss.name}:")
+    """The loss's formula, if all runs that train have the same."""
+    trained = [result for result in material.results if kind_of(result) == TRAINED]
+    losses = {(result.loss.name, result.loss.formula) for result in trained}
+    if len(losses) == 1 and (loss := trained[0].loss).formula:
+        runs = "All runs minimize" if len(trained) > 1 else "The run minimizes"
+        yield Text(f"{runs} the loss {loss.name}:")
         yield Formula(loss.formula)
 
 
