@@ -8,7 +8,7 @@ from typing import Literal
 from attrs import evolve, frozen
 
 from dmlcore.report.content.statistics import LEVEL, Comparison, holm
-from dmlcore.report.explanation.phrases import difference
+from dmlcore.report.explanation.phrases import difference, p_value
 
 NOT_SHOWN = "Not shown by these runs"
 
@@ -67,17 +67,19 @@ class Claim:
 
     @property
     def evidence(self) -> str:
-        """The tests in words."""
-        return "; ".join(map(str, self.tests))
+        """The tests in words, with the corrected p where only that is not significant."""
+        tests = "; ".join(map(str, self.tests))
+        if self.p is None or self.corrected is None or self.p >= 1 - LEVEL or self.corrected < 1 - LEVEL:
+            return tests
+        return f"{tests}; {p_value(self.corrected)} corrected for all claims"
 
     @property
     def sentence(self) -> str:
         """The statement with its evidence, or that these runs don't show it."""
         if self.shown:
             return f"{self.statement[:1].upper()}{self.statement[1:]} ({self.evidence})."
-        return (
-            f"{NOT_SHOWN}: {self.statement}." if self.withheld else f"{NOT_SHOWN}: {self.statement} ({self.evidence})."
-        )
+        evidence = "" if self.withheld else f" ({self.evidence})"
+        return f"{NOT_SHOWN}: {self.statement}{evidence}."
 
 
 def corrected(claims: Sequence[Claim]) -> list[Claim]:

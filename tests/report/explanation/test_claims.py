@@ -68,3 +68,8 @@ def test_the_steps_towards_an_effect_that_is_not_shown_are_withheld() -> None:
     assert without.shown == []
     assert [step.claim.sentence for step in without.steps if step.claim] == [f"{NOT_SHOWN}: more dimensions help."]
     assert evolve(claim(1e-9), withheld=True).shown is False
+
+
+def test_a_claim_that_only_the_correction_rejects_states_the_corrected_p() -> None:
+    (rejected, _) = corrected([claim(0.03), claim(0.04)])
+    assert rejected.sentence.endswith("p = 0.03; p = 0.06 corrected for all claims).")
