@@ -63,6 +63,7 @@ def test_a_kind_lists_its_components_and_how_a_study_writes_them() -> None:
         "  collapse  A loss that pulls everything into one point.\n"
         "  nan       A loss that is not finite.\n"
         "  pair      A plain pair loss.\n"
+        "  proxied   A vector for each class.\n"
         "  summed    A sum of losses."
     )
 

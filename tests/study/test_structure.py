@@ -118,5 +118,5 @@ def test_unknown_component_names_the_nearest(registry: Registry) -> None:
     with pytest.raises(StudyError) as caught:
         registry.find("loss", "pare")
     assert str(caught.value) == (
-        "no installed plugin offers a loss named 'pare'. Did you mean 'pair'? Known: collapse, nan, pair."
+        "no installed plugin offers a loss named 'pare'. Did you mean 'pair'? Known: collapse, nan, pair, proxied."
     )
