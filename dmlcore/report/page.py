@@ -11,6 +11,7 @@ from dmlcore.api.blocks import Block, Text
 from dmlcore.api.result import Result
 from dmlcore.errors import ResultsError
 from dmlcore.report.content.material import StudyMaterial
+from dmlcore.report.content.measurements import selecting_metric
 from dmlcore.report.content.quantities import label
 from dmlcore.report.figures.embedding_map import EmbeddingMap, embedding_map
 from dmlcore.report.figures.gallery import Retrieval, retrieval
@@ -105,7 +106,7 @@ def best_run(results: Sequence[Result]) -> Result | None:
     """Return the first seed's run of the grid point with the highest mean MAP@R, else first headline metric."""
     if not results:
         return None
-    metric = map_metric(results[0])
+    metric = selecting_metric(results)
     values: dict[str, list[float]] = {}
     for result in results:
         values.setdefault(point_label(result.point), []).append(result.metrics.get(metric, float("-inf")))
@@ -113,14 +114,9 @@ def best_run(results: Sequence[Result]) -> Result | None:
     return next(result for result in results if point_label(result.point) == best)
 
 
-def map_metric(result: Result) -> str:
-    """Return the metric that selects the grid point of map and galleries."""
-    maps = [name for name in result.metrics if name.endswith("/map_at_r")]
-    return [*maps, *result.headline, *result.metrics][0]
-
-
 def _of_best_run(material: StudyMaterial, result: Result) -> Iterator[EmbeddingMap | Retrieval | Text]:
-    title = capitalized(f"{material.label(result)}, seed {result.seed} (highest {label(map_metric(result))})")
+    metric = label(selecting_metric(material.results))
+    title = capitalized(f"{material.label(result)}, seed {result.seed} (highest {metric})")
     try:
         drawn = embedding_map(material, result, title)
     except ResultsError as error:

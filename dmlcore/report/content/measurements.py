@@ -70,6 +70,13 @@ def measure(
     return (*_with_seed_noise(untrained), *_with_seed_noise(trained))
 
 
+def selecting_metric(results: Sequence[Result]) -> str:
+    """Return the metric that selects the best row: MAP@R if it was measured, else a headline metric; empty if none."""
+    names = [name for result in results for name in result.metrics]
+    maps = [name for name in names if name.endswith("/map_at_r")]
+    return [*maps, *(name for result in results for name in result.headline), *names, ""][0]
+
+
 def kind_of(result: Result) -> str:
     """The label of a run without a grid: trained, as loaded, or not trained but with a random layer on top."""
     if result.protocol.get("epochs") != 0:

@@ -18,7 +18,7 @@ from dmlcore.report.explanation.findings import Findings, findings_of
 from dmlcore.report.explanation.mechanism import Mechanism, mechanism_blocks
 from dmlcore.report.explanation.mechanisms import TRAINING, mechanisms_of
 from dmlcore.report.explanation.phrases import p_cell
-from dmlcore.text import counted, listing
+from dmlcore.text import capitalized, counted, listing
 
 
 def explain(material: StudyMaterial) -> Iterator[Block]:
@@ -73,13 +73,9 @@ def _loss(material: StudyMaterial) -> Iterator[Block]:
 def _training(findings: Findings) -> Iterator[Text]:
     """Whether training helped, with its test."""
     if findings.training is not None and findings.effects:
-        yield Text(f"{findings.training_verdict} {_sentence(findings.training.evidence)}")
+        yield Text(f"{findings.training_verdict} {capitalized(findings.training.evidence)}.")
     elif findings.training is not None:
-        yield Text(_sentence(findings.training.evidence))
-
-
-def _sentence(words: str) -> str:
-    return f"{words[:1].upper()}{words[1:]}."
+        yield Text(f"{capitalized(findings.training.evidence)}.")
 
 
 def _along(material: StudyMaterial, findings: Findings, path: str, mechanism: Mechanism | None) -> Iterator[Block]:

@@ -13,7 +13,7 @@ from dmlcore.report.explanation.evidence import seeds_known
 from dmlcore.report.explanation.findings import Findings, findings_of
 from dmlcore.report.explanation.mechanism import Mechanism
 from dmlcore.report.explanation.mechanisms import mechanisms_of
-from dmlcore.text import listing
+from dmlcore.text import capitalized, listing
 
 REASONS = 2
 """Shown claims that an answer repeats."""
@@ -45,8 +45,7 @@ def answer_of(material: StudyMaterial) -> Answer | None:
         material.name,
         material.question,
         findings.verdict,
-        f"{findings.best.label[:1].upper()}{findings.best.label[1:]} has the highest {findings.name}:"
-        f" {_metrics(material, findings.best)}."
+        f"{capitalized(findings.best.label)} has the highest {findings.name}: {_metrics(material, findings.best)}."
         if len(material.trained) > 1
         else f"The {findings.best.label} network has {_metrics(material, findings.best)}.",
         _reason(findings, mechanisms),

@@ -9,6 +9,7 @@ from attrs import evolve, frozen
 
 from dmlcore.report.content.statistics import LEVEL, Comparison, holm
 from dmlcore.report.explanation.phrases import difference, p_value
+from dmlcore.text import capitalized
 
 NOT_SHOWN = "Not shown by these runs"
 
@@ -77,7 +78,7 @@ class Claim:
     def sentence(self) -> str:
         """The statement with its evidence, or that these runs don't show it."""
         if self.shown:
-            return f"{self.statement[:1].upper()}{self.statement[1:]} ({self.evidence})."
+            return f"{capitalized(self.statement)} ({self.evidence})."
         evidence = "" if self.withheld else f" ({self.evidence})"
         return f"{NOT_SHOWN}: {self.statement}{evidence}."
 

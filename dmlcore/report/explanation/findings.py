@@ -9,11 +9,10 @@ from attrs import evolve, frozen
 
 from dmlcore.report.content.axis import Axis, AxisPoint, marginal_axis
 from dmlcore.report.content.material import StudyMaterial
-from dmlcore.report.content.measurements import TRAINED, PointMeasurements, kind_of
+from dmlcore.report.content.measurements import TRAINED, PointMeasurements, kind_of, selecting_metric
 from dmlcore.report.content.power import seeds_needed, smallest_found
 from dmlcore.report.content.quantities import decimals, label
 from dmlcore.report.content.statistics import compare
-from dmlcore.report.content.table import headline
 from dmlcore.report.explanation.claims import Claim, Test, corrected
 from dmlcore.report.explanation.effect import Effect, effect_claim, effect_of
 from dmlcore.report.explanation.evidence import ONE_SEED, seeds_known
@@ -89,7 +88,7 @@ class Findings:
 
 def findings_of(material: StudyMaterial) -> Findings | None:
     """Return the findings about the metric that selects the best row; None without a finished run that has it."""
-    metric = selecting_metric(material)
+    metric = selecting_metric(material.results)
     trained = [row for row in material.trained if metric in row.samples]
     if not trained:
         return None
@@ -102,13 +101,6 @@ def findings_of(material: StudyMaterial) -> Findings | None:
     tested = corrected(claims)
     own = tested.pop(0) if training else None
     return Findings(metric, best, untrained, own, effects, dict(zip(effects, tested, strict=True)))
-
-
-def selecting_metric(material: StudyMaterial) -> str:
-    """Return MAP@R if it was measured, else the first headline metric; empty without results."""
-    names = [name for result in material.results for name in result.metrics]
-    maps = [name for name in names if name.endswith("/map_at_r")]
-    return [*maps, *headline(material), *names, ""][0]
 
 
 def _untrained_of(material: StudyMaterial, best: PointMeasurements, metric: str) -> PointMeasurements | None:

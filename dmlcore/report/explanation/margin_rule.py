@@ -73,23 +73,18 @@ _PUSH_TRIPLET = (
     " meets the margin does neither"
 )
 
+_COSINE_NEGATIVES = Rule(
+    "negative pair",
+    "its cosine s is above the margin m",
+    rf"\frac{{\partial \ell_{{ij}}}}{{\partial s_{{ij}}}} = [s_{{ij}} > m], {_COSINE_LENGTH}",
+    _PUSH_COSINE,
+    -1,
+    _cosine,
+)
+
 RULES: dict[str, Rule] = {
-    r"\max(s_{ij} - m, 0)": Rule(
-        "negative pair",
-        "its cosine s is above the margin m",
-        rf"\frac{{\partial \ell_{{ij}}}}{{\partial s_{{ij}}}} = [s_{{ij}} > m], {_COSINE_LENGTH}",
-        _PUSH_COSINE,
-        -1,
-        _cosine,
-    ),
-    r"s_{ij} [s_{ij} > m]": Rule(
-        "negative pair",
-        "its cosine s is above the margin m",
-        rf"\frac{{\partial \ell_{{ij}}}}{{\partial s_{{ij}}}} = [s_{{ij}} > m], {_COSINE_LENGTH}",
-        _PUSH_COSINE,
-        -1,
-        _cosine,
-    ),
+    r"\max(s_{ij} - m, 0)": _COSINE_NEGATIVES,
+    r"s_{ij} [s_{ij} > m]": _COSINE_NEGATIVES,
     r"\max(m - d_{ij}, 0)": Rule(
         "negative pair",
         "its distance d is below the margin m",

@@ -8,9 +8,9 @@ from matplotlib.ticker import MaxNLocator
 from dmlcore.api.blocks import Figure, Key, Panel
 from dmlcore.report.content.convergence import SHARE, Convergence, Unit, loss_convergence, unit_text
 from dmlcore.report.content.material import StudyMaterial
+from dmlcore.report.content.measurements import selecting_metric
 from dmlcore.report.content.quantities import label
 from dmlcore.report.content.statistics import Spread
-from dmlcore.report.explanation.findings import selecting_metric
 from dmlcore.report.figures.drawing import DASHES, MUTED, from_zero, keys_of, panel, plain
 
 AXES: dict[Unit, str] = {"epochs": "Epoch", "steps": "Step", "seconds": "Seconds of training"}
@@ -18,7 +18,7 @@ AXES: dict[Unit, str] = {"epochs": "Epoch", "steps": "Step", "seconds": "Seconds
 
 def convergence_curves(material: StudyMaterial) -> Figure | None:
     """Draw the metric that selects the best row over epochs and time; None if the study does not vary the loss."""
-    convergence = loss_convergence(material, selecting_metric(material))
+    convergence = loss_convergence(material, selecting_metric(material.results))
     if convergence is None:
         return None
     axis = convergence.axis

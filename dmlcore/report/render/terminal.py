@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,7 +27,7 @@ def rich_table(table: ResultTable, title: str) -> Table:
     if any(spread.best for row in table.rows for spread in row.metrics.values()):
         drawn.caption, drawn.caption_justify = f"{BEST} differs from every other row", "left"
     for row, cells in zip(table.rows, grid.rows, strict=True):
-        name = cells[0].replace(",", ", ").replace(",  ", ", ")  # breaks between the options of a component
+        name = re.sub(r",(?=\S)", ", ", cells[0])  # breaks between the options of a component
         drawn.add_row(name, *cells[1:], style="dim" if row.seconds is None else None)
     return drawn
 
